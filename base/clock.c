@@ -1,0 +1,73 @@
+/* Time, settable in tests. */
+#include "base/clock.h"
+
+#include <stdatomic.h>
+
+static atomic_llong shift;
+
+static int64_t
+read_us(clockid_t which)
+{
+	struct timespec t;
+
+	(void)clock_gettime(which, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+int64_t
+clock_wall(void)
+{
+	return read_us(CLOCK_REALTIME) / 1000 + atomic_load(&shift);
+}
+
+int64_t
+clock_ticks(void)
+{
+	return read_us(CLOCK_MONOTONIC) / 1000 + atomic_load(&shift);
+}
+
+int64_t
+clock_ticks_us(void)
+{
+	return read_us(CLOCK_MONOTONIC);
+}
+
+void
+clock_shift(int64_t milliseconds)
+{
+	atomic_fetch_add(&shift, milliseconds);
+}
+
+struct deadline
+deadline_in(int64_t milliseconds)
+{
+	return (struct deadline){ clock_ticks() + milliseconds };
+}
+
+int64_t
+deadline_left(struct deadline by)
+{
+	int64_t left = by.at - clock_ticks();
+
+	return left > 0 ? left : 0;
+}
+
+bool
+deadline_passed(struct deadline by)
+{
+	return deadline_left(by) == 0;
+}
+
+struct deadline
+deadline_earlier(struct deadline a, struct deadline b)
+{
+	return a.at < b.at ? a : b;
+}
+
+struct timespec
+deadline_timespec(struct deadline by)
+{
+	int64_t real = by.at - atomic_load(&shift);
+
+	return (struct timespec){ .tv_sec = real / 1000, .tv_nsec = (long)(real % 1000) * 1000000 };
+}

@@ -1,0 +1,39 @@
+/*
+ * Time. Wall time is for what is written down, ticks for waiting: ticks do not jump. Both are in
+ * milliseconds and can be shifted by tests.
+ */
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+/* Milliseconds since 1970. */
+int64_t clock_wall(void);
+
+/* Milliseconds since some moment in the past; never goes back. */
+int64_t clock_ticks(void);
+
+/* The same in microseconds, for measuring. */
+int64_t clock_ticks_us(void);
+
+/* Adds to what clock_wall() and clock_ticks() return, for tests. */
+void clock_shift(int64_t milliseconds);
+
+/* A moment, in ticks, after which nobody waits for the answer any more. */
+struct deadline {
+	int64_t at;
+};
+
+struct deadline deadline_in(int64_t milliseconds);
+
+/* Milliseconds left, zero when it has passed. */
+int64_t deadline_left(struct deadline);
+bool deadline_passed(struct deadline);
+struct deadline deadline_earlier(struct deadline, struct deadline);
+
+/* The deadline as pthread_cond_timedwait() wants it of a monitor. */
+struct timespec deadline_timespec(struct deadline);
+
+#endif

@@ -1,0 +1,73 @@
+/* Start of a daemon. */
+#include "base/daemon.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void
+waited_for(sigset_t *set)
+{
+	(void)sigemptyset(set);
+	(void)sigaddset(set, SIGTERM);
+	(void)sigaddset(set, SIGINT);
+	(void)sigaddset(set, SIGHUP);
+	(void)sigaddset(set, SIGUSR1);
+}
+
+void
+daemon_begin(void)
+{
+	sigset_t set;
+
+	(void)signal(SIGPIPE, SIG_IGN);   /* slapd closes connections that ask too much */
+	waited_for(&set);
+	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+	(void)umask(077);
+}
+
+void
+daemon_open_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int
+daemon_become(const char *user, struct complaint *why)
+{
+	struct passwd *pw;
+
+	if (user == NULL || *user == '\0')
+		return 0;
+	pw = getpwnam(user);              /* at start, in one thread */
+	if (pw == NULL)
+		return complain(why, "there is no user \"%s\"", user);
+	if (pw->pw_uid == geteuid())
+		return 0;
+	if (initgroups(user, pw->pw_gid) < 0 || setgid(pw->pw_gid) < 0 || setuid(pw->pw_uid) < 0)
+		return complain_errno(why, "cannot become the user %s", user);
+	return 0;
+}
+
+int
+daemon_signal(void)
+{
+	sigset_t set;
+	int caught = 0;
+
+	waited_for(&set);
+	while (sigwait(&set, &caught) != 0)
+		;
+	return caught;
+}

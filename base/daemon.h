@@ -1,0 +1,23 @@
+/* What a daemon does at its start, whatever it is for. */
+#ifndef BASE_DAEMON_H
+#define BASE_DAEMON_H
+
+#include "base/complaint.h"
+
+#include <stdbool.h>
+
+/*
+ * Ignores SIGPIPE, and blocks SIGTERM, SIGINT, SIGHUP and SIGUSR1 in this thread and those it will start, so that they can be waited for. Sets the umask to 077.
+ */
+void daemon_begin(void);
+
+/* Raises the limit of open files to what the system allows. */
+void daemon_open_files(void);
+
+/* Becomes the user with all its groups and gives up root. Nothing for NULL or "", or if it is this user already. */
+int daemon_become(const char *user, struct complaint *);
+
+/* The next of the signals that daemon_begin() blocked. */
+int daemon_signal(void);
+
+#endif

@@ -1,0 +1,19 @@
+/* SHA-256 and the base32 in which names of entries are written. One thread per digest. */
+#ifndef BASE_DIGEST_H
+#define BASE_DIGEST_H
+
+#include <stddef.h>
+
+enum { DIGEST_SIZE = 32, DIGEST_NAME = 26 };
+
+struct digest;
+
+struct digest *digest_open(void);
+void digest_add(struct digest *, const void *bytes, size_t length);
+void digest_end(struct digest **, unsigned char out[DIGEST_SIZE]);      /* closes as well */
+void digest_close(struct digest **);
+
+/* The first 128 bits as 26 lower-case letters and digits (RFC 4648 base32) and a NUL. */
+void digest_name(const unsigned char digest[DIGEST_SIZE], char name[DIGEST_NAME + 1]);
+
+#endif

@@ -1,0 +1,168 @@
+/* The log. The hard thing is that its values come from strangers. */
+#include "base/log.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+const char *const log_level_words[] = { "debug", "info", "warn", "error", NULL };
+
+static const int priorities[] = { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERR };
+
+/* Written under the lock, which writers of lines take as well: lines are few and short. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static char *name;
+static int out = STDERR_FILENO;
+static bool to_syslog;
+static atomic_int least = LEVEL_INFO;
+
+int
+log_open(const char *program, const char *to, enum log_level from, struct complaint *why)
+{
+	int fd = STDERR_FILENO;
+	bool syslogging = strcmp(to, "syslog") == 0;
+
+	if (strncmp(to, "file:", 5) == 0) {
+		fd = open(to + 5, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+		if (fd < 0)
+			return complain_errno(why, "cannot open the log %s", to + 5);
+	} else if (!syslogging && strcmp(to, "stderr") != 0) {
+		return complain(why, "\"%s\" is no place for a log: syslog, stderr or file:/path",
+		                to);
+	}
+	(void)pthread_mutex_lock(&lock);
+	if (out > STDERR_FILENO)
+		(void)close(out);
+	out = fd;
+	free(name);
+	name = mem_text(program);
+	if (to_syslog)
+		closelog();
+	to_syslog = syslogging;
+	if (syslogging)
+		openlog(name, LOG_PID | LOG_NDELAY, LOG_MAIL);
+	(void)pthread_mutex_unlock(&lock);
+	atomic_store(&least, (int)from);
+	return 0;
+}
+
+static void
+emit(enum log_level level, const struct bytes *text)
+{
+	struct bytes line = { 0 };
+	time_t now = (time_t)(clock_wall() / 1000);
+	struct tm tm;
+	char stamp[32];
+	ssize_t unused;
+
+	(void)gmtime_r(&now, &tm);
+	(void)strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &tm);
+	(void)pthread_mutex_lock(&lock);
+	if (to_syslog) {
+		syslog(priorities[level], "%s", bytes_text(text));
+	} else {
+		bytes_format(&line, "%s.%03dZ %s[%d]: %s: %s\n", stamp, (int)(clock_wall() % 1000),
+		             name == NULL ? "rollcall" : name, (int)getpid(), log_level_words[level],
+		             bytes_text(text));
+		unused = write(out, line.data, line.length);   /* nowhere to say that it failed */
+		(void)unused;
+	}
+	(void)pthread_mutex_unlock(&lock);
+	bytes_free(&line);
+}
+
+static void
+add_escaped(struct bytes *text, const char *value, const char *also)
+{
+	for (const unsigned char *p = (const unsigned char *)value; *p != '\0'; p++) {
+		if (*p < 0x20 || *p == 0x7f || strchr(also, *p) != NULL)
+			bytes_format(text, "\\x%02x", *p);
+		else
+			bytes_add_char(text, (char)*p);
+	}
+}
+
+void
+log_begin(struct log_line *l, enum log_level level, const char *event)
+{
+	l->level = level;
+	l->text = (struct bytes){ 0 };
+	bytes_add_text(&l->text, event);
+}
+
+void
+log_text(struct log_line *l, const char *key, const char *value)
+{
+	bool plain;
+
+	if (value == NULL)
+		return;
+	plain = *value != '\0' && strpbrk(value, " \"=\\\t\r\n") == NULL;
+	bytes_format(&l->text, plain ? " %s=" : " %s=\"", key);
+	add_escaped(&l->text, value, "\"\\");
+	if (!plain)
+		bytes_add_char(&l->text, '"');
+}
+
+void
+log_number(struct log_line *l, const char *key, int64_t value)
+{
+	bytes_format(&l->text, " %s=%lld", key, (long long)value);
+}
+
+void
+log_ms(struct log_line *l, const char *key, int64_t microseconds)
+{
+	bytes_format(&l->text, " %s=%lld.%lld", key, (long long)(microseconds / 1000),
+	             (long long)(microseconds % 1000 / 100));
+}
+
+void
+log_end(struct log_line *l)
+{
+	if ((int)l->level >= atomic_load(&least))
+		emit(l->level, &l->text);
+	bytes_free(&l->text);
+}
+
+void
+log_say(enum log_level level, const char *event, const char *format, ...)
+{
+	struct bytes text = { 0 };
+	va_list args;
+	char *made = NULL;
+
+	if ((int)level < atomic_load(&least))
+		return;
+	va_start(args, format);
+	if (vasprintf(&made, format, args) < 0)
+		made = NULL;
+	va_end(args);
+	bytes_format(&text, "%s: ", event);
+	add_escaped(&text, made == NULL ? format : made, "");
+	emit(level, &text);
+	free(made);
+	bytes_free(&text);
+}
+
+void
+log_fatal(const char *program, const char *words)
+{
+	bool elsewhere;
+
+	(void)pthread_mutex_lock(&lock);
+	elsewhere = to_syslog || out > STDERR_FILENO;
+	(void)pthread_mutex_unlock(&lock);
+	if (elsewhere)
+		log_say(LEVEL_ERROR, "fatal", "%s", words);
+	(void)fprintf(stderr, "%s: %s\n", program, words);
+}

@@ -1,0 +1,26 @@
+/* A mutex and a condition that waits by ticks: what one thread needs to wait for another. */
+#ifndef BASE_MONITOR_H
+#define BASE_MONITOR_H
+
+#include "base/clock.h"
+
+#include <pthread.h>
+
+struct monitor {
+	pthread_mutex_t mutex;
+	pthread_cond_t changed;
+};
+
+void monitor_init(struct monitor *);
+void monitor_destroy(struct monitor *);
+void monitor_enter(struct monitor *);
+void monitor_leave(struct monitor *);
+
+/* Both to be called inside. False when the deadline passed first. */
+void monitor_wait(struct monitor *);
+bool monitor_wait_until(struct monitor *, struct deadline);
+
+/* Wakes all that wait. May be called inside or outside. */
+void monitor_wake(struct monitor *);
+
+#endif

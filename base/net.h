@@ -1,0 +1,50 @@
+/*
+ * Sockets: where to listen, where to connect, and who may. Addresses are written as Postfix writes
+ * them: "unix:/path", "inet:host:port", "inet:[::1]:port".
+ */
+#ifndef BASE_NET_H
+#define BASE_NET_H
+
+#include "base/clock.h"
+#include "base/complaint.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+struct endpoint {
+	char *path;                       /* of a unix socket, else NULL */
+	char *host, *port;                /* of a TCP socket, else NULL */
+};
+
+int endpoint_parse(const char *text, struct endpoint *, struct complaint *);
+void endpoint_free(struct endpoint *);
+
+/* Whether a text is an endpoint; for rows of settings. */
+int endpoint_check(const char *text, struct complaint *);
+
+/*
+ * A listening socket, close-on-exec. A unix socket that nobody answers on is replaced; it gets
+ * `mode`, and `group` unless that is NULL or empty. -1 with a complaint.
+ */
+int net_listen(const struct endpoint *, mode_t mode, const char *group, struct complaint *);
+
+/* Sets mode and group of a socket file that somebody else made. */
+int net_share(const char *path, mode_t mode, const char *group, struct complaint *);
+
+/* A connected, non-blocking socket with TCP_NODELAY. -1 with a complaint. Resolves names, which may block. */
+int net_connect(const struct endpoint *, struct deadline, struct complaint *);
+
+/* "127.0.0.1", "::1" or "unix", NUL-terminated in `text`. */
+void net_peer(const struct sockaddr *, char *text, size_t size);
+
+/* Networks in CIDR form, IPv4 and IPv6. An IPv4-mapped IPv6 address is its IPv4 address. */
+struct networks;
+struct networks *networks_open(void);
+int networks_add(struct networks *, const char *cidr, struct complaint *);
+int network_check(const char *cidr, struct complaint *);                /* for rows of settings */
+bool networks_have(const struct networks *, const struct sockaddr *);
+void networks_close(struct networks **);
+
+#endif

@@ -1,0 +1,29 @@
+/* Small questions about text that the language leaves open: ASCII only, whatever the locale. */
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A list of strings, owned. */
+struct text_list {
+	char **items;
+	size_t count;
+};
+
+void text_list_add(struct text_list *, const char *text, size_t length);
+bool text_list_has(const struct text_list *, const char *text);
+void text_list_free(struct text_list *);
+
+char text_lower(char c);
+bool text_same(const char *a, const char *b);                           /* but for ASCII case */
+bool text_same_n(const char *a, size_t length, const char *b);          /* b is a string */
+
+/* A whole decimal number, nothing before or behind it. */
+bool text_number(const char *text, int64_t *number);
+
+/* The word of `words` (ended by NULL) nearest to `text`, or NULL where none is near. */
+const char *text_nearest(const char *text, const char *const *words);
+
+#endif
