@@ -1,0 +1,228 @@
+/* Mailbox addresses and their canonical form. */
+#include "mail/address.h"
+
+#include "base/bytes.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+#include <idn2.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unicase.h>
+#include <uninorm.h>
+#include <unistr.h>
+
+static bool
+all_ascii(const char *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if ((unsigned char)text[i] >= 0x80)
+			return false;
+	return true;
+}
+
+bool
+address_needs_utf8(const char *text)
+{
+	return !all_ascii(text, strlen(text));
+}
+
+/* RFC 5322 atext, the dot, and whatever is not ASCII (RFC 6531). */
+static bool
+is_atom(char c)
+{
+	unsigned char u = (unsigned char)c;
+
+	return u >= 0x80 || (u > 0x20 && u != 0x7f && strchr("()<>[]:;@\\,\"", c) == NULL);
+}
+
+static bool
+all_atoms(const char *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if (!is_atom(text[i]))
+			return false;
+	return length > 0;
+}
+
+/*
+ * The end of the local part: the index of its '@', or -1. A quoted one is unquoted into `content`,
+ * another is copied.
+ */
+static ptrdiff_t
+read_local(const char *text, size_t length, struct bytes *content)
+{
+	size_t i = 0;
+
+	if (length == 0 || *text != '"') {
+		while (i < length && is_atom(text[i]))
+			i++;
+		bytes_add(content, text, i);
+		return i > 0 && i < length && text[i] == '@' ? (ptrdiff_t)i : -1;
+	}
+	for (i = 1; i < length && text[i] != '"'; i++) {
+		if (text[i] == '\\')
+			i++;
+		if (i >= length || (unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+			return -1;
+		bytes_add_char(content, text[i]);
+	}
+	return i + 1 < length && text[i + 1] == '@' ? (ptrdiff_t)i + 1 : -1;
+}
+
+/* Folds the case; letters beyond ASCII also get their composed form, so that both ways to write ö are one. */
+static void
+fold_local(struct bytes *content)
+{
+	uint8_t *folded;
+	size_t length = 0;
+
+	if (all_ascii(content->data, content->length)) {
+		for (size_t i = 0; i < content->length; i++)
+			content->data[i] = text_lower(content->data[i]);
+		return;
+	}
+	folded = u8_casefold((const uint8_t *)content->data, content->length, NULL, UNINORM_NFC, NULL,
+	                     &length);
+	if (folded == NULL)
+		abort();                  /* the text is valid UTF-8: out of memory */
+	bytes_clear(content);
+	bytes_add(content, folded, length);
+	free(folded);
+}
+
+static void
+add_quoted(struct bytes *out, const struct bytes *content)
+{
+	if (all_atoms(bytes_text(content), content->length)) {
+		bytes_add(out, content->data, content->length);
+		return;
+	}
+	bytes_add_char(out, '"');
+	for (size_t i = 0; i < content->length; i++) {
+		if (content->data[i] == '"' || content->data[i] == '\\')
+			bytes_add_char(out, '\\');
+		bytes_add_char(out, content->data[i]);
+	}
+	bytes_add_char(out, '"');
+}
+
+/* Letters, digits, hyphens and underscores in labels of 1 to 63, none of them empty. */
+static bool
+plain_domain(const char *text, size_t length)
+{
+	size_t label = 0;
+
+	for (size_t i = 0; i < length; i++) {
+		char c = text_lower(text[i]);
+
+		if (c == '.') {
+			if (label == 0)
+				return false;
+			label = 0;
+		} else if (((c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '_') ||
+		           ++label > 63) {
+			return false;
+		}
+	}
+	return label > 0;
+}
+
+/* An address literal, [192.0.2.1] or [IPv6:...]: kept as it is but for case. */
+static bool
+literal_domain(const char *text, size_t length)
+{
+	if (length < 3 || text[0] != '[' || text[length - 1] != ']')
+		return false;
+	for (size_t i = 1; i < length - 1; i++)
+		if (strchr("0123456789abcdefABCDEFIPv:.-", text[i]) == NULL || text[i] == '\0')
+			return false;
+	return true;
+}
+
+char *
+domain_canonical(const char *text, size_t length, struct complaint *why)
+{
+	char *given = mem_copy(text, length), *ascii = NULL, *canonical = NULL;
+	int rc = IDN2_OK;
+
+	if (length <= 255 && (plain_domain(text, length) || literal_domain(text, length))) {
+		canonical = mem_text(given);
+	} else if (length <= 255 && !all_ascii(text, length) &&
+	           u8_check((const uint8_t *)text, length) == NULL) {
+		rc = idn2_to_ascii_8z(given, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
+		if (rc == IDN2_OK && plain_domain(ascii, strlen(ascii)))
+			canonical = mem_text(ascii);
+		idn2_free(ascii);
+	}
+	for (char *p = canonical; p != NULL && *p != '\0'; p++)
+		*p = text_lower(*p);
+	if (canonical == NULL)
+		(void)complain(why, "\"%s\" is no domain%s%s", given, rc == IDN2_OK ? "" : ": ",
+		               rc == IDN2_OK ? "" : idn2_strerror(rc));
+	free(given);
+	return canonical;
+}
+
+char *
+domain_unicode(const char *canonical)
+{
+	char *made = NULL, *copy = NULL;
+
+	if (strstr(canonical, "xn--") == NULL)
+		return NULL;
+	if (idn2_to_unicode_8z8z(canonical, &made, 0) == IDN2_OK && strcmp(made, canonical) != 0)
+		copy = mem_text(made);
+	idn2_free(made);
+	return copy;
+}
+
+int
+address_parse(struct address *a, const char *text, size_t length, struct complaint *why)
+{
+	struct bytes content = { 0 }, canonical = { 0 };
+	ptrdiff_t at;
+	char *domain;
+	int rc = -1;
+
+	*a = (struct address){ 0 };
+	if (length > ADDRESS_LONGEST)
+		return complain(why, "an address of %zu octets is too long", length);
+	if (memchr(text, '\0', length) != NULL || u8_check((const uint8_t *)text, length) != NULL)
+		return complain(why, "an address holds bytes that are no UTF-8");
+	at = read_local(text, length, &content);
+	if (at < 0) {
+		(void)complain(why, "\"%.*s\" is no mailbox address", (int)length, text);
+		goto out;
+	}
+	domain = domain_canonical(text + at + 1, length - (size_t)at - 1, why);
+	if (domain == NULL)
+		goto out;
+	if (content.length > 0)
+		fold_local(&content);
+	add_quoted(&canonical, &content);
+	bytes_format(&canonical, "@%s", domain);
+	free(domain);
+	a->canonical = bytes_take(&canonical);
+	a->spelling = mem_copy(text, length);
+	rc = 0;
+out:
+	bytes_free(&content);
+	bytes_free(&canonical);
+	return rc;
+}
+
+void
+address_free(struct address *a)
+{
+	free(a->canonical);
+	free(a->spelling);
+	*a = (struct address){ 0 };
+}
+
+const char *
+address_domain(const char *canonical)
+{
+	return strrchr(canonical, '@') + 1;
+}

@@ -1,0 +1,42 @@
+/*
+ * Mailbox addresses (RFC 5321 section 4.1.2, RFC 6531 section 3.3). Two addresses are the same mailbox
+ * for us when their canonical forms are the same bytes: the domain as A-labels in lower case, the
+ * local part unquoted where it can be, ASCII letters folded, other letters in NFC and case-folded. The
+ * spelling is what was given and what is sent.
+ */
+#ifndef MAIL_ADDRESS_H
+#define MAIL_ADDRESS_H
+
+#include "base/complaint.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { ADDRESS_LONGEST = 254 };          /* octets; RFC 5321 section 4.5.3.1.3, without <> */
+
+struct address {
+	char *canonical;
+	char *spelling;
+};
+
+/*
+ * Parses local-part@domain, without <>. Refused: what is no mailbox, control characters, bytes that
+ * are no UTF-8, an address above 254 octets. The 64 octets of RFC 5321 section 4.5.3.1.1 are no bound
+ * here: senders with tokens in them are longer, and so would be the roles of a list with a long name.
+ */
+int address_parse(struct address *, const char *text, size_t length, struct complaint *);
+void address_free(struct address *);
+
+/* The domain of a canonical address; the local part is what lies before its '@'. */
+const char *address_domain(const char *canonical);
+
+/* A domain in canonical form, allocated; NULL with a complaint. */
+char *domain_canonical(const char *text, size_t length, struct complaint *);
+
+/* The same domain in U-labels, allocated; NULL where that is no different. */
+char *domain_unicode(const char *canonical);
+
+/* Whether sending to it needs SMTPUTF8 (RFC 6531): a byte above 127 in the text. */
+bool address_needs_utf8(const char *text);
+
+#endif

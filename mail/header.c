@@ -1,0 +1,140 @@
+/* The header of a message, read in place. */
+#include "mail/header.h"
+
+#include "base/text.h"
+
+#include <string.h>
+
+/* The length of the line at the beginning of the text, its line end included. */
+static size_t
+line_length(const char *text, size_t length)
+{
+	const char *lf = length == 0 ? NULL : memchr(text, '\n', length);
+
+	return lf == NULL ? length : (size_t)(lf - text) + 1;
+}
+
+/* The length of a field's name, or zero where the line is no field (RFC 5322 section 2.2; blanks before the colon are obsolete and tolerated). */
+static size_t
+name_length(const char *line, size_t length, size_t *colon)
+{
+	size_t n = 0;
+
+	while (n < length && (unsigned char)line[n] > 0x20 && (unsigned char)line[n] < 0x7f &&
+	       line[n] != ':')
+		n++;
+	*colon = n;
+	while (*colon < length && (line[*colon] == ' ' || line[*colon] == '\t'))
+		(*colon)++;
+	return *colon < length && line[*colon] == ':' ? n : 0;
+}
+
+bool
+header_next(const char *text, size_t length, size_t *at, struct field *f)
+{
+	size_t colon, end;
+
+	if (*at == 0 && length > 5 && memcmp(text, "From ", 5) == 0)
+		*at = line_length(text, length);
+	f->start = f->name = text + *at;
+	f->name_length = name_length(f->start, length - *at, &colon);
+	if (f->name_length == 0)
+		return false;
+	f->length = line_length(f->start, length - *at);
+	while (*at + f->length < length &&
+	       (f->start[f->length] == ' ' || f->start[f->length] == '\t'))
+		f->length += line_length(f->start + f->length, length - *at - f->length);
+	*at += f->length;
+	end = f->length;
+	if (end > 0 && f->start[end - 1] == '\n')
+		end--;
+	if (end > 0 && f->start[end - 1] == '\r')
+		end--;
+	f->value = f->start + colon + 1;
+	f->value_length = end > colon + 1 ? end - colon - 1 : 0;
+	return true;
+}
+
+size_t
+header_length(const char *text, size_t length)
+{
+	struct field f;
+	size_t at = 0;
+
+	while (header_next(text, length, &at, &f))
+		;
+	return at;
+}
+
+bool
+field_is(const struct field *f, const char *name)
+{
+	return text_same_n(f->name, f->name_length, name);
+}
+
+/* Adds a character of a value: line ends vanish, runs of blanks at the beginning do too. */
+static void
+add_unfolded(struct bytes *out, char c)
+{
+	if (c == '\r' || c == '\n')
+		return;
+	if (c == '\t')
+		c = ' ';
+	if (c == ' ' && out->length == 0)
+		return;
+	bytes_add_char(out, c == '\0' ? ' ' : c);
+}
+
+static void
+trim_end(struct bytes *out)
+{
+	while (out->length > 0 && out->data[out->length - 1] == ' ')
+		out->data[--out->length] = '\0';
+}
+
+void
+field_unfold(const struct field *f, struct bytes *out)
+{
+	for (size_t i = 0; i < f->value_length; i++)
+		add_unfolded(out, f->value[i]);
+	trim_end(out);
+}
+
+void
+field_words(const struct field *f, struct bytes *out)
+{
+	bool quoted = false;
+	size_t depth = 0;
+
+	for (size_t i = 0; i < f->value_length; i++) {
+		char c = f->value[i];
+
+		if (c == '\\' && (quoted || depth > 0)) {
+			if (quoted)
+				add_unfolded(out, c);
+			if (++i < f->value_length && quoted)
+				add_unfolded(out, f->value[i]);
+			continue;
+		}
+		if (depth == 0 && c == '"')
+			quoted = !quoted;
+		if (!quoted && c == '(')
+			depth++;
+		if (depth == 0)
+			add_unfolded(out, c);
+		if (!quoted && c == ')' && depth > 0)
+			depth--;
+	}
+	trim_end(out);
+}
+
+bool
+header_find(const char *text, size_t length, const char *name, struct field *f)
+{
+	size_t at = 0;
+
+	while (header_next(text, length, &at, f))
+		if (field_is(f, name))
+			return true;
+	return false;
+}

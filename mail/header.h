@@ -1,0 +1,40 @@
+/*
+ * The header of a message (RFC 5322 section 2.2), read in place. A header ends at an empty line, or
+ * where a line is neither a field nor the continuation of one: what stands behind is body for us as it is for the MTA. An mbox line
+ * "From …" at the very beginning is skipped.
+ */
+#ifndef MAIL_HEADER_H
+#define MAIL_HEADER_H
+
+#include "base/bytes.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct field {
+	const char *start;                /* the whole field, folds and line end included */
+	size_t length;
+	const char *name;
+	size_t name_length;
+	const char *value;                /* behind the colon, up to and without the last line end */
+	size_t value_length;
+};
+
+/* The next field of text[*at..length), moving *at behind it. False at the end of the header. */
+bool header_next(const char *text, size_t length, size_t *at, struct field *);
+
+/* How many bytes of the text are header, without the empty line. */
+size_t header_length(const char *text, size_t length);
+
+bool field_is(const struct field *, const char *name);
+
+/* The value on one line: folds removed, trimmed. */
+void field_unfold(const struct field *, struct bytes *);
+
+/* The same without comments (RFC 5322 section 3.2.2), for fields whose grammar is made of words. */
+void field_words(const struct field *, struct bytes *);
+
+/* The first field of that name. */
+bool header_find(const char *text, size_t length, const char *name, struct field *);
+
+#endif

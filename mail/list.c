@@ -1,0 +1,183 @@
+/* Lists and their roles. */
+#include "mail/list.h"
+
+#include "base/bytes.h"
+#include "base/mem.h"
+#include "mail/address.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+	const char *word, *suffix;
+	bool exists;
+} roles[ROLE_COUNT] = {
+	[ROLE_POST] = { "post", "", true },
+	[ROLE_OWNER] = { "owner", "-owner", true },
+	[ROLE_REQUEST] = { "request", "-request", false },
+	[ROLE_BOUNCES] = { "bounces", "-bounces", true },
+	[ROLE_SUBSCRIBE] = { "subscribe", "-subscribe", false },
+	[ROLE_UNSUBSCRIBE] = { "unsubscribe", "-unsubscribe", false },
+	[ROLE_CONFIRM] = { "confirm", "-confirm", false },
+};
+
+const char *
+role_word(enum role role)
+{
+	return roles[role].word;
+}
+
+enum role
+role_of_word(const char *word)
+{
+	enum role r = ROLE_POST;
+
+	while (r < ROLE_COUNT && strcmp(roles[r].word, word) != 0)
+		r++;
+	return r;
+}
+
+bool
+role_exists(enum role role)
+{
+	return roles[role].exists;
+}
+
+/* The reference count lies before the struct that everybody sees. */
+struct counted {
+	struct list list;
+	atomic_int references;
+};
+
+struct list *
+list_new(char *address, char *name, char *key, char *errors)
+{
+	struct counted *c = mem_new(sizeof(*c));
+
+	c->list = (struct list){ address, name, key, errors };
+	atomic_init(&c->references, 1);
+	return &c->list;
+}
+
+struct list *
+list_hold(struct list *list)
+{
+	(void)atomic_fetch_add(&((struct counted *)list)->references, 1);
+	return list;
+}
+
+void
+list_drop(struct list **list)
+{
+	struct counted *c = (struct counted *)*list;
+
+	*list = NULL;
+	if (c == NULL || atomic_fetch_sub(&c->references, 1) > 1)
+		return;
+	free(c->list.address);
+	free(c->list.name);
+	free(c->list.key);
+	free(c->list.errors);
+	free(c);
+}
+
+/* The role whose suffix ends this local part with something before it; ROLE_POST for none. */
+static enum role
+role_of_local(const char *local, size_t length)
+{
+	for (enum role r = ROLE_OWNER; r < ROLE_COUNT; r++) {
+		size_t suffix = strlen(roles[r].suffix);
+
+		if (length > suffix && memcmp(local + length - suffix, roles[r].suffix, suffix) == 0)
+			return r;
+	}
+	return ROLE_POST;
+}
+
+static size_t
+add(struct candidate *out, const char *local, size_t length, const char *domain)
+{
+	enum role role = role_of_local(local, length);
+	size_t n = 0;
+
+	out[n++] = (struct candidate){ mem_format("%.*s@%s", (int)length, local, domain), ROLE_POST };
+	if (role != ROLE_POST) {
+		length -= strlen(roles[role].suffix);
+		out[n++] = (struct candidate){ mem_format("%.*s@%s", (int)length, local, domain),
+			                       role };
+	}
+	return n;
+}
+
+size_t
+list_candidates(const char *canonical, char delimiter, struct candidate out[CANDIDATES])
+{
+	const char *domain = address_domain(canonical);
+	size_t length = (size_t)(domain - canonical) - 1, n;
+	const char *mark;
+
+	if (*canonical == '"') {          /* what has to be quoted has no suffix of ours */
+		out[0] = (struct candidate){ mem_text(canonical), ROLE_POST };
+		return 1;
+	}
+	n = add(out, canonical, length, domain);
+	mark = delimiter == '\0' ? NULL : memchr(canonical, delimiter, length);
+	if (mark != NULL && mark > canonical)
+		n += add(out + n, canonical, (size_t)(mark - canonical), domain);
+	return n;
+}
+
+void
+candidates_free(struct candidate *c, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		mem_drop(&c[i].address);
+}
+
+char *
+list_role_address(const char *list_address, enum role role)
+{
+	const char *domain = address_domain(list_address);
+
+	return mem_format("%.*s%s@%s", (int)(domain - list_address) - 1, list_address,
+	                  roles[role].suffix, domain);
+}
+
+/* Adds the text with every byte escaped as %XX that is neither a letter, a digit nor among `plain`. */
+static void
+add_escaped(struct bytes *out, const char *text, size_t length, const char *plain)
+{
+	for (size_t i = 0; i < length; i++) {
+		unsigned char c = (unsigned char)text[i];
+		bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+
+		if (letter || strchr(plain, c) != NULL)
+			bytes_add_char(out, (char)c);
+		else
+			bytes_format(out, "%%%02X", c);
+	}
+}
+
+char *
+list_identifier(const char *list_address)
+{
+	const char *domain = address_domain(list_address);
+	struct bytes out = { 0 };
+
+	/* RFC 5322 atext, less '%', which escapes. */
+	add_escaped(&out, list_address, (size_t)(domain - list_address) - 1, "!#$&'*+-/=?^_`{|}~.");
+	bytes_format(&out, ".%s", domain);
+	return bytes_take(&out);
+}
+
+char *
+list_mailto(const char *list_address)
+{
+	struct bytes out = { 0 };
+
+	bytes_add_text(&out, "mailto:");
+	/* RFC 3986 unreserved, and what RFC 6068 section 2 lets stand in an address. */
+	add_escaped(&out, list_address, strlen(list_address), "-._~!$'*+@");
+	return bytes_take(&out);
+}

@@ -1,0 +1,72 @@
+/*
+ * A list, the roles of its addresses, and which address could mean what.
+ *
+ * A list is a directory group with a mail address. Beside its own address it has addresses for other
+ * purposes, made by a suffix of the local part: staff-owner@, staff-bounces@. A real group may be called "staff-owner", so an exact match
+ * goes first, the role second, and what stands behind the delimiter (staff+tag@) is looked at last.
+ */
+#ifndef MAIL_LIST_H
+#define MAIL_LIST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum role {
+	ROLE_POST,
+	ROLE_OWNER,
+	ROLE_REQUEST,
+	ROLE_BOUNCES,
+	ROLE_SUBSCRIBE,
+	ROLE_UNSUBSCRIBE,
+	ROLE_CONFIRM,
+	ROLE_COUNT
+};
+
+/* "post", "owner" … */
+const char *role_word(enum role);
+
+/* The role of a word; ROLE_COUNT where it is none. */
+enum role role_of_word(const char *word);
+
+/* Whether mail to this role is taken; mail to the others is refused as to an unknown list. */
+bool role_exists(enum role);
+
+/*
+ * One list as a source found it. Immutable, shared between threads by reference count.
+ */
+struct list {
+	char *address;                    /* canonical; the list's own, whatever alternate was asked for */
+	char *name;                       /* for people; may be NULL */
+	char *key;                        /* the source's: a DN, an index */
+	char *errors;                     /* where its failures go, canonical; may be NULL */
+};
+
+/* Takes over the strings. One reference. */
+struct list *list_new(char *address, char *name, char *key, char *errors);
+struct list *list_hold(struct list *);
+void list_drop(struct list **);
+
+/* An address that would be meant by a recipient address, if there were a list of that address. */
+struct candidate {
+	char *address;                    /* canonical */
+	enum role role;
+};
+enum { CANDIDATES = 4 };
+
+/*
+ * Fills the candidates of a canonical recipient address in the order in which they count, and returns
+ * how many there are, at least one. `delimiter` is one character, or '\0' for none.
+ */
+size_t list_candidates(const char *canonical, char delimiter, struct candidate[CANDIDATES]);
+void candidates_free(struct candidate *, size_t count);
+
+/* The address of a role: staff-bounces@lists.example.com. Allocated. */
+char *list_role_address(const char *list_address, enum role);
+
+/* The identifier of List-Id (RFC 2919 section 3): staff.lists.example.com. ASCII, without '@'. Allocated. */
+char *list_identifier(const char *list_address);
+
+/* The address as a mailto: URI (RFC 6068). Allocated. */
+char *list_mailto(const char *list_address);
+
+#endif

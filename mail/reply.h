@@ -1,0 +1,57 @@
+/*
+ * The SMTP replies of rollcall as values: code, enhanced status code (RFC 3463) and a public text that
+ * tells nothing of the inside. The private cause goes to the log. A new reply is a row in reply.c.
+ */
+#ifndef MAIL_REPLY_H
+#define MAIL_REPLY_H
+
+enum reply_id {
+	REPLY_NONE,
+	REPLY_GREETING,
+	REPLY_BYE,
+	REPLY_OK,
+	REPLY_SENDER_OK,
+	REPLY_RCPT_OK,
+	REPLY_GO_AHEAD,
+	REPLY_ACCEPTED,
+	REPLY_DROPPED,
+	REPLY_UNSURE,
+	REPLY_BUSY,
+	REPLY_SHUTDOWN,
+	REPLY_NO_SPACE,
+	REPLY_LOCAL_ERROR,
+	REPLY_TOO_MANY_RCPTS,
+	REPLY_TOO_SLOW,
+	REPLY_BAD_COMMAND,
+	REPLY_LINE_TOO_LONG,
+	REPLY_BARE_LF_COMMAND,
+	REPLY_BAD_SYNTAX,
+	REPLY_BAD_PARAMETER,
+	REPLY_BAD_SEQUENCE,
+	REPLY_BAD_SENDER,
+	REPLY_BAD_RCPT,
+	REPLY_NOT_OURS,
+	REPLY_NO_SUCH_LIST,
+	REPLY_NO_SUCH_ROLE,
+	REPLY_MAY_NOT_POST,
+	REPLY_ONLY_REPORTS,
+	REPLY_NO_REPORTS,
+	REPLY_AUTOMATIC,
+	REPLY_LOOP,
+	REPLY_TOO_BIG,
+	REPLY_HEADER_TOO_BIG,
+	REPLY_BARE_NEWLINE,
+	REPLY_NO_RCPTS,
+	REPLY_TOO_MANY_ERRORS,
+	REPLY_COUNT
+};
+
+struct reply {
+	int code;
+	const char *enhanced;             /* "" where the command takes none (RFC 2034 section 3) */
+	const char *text;                 /* one line of printable ASCII */
+};
+
+const struct reply *reply_of(enum reply_id);
+
+#endif
