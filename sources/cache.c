@@ -1,0 +1,299 @@
+/*
+ * The cache around any source: lookups of lists are remembered, "no" for a shorter time than "yes", "unsure" never. What it
+ * does beside remembering: all questions to the source are asked by threads of the cache, so that a
+ * caller waits no longer than its deadline; and callers with the same question share one. A question that nobody waits for any more is
+ * answered all the same, for the next caller.
+ *
+ * Walks of members pass through: members are never remembered.
+ */
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/monitor.h"
+#include "base/pool.h"
+#include "sources/source.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const struct setting cache_settings[] = {
+	{ .name = "yes", .kind = KIND_TIME, .offset = offsetof(struct cache_config, yes),
+	  .fallback = "60s", .max = "1d", .help = "For how long it is remembered that a list exists." },
+	{ .name = "no", .kind = KIND_TIME, .offset = offsetof(struct cache_config, no),
+	  .fallback = "10s", .max = "1h",
+	  .help = "For how long it is remembered that a list does not exist: a new one can be written to "
+	          "after this time." },
+	{ .name = "stale", .kind = KIND_TIME, .offset = offsetof(struct cache_config, stale),
+	  .fallback = "1h", .max = "7d",
+	  .help = "While the source does not answer, a list counts as existing for this long after it "
+	          "was last seen. Members and permissions are never taken from memory." },
+	{ .name = "entries", .kind = KIND_NUMBER, .offset = offsetof(struct cache_config, entries),
+	  .fallback = "20000", .min = "16", .max = "10000000",
+	  .help = "How many addresses are remembered at most." },
+	{ .name = "workers", .kind = KIND_NUMBER, .offset = offsetof(struct cache_config, workers),
+	  .fallback = "4", .min = "1", .max = "64",
+	  .help = "How many lookups are asked of the source at the same time." },
+	{ .name = "patience", .kind = KIND_TIME, .offset = offsetof(struct cache_config, patience),
+	  .fallback = "5s", .min = "100ms", .max = "5m",
+	  .help = "After this time a lookup is given up, whoever waits for it." },
+	{ .kind = KIND_END },
+};
+
+/* What is known of one address. */
+struct slot {
+	char *address;
+	struct list *list;                /* NULL: there is no such list */
+	int64_t fresh_until, stale_until; /* ticks */
+};
+
+/* A question under way. Freed by whoever drops the last reference, under the lock. */
+struct flight {
+	struct cache *cache;
+	size_t references;
+	char **addresses;
+	size_t count;
+	bool done;
+	enum found found;
+	struct list *list;
+	size_t which;
+	struct complaint why;
+};
+
+struct cache {
+	struct source source;
+	struct source *inner;
+	struct cache_config config;
+	struct pool *pool;
+	struct monitor monitor;           /* over what follows */
+	struct map *slots;                /* address → struct slot */
+	struct map *flights;              /* first address → struct flight */
+};
+
+enum { FLIGHTS_MOST = 1024 };
+
+static void
+slot_free(void *unused, void *value)
+{
+	struct slot *s = value;
+
+	(void)unused;
+	list_drop(&s->list);
+	free(s->address);
+	free(s);
+}
+
+/* Remembers one answer. `list` is held if it is kept. */
+static void
+remember(struct cache *c, const char *address, struct list *list)
+{
+	int64_t now = clock_ticks(), fresh = list == NULL ? c->config.no : c->config.yes;
+	struct slot *s = mem_new(sizeof(*s)), *old;
+
+	s->address = mem_text(address);
+	s->list = list == NULL ? NULL : list_hold(list);
+	s->fresh_until = now + fresh;
+	s->stale_until = now + (list == NULL ? fresh : fresh + c->config.stale);
+	old = map_put(c->slots, address, strlen(address), s);
+	if (old == NULL && map_count(c->slots) > (size_t)c->config.entries)
+		old = map_remove_oldest(c->slots);
+	if (old != NULL)
+		slot_free(NULL, old);
+}
+
+/*
+ * The answer from memory: each address up to the first that is a list must be known. Under the lock.
+ */
+static enum found
+recall(struct cache *c, const char *const *addresses, size_t count, bool stale,
+       struct list **list_r, size_t *which_r)
+{
+	int64_t now = clock_ticks();
+
+	for (size_t i = 0; i < count; i++) {
+		const struct slot *s = map_get(c->slots, addresses[i], strlen(addresses[i]));
+
+		if (s == NULL || now >= (stale ? s->stale_until : s->fresh_until)) {
+			/* A stale question may pass over what is not known to be a list. */
+			if (stale && i + 1 < count)
+				continue;
+			return FOUND_UNSURE;
+		}
+		if (s->list != NULL) {
+			*list_r = list_hold(s->list);
+			*which_r = i;
+			return FOUND_YES;
+		}
+	}
+	return stale ? FOUND_UNSURE : FOUND_NO;
+}
+
+static enum found
+peek_list(struct source *s, const char *const *addresses, size_t count, bool stale,
+          struct list **list_r, size_t *which_r)
+{
+	struct cache *c = (struct cache *)s;
+	enum found found;
+
+	monitor_enter(&c->monitor);
+	found = recall(c, addresses, count, stale, list_r, which_r);
+	monitor_leave(&c->monitor);
+	return found;
+}
+
+static void
+flight_drop(struct flight *f)
+{
+	if (--f->references > 0)
+		return;
+	for (size_t i = 0; i < f->count; i++)
+		free(f->addresses[i]);
+	free(f->addresses);
+	list_drop(&f->list);
+	free(f);
+}
+
+/* On a worker: asks the source and tells everybody. */
+static void
+fly(void *arg)
+{
+	struct flight *f = arg;
+	struct cache *c = f->cache;
+	struct list *list = NULL;
+	size_t which = 0;
+	enum found found = source_find_list(c->inner, (const char *const *)f->addresses, f->count,
+	                                    deadline_in(c->config.patience), &list, &which, &f->why);
+
+	monitor_enter(&c->monitor);
+	f->found = found;
+	f->list = list;
+	f->which = which;
+	f->done = true;
+	if (found != FOUND_UNSURE) {
+		size_t known = found == FOUND_YES ? which : f->count;
+
+		for (size_t i = 0; i < known; i++)
+			remember(c, f->addresses[i], NULL);
+		if (found == FOUND_YES)
+			remember(c, f->addresses[which], list);
+	}
+	(void)map_remove(c->flights, f->addresses[0], strlen(f->addresses[0]));
+	flight_drop(f);
+	monitor_wake(&c->monitor);
+	monitor_leave(&c->monitor);
+}
+
+/* The flight that carries this question, with a reference; NULL when too many are under way. Under the lock. */
+static struct flight *
+board(struct cache *c, const char *const *addresses, size_t count)
+{
+	struct flight *f = map_get(c->flights, addresses[0], strlen(addresses[0]));
+
+	if (f != NULL) {
+		f->references++;
+		return f;
+	}
+	f = mem_new(sizeof(*f));
+	f->cache = c;
+	f->references = 2;                /* the caller's and the worker's */
+	f->addresses = mem_array(count, sizeof(*f->addresses));
+	for (f->count = 0; f->count < count; f->count++)
+		f->addresses[f->count] = mem_text(addresses[f->count]);
+	if (!pool_submit(c->pool, fly, f)) {
+		f->references = 1;
+		flight_drop(f);
+		return NULL;
+	}
+	(void)map_put(c->flights, addresses[0], strlen(addresses[0]), f);
+	return f;
+}
+
+static enum found
+find_list(struct source *s, const char *const *addresses, size_t count, struct deadline by,
+          struct list **list_r, size_t *which_r, struct complaint *why)
+{
+	struct cache *c = (struct cache *)s;
+	struct flight *f = NULL;
+	enum found found;
+
+	monitor_enter(&c->monitor);
+	found = recall(c, addresses, count, false, list_r, which_r);
+	if (found != FOUND_UNSURE)
+		goto out;
+	f = board(c, addresses, count);
+	if (f == NULL) {
+		(void)complain(why, "%s: too many lookups are waiting", c->source.name);
+		goto out;
+	}
+	while (!f->done && monitor_wait_until(&c->monitor, by))
+		;
+	found = f->done ? f->found : FOUND_UNSURE;
+	if (found == FOUND_YES) {
+		*list_r = list_hold(f->list);
+		*which_r = f->which;
+	} else if (found == FOUND_UNSURE) {
+		if (f->done)
+			*why = f->why;
+		else
+			(void)complain(why, "%s: no answer in time", c->source.name);
+	}
+out:
+	if (f != NULL)
+		flight_drop(f);
+	monitor_leave(&c->monitor);
+	return found;
+}
+
+static enum found
+each_member(struct source *s, const struct list *list, enum people whom, struct deadline by,
+            member_fn *fn, void *arg, struct walk_report *report, struct complaint *why)
+{
+	struct cache *c = (struct cache *)s;
+	enum found found = source_each_member(c->inner, list, whom, by, fn, arg, report, why);
+
+	if (found == FOUND_NO) {          /* it was moved or removed: look for it afresh */
+		struct slot *slot;
+
+		monitor_enter(&c->monitor);
+		slot = map_remove(c->slots, list->address, strlen(list->address));
+		if (slot != NULL)
+			slot_free(NULL, slot);
+		monitor_leave(&c->monitor);
+	}
+	return found;
+}
+
+static void
+close_source(struct source *s)
+{
+	struct cache *c = (struct cache *)s;
+
+	pool_close(&c->pool);
+	map_each(c->slots, slot_free, NULL);
+	map_close(&c->slots);
+	map_close(&c->flights);
+	monitor_destroy(&c->monitor);
+	source_close(&c->inner);
+	free(c);
+}
+
+static const struct source_ops ops = {
+	.kind = "cache",
+	.find_list = find_list,
+	.peek_list = peek_list,
+	.each_member = each_member,
+	.close = close_source,
+};
+
+struct source *
+cache_wrap(struct source *inner, const struct cache_config *config)
+{
+	struct cache *c = mem_new(sizeof(*c));
+
+	c->source = (struct source){ &ops, mem_text(inner->name) };
+	c->inner = inner;
+	c->config = *config;
+	c->pool = pool_open(inner->name, (size_t)config->workers, FLIGHTS_MOST);
+	monitor_init(&c->monitor);
+	c->slots = map_open();
+	c->flights = map_open();
+	return &c->source;
+}

@@ -1,0 +1,253 @@
+/*
+ * Lists in an LDAP directory. This file is the source's settings and its operations; finding is in ldap_find.c,
+ * reading members in ldap_walk.c, connections in ldap_conn.c.
+ */
+#include "base/file.h"
+#include "base/mem.h"
+#include "sources/ldap_query.h"
+#include "sources/ldap_source.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const bind_words[] = { "none", "simple", "external", NULL };
+static const char *const technique_words[] = { "auto", "deref", "or", "base", NULL };
+
+#define FIELD(f) offsetof(struct ldap_config, f)
+
+static const struct setting settings[] = {
+	SOURCE_SETTINGS,
+	{ .name = "uri", .kind = KIND_TEXTS, .offset = FIELD(conn.uri), .flags = SETTING_REQUIRED,
+	  .help = "The servers, ldap://, ldaps:// or ldapi://, in order of preference: the next is used "
+	          "when one does not answer." },
+	{ .name = "bind", .kind = KIND_WORD, .offset = FIELD(conn.bind), .fallback = "none",
+	  .words = bind_words,
+	  .help = "How to identify: none (anonymous), simple (with bind-dn and password-file), external "
+	          "(by the user of this process over ldapi, or by certificate)." },
+	{ .name = "bind-dn", .kind = KIND_TEXT, .offset = FIELD(conn.bind_dn),
+	  .help = "The DN of a simple bind." },
+	{ .name = "password-file", .kind = KIND_TEXT, .offset = FIELD(password_file),
+	  .help = "A file whose first line is the password of a simple bind. It needs to be readable "
+	          "when the daemon starts." },
+	{ .name = "starttls", .kind = KIND_FLAG, .offset = FIELD(conn.starttls), .fallback = "no",
+	  .help = "Encrypt an ldap:// connection by StartTLS. The certificate is always verified." },
+	{ .name = "ca-file", .kind = KIND_TEXT, .offset = FIELD(conn.ca_file),
+	  .help = "The certificates of authorities to trust, PEM. Without it those of the system." },
+	{ .name = "base", .kind = KIND_TEXT, .offset = FIELD(base), .flags = SETTING_REQUIRED,
+	  .help = "The DN below which groups and people are." },
+	{ .name = "preset", .kind = KIND_WORD, .offset = FIELD(preset), .fallback = "groupOfNames",
+	  .words = ldap_preset_words, .help = "What the directory calls things." },
+	{ .name = "attributes", .kind = KIND_PART,
+	  .help = "Names that differ from the preset's, see below." },
+	{ .name = "filter", .kind = KIND_TEXT, .offset = FIELD(filter),
+	  .help = "A filter that a group must match, besides the preset's, to be a list." },
+	{ .name = "technique", .kind = KIND_WORD, .offset = FIELD(technique), .fallback = "auto",
+	  .words = technique_words,
+	  .help = "How addresses of members are read: deref (the dereference control), or (filters "
+	          "with many DNs), base (one search for each). auto takes the first of these that the "
+	          "server is seen to support." },
+	{ .name = "or-terms", .kind = KIND_NUMBER, .offset = FIELD(or_terms), .fallback = "50",
+	  .min = "1", .max = "1000", .help = "DNs in one filter." },
+	{ .name = "or-window", .kind = KIND_NUMBER, .offset = FIELD(or_window), .fallback = "4",
+	  .min = "1", .max = "64", .help = "Such searches under way at once." },
+	{ .name = "window", .kind = KIND_NUMBER, .offset = FIELD(window), .fallback = "64",
+	  .min = "1", .max = "1000",
+	  .help = "Searches for single entries under way at once. slapd closes anonymous connections "
+	          "above 100." },
+	{ .name = "group-window", .kind = KIND_NUMBER, .offset = FIELD(group_window), .fallback = "4",
+	  .min = "1", .max = "64", .help = "Groups read at once." },
+	{ .name = "page", .kind = KIND_NUMBER, .offset = FIELD(page), .fallback = "500",
+	  .min = "1", .max = "100000",
+	  .help = "Entries on one page of a search that may find many (RFC 2696)." },
+	{ .name = "dangling", .kind = KIND_PERCENT, .offset = FIELD(dangling), .fallback = "50%",
+	  .help = "Members that do not exist are left out and counted. Where they are more than this "
+	          "share of a list the post waits: it looks as if the directory were incomplete." },
+	{ .name = "timeout", .kind = KIND_TIME, .offset = FIELD(conn.timeout), .fallback = "10s",
+	  .min = "100ms", .max = "10m",
+	  .help = "How long the directory may be silent in the middle of an answer." },
+	{ .name = "connect-timeout", .kind = KIND_TIME, .offset = FIELD(conn.connect_timeout),
+	  .fallback = "3s", .min = "100ms", .max = "1m",
+	  .help = "How long connecting and binding to one server may take." },
+	{ .name = "idle", .kind = KIND_TIME, .offset = FIELD(conn.idle), .fallback = "60s",
+	  .min = "0s", .max = "1h", .help = "After this time a connection that is not used is closed." },
+	{ .kind = KIND_END },
+};
+
+/* The setting at fault, or the block. */
+static const struct node *
+place(const struct node *block, const char *key)
+{
+	const struct node *n = node_child(block, key);
+
+	return n == NULL ? block : n;
+}
+
+static int
+check_uris(const struct ldap_config *c, const struct node *at, struct complaint *why)
+{
+	for (size_t i = 0; i < c->conn.uri.count; i++) {
+		LDAPURLDesc *url = NULL;
+		const char *uri = c->conn.uri.items[i];
+
+		if (ldap_url_parse(uri, &url) != LDAP_URL_SUCCESS)
+			return node_complain(place(at, "uri"), why, "\"%s\" is no LDAP URI", uri);
+		ldap_free_urldesc(url);
+		if (c->conn.starttls && strncasecmp(uri, "ldap:", 5) != 0)
+			return node_complain(place(at, "starttls"), why,
+			                     "StartTLS is for ldap:// only, not for %s", uri);
+	}
+	if (c->conn.uri.count == 0)
+		return node_complain(place(at, "uri"), why, "uri needs at least one server");
+	return 0;
+}
+
+/* The filter of a setting, which may be NULL. */
+static int
+check_filter(const char *text, const char *name, const struct node *at, struct complaint *why)
+{
+	struct complaint what;
+
+	if (text == NULL || query_check_filter(text, &what) == 0)
+		return 0;
+	return node_complain(at, why, "%s: %s", name, what.text);
+}
+
+/* The names of things: the site's, then the preset's. */
+static int
+read_names(struct ldap_config *c, const struct node *block, const char *path,
+           struct effective_list *effective, struct complaint *why)
+{
+	char *own = mem_format("%s.attributes", path);
+	int rc = setting_read(names_settings, &c->names, node_child(block, "attributes"), own, effective,
+	                      why);
+
+	if (rc == 0) {
+		names_complete(&c->names, &ldap_presets[c->preset], own, effective);
+		rc = check_filter(c->names.groups, "groups", place(block, "attributes"), why);
+		if (rc < 0)
+			setting_free(names_settings, &c->names);
+	}
+	free(own);
+	return rc;
+}
+
+static int
+check(void *config, const struct node *at, const char *path, struct effective_list *effective,
+      struct complaint *why)
+{
+	struct ldap_config *c = config;
+	LDAPDN dn = NULL;
+
+	if (check_uris(c, at, why) < 0)
+		return -1;
+	if (c->conn.bind == BIND_SIMPLE && (c->conn.bind_dn == NULL || c->password_file == NULL))
+		return node_complain(place(at, "bind"), why,
+		                     "bind: simple needs bind-dn and password-file");
+	if (ldap_str2dn(c->base, &dn, LDAP_DN_FORMAT_LDAPV3) != LDAP_SUCCESS)
+		return node_complain(place(at, "base"), why, "base: \"%s\" is no DN", c->base);
+	ldap_dnfree(dn);
+	if (check_filter(c->filter, "filter", place(at, "filter"), why) < 0)
+		return -1;
+	return read_names(c, at, path, effective, why);
+}
+
+static void
+config_drop(struct ldap_config *c)
+{
+	setting_free(names_settings, &c->names);
+	setting_free(settings, c);
+	if (c->conn.password != NULL)
+		explicit_bzero(c->conn.password, strlen(c->conn.password));
+	mem_drop(&c->conn.password);
+}
+
+static int
+read_password(struct ldap_config *c, struct complaint *why)
+{
+	struct bytes text = { 0 };
+	int rc = file_read(AT_FDCWD, c->password_file, 4096, &text, why);
+
+	if (rc == 0)
+		(void)complain(why, "there is no file %s", c->password_file);
+	if (rc == 1) {
+		c->conn.password = mem_copy(bytes_text(&text), strcspn(bytes_text(&text), "\r\n"));
+		explicit_bzero(text.data, text.length);
+		if (*c->conn.password == '\0')   /* RFC 4513 section 5.1.2: that would be anonymous */
+			rc = complain(why, "%s holds no password", c->password_file);
+	}
+	bytes_free(&text);
+	return rc == 1 ? 0 : -1;
+}
+
+static enum found
+find_list(struct source *s, const char *const *addresses, size_t count, struct deadline by,
+          struct list **list_r, size_t *which_r, struct complaint *why)
+{
+	struct ldap_source *l = (struct ldap_source *)s;
+	struct conn *c = conn_take(&l->server, by, why);
+	enum found found = FOUND_UNSURE;
+
+	if (c != NULL)
+		found = ldap_find(l, c, addresses, count, by, list_r, which_r, why);
+	conn_give(&l->server, &c, found != FOUND_UNSURE);
+	return found;
+}
+
+static enum found
+each_member(struct source *s, const struct list *list, enum people whom, struct deadline by,
+            member_fn *fn, void *arg, struct walk_report *report, struct complaint *why)
+{
+	struct ldap_source *l = (struct ldap_source *)s;
+	struct conn *c = conn_take(&l->server, by, why);
+	enum found found = FOUND_UNSURE;
+
+	if (c != NULL)
+		found = ldap_walk(l, c, list, whom, by, fn, arg, report, why);
+	conn_give(&l->server, &c, found != FOUND_UNSURE);
+	return found;
+}
+
+static void
+close_source(struct source *s)
+{
+	struct ldap_source *l = (struct ldap_source *)s;
+
+	server_close(&l->server);
+	config_drop(&l->config);
+	free(l);
+}
+
+static const struct source_ops ops = {
+	.kind = "ldap",
+	.find_list = find_list,
+	.each_member = each_member,
+	.close = close_source,
+};
+
+static struct source *
+open_source(const char *name, void *config, struct complaint *why)
+{
+	struct ldap_source *l = mem_new(sizeof(*l));
+
+	l->config = *(struct ldap_config *)config;
+	free(config);
+	if (l->config.conn.bind == BIND_SIMPLE && read_password(&l->config, why) < 0) {
+		config_drop(&l->config);
+		free(l);
+		return NULL;
+	}
+	l->source = (struct source){ &ops, mem_text(name) };
+	server_init(&l->server, &l->config.conn);
+	return &l->source;
+}
+
+const struct source_kind source_ldap = {
+	.name = "ldap",
+	.summary = "Groups of an LDAP directory.",
+	.settings = settings,
+	.attributes = names_settings,
+	.config_size = sizeof(struct ldap_config),
+	.check = check,
+	.open = open_source,
+};

@@ -1,0 +1,71 @@
+/*
+ * Connections to a directory: several servers in order of preference, binding, TLS, and a store of idle
+ * connections. For sources/ldap*.c only, since it shows <ldap.h>.
+ *
+ * Threads: a connection belongs to one thread from conn_take() to conn_give(); the server may be shared.
+ */
+#ifndef SOURCES_LDAP_CONN_H
+#define SOURCES_LDAP_CONN_H
+
+#include "base/clock.h"
+#include "base/complaint.h"
+#include "base/text.h"
+
+#include <ldap.h>
+#include <pthread.h>
+#include <stdbool.h>
+
+enum bind_kind { BIND_NONE, BIND_SIMPLE, BIND_EXTERNAL };
+
+struct conn_config {
+	struct text_list uri;
+	int64_t bind;                     /* enum bind_kind */
+	char *bind_dn;
+	char *password;
+	bool starttls;
+	char *ca_file;
+	int64_t connect_timeout, timeout; /* milliseconds */
+	int64_t idle;                     /* milliseconds after which an unused connection is closed */
+};
+
+/* What a connection's server was seen to be able to do. */
+struct abilities {
+	bool paged;                       /* simple paged results, RFC 2696 */
+	bool deref;                       /* the dereference control */
+	bool names_missing;               /* its deref answers name values whose entries are gone */
+	bool entry_dn;                    /* a search by (entryDN=...) finds what it should */
+	bool probed_entry_dn;
+};
+
+struct conn {
+	LDAP *ld;
+	const char *uri;                  /* of the server it goes to */
+	struct abilities can;
+	int64_t last_used;                /* ticks */
+	struct conn *next;
+};
+
+struct server {
+	const struct conn_config *config;
+	pthread_mutex_t lock;             /* over what follows */
+	struct conn *idle;
+	size_t preferred;                 /* the URI that answered last */
+	int64_t first_after;              /* ticks: from then on the first URI is tried again */
+};
+
+void server_init(struct server *, const struct conn_config *);
+void server_close(struct server *);
+
+/* A connection that is bound; NULL with a complaint. Waits no longer than the deadline and the configured time for each server. */
+struct conn *conn_take(struct server *, struct deadline, struct complaint *);
+
+/* Gives it back; one that is broken, or in the middle of something, is closed. */
+void conn_give(struct server *, struct conn **, bool healthy);
+
+/* How long to wait for the next message of this connection. */
+struct timeval conn_patience(const struct conn_config *, struct deadline);
+
+/* complain() with the URI, and the library's words for a result code (or the connection's last, for 0). */
+int conn_complain(const struct conn *, int code, struct complaint *, const char *doing);
+
+#endif

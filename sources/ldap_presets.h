@@ -1,0 +1,50 @@
+/*
+ * What a directory calls things. A preset is a row of names for one flavour of directory; each name can be
+ * overridden by the site.
+ */
+#ifndef SOURCES_LDAP_PRESETS_H
+#define SOURCES_LDAP_PRESETS_H
+
+#include "base/setting.h"
+
+struct names {
+	char *groups;                     /* a filter: which entries are lists at all */
+	struct text_list address;         /* of the list: the first attribute holds its own, the others alternates */
+	char *name;                       /* of the list, for people */
+	char *member;                     /* DNs */
+	struct text_list member_address;  /* addresses */
+	char *owner;                      /* DNs */
+	char *errors;                     /* an address */
+	char *mail;                       /* of a person */
+};
+
+/* The rows of `attributes:`, in this order. */
+enum name_id {
+	NAME_GROUPS,
+	NAME_ADDRESS,
+	NAME_NAME,
+	NAME_MEMBER,
+	NAME_MEMBER_ADDRESS,
+	NAME_OWNER,
+	NAME_ERRORS,
+	NAME_MAIL,
+	NAME_COUNT
+};
+
+struct preset {
+	const char *name;
+	const char *summary;
+	const char *names[NAME_COUNT];    /* several with ", " between; NULL: it has none */
+};
+
+extern const struct preset ldap_presets[];
+extern const char *const ldap_preset_words[];
+
+/* The rows of `attributes:`, which override a preset. */
+extern const struct setting names_settings[NAME_COUNT + 1];
+
+/* Puts the preset's names where the site wrote none. */
+void names_complete(struct names *, const struct preset *, const char *path,
+                    struct effective_list *);
+
+#endif

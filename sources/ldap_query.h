@@ -1,0 +1,30 @@
+/*
+ * Filters for a directory, and nothing else builds them: values go in by typed holes and come out
+ * escaped (RFC 4515 section 3), whatever they hold.
+ */
+#ifndef SOURCES_LDAP_QUERY_H
+#define SOURCES_LDAP_QUERY_H
+
+#include "base/bytes.h"
+#include "base/complaint.h"
+#include "base/text.h"
+
+#include <stddef.h>
+
+/* Adds a value as it stands in an assertion: "(attribute=" value ")". */
+void query_value(struct bytes *, const char *value, size_t length);
+
+/* Adds "(attribute=value)". */
+void query_equals(struct bytes *, const char *attribute, const char *value, size_t length);
+
+/*
+ * The filter that finds a list by any of `count` canonical addresses in any of the attributes, the
+ * domain in either of its forms. `only` and `filter` are whole filters that must hold as well; `filter` may be NULL.
+ */
+void query_list(struct bytes *, const char *only, const char *filter,
+                const struct text_list *attributes, const char *const *addresses, size_t count);
+
+/* Whether the text of a setting is a filter as far as its parentheses go. */
+int query_check_filter(const char *text, struct complaint *);
+
+#endif

@@ -1,0 +1,43 @@
+/* The parts of the ldap source, as they see each other. For sources/ldap*.c only. */
+#ifndef SOURCES_LDAP_SOURCE_H
+#define SOURCES_LDAP_SOURCE_H
+
+#include "mail/address.h"
+#include "sources/ldap_conn.h"
+#include "sources/ldap_presets.h"
+#include "sources/source.h"
+
+enum technique { TECHNIQUE_AUTO, TECHNIQUE_DEREF, TECHNIQUE_OR, TECHNIQUE_BASE };
+
+struct ldap_config {
+	struct conn_config conn;
+	char *password_file;
+	char *base;
+	int64_t preset;                   /* index into ldap_presets */
+	char *filter;
+	struct names names;
+	int64_t technique;
+	int64_t or_terms, or_window, window, group_window, page;
+	int64_t dangling;                 /* per cent */
+};
+
+struct ldap_source {
+	struct source source;
+	struct ldap_config config;
+	struct server server;
+};
+
+/* ldap_find.c */
+enum found ldap_find(struct ldap_source *, struct conn *, const char *const *addresses,
+                     size_t count, struct deadline, struct list **list_r, size_t *which_r,
+                     struct complaint *);
+
+/* ldap_walk.c */
+enum found ldap_walk(struct ldap_source *, struct conn *, const struct list *, enum people,
+                     struct deadline, member_fn *, void *arg, struct walk_report *,
+                     struct complaint *);
+
+/* The text of an address attribute's value: without "mailto:" before it. */
+bool ldap_mailbox(const char *value, size_t length, struct address *);
+
+#endif

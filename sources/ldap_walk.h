@@ -1,0 +1,60 @@
+/* The state of one walk, shared by ldap_walk.c (what entries mean) and ldap_read.c (how they are fetched). */
+#ifndef SOURCES_LDAP_WALK_H
+#define SOURCES_LDAP_WALK_H
+
+#include "base/set.h"
+#include "sources/ldap_source.h"
+
+/* A DN that is to be read. */
+struct todo {
+	char *dn;
+	const struct via *via;            /* the groups that lead to it */
+};
+
+/* First in, first out. Indices stay valid while requests about them are under way. */
+struct queue_of_dns {
+	struct todo *items;
+	size_t first, count, capacity;    /* items[first..count) are waiting */
+};
+
+void todo_add(struct queue_of_dns *, const char *dn, size_t length, const struct via *);
+size_t todo_waiting(const struct queue_of_dns *);
+void todo_free(struct queue_of_dns *);
+
+struct via_node;
+
+struct walk {
+	struct ldap_source *source;
+	const struct ldap_config *config;
+	struct conn *conn;
+	struct deadline by;
+	member_fn *fn;
+	void *arg;
+	struct walk_report *report;
+	struct complaint *why;
+	enum technique technique;
+
+	struct queue_of_dns groups;       /* known to be groups, not read yet */
+	struct queue_of_dns plain;        /* groups that the dereference control said nothing about */
+	struct queue_of_dns people;       /* entries of either kind, not read yet */
+	struct queue_of_dns single;       /* those that an OR did not find: to be read one by one */
+	struct set *seen_groups;          /* DNs, so that cycles end and diamonds cost nothing */
+	struct set *seen_people;
+	struct via_node *vias;            /* all of them, to be freed at the end */
+
+	char **member_attributes;         /* what is asked of an entry that may be a person or a group */
+	char **group_attributes;          /* what is asked of a group beside its dereferenced members */
+	char **plain_attributes;          /* what is asked of a group otherwise */
+	bool root_gone;
+};
+
+/* ldap_walk.c: what an entry means. False: the walk has failed, and why is said. */
+bool walk_group_entry(struct walk *, LDAPMessage *entry, const struct via *);
+bool walk_group_deref(struct walk *, LDAPMessage *entry, const char *dn, const struct via *);
+bool walk_any_entry(struct walk *, LDAPMessage *entry, const struct via *);
+void walk_dangling(struct walk *, const char *dn, const struct via *);
+
+/* ldap_read.c: fetches what is waiting in the queues until they are empty. */
+enum found walk_read(struct walk *);
+
+#endif

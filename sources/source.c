@@ -1,0 +1,44 @@
+/* Calls through the table of operations, with the answers of those that are missing. */
+#include "sources/source.h"
+
+#include "base/mem.h"
+
+#include <stdlib.h>
+
+enum found
+source_find_list(struct source *s, const char *const *addresses, size_t count, struct deadline by,
+                 struct list **list_r, size_t *which_r, struct complaint *why)
+{
+	*list_r = NULL;
+	return s->ops->find_list(s, addresses, count, by, list_r, which_r, why);
+}
+
+enum found
+source_peek_list(struct source *s, const char *const *addresses, size_t count, bool stale,
+                 struct list **list_r, size_t *which_r)
+{
+	*list_r = NULL;
+	if (s->ops->peek_list == NULL)
+		return FOUND_UNSURE;
+	return s->ops->peek_list(s, addresses, count, stale, list_r, which_r);
+}
+
+enum found
+source_each_member(struct source *s, const struct list *list, enum people whom, struct deadline by,
+                   member_fn *fn, void *arg, struct walk_report *report, struct complaint *why)
+{
+	*report = (struct walk_report){ 0 };
+	return s->ops->each_member(s, list, whom, by, fn, arg, report, why);
+}
+
+void
+source_close(struct source **source)
+{
+	struct source *s = *source;
+
+	*source = NULL;
+	if (s == NULL)
+		return;
+	mem_drop(&s->name);
+	s->ops->close(s);                 /* frees the struct */
+}
