@@ -1,0 +1,104 @@
+/* The distribution list. */
+#include "queues/distribution.h"
+
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char head[] = "recipients 1\n";
+
+void
+distribution_begin(struct bytes *out)
+{
+	bytes_add_text(out, head);
+}
+
+void
+distribution_line(struct bytes *out, const char *canonical, const char *spelling)
+{
+	bytes_add_text(out, canonical);
+	if (strcmp(canonical, spelling) != 0) {
+		bytes_add_char(out, '\t');
+		bytes_add_text(out, spelling);
+	}
+	bytes_add_char(out, '\n');
+}
+
+void
+distribution_end(struct bytes *out, size_t count)
+{
+	bytes_format(out, "end %zu\n", count);
+}
+
+/* The number in the last line, or -1 where that is no last line. */
+static long long
+end_count(const char *text, size_t length)
+{
+	const char *line;
+	char *end;
+	long long n;
+
+	if (length < sizeof(head) + 5 || text[length - 1] != '\n')
+		return -1;
+	line = memrchr(text, '\n', length - 1);
+	if (line == NULL || strncmp(line + 1, "end ", 4) != 0)
+		return -1;
+	n = strtoll(line + 5, &end, 10);
+	return end == text + length - 1 && n >= 0 ? n : -1;
+}
+
+int
+distribution_open(struct distribution *d, const char *text, size_t length, struct complaint *why)
+{
+	long long promised;
+	const char *at, *end;
+
+	*d = (struct distribution){ 0 };
+	if (length < sizeof(head) - 1)
+		return 0;
+	if (memcmp(text, head, sizeof(head) - 1) != 0)
+		return complain(why, "recipients: not of a version known to this program");
+	if (length > UINT32_MAX)
+		return complain(why, "recipients: %zu bytes are too many", length);
+	promised = end_count(text, length);
+	if (promised < 0)
+		return 0;
+	if ((size_t)promised > length)
+		return complain(why, "recipients: the last line says %lld addresses", promised);
+	d->text = text;
+	d->offsets = mem_array((size_t)promised + 1, sizeof(*d->offsets));
+	at = text + sizeof(head) - 1;
+	end = memrchr(text, '\n', length - 1);   /* of the last address, or of the first line */
+	while (at <= end && d->count < (size_t)promised) {
+		d->offsets[d->count++] = (uint32_t)(at - text);
+		at = memchr(at, '\n', (size_t)(end + 1 - at));
+		at++;
+	}
+	if (at != end + 1 || d->count != (size_t)promised) {
+		distribution_close(d);
+		return complain(why, "recipients: the number of addresses is not what the last line says");
+	}
+	return 1;
+}
+
+void
+distribution_close(struct distribution *d)
+{
+	free(d->offsets);
+	*d = (struct distribution){ 0 };
+}
+
+const char *
+distribution_address(const struct distribution *d, size_t line, size_t *length)
+{
+	const char *at = d->text + d->offsets[line];
+	size_t whole = strcspn(at, "\n"), canonical = strcspn(at, "\t\n");
+
+	if (canonical < whole) {
+		at += canonical + 1;
+		whole -= canonical + 1;
+	}
+	*length = whole;
+	return at;
+}

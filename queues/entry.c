@@ -1,0 +1,112 @@
+/* envelope.json */
+#include "queues/entry.h"
+
+#include "base/json.h"
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void
+envelope_free(struct envelope *e)
+{
+	free(e->list);
+	free(e->role);
+	free(e->recipient);
+	free(e->sender);
+	free(e->queue_id);
+	free(e->message_id);
+	free(e->report_of);
+	free(e->inject_sender);
+	free(e->inject_add);
+	text_list_free(&e->inject_remove);
+	*e = (struct envelope){ 0 };
+}
+
+void
+envelope_print(const struct envelope *e, struct bytes *out)
+{
+	struct js *j = js_object(), *inject = js_object(), *names = js_array();
+
+	js_set_number(j, "version", ENVELOPE_VERSION);
+	js_set_text(j, "list", e->list);
+	js_set_text(j, "role", e->role);
+	js_set_text(j, "recipient", e->recipient);
+	js_set_text(j, "sender", e->sender);
+	js_set_number(j, "arrived", e->arrived);
+	js_set_text(j, "queue_id", e->queue_id);
+	js_set_text(j, "message_id", e->message_id);
+	js_set_number(j, "size", e->size);
+	js_set_flag(j, "utf8", e->utf8);
+	js_set_flag(j, "eight_bit", e->eight_bit);
+	js_set_text(j, "report_of", e->report_of);
+	js_set_text(inject, "sender", e->inject_sender);
+	js_set_text(inject, "add", e->inject_add);
+	for (size_t i = 0; i < e->inject_remove.count; i++)
+		js_append(names, js_string(e->inject_remove.items[i]));
+	js_set(inject, "remove", names);
+	js_set(j, "inject", inject);
+	js_print(j, true, out);
+	bytes_add_char(out, '\n');
+	js_drop(&j);
+}
+
+/* Copies a text; -1 where it is required and missing. */
+static int
+take_text(const struct js *j, const char *key, bool required, char **text, struct complaint *why)
+{
+	*text = mem_text(js_text(j, key));
+	return required && *text == NULL ? complain(why, "\"%s\" is missing", key) : 0;
+}
+
+static int
+take_inject(const struct js *j, struct envelope *e, struct complaint *why)
+{
+	const struct js *inject = js_get(j, "inject"), *names = js_get(inject, "remove");
+
+	if (take_text(inject, "sender", true, &e->inject_sender, why) < 0 ||
+	    take_text(inject, "add", true, &e->inject_add, why) < 0)
+		return complain_within(why, "inject");
+	for (size_t i = 0; i < js_count(names); i++) {
+		const char *name = js_string_at(names, i);
+
+		if (name == NULL)
+			return complain(why, "inject: remove[%zu] is no text", i);
+		text_list_add(&e->inject_remove, name, strlen(name));
+	}
+	return 0;
+}
+
+int
+envelope_parse(const char *text, size_t length, struct envelope *e, struct complaint *why)
+{
+	struct js *j = js_parse(text, length, why);
+	int64_t version = js_number(j, "version", 0);
+	int rc = -1;
+
+	*e = (struct envelope){ 0 };
+	if (j == NULL)
+		return -1;
+	if (version < 1 || version > ENVELOPE_VERSION) {
+		(void)complain(why, "version %lld is not known to this program", (long long)version);
+		goto out;
+	}
+	e->arrived = js_number(j, "arrived", 0);
+	e->size = js_number(j, "size", 0);
+	e->utf8 = js_flag(j, "utf8", false);
+	e->eight_bit = js_flag(j, "eight_bit", false);
+	if (take_text(j, "list", true, &e->list, why) < 0 ||
+	    take_text(j, "role", true, &e->role, why) < 0 ||
+	    take_text(j, "recipient", true, &e->recipient, why) < 0 ||
+	    take_text(j, "sender", true, &e->sender, why) < 0 ||
+	    take_text(j, "queue_id", false, &e->queue_id, why) < 0 ||
+	    take_text(j, "message_id", false, &e->message_id, why) < 0 ||
+	    take_text(j, "report_of", false, &e->report_of, why) < 0 || take_inject(j, e, why) < 0)
+		goto out;
+	rc = 0;
+out:
+	if (rc < 0)
+		envelope_free(e);
+	js_drop(&j);
+	return rc;
+}

@@ -1,0 +1,43 @@
+/*
+ * What an entry of a queue says of itself: envelope.json, written once. Its fields are enough for a program in any language to
+ * do the entry's work; docs/spool.md has the list of them.
+ */
+#ifndef QUEUES_ENTRY_H
+#define QUEUES_ENTRY_H
+
+#include "base/bytes.h"
+#include "base/complaint.h"
+#include "base/text.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { ENVELOPE_VERSION = 1 };
+
+struct envelope {
+	char *list;                       /* canonical address */
+	char *role;                       /* post, owner, bounces … */
+	char *recipient;                  /* the address it came to, as spelled */
+	char *sender;                     /* reverse-path it came with; "" is the null sender */
+	int64_t arrived;                  /* wall clock, milliseconds */
+	char *queue_id;                   /* of the MTA it came from; NULL: not known */
+	char *message_id;                 /* NULL: it has none */
+	int64_t size;                     /* of the message, bytes */
+	bool utf8;                        /* came with SMTPUTF8 */
+	bool eight_bit;                   /* holds bytes above 127 */
+	char *report_of;                  /* entry whose failures it reports; NULL: it is no report */
+
+	/* How to inject it. */
+	char *inject_sender;              /* reverse-path to send with */
+	char *inject_add;                 /* header fields to put before the message, with line ends */
+	struct text_list inject_remove;   /* names of header fields to leave out */
+};
+
+void envelope_free(struct envelope *);
+
+void envelope_print(const struct envelope *, struct bytes *);
+
+/* A newer version than ours is refused. */
+int envelope_parse(const char *text, size_t length, struct envelope *, struct complaint *);
+
+#endif

@@ -1,0 +1,314 @@
+/* The progress file: records, and what they come to. */
+#include "queues/progress.h"
+
+#include "base/json.h"
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { PROGRESS_VERSION = 1 };
+
+static void
+add_line(struct bytes *out, struct js **j)
+{
+	js_print(*j, false, out);
+	bytes_add_char(out, '\n');
+	js_drop(j);
+}
+
+void
+progress_head(struct bytes *out)
+{
+	struct js *j = js_object();
+
+	js_set_number(j, "version", PROGRESS_VERSION);
+	add_line(out, &j);
+}
+
+static void
+print_intent(const struct record *r, struct js *j)
+{
+	struct js *lines;
+
+	if (r->lines == NULL) {
+		js_set_number(j, "first", (int64_t)r->first);
+		js_set_number(j, "count", (int64_t)r->count);
+		return;
+	}
+	lines = js_array();
+	for (size_t i = 0; i < r->count; i++)
+		js_append(lines, js_integer(r->lines[i]));
+	js_set(j, "lines", lines);
+}
+
+void
+progress_print(const struct record *r, struct bytes *out)
+{
+	struct js *j = js_object();
+
+	if (r->kind == RECORD_DEFER) {
+		js_set_number(j, "defer", r->until);
+		js_set_number(j, "tries", r->tries);
+	} else {
+		js_set_number(j, "batch", r->batch);
+	}
+	if (r->kind != RECORD_LINE)
+		js_set_number(j, "at", r->at);
+	if (r->kind == RECORD_INTENT)
+		print_intent(r, j);
+	if (r->kind == RECORD_LINE)
+		js_set_number(j, "line", (int64_t)r->line);
+	if (r->kind == RECORD_LINE || r->kind == RECORD_RESULT)
+		js_set_number(j, "code", r->code);
+	js_set_text(j, "id", r->id);
+	js_set_text(j, "text", r->text);
+	add_line(out, &j);
+}
+
+/* Reads one line into a record; *lines_r is to be freed. False where it is none. */
+static bool
+parse_record(const struct js *j, struct record *r, uint32_t **lines_r)
+{
+	const struct js *lines = js_get(j, "lines");
+
+	*r = (struct record){ .at = js_number(j, "at", 0),
+		              .batch = js_number(j, "batch", 0),
+		              .code = (int)js_number(j, "code", -1),
+		              .text = js_text(j, "text"),
+		              .id = js_text(j, "id"),
+		              .until = js_number(j, "defer", -1),
+		              .tries = js_number(j, "tries", 0) };
+	*lines_r = NULL;
+	if (r->until >= 0) {
+		r->kind = RECORD_DEFER;
+		return true;
+	}
+	if (r->batch < 1)
+		return false;
+	if (js_get(j, "line") != NULL) {
+		r->kind = RECORD_LINE;
+		r->line = (size_t)js_number(j, "line", 0);
+		return r->code >= 0;
+	}
+	if (r->code >= 0) {
+		r->kind = RECORD_RESULT;
+		return true;
+	}
+	r->kind = RECORD_INTENT;
+	r->first = (size_t)js_number(j, "first", 0);
+	r->count = (size_t)js_number(j, "count", 0);
+	if (js_is_array(lines)) {
+		r->count = js_count(lines);
+		*lines_r = mem_array(r->count, sizeof(**lines_r));
+		for (size_t i = 0; i < r->count; i++)
+			(*lines_r)[i] = (uint32_t)js_integer_at(lines, i);
+		r->lines = *lines_r;
+	}
+	return true;
+}
+
+/* One whole line. -1 with a complaint. */
+static int
+read_line(const char *line, size_t length, size_t number, void (*visit)(void *, const struct record *),
+          void *arg, struct complaint *why)
+{
+	struct js *j = js_parse(line, length, why);
+	struct record r;
+	uint32_t *lines = NULL;
+	int rc = -1;
+
+	if (j == NULL) {
+		(void)complain_within(why, "progress, line %zu", number);
+	} else if (number == 1) {
+		rc = js_number(j, "version", 0) == PROGRESS_VERSION
+		             ? 0
+		             : complain(why, "progress: not of a version known to this program");
+	} else if (!parse_record(j, &r, &lines)) {
+		(void)complain(why, "progress, line %zu: no record known to this program", number);
+	} else {
+		visit(arg, &r);
+		rc = 0;
+	}
+	free(lines);
+	js_drop(&j);
+	return rc;
+}
+
+ptrdiff_t
+progress_read(const char *text, size_t length, void (*visit)(void *, const struct record *),
+              void *arg, struct complaint *why)
+{
+	size_t at = 0, number = 0;
+
+	while (at < length) {
+		const char *lf = memchr(text + at, '\n', length - at);
+		size_t line;
+
+		if (lf == NULL)
+			break;
+		line = (size_t)(lf - (text + at));
+		if (read_line(text + at, line, ++number, visit, arg, why) < 0)
+			return -1;
+		at += line + 1;
+	}
+	return (ptrdiff_t)at;
+}
+
+/* A batch whose result has not been read yet. */
+struct open_batch {
+	int64_t batch;
+	size_t first, count;
+	uint32_t *lines;
+	struct open_batch *next;
+};
+
+struct replay {
+	struct tally *tally;
+	struct open_batch *open;
+};
+
+void
+tally_set(struct tally *t, size_t line, enum line_state state)
+{
+	size_t *sums[] = { [LINE_WAITING] = &t->waiting, [LINE_DOUBT] = &t->doubt,
+		           [LINE_SENT] = &t->sent, [LINE_REFUSED] = &t->refused };
+
+	if (line >= t->count)
+		return;
+	--*sums[t->lines[line]];
+	t->lines[line] = (uint8_t)state;
+	++*sums[state];
+}
+
+void
+tally_refuse(struct tally *t, size_t line, int code, const char *text)
+{
+	if (line >= t->count)
+		return;
+	tally_set(t, line, LINE_REFUSED);
+	/* Doubled in size at each power of two. */
+	if ((t->refusal_count & (t->refusal_count - 1)) == 0)
+		t->refusals = mem_resize(t->refusals, (t->refusal_count == 0 ? 1 : t->refusal_count * 2) *
+		                                              sizeof(*t->refusals));
+	t->refusals[t->refusal_count++] =
+		(struct refusal){ (uint32_t)line, code, mem_text(text == NULL ? "" : text) };
+}
+
+static size_t
+line_of(const struct open_batch *b, size_t i)
+{
+	return b->lines == NULL ? b->first + i : b->lines[i];
+}
+
+static void
+open_batch(struct replay *p, const struct record *r)
+{
+	struct open_batch *b = mem_new(sizeof(*b));
+
+	b->batch = r->batch;
+	b->first = r->first;
+	b->count = r->count < p->tally->count ? r->count : p->tally->count;
+	if (r->lines != NULL) {
+		b->lines = mem_array(b->count, sizeof(*b->lines));
+		if (b->count > 0)
+			memcpy(b->lines, r->lines, b->count * sizeof(*b->lines));
+	}
+	b->next = p->open;
+	p->open = b;
+	for (size_t i = 0; i < b->count; i++)
+		if (line_of(b, i) < p->tally->count)
+			tally_set(p->tally, line_of(b, i), LINE_DOUBT);
+}
+
+/* The result of a batch: lines that were refused by themselves keep their state. */
+static void
+close_batch(struct replay *p, const struct record *r)
+{
+	struct open_batch **at = &p->open, *b;
+
+	while (*at != NULL && (*at)->batch != r->batch)
+		at = &(*at)->next;
+	b = *at;
+	if (b == NULL)
+		return;
+	for (size_t i = 0; i < b->count; i++) {
+		size_t line = line_of(b, i);
+
+		if (line >= p->tally->count || p->tally->lines[line] != LINE_DOUBT)
+			continue;
+		if (r->code / 100 == 5)
+			tally_refuse(p->tally, line, r->code, r->text);
+		else
+			tally_set(p->tally, line, r->code / 100 == 2 ? LINE_SENT : LINE_WAITING);
+	}
+	*at = b->next;
+	free(b->lines);
+	free(b);
+}
+
+static void
+apply(void *arg, const struct record *r)
+{
+	struct replay *p = arg;
+	struct tally *t = p->tally;
+
+	if (r->at > t->last)
+		t->last = r->at;
+	if (r->batch > t->batches)
+		t->batches = r->batch;
+	if (r->text != NULL && r->code / 100 != 2) {
+		free(t->reason);
+		t->reason = mem_text(r->text);
+	}
+	switch (r->kind) {
+	case RECORD_INTENT:
+		t->until = 0;
+		open_batch(p, r);
+		break;
+	case RECORD_LINE:
+		if (r->code / 100 == 5)
+			tally_refuse(t, r->line, r->code, r->text);
+		else
+			tally_set(t, r->line, LINE_WAITING);
+		break;
+	case RECORD_RESULT:
+		close_batch(p, r);
+		break;
+	case RECORD_DEFER:
+		t->until = r->until;
+		t->tries = r->tries;
+		break;
+	}
+}
+
+ptrdiff_t
+tally_read(struct tally *t, size_t count, const char *text, size_t length, struct complaint *why)
+{
+	struct replay p = { t, NULL };
+	ptrdiff_t whole;
+
+	*t = (struct tally){ .lines = mem_array(count, 1), .count = count, .waiting = count };
+	whole = progress_read(text, length, apply, &p, why);
+	while (p.open != NULL) {
+		struct open_batch *b = p.open;
+
+		p.open = b->next;
+		free(b->lines);
+		free(b);
+	}
+	if (whole < 0)
+		tally_free(t);
+	return whole;
+}
+
+void
+tally_free(struct tally *t)
+{
+	for (size_t i = 0; i < t->refusal_count; i++)
+		free(t->refusals[i].text);
+	free(t->refusals);
+	free(t->lines);
+	free(t->reason);
+	*t = (struct tally){ 0 };
+}

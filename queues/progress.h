@@ -1,0 +1,87 @@
+/*
+ * What has been done of an entry: the file `progress`, appended to, one JSON object a line.
+ *
+ *	{"version":1}
+ *	{"batch":1,"at":…,"first":0,"count":1000}       intent: about to send lines 0 to 999
+ *	{"batch":2,"at":…,"lines":[3,17]}               intent: these lines
+ *	{"batch":1,"line":7,"code":550,"text":"…"}      this line was refused for good
+ *	{"batch":1,"line":9,"code":450,"text":"…"}      this line was refused for now
+ *	{"batch":1,"at":…,"code":250,"id":"4bXn…"}      result: the others of the batch are queued
+ *	{"batch":2,"at":…,"code":451,"text":"…"}        result: none of the batch was queued
+ *	{"defer":…,"at":…,"tries":3,"text":"…"}         the whole entry waits until then
+ *
+ * A batch with an intent and no result is in doubt. A last line without an end was torn by a crash and is cut off.
+ */
+#ifndef QUEUES_PROGRESS_H
+#define QUEUES_PROGRESS_H
+
+#include "base/bytes.h"
+#include "base/complaint.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum record_kind { RECORD_INTENT, RECORD_LINE, RECORD_RESULT, RECORD_DEFER };
+
+struct record {
+	enum record_kind kind;
+	int64_t at;                       /* wall clock, milliseconds */
+	int64_t batch;                    /* from 1 */
+	size_t first, count;              /* of an intent: a range of lines … */
+	const uint32_t *lines;            /* … or these, `count` of them, where not NULL */
+	size_t line;
+	int code;                         /* SMTP reply code; 0: no reply came */
+	const char *text;                 /* the reply, or the reason; may be NULL */
+	const char *id;                   /* the MTA's queue id; may be NULL */
+	int64_t until;                    /* of a defer */
+	int64_t tries;
+};
+
+void progress_head(struct bytes *);
+void progress_print(const struct record *, struct bytes *);
+
+/*
+ * Calls visit for each record. Returns how many bytes are whole lines, or -1 with a complaint where
+ * the file is damaged or of a newer version. The record and what it points to is valid during the call.
+ */
+ptrdiff_t progress_read(const char *text, size_t length, void (*visit)(void *, const struct record *),
+                        void *arg, struct complaint *);
+
+/* What became of a line. */
+enum line_state {
+	LINE_WAITING,
+	LINE_DOUBT,                       /* in a batch whose result is not known */
+	LINE_SENT,
+	LINE_REFUSED
+};
+
+/* Why a line was refused. */
+struct refusal {
+	uint32_t line;
+	int code;
+	char *text;
+};
+
+/* The sum of a progress file. */
+struct tally {
+	uint8_t *lines;                   /* enum line_state of each */
+	size_t count;
+	size_t waiting, doubt, sent, refused;
+	int64_t batches;                  /* the highest number used */
+	int64_t tries;                    /* times the entry was put off, or a batch failed */
+	int64_t until;                    /* it waits until then; 0 for not */
+	int64_t last;                     /* time of the last record */
+	char *reason;                     /* of the last defer or failed result; NULL: none */
+	struct refusal *refusals;         /* of the lines that are LINE_REFUSED */
+	size_t refusal_count;
+};
+
+/* Of an entry with `count` lines; zero lines while it has no distribution list. Returns as progress_read(). */
+ptrdiff_t tally_read(struct tally *, size_t count, const char *text, size_t length,
+                     struct complaint *);
+void tally_set(struct tally *, size_t line, enum line_state);
+void tally_refuse(struct tally *, size_t line, int code, const char *text);
+void tally_free(struct tally *);
+
+#endif

@@ -1,0 +1,55 @@
+/* What is the same for all back ends. */
+#include "queues/queue.h"
+
+#include "base/log.h"
+
+#include <string.h>
+
+static const char *const words[QUEUE_COUNT] = {
+	[QUEUE_PENDING] = "pending",
+	[QUEUE_BOUNCE] = "bounce",
+	[QUEUE_OUTBOUND] = "outbound",
+	[QUEUE_DONE] = "done",
+};
+
+const char *
+queue_word(enum queue_id q)
+{
+	return words[q];
+}
+
+enum queue_id
+queue_of_word(const char *word)
+{
+	enum queue_id q = QUEUE_PENDING;
+
+	while (q < QUEUE_COUNT && strcmp(words[q], word) != 0)
+		q++;
+	return q;
+}
+
+void
+queues_close(struct queues **queues)
+{
+	struct queues *q = *queues;
+
+	*queues = NULL;
+	if (q != NULL)
+		q->ops->close(q);
+}
+
+void
+queue_defer(struct entry **entry, const struct schedule *schedule, const char *reason)
+{
+	const struct queue_ops *ops = (*entry)->queues->ops;
+	int64_t now = clock_wall(), tries = (*entry)->tries + 1;
+	int64_t until = schedule_next(schedule, tries, (*entry)->envelope.arrived, now);
+	const struct record r = { .kind = RECORD_DEFER, .at = now, .until = until, .tries = tries,
+		                  .text = reason };
+	struct complaint why;
+
+	/* Without the record it will be tried again as well, only sooner after a restart. */
+	if (ops->note(*entry, &r, true, &why) < 0)
+		log_say(LEVEL_WARN, "queue", "%s: %s", (*entry)->id, why.text);
+	ops->release(entry, until);
+}

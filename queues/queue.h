@@ -1,0 +1,184 @@
+/*
+ * The queues: where every post is from the moment it is accepted until everybody has it. One interface for all back ends; docs/spool.md describes the
+ * one on disk, docs/jetstream.md how another would answer. The layer knows what an entry is, and not
+ * what a list is.
+ *
+ * Threads: `struct queues` may be shared. A draft belongs to one thread. An entry belongs to whoever
+ * claimed it; entry_note() alone may be called by several threads at once.
+ *
+ * Promises of every back end:
+ *  - What queue_commit() answered STORED for survives the death of this process and of the machine.
+ *  - The name of an entry is made from its content: the same message for the same list and role is
+ *    STORED_BEFORE, also after the entry is done, for as long as `keep` says.
+ *  - An entry is claimed by one worker at a time; a claim ends with its process.
+ *  - A distribution list is there whole or not at all.
+ */
+#ifndef QUEUES_QUEUE_H
+#define QUEUES_QUEUE_H
+
+#include "base/clock.h"
+#include "base/complaint.h"
+#include "base/digest.h"
+#include "queues/distribution.h"
+#include "queues/entry.h"
+#include "queues/progress.h"
+#include "queues/schedule.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* In the direction in which entries move; never the other way. */
+enum queue_id { QUEUE_PENDING, QUEUE_BOUNCE, QUEUE_OUTBOUND, QUEUE_DONE, QUEUE_COUNT };
+
+const char *queue_word(enum queue_id);
+enum queue_id queue_of_word(const char *word);  /* QUEUE_COUNT where it is none */
+
+enum stored {
+	STORE_FULL = -2,                  /* no space: try again later */
+	STORE_FAILED = -1,
+	STORED = 0,
+	STORED_BEFORE = 1                 /* it is there already, or has been: nothing was done */
+};
+
+struct queues;
+struct draft;
+
+/* A message is to become an entry of this queue. */
+struct commitment {
+	enum queue_id queue;
+	const struct envelope *envelope;
+	enum stored result;               /* set by commit() */
+};
+
+/* A claimed entry. */
+struct entry {
+	struct queues *queues;
+	char id[DIGEST_NAME + 1];
+	enum queue_id queue;
+	struct envelope envelope;
+	int64_t tries, until;             /* as the last defer record says */
+};
+
+/* One line for a listing. */
+struct entry_summary {
+	const char *id;
+	enum queue_id queue;
+	const struct envelope *envelope;  /* NULL where it cannot be read */
+	size_t recipients;                /* 0 while there is no distribution list */
+	const struct tally *tally;
+	const char *reason;               /* of the last defer or failure; may be NULL */
+};
+
+struct queue_ops {
+	const char *name;
+
+	/* ---- taking in ---- */
+
+	/* A message is about to come. NULL with *result. */
+	struct draft *(*draft)(struct queues *, enum stored *result, struct complaint *);
+	enum stored (*write)(struct draft *, const void *bytes, size_t length, struct complaint *);
+
+	/*
+	 * The whole message is written: the name that an entry for this list and role will have.
+	 */
+	void (*entry_name)(struct draft *, const char *list, const char *role,
+	                   char id[DIGEST_NAME + 1]);
+
+	/*
+	 * Stores the message once for each commitment, under the name that entry_name() gives. Whether
+	 * it is possible is seen for all before the first becomes visible. Each gets its own result;
+	 * STORED means durable. The complaint is that of the last failure.
+	 */
+	void (*commit)(struct draft *, struct commitment *, size_t count, struct complaint *);
+
+	/* Always the last call. What was not committed leaves nothing behind. */
+	void (*discard)(struct draft **);
+
+	/* ---- working ---- */
+
+	/*
+	 * The next entry of a queue that is due and that nobody has; NULL where there is none now. Entries that cannot be read are logged and left
+	 * alone for a while.
+	 */
+	struct entry *(*claim)(struct queues *, enum queue_id);
+
+	/* Waits until claim() may find something, or the deadline, or wake(). */
+	void (*wait)(struct queues *, enum queue_id, struct deadline);
+	void (*wake)(struct queues *);
+
+	/* Makes a deferred entry due now; NULL: all of them. How many. */
+	size_t (*hurry)(struct queues *, const char *id);
+
+	/* The message's bytes, until the entry is let go. */
+	int (*message)(struct entry *, const char **data, size_t *length, struct complaint *);
+
+	/*
+	 * The distribution list: begin throws away what is there, finish makes it durable and whole. recipients() gives it, and 0 where it is not whole.
+	 */
+	int (*freeze_begin)(struct entry *, struct complaint *);
+	int (*freeze_add)(struct entry *, const char *canonical, const char *spelling,
+	                  struct complaint *);
+	int (*freeze_finish)(struct entry *, struct complaint *);
+	int (*recipients)(struct entry *, struct distribution *, struct complaint *);
+
+	/* Sums up the progress of an entry with `count` recipients. */
+	int (*progress)(struct entry *, size_t count, struct tally *, struct complaint *);
+
+	/* Adds a record; a durable one is on disk when it returns. */
+	int (*note)(struct entry *, const struct record *, bool durable, struct complaint *);
+
+	/*
+	 * Moves the entry on. The claim goes with it, except into QUEUE_DONE, which ends it and drops the message. After a failure
+	 * the entry is where it was and still claimed.
+	 */
+	int (*move)(struct entry **, enum queue_id, struct complaint *);
+
+	/* Lets the entry go, to be claimed again not before `until` (wall clock; 0: at once). */
+	void (*release)(struct entry **, int64_t until);
+
+	/* ---- looking ---- */
+
+	/* Calls see for each entry of a queue. Needs no claim. */
+	int (*each)(struct queues *, enum queue_id,
+	            void (*see)(void *, const struct entry_summary *), void *arg,
+	            struct complaint *);
+
+	/* Forgets entries that were done before `before` (wall clock). How many. */
+	size_t (*forget)(struct queues *, int64_t before);
+
+	void (*close)(struct queues *);
+};
+
+/* The beginning of every back end. */
+struct queues {
+	const struct queue_ops *ops;
+};
+
+/* The beginning of every back end's draft. */
+struct draft {
+	struct queues *queues;
+};
+
+void queues_close(struct queues **);
+
+/*
+ * Puts an entry off until the schedule's next time, with a record that says why and how often that was; lets it go.
+ */
+void queue_defer(struct entry **, const struct schedule *, const char *reason);
+
+/* ---- the spool ---- */
+
+struct spool_config {
+	char *path;                       /* the directory; made where it is missing */
+	int64_t rescan;                   /* ms between looks for entries that others put there */
+	bool read_only;                   /* to look only: nothing is made, claimed or removed */
+};
+
+/* Takes a copy of the config. Network file systems are refused. */
+struct queues *spool_open(const struct spool_config *, struct complaint *);
+
+/* Called at each numbered step of docs/spool.md, if not NULL: for tests that stop the process there. */
+extern void (*spool_step)(int step);
+
+#endif

@@ -1,0 +1,104 @@
+/* The parts of the spool, as they see each other. For queues/spool*.c only; docs/spool.md has the format. */
+#ifndef QUEUES_SPOOL_H
+#define QUEUES_SPOOL_H
+
+#include "base/file.h"
+#include "base/map.h"
+#include "base/monitor.h"
+#include "queues/queue.h"
+
+#include <sys/types.h>
+
+/* When an entry that is not claimed is due. */
+struct waiting {
+	char id[DIGEST_NAME + 1];
+	int64_t due;                      /* wall clock */
+	bool claimed;
+	bool hurried;                     /* due whatever its progress file says */
+	bool seen;                        /* by the scan that is going on */
+	size_t place;                     /* in the heap, while not claimed */
+};
+
+/* What this process knows of one queue. */
+struct line_up {
+	struct map *known;                /* id → struct waiting */
+	struct waiting **heap;            /* by due, of those not claimed */
+	size_t count, capacity;
+	int64_t scanned;                  /* ticks; when the directory was read last */
+};
+
+struct spool {
+	struct queues queues;
+	struct spool_config config;
+	int root, tmp;                    /* directories */
+	int dirs[QUEUE_COUNT];
+	struct monitor monitor;           /* over what follows */
+	struct line_up line_ups[QUEUE_COUNT];
+	uint64_t wakes;
+	uint64_t drafts;                  /* a number for each */
+};
+
+struct spool_entry {
+	struct entry entry;
+	int dir;                          /* of the entry */
+	int lock;                         /* its envelope.json, flock()ed */
+	struct file_map message, recipients;
+	int progress;                     /* opened for appending; -1 until needed */
+	int freezing;                     /* recipients being written, or -1 */
+	struct bytes buffer;              /* of it */
+	size_t frozen;                    /* lines written */
+};
+
+static inline void
+step(int number)
+{
+	if (spool_step != NULL)
+		spool_step(number);
+}
+
+/* STORE_FULL for the errors of a full disk, else STORE_FAILED. */
+enum stored spool_failure(int error);
+
+/* Whether an entry of this name is in a queue behind `queue`. */
+bool spool_later(const struct spool *, enum queue_id queue, const char *id);
+
+/* spool_write.c */
+struct draft *spool_draft(struct queues *, enum stored *, struct complaint *);
+enum stored spool_write(struct draft *, const void *, size_t, struct complaint *);
+void spool_name(struct draft *, const char *list, const char *role, char id[DIGEST_NAME + 1]);
+void spool_commit(struct draft *, struct commitment *, size_t, struct complaint *);
+void spool_discard(struct draft **);
+
+/* spool_entry.c */
+struct entry *spool_claim(struct queues *, enum queue_id);
+int spool_message(struct entry *, const char **, size_t *, struct complaint *);
+int spool_freeze_begin(struct entry *, struct complaint *);
+int spool_freeze_add(struct entry *, const char *, const char *, struct complaint *);
+int spool_freeze_finish(struct entry *, struct complaint *);
+int spool_recipients(struct entry *, struct distribution *, struct complaint *);
+int spool_progress(struct entry *, size_t, struct tally *, struct complaint *);
+int spool_note(struct entry *, const struct record *, bool durable, struct complaint *);
+int spool_move(struct entry **, enum queue_id, struct complaint *);
+void spool_release(struct entry **, int64_t until);
+
+/* spool_list.c */
+int spool_each_name(const struct spool *, enum queue_id, void (*)(void *, const char *), void *,
+                    struct complaint *);
+int spool_each(struct queues *, enum queue_id, void (*)(void *, const struct entry_summary *), void *,
+               struct complaint *);
+size_t spool_forget(struct queues *, int64_t before);
+void spool_clean_tmp(struct spool *);
+
+/* spool_scan.c: which entry is next. */
+void line_up_init(struct line_up *);
+void line_up_free(struct line_up *);
+void spool_arrived(struct spool *, enum queue_id, const char *id);      /* a new entry is there */
+bool spool_next(struct spool *, enum queue_id, char id[DIGEST_NAME + 1], bool *hurried);
+void spool_put_back(struct spool *, enum queue_id, const char *id, int64_t due);
+void spool_keep(struct spool *, enum queue_id, const char *id);         /* it came here claimed */
+void spool_gone(struct spool *, enum queue_id, const char *id);
+void spool_wait(struct queues *, enum queue_id, struct deadline);
+void spool_wake(struct queues *);
+size_t spool_hurry(struct queues *, const char *id);
+
+#endif

@@ -1,0 +1,363 @@
+/* Working on an entry of the spool: claim, read, freeze, note, move. */
+#include "queues/spool.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+	LARGEST_ENVELOPE = 4 << 20,
+	LARGEST_PROGRESS = 1 << 30,
+	TAKEN_BY_OTHERS = 5000,           /* ms until an entry that another process has is tried again */
+	UNREADABLE = 300000,              /* the same for one that makes no sense */
+	FREEZE_BUFFER = 65536
+};
+
+static void
+close_entry(struct spool_entry *e)
+{
+	file_unmap(&e->message);
+	file_unmap(&e->recipients);
+	if (e->progress >= 0)
+		(void)close(e->progress);
+	if (e->freezing >= 0)
+		(void)close(e->freezing);
+	if (e->lock >= 0)
+		(void)close(e->lock);     /* ends the claim */
+	if (e->dir >= 0)
+		(void)close(e->dir);
+	bytes_free(&e->buffer);
+	envelope_free(&e->entry.envelope);
+	free(e);
+}
+
+enum claimed { CLAIMED, CLAIM_GONE, CLAIM_TAKEN, CLAIM_UNREADABLE, CLAIM_REPEAT };
+
+/* Opens and locks envelope.json, and makes sure that it still lies in this queue. */
+static enum claimed
+lock_entry(struct spool *s, enum queue_id queue, struct spool_entry *e, struct complaint *why)
+{
+	struct stat locked, there;
+
+	e->dir = openat(s->dirs[queue], e->entry.id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (e->dir >= 0)
+		e->lock = openat(e->dir, "envelope.json", O_RDONLY | O_CLOEXEC);
+	if (e->dir < 0 || e->lock < 0) {
+		if (errno == ENOENT && e->dir < 0)
+			return CLAIM_GONE;
+		(void)complain_errno(why, "cannot open %s/%s", queue_word(queue), e->entry.id);
+		return CLAIM_UNREADABLE;
+	}
+	if (flock(e->lock, LOCK_EX | LOCK_NB) < 0)
+		return CLAIM_TAKEN;
+	/* It may have moved on between opening and locking. */
+	if (fstat(e->dir, &locked) < 0 || fstatat(s->dirs[queue], e->entry.id, &there, 0) < 0 ||
+	    locked.st_ino != there.st_ino)
+		return CLAIM_GONE;
+	return CLAIMED;
+}
+
+/* Sums up the progress file, and cuts off a line that a crash tore. */
+static int
+read_progress(struct spool_entry *e, size_t count, struct tally *t, struct complaint *why)
+{
+	struct bytes text = { 0 };
+	int rc = file_read(e->dir, "progress", LARGEST_PROGRESS, &text, why);
+	ptrdiff_t whole;
+
+	if (rc < 0)
+		return -1;
+	whole = tally_read(t, count, bytes_text(&text), text.length, why);
+	if (whole >= 0 && (size_t)whole < text.length) {
+		int fd = openat(e->dir, "progress", O_WRONLY | O_CLOEXEC);
+
+		if (fd < 0 || ftruncate(fd, whole) < 0) {
+			(void)complain_errno(why, "cannot cut off the torn end of progress");
+			tally_free(t);
+			whole = -1;
+		} else {
+			log_say(LEVEL_WARN, "spool", "%s: cut off %zu bytes that a crash left in progress",
+			        e->entry.id, text.length - (size_t)whole);
+		}
+		if (fd >= 0)
+			(void)close(fd);
+	}
+	bytes_free(&text);
+	return whole < 0 ? -1 : 0;
+}
+
+static enum claimed
+read_entry(struct spool *s, struct spool_entry *e, struct complaint *why)
+{
+	struct bytes text = { 0 };
+	struct tally t;
+	int rc = file_read(e->dir, "envelope.json", LARGEST_ENVELOPE, &text, why);
+
+	if (rc == 1)
+		rc = envelope_parse(text.data, text.length, &e->entry.envelope, why);
+	bytes_free(&text);
+	if (rc < 0 || read_progress(e, 0, &t, why) < 0)
+		return CLAIM_UNREADABLE;
+	e->entry.tries = t.tries;
+	e->entry.until = t.until;
+	tally_free(&t);
+	/* Two intakes of one message may both have found nothing before either was there. */
+	return spool_later(s, e->entry.queue, e->entry.id) ? CLAIM_REPEAT : CLAIMED;
+}
+
+static enum claimed
+try_claim(struct spool *s, enum queue_id queue, const char *id, struct spool_entry **entry_r,
+          struct complaint *why)
+{
+	struct spool_entry *e = mem_new(sizeof(*e));
+	enum claimed c;
+
+	e->entry.queues = &s->queues;
+	e->entry.queue = queue;
+	memcpy(e->entry.id, id, sizeof(e->entry.id));
+	e->dir = e->lock = e->progress = e->freezing = -1;
+	c = lock_entry(s, queue, e, why);
+	if (c == CLAIMED)
+		c = read_entry(s, e, why);
+	if (c == CLAIM_REPEAT) {
+		struct complaint unused;
+
+		log_say(LEVEL_INFO, "spool", "%s is a repeat of what is done already", id);
+		(void)file_remove_dir(s->dirs[queue], id, &unused);
+	}
+	if (c == CLAIMED)
+		*entry_r = e;
+	else
+		close_entry(e);
+	return c;
+}
+
+struct entry *
+spool_claim(struct queues *queues, enum queue_id queue)
+{
+	struct spool *s = (struct spool *)queues;
+	struct spool_entry *e = NULL;
+	struct complaint why;
+	char id[DIGEST_NAME + 1];
+	bool hurried;
+	int64_t now;
+
+	while (spool_next(s, queue, id, &hurried)) {
+		enum claimed c = try_claim(s, queue, id, &e, &why);
+
+		now = clock_wall();
+		switch (c) {
+		case CLAIMED:
+			if (hurried || e->entry.until <= now)
+				return &e->entry;
+			spool_put_back(s, queue, id, e->entry.until);
+			close_entry(e);
+			break;
+		case CLAIM_TAKEN:
+			spool_put_back(s, queue, id, now + TAKEN_BY_OTHERS);
+			break;
+		case CLAIM_UNREADABLE:
+			log_say(LEVEL_ERROR, "spool", "%s/%s is left alone: %s", queue_word(queue), id,
+			        why.text);
+			spool_put_back(s, queue, id, now + UNREADABLE);
+			break;
+		case CLAIM_GONE:
+		case CLAIM_REPEAT:
+			spool_gone(s, queue, id);
+			break;
+		}
+	}
+	return NULL;
+}
+
+int
+spool_message(struct entry *entry, const char **data, size_t *length, struct complaint *why)
+{
+	struct spool_entry *e = (struct spool_entry *)entry;
+
+	if (e->message.data == NULL && file_map(e->dir, "message.eml", &e->message, why) < 0)
+		return -1;
+	*data = e->message.data == NULL ? "" : e->message.data;
+	*length = e->message.length;
+	return 0;
+}
+
+static int
+flush_frozen(struct spool_entry *e, struct complaint *why)
+{
+	int rc = file_write(e->freezing, e->buffer.data, e->buffer.length, "recipients", why);
+
+	bytes_clear(&e->buffer);
+	return rc;
+}
+
+int
+spool_freeze_begin(struct entry *entry, struct complaint *why)
+{
+	struct spool_entry *e = (struct spool_entry *)entry;
+
+	file_unmap(&e->recipients);
+	if (e->freezing >= 0)
+		(void)close(e->freezing);
+	bytes_clear(&e->buffer);
+	e->frozen = 0;
+	e->freezing = openat(e->dir, "recipients", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (e->freezing < 0)
+		return complain_errno(why, "cannot make recipients");
+	distribution_begin(&e->buffer);
+	return 0;
+}
+
+int
+spool_freeze_add(struct entry *entry, const char *canonical, const char *spelling,
+                 struct complaint *why)
+{
+	struct spool_entry *e = (struct spool_entry *)entry;
+
+	distribution_line(&e->buffer, canonical, spelling);
+	e->frozen++;
+	return e->buffer.length < FREEZE_BUFFER ? 0 : flush_frozen(e, why);
+}
+
+int
+spool_freeze_finish(struct entry *entry, struct complaint *why)
+{
+	struct spool_entry *e = (struct spool_entry *)entry;
+	int rc;
+
+	distribution_end(&e->buffer, e->frozen);
+	rc = flush_frozen(e, why);
+	step(8);
+	if (rc == 0)
+		rc = file_sync(e->freezing, "recipients", why);
+	(void)close(e->freezing);
+	e->freezing = -1;
+	if (rc == 0)
+		step(9);
+	return rc;
+}
+
+int
+spool_recipients(struct entry *entry, struct distribution *d, struct complaint *why)
+{
+	struct spool_entry *e = (struct spool_entry *)entry;
+
+	*d = (struct distribution){ 0 };
+	if (e->recipients.data == NULL && faccessat(e->dir, "recipients", F_OK, 0) == 0 &&
+	    file_map(e->dir, "recipients", &e->recipients, why) < 0)
+		return -1;
+	return distribution_open(d, e->recipients.data, e->recipients.length, why);
+}
+
+int
+spool_progress(struct entry *entry, size_t count, struct tally *t, struct complaint *why)
+{
+	return read_progress((struct spool_entry *)entry, count, t, why);
+}
+
+/* Opens progress for appending; a new one begins with its version. */
+static int
+open_progress(struct spool_entry *e, struct complaint *why)
+{
+	struct spool *s = (struct spool *)e->entry.queues;
+	struct bytes head = { 0 };
+	struct stat st;
+	int rc = 0;
+
+	monitor_enter(&s->monitor);       /* several lanes may come at once */
+	if (e->progress < 0) {
+		e->progress = openat(e->dir, "progress", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
+		                     0600);
+		if (e->progress < 0 || fstat(e->progress, &st) < 0) {
+			rc = complain_errno(why, "cannot open progress");
+		} else if (st.st_size == 0) {
+			progress_head(&head);
+			rc = file_write(e->progress, head.data, head.length, "progress", why);
+		}
+	}
+	monitor_leave(&s->monitor);
+	bytes_free(&head);
+	return rc;
+}
+
+int
+spool_note(struct entry *entry, const struct record *r, bool durable, struct complaint *why)
+{
+	struct spool_entry *e = (struct spool_entry *)entry;
+	struct bytes line = { 0 };
+	int rc = open_progress(e, why);
+
+	if (rc == 0) {
+		progress_print(r, &line);
+		rc = file_write(e->progress, line.data, line.length, "progress", why);
+		step(r->kind == RECORD_INTENT ? 11 : 13);
+	}
+	if (rc == 0 && durable) {
+		rc = file_sync(e->progress, "progress", why);
+		step(r->kind == RECORD_INTENT ? 12 : 14);
+	}
+	bytes_free(&line);
+	return rc;
+}
+
+/* What is left of an entry that is done: its envelope, its recipients and what became of them. */
+static int
+move_done(struct spool *s, struct spool_entry *e, struct complaint *why)
+{
+	int rc = file_sync(s->dirs[QUEUE_DONE], "done", why);
+
+	step(16);
+	if (rc == 0 && unlinkat(e->dir, "message.eml", 0) < 0 && errno != ENOENT)
+		log_say(LEVEL_WARN, "spool", "%s: cannot remove message.eml", e->entry.id);
+	step(17);
+	return rc;
+}
+
+int
+spool_move(struct entry **entry, enum queue_id to, struct complaint *why)
+{
+	struct spool_entry *e = (struct spool_entry *)*entry;
+	struct spool *s = (struct spool *)e->entry.queues;
+	enum queue_id from = e->entry.queue;
+	char id[DIGEST_NAME + 1];
+
+	memcpy(id, e->entry.id, sizeof(id));
+	if (renameat2(s->dirs[from], id, s->dirs[to], id, RENAME_NOREPLACE) < 0)
+		return complain_errno(why, "cannot move %s from %s to %s", id, queue_word(from),
+		                      queue_word(to));
+	step(to == QUEUE_DONE ? 15 : 10);
+	spool_gone(s, from, id);
+	if (to == QUEUE_DONE) {
+		/* What a failure here leaves is removed at the next start. */
+		if (move_done(s, e, why) < 0)
+			log_say(LEVEL_WARN, "spool", "%s", why->text);
+		close_entry(e);
+		*entry = NULL;
+	} else {
+		e->entry.queue = to;
+		spool_keep(s, to, id);
+	}
+	return 0;
+}
+
+void
+spool_release(struct entry **entry, int64_t until)
+{
+	struct spool_entry *e = (struct spool_entry *)*entry;
+	struct spool *s = (struct spool *)e->entry.queues;
+	enum queue_id queue = e->entry.queue;
+	char id[DIGEST_NAME + 1];
+
+	memcpy(id, e->entry.id, sizeof(id));
+	close_entry(e);
+	*entry = NULL;
+	spool_put_back(s, queue, id, until);
+}

@@ -1,0 +1,182 @@
+/* Looking at the spool from outside: names, summaries, and what may be thrown away. */
+#include "queues/spool.h"
+
+#include "base/log.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { LARGEST_FILE = 1 << 30, DEAD_AFTER = 60 };
+
+/* A name as this program makes them; whatever else lies in a queue is not ours. */
+static bool
+is_name(const char *name)
+{
+	return strlen(name) == DIGEST_NAME &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyz234567") == DIGEST_NAME;
+}
+
+/* A list of a directory that starts at its beginning; NULL with errno. */
+static DIR *
+list_dir(int at, const char *name)
+{
+	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (dir == NULL && fd >= 0)
+		(void)close(fd);
+	return dir;
+}
+
+int
+spool_each_name(const struct spool *s, enum queue_id queue, void (*visit)(void *, const char *),
+                void *arg, struct complaint *why)
+{
+	DIR *dir = list_dir(s->root, queue_word(queue));
+	struct dirent *e;
+
+	if (dir == NULL)
+		return complain_errno(why, "cannot read the queue %s", queue_word(queue));
+	while ((e = readdir(dir)) != NULL)
+		if (is_name(e->d_name))
+			visit(arg, e->d_name);
+	(void)closedir(dir);
+	return 0;
+}
+
+struct summing {
+	const struct spool *spool;
+	enum queue_id queue;
+	void (*see)(void *, const struct entry_summary *);
+	void *arg;
+};
+
+/* Reads what the files of an entry say at this moment; it may move on meanwhile. */
+static void
+sum_up(void *arg, const char *id)
+{
+	const struct summing *g = arg;
+	struct entry_summary sum = { .id = id, .queue = g->queue };
+	struct bytes text = { 0 }, progress = { 0 };
+	struct envelope envelope = { 0 };
+	struct distribution d = { 0 };
+	struct tally t = { 0 };
+	struct file_map map = { 0 };
+	struct complaint why = { "" };
+	int dir = openat(g->spool->dirs[g->queue], id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir < 0)
+		return;
+	if (file_read(dir, "envelope.json", LARGEST_FILE, &text, &why) == 1 &&
+	    envelope_parse(text.data, text.length, &envelope, &why) == 0)
+		sum.envelope = &envelope;
+	if (faccessat(dir, "recipients", F_OK, 0) == 0 &&
+	    file_map(dir, "recipients", &map, &why) == 0 &&
+	    distribution_open(&d, map.data, map.length, &why) == 1)
+		sum.recipients = d.count;
+	if (file_read(dir, "progress", LARGEST_FILE, &progress, &why) >= 0 &&
+	    tally_read(&t, d.count, bytes_text(&progress), progress.length, &why) >= 0) {
+		sum.tally = &t;
+		sum.reason = t.reason;
+	}
+	if (sum.envelope == NULL || sum.tally == NULL)
+		sum.reason = why.text;
+	g->see(g->arg, &sum);
+	tally_free(&t);
+	distribution_close(&d);
+	file_unmap(&map);
+	envelope_free(&envelope);
+	bytes_free(&text);
+	bytes_free(&progress);
+	(void)close(dir);
+}
+
+int
+spool_each(struct queues *queues, enum queue_id queue,
+           void (*see)(void *, const struct entry_summary *), void *arg, struct complaint *why)
+{
+	struct summing g = { (struct spool *)queues, queue, see, arg };
+
+	return spool_each_name(g.spool, queue, sum_up, &g, why);
+}
+
+struct forgetting {
+	const struct spool *spool;
+	int64_t before;
+	size_t count;
+};
+
+static void
+forget_one(void *arg, const char *id)
+{
+	struct forgetting *f = arg;
+	int done = f->spool->dirs[QUEUE_DONE];
+	struct complaint why;
+	struct stat st;
+	int dir;
+
+	if (fstatat(done, id, &st, 0) < 0)
+		return;
+	if ((int64_t)st.st_mtim.tv_sec * 1000 < f->before) {
+		if (file_remove_dir(done, id, &why) < 0)
+			log_say(LEVEL_WARN, "spool", "done/%s: %s", id, why.text);
+		else
+			f->count++;
+		return;
+	}
+	/* A crash between the move and the removal leaves the message. */
+	dir = openat(done, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir >= 0) {
+		(void)unlinkat(dir, "message.eml", 0);
+		(void)close(dir);
+	}
+}
+
+size_t
+spool_forget(struct queues *queues, int64_t before)
+{
+	struct forgetting f = { (struct spool *)queues, before, 0 };
+	struct complaint why;
+
+	if (spool_each_name(f.spool, QUEUE_DONE, forget_one, &f, &why) < 0)
+		log_say(LEVEL_WARN, "spool", "%s", why.text);
+	spool_clean_tmp((struct spool *)queues);
+	return f.count;
+}
+
+/* Whether nobody is writing there: the writer holds a lock as long as it lives. */
+static bool
+is_abandoned(int tmp, const char *name)
+{
+	int dir = openat(tmp, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+	bool abandoned = false;
+
+	if (dir < 0)
+		return false;
+	if (fstat(dir, &st) == 0 && st.st_mtim.tv_sec + DEAD_AFTER < time(NULL))
+		abandoned = flock(dir, LOCK_EX | LOCK_NB) == 0;
+	(void)close(dir);
+	return abandoned;
+}
+
+void
+spool_clean_tmp(struct spool *s)
+{
+	DIR *dir = list_dir(s->root, "tmp");
+	struct complaint why;
+	struct dirent *e;
+
+	if (dir == NULL)
+		return;
+	while ((e = readdir(dir)) != NULL)
+		if (e->d_name[0] != '.' && is_abandoned(s->tmp, e->d_name) &&
+		    file_remove_dir(s->tmp, e->d_name, &why) < 0)
+			log_say(LEVEL_WARN, "spool", "tmp/%s: %s", e->d_name, why.text);
+	(void)closedir(dir);
+}
