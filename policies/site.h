@@ -1,0 +1,93 @@
+/*
+ * What the configuration says about the whole site: its name, its sources, the domains that hold lists
+ * and what is asked about mail to them. Every program reads it, and beside it the part that is its own.
+ *
+ * A site never changes once it is read. It is shared by reference count: a reload makes another one,
+ * and whoever is in the middle of something keeps the old one until the end of that.
+ */
+#ifndef POLICIES_SITE_H
+#define POLICIES_SITE_H
+
+#include "base/log.h"
+#include "base/net.h"
+#include "policies/chain.h"
+#include "sources/source.h"
+
+#include <stdatomic.h>
+
+struct destination {
+	char *domain;                     /* canonical */
+	struct source *source;            /* borrowed from the site */
+	char delimiter;                   /* '\0': none */
+	char *precedence;                 /* value of the Precedence field; NULL: none is set */
+	struct chain *chain;
+};
+
+/* The limits that milter and LMTP server share, so that the latter refuses only what came past the former. */
+struct limits {
+	int64_t message, header;          /* bytes */
+	int64_t hops;                     /* Received fields */
+};
+
+struct site {
+	atomic_int references;
+	char *file;                       /* the configuration's name */
+	char *hostname;
+	char *state;                      /* the directory for everything that is kept */
+	char *user;                       /* to run as; NULL: as started */
+	char *errors;                     /* canonical; where what has no other place to go goes; NULL: none */
+	char *log_to;
+	int64_t log_level;                /* enum log_level */
+	struct networks *networks;        /* trusted ones */
+	struct limits limits;
+	struct source **sources;
+	size_t source_count;
+	struct destination *destinations;
+	size_t destination_count;
+	struct effective_list effective;
+};
+
+/* A part of the file that belongs to one program: the rows, and where the values go. */
+struct site_part {
+	const char *name;                 /* "milter", "lmtp" …; NULL ends a list of them */
+	const struct setting *settings;
+	void *values;                     /* zeroed; filled on success */
+};
+
+/*
+ * Reads the file. `parts` are the ones this program reads; parts of other programs are passed over. With `strict` everything that may be wrong is an
+ * error; without, a source that cannot be opened is replaced by one that is unsure. NULL with a complaint that names file, line and column; the
+ * parts' values are freed then.
+ */
+struct site *site_load(const char *file, bool strict, const struct site_part *parts,
+                       struct complaint *);
+struct site *site_hold(struct site *);
+void site_drop(struct site **);
+
+/* The destination an address lies in, or NULL: none of rollcall's business. */
+const struct destination *site_destination(const struct site *, const char *canonical);
+
+/* What an address of a destination stands for. */
+struct target {
+	const struct destination *destination;
+	struct list *list;                /* a reference */
+	enum role role;
+};
+void target_drop(struct target *);
+
+/* Asks the source, waiting until the deadline. */
+enum found site_find(const struct destination *, const char *canonical, struct deadline,
+                     struct target *, struct complaint *);
+
+/* Asks memory only; see source_peek_list(). */
+enum found site_peek(const struct destination *, const char *canonical, bool stale,
+                     struct target *);
+
+/* The places of files below `state`. Allocated. */
+char *site_spool(const struct site *);
+char *site_control(const struct site *, const char *program);
+
+/* The top rows, for the manual. */
+extern const struct setting site_settings[], destination_settings[], limits_settings[], log_settings[];
+
+#endif
