@@ -1,0 +1,108 @@
+/* rollcallctl reload, rollcallctl retry: what the daemons are told over their control sockets. */
+#include "base/control.h"
+#include "base/mem.h"
+#include "console/ctl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { PATIENCE = 30000 };
+
+/* Sends a request to one daemon. Fills `answer` with what it said, or with the error. */
+static int
+ask(const struct site *s, const char *daemon, const char *request, struct js *answers)
+{
+	char *path = site_control(s, daemon);
+	struct js *answer = NULL;
+	struct complaint why;
+	int rc = control_ask(path, request, deadline_in(PATIENCE), &answer, &why);
+
+	if (rc < 0) {
+		answer = js_object();
+		js_set_text(answer, "error", why.text);
+		(void)ctl_fail(CTL_FAILED, "%s: %s", daemon, why.text);
+	}
+	js_set(answers, daemon, answer);
+	free(path);
+	return rc;
+}
+
+static bool
+is_running(const struct site *s, const char *daemon)
+{
+	char *path = site_control(s, daemon);
+	bool running = access(path, F_OK) == 0;
+
+	free(path);
+	return running;
+}
+
+static int
+run_reload(const struct ctl *c)
+{
+	static const char *const daemons[] = { "milter", "expander" };
+	struct site *s;
+	struct js *answers;
+	int status = CTL_YES;
+	size_t asked = 0;
+
+	if (c->argc != 0)
+		return CTL_USAGE;
+	s = ctl_site(c);                  /* a broken file is complained of here, with its place */
+	if (s == NULL)
+		return CTL_CONFIG;
+	answers = js_object();
+	for (size_t i = 0; i < 2; i++) {
+		if (!is_running(s, daemons[i]))
+			continue;
+		asked++;
+		if (ask(s, daemons[i], "reload", answers) < 0)
+			status = CTL_FAILED;
+		else if (!c->json)
+			(void)printf("%s: reloaded\n", daemons[i]);
+	}
+	if (asked == 0)
+		status = ctl_fail(CTL_FAILED, "no daemon is running on %s", s->state);
+	if (c->json)
+		ctl_print(&answers);
+	js_drop(&answers);
+	site_drop(&s);
+	return status;
+}
+
+static int
+run_retry(const struct ctl *c)
+{
+	struct site *s;
+	struct js *answers;
+	char *request;
+	int status = CTL_YES;
+
+	if (c->argc != 1)
+		return CTL_USAGE;
+	s = ctl_site(c);
+	if (s == NULL)
+		return CTL_CONFIG;
+	answers = js_object();
+	request = mem_format("retry %s", c->argv[0]);
+	if (ask(s, "expander", request, answers) < 0)
+		status = CTL_FAILED;
+	else if (!c->json)
+		(void)printf("%lld entries will be tried now\n",
+		             (long long)js_number(js_get(answers, "expander"), "entries", 0));
+	if (c->json)
+		ctl_print(&answers);
+	free(request);
+	js_drop(&answers);
+	site_drop(&s);
+	return status;
+}
+
+const struct command command_reload = {
+	"reload", "", "puts the configuration in force, in all daemons", run_reload,
+};
+const struct command command_retry = {
+	"retry", "ID | all", "tries a deferred entry now", run_retry,
+};

@@ -1,0 +1,160 @@
+/* rollcallctl queue: what is in the queues. Reads the spool itself, whether or not an expander runs. */
+#include "console/ctl.h"
+#include "queues/queue.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct listing {
+	struct js *array;                 /* for --json, or NULL */
+	size_t counts[QUEUE_COUNT];
+	size_t kept;                      /* bounces that nobody is named for */
+};
+
+/* "3s", "12m", "5h", "2d" */
+static void
+print_age(int64_t milliseconds, char *text, size_t size)
+{
+	int64_t s = milliseconds / 1000;
+
+	if (s < 120)
+		(void)snprintf(text, size, "%llds", (long long)s);
+	else if (s < 7200)
+		(void)snprintf(text, size, "%lldm", (long long)s / 60);
+	else if (s < 172800)
+		(void)snprintf(text, size, "%lldh", (long long)s / 3600);
+	else
+		(void)snprintf(text, size, "%lldd", (long long)s / 86400);
+}
+
+static void
+print_line(const struct entry_summary *sum)
+{
+	static const struct tally nothing;
+	const struct tally *t = sum->tally == NULL ? &nothing : sum->tally;
+	char age[24] = "?", next[24] = "";
+
+	if (sum->envelope != NULL)
+		print_age(clock_wall() - sum->envelope->arrived, age, sizeof(age));
+	if (t->until > clock_wall())
+		print_age(t->until - clock_wall(), next, sizeof(next));
+	(void)printf("%s  %-8s %5s  %s", sum->id, queue_word(sum->queue), age,
+	             sum->envelope == NULL ? "(cannot be read)" : sum->envelope->list);
+	if (sum->envelope != NULL && strcmp(sum->envelope->role, "post") != 0)
+		(void)printf(" (%s)", sum->envelope->role);
+	if (sum->recipients > 0)
+		(void)printf("  %zu of %zu sent", t->sent, sum->recipients);
+	if (t->refused > 0)
+		(void)printf(", %zu refused", t->refused);
+	(void)fputc('\n', stdout);
+	if (sum->reason != NULL && *sum->reason != '\0')
+		(void)printf("        %s%s%s%s\n", sum->reason, *next == '\0' ? "" : "; again in ", next,
+		             "");
+}
+
+static void
+add_json(struct js *array, const struct entry_summary *sum)
+{
+	struct js *j = js_object();
+
+	js_set_text(j, "id", sum->id);
+	js_set_text(j, "queue", queue_word(sum->queue));
+	if (sum->envelope != NULL) {
+		js_set_text(j, "list", sum->envelope->list);
+		js_set_text(j, "role", sum->envelope->role);
+		js_set_text(j, "sender", sum->envelope->sender);
+		js_set_text(j, "queue_id", sum->envelope->queue_id);
+		js_set_text(j, "message_id", sum->envelope->message_id);
+		js_set_number(j, "size", sum->envelope->size);
+		js_set_number(j, "arrived", sum->envelope->arrived);
+	}
+	js_set_number(j, "recipients", (int64_t)sum->recipients);
+	if (sum->tally != NULL) {
+		js_set_number(j, "sent", (int64_t)sum->tally->sent);
+		js_set_number(j, "refused", (int64_t)sum->tally->refused);
+		js_set_number(j, "waiting", (int64_t)(sum->tally->waiting + sum->tally->doubt));
+		js_set_number(j, "tries", sum->tally->tries);
+		js_set_number(j, "until", sum->tally->until);
+	}
+	js_set_text(j, "reason", sum->reason);
+	js_append(array, j);
+}
+
+static void
+see(void *arg, const struct entry_summary *sum)
+{
+	struct listing *l = arg;
+
+	l->counts[sum->queue]++;
+	if (sum->queue == QUEUE_BOUNCE && sum->reason != NULL && strncmp(sum->reason, "kept", 4) == 0)
+		l->kept++;
+	if (sum->queue == QUEUE_DONE)
+		return;
+	if (l->array != NULL)
+		add_json(l->array, sum);
+	else
+		print_line(sum);
+}
+
+static void
+print_counts(struct listing *l)
+{
+	struct js *j, *counts;
+
+	if (l->array == NULL) {
+		(void)printf("pending %zu, outbound %zu, bounce %zu (%zu kept), done %zu\n",
+		             l->counts[QUEUE_PENDING], l->counts[QUEUE_OUTBOUND],
+		             l->counts[QUEUE_BOUNCE], l->kept, l->counts[QUEUE_DONE]);
+		return;
+	}
+	j = js_object();
+	counts = js_object();
+	for (enum queue_id q = QUEUE_PENDING; q < QUEUE_COUNT; q++)
+		js_set_number(counts, queue_word(q), (int64_t)l->counts[q]);
+	js_set_number(counts, "kept", (int64_t)l->kept);
+	js_set(j, "counts", counts);
+	js_set(j, "entries", l->array);
+	l->array = NULL;
+	ctl_print(&j);
+}
+
+static int
+list(const struct ctl *c, const struct site *s)
+{
+	struct spool_config config = { .path = site_spool(s), .read_only = true };
+	struct listing l = { .array = c->json ? js_array() : NULL };
+	struct complaint why;
+	struct queues *queues = spool_open(&config, &why);
+	int status = CTL_YES;
+
+	free(config.path);
+	if (queues == NULL)
+		status = ctl_fail(CTL_FAILED, "%s", why.text);
+	for (enum queue_id q = QUEUE_PENDING; q < QUEUE_COUNT && status == CTL_YES; q++)
+		if (queues->ops->each(queues, q, see, &l, &why) < 0)
+			status = ctl_fail(CTL_FAILED, "%s", why.text);
+	if (status == CTL_YES)
+		print_counts(&l);
+	js_drop(&l.array);
+	queues_close(&queues);
+	return status;
+}
+
+static int
+run(const struct ctl *c)
+{
+	struct site *s;
+	int status;
+
+	if (c->argc != 0)
+		return CTL_USAGE;
+	s = ctl_site(c);
+	if (s == NULL)
+		return CTL_CONFIG;
+	status = list(c, s);
+	site_drop(&s);
+	return status;
+}
+
+const struct command command_queue = { "queue", "", "what is in the queues, and why", run };

@@ -1,0 +1,51 @@
+/* rollcallctl: the commands, one file each, and what they share. */
+#ifndef CONSOLE_CTL_H
+#define CONSOLE_CTL_H
+
+#include "base/complaint.h"
+#include "base/json.h"
+#include "policies/site.h"
+
+#include <stdbool.h>
+
+/* Exit statuses, for scripts (sysexits.h where it has one). */
+enum {
+	CTL_YES = 0,
+	CTL_NO = 1,                       /* there is no such thing */
+	CTL_USAGE = 64,
+	CTL_FAILED = 70,
+	CTL_UNSURE = 75,                  /* not now: the directory does not answer */
+	CTL_CONFIG = 78
+};
+
+struct ctl {
+	const char *config_file;
+	bool json;
+	/* Of the command: words behind its name, and the options it knows. */
+	int argc;
+	char **argv;
+};
+
+struct command {
+	const char *name;
+	const char *arguments;            /* for the usage */
+	const char *help;
+	int (*run)(const struct ctl *);
+};
+
+extern const struct command command_lookup, command_members, command_queue, command_retry,
+	command_reload, command_config;
+
+/* Whether the option is among the words; takes it out. */
+bool ctl_option(struct ctl *, const char *option);
+
+/* The configuration, all parts of it checked; NULL when it is wrong, which is said. */
+struct site *ctl_site(const struct ctl *);
+
+/* Says what went wrong on standard error and returns the status. */
+int ctl_fail(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Prints an object for --json and drops it. */
+void ctl_print(struct js **);
+
+#endif

@@ -1,0 +1,132 @@
+/* rollcallctl: the operator's tool. */
+#include "base/daemon.h"
+#include "base/log.h"
+#include "base/version.h"
+#include "console/ctl.h"
+#include "expander/settings.h"
+#include "milter/settings.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct command *const commands[] = { &command_lookup, &command_members, &command_queue,
+	                                          &command_retry,  &command_reload,  &command_config,
+	                                          NULL };
+
+int
+ctl_fail(int status, const char *format, ...)
+{
+	va_list args;
+
+	(void)fputs("rollcallctl: ", stderr);
+	va_start(args, format);
+	(void)vfprintf(stderr, format, args);
+	va_end(args);
+	(void)fputc('\n', stderr);
+	return status;
+}
+
+void
+ctl_print(struct js **j)
+{
+	struct bytes text = { 0 };
+
+	js_print(*j, true, &text);
+	(void)printf("%s\n", bytes_text(&text));
+	bytes_free(&text);
+	js_drop(j);
+}
+
+bool
+ctl_option(struct ctl *c, const char *option)
+{
+	for (int i = 0; i < c->argc; i++) {
+		if (strcmp(c->argv[i], option) != 0)
+			continue;
+		for (c->argc--; i < c->argc; i++)
+			c->argv[i] = c->argv[i + 1];
+		return true;
+	}
+	return false;
+}
+
+struct site *
+ctl_site(const struct ctl *c)
+{
+	struct milter_settings milter = { 0 };
+	struct lmtp_settings lmtp = { 0 };
+	struct outbound_settings outbound = { 0 };
+	const struct site_part parts[] = { { "milter", milter_setting_rows, &milter },
+		                           { "lmtp", lmtp_setting_rows, &lmtp },
+		                           { "outbound", outbound_setting_rows, &outbound },
+		                           { 0 } };
+	struct complaint why;
+	struct site *s = site_load(c->config_file, true, parts, &why);
+
+	if (s == NULL)
+		(void)ctl_fail(CTL_CONFIG, "%s", why.text);
+	setting_free(milter_setting_rows, &milter);
+	setting_free(lmtp_setting_rows, &lmtp);
+	setting_free(outbound_setting_rows, &outbound);
+	return s;
+}
+
+static int
+usage(FILE *to)
+{
+	(void)fprintf(to, "usage: rollcallctl [-c file] [--json] command\n\n");
+	for (size_t i = 0; commands[i] != NULL; i++)
+		(void)fprintf(to, "  %-8s %-22s %s\n", commands[i]->name, commands[i]->arguments,
+		              commands[i]->help);
+	(void)fprintf(to, "\nrollcallctl(8) has the details and the exit statuses.\n");
+	return CTL_USAGE;
+}
+
+/* "-c file" anywhere before the command. */
+static bool
+take_config(struct ctl *c)
+{
+	if (c->argc < 2 || strcmp(c->argv[0], "-c") != 0)
+		return false;
+	c->config_file = c->argv[1];
+	c->argc -= 2;
+	c->argv += 2;
+	return true;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct ctl c = { .config_file = ROLLCALL_CONFIG, .argc = argc - 1, .argv = argv + 1 };
+	struct complaint why;
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)log_open("rollcallctl", "stderr", LEVEL_ERROR, &why);
+	c.json = ctl_option(&c, "--json");
+	while (take_config(&c))
+		;
+	if (c.argc > 0 && (strcmp(c.argv[0], "--help") == 0 || strcmp(c.argv[0], "help") == 0)) {
+		(void)usage(stdout);
+		return EXIT_SUCCESS;
+	}
+	if (c.argc > 0 && strcmp(c.argv[0], "-V") == 0) {
+		(void)printf("rollcallctl %s\n", ROLLCALL_VERSION);
+		return EXIT_SUCCESS;
+	}
+	for (size_t i = 0; c.argc > 0 && commands[i] != NULL; i++)
+		if (strcmp(commands[i]->name, c.argv[0]) == 0) {
+			int status;
+
+			c.argc--;
+			c.argv++;
+			status = commands[i]->run(&c);
+			if (status == CTL_USAGE)
+				(void)fprintf(stderr, "usage: rollcallctl [-c file] [--json] %s %s\n",
+				              commands[i]->name, commands[i]->arguments);
+			return status;
+		}
+	return usage(stderr);
+}

@@ -1,0 +1,145 @@
+/* Bounces and reports on their way to a person. */
+#include "expander/bounces/handover.h"
+
+#include "base/log.h"
+#include "expander/recipients.h"
+#include "expander/service.h"
+
+#include <string.h>
+
+enum { IDLE = 60000, KEPT_AGAIN = 3600000 };      /* ms */
+
+struct handover {
+	struct entry *entry;
+	struct service *service;
+	struct list *list;
+	struct source *source;
+	struct freezing freezing;
+	struct complaint why;
+};
+
+/* One address to go to, unless it is a list. */
+static enum found
+add_person(struct handover *h, const char *address, struct deadline by)
+{
+	enum found found = FOUND_NO;
+
+	if (address != NULL)
+		found = address_is_person(h->service->site, address, by, &h->why);
+	if (found == FOUND_YES && !freezing_add(&h->freezing, address, address))
+		found = FOUND_UNSURE;
+	return found;
+}
+
+/*
+ * The list's errors address; for a report of ours also its owners; then the site's address. FOUND_NO: there is nobody.
+ */
+static enum found
+choose(struct handover *h, struct deadline by)
+{
+	const struct site *site = h->service->site;
+	enum found found = add_person(h, h->list == NULL ? NULL : h->list->errors, by);
+
+	if (found == FOUND_NO && h->list != NULL && h->entry->envelope.report_of != NULL) {
+		found = freezing_add_owners(&h->freezing, site, h->source, h->list, by, &h->why);
+		if (found == FOUND_YES && h->freezing.count == 0)
+			found = FOUND_NO;
+	}
+	if (found == FOUND_NO)
+		found = add_person(h, site->errors, by);
+	return found;
+}
+
+/* The list, to learn who looks after it. That it is gone is no reason to keep its bounces. */
+static enum found
+find_list(struct handover *h, struct deadline by)
+{
+	const char *address = h->entry->envelope.list;
+	const struct destination *d = site_destination(h->service->site, address);
+	size_t which;
+
+	if (d == NULL)
+		return FOUND_NO;
+	h->source = d->source;
+	return source_find_list(d->source, &address, 1, by, &h->list, &which, &h->why);
+}
+
+static enum found
+hand_over(struct handover *h)
+{
+	struct deadline by = deadline_in(h->service->outbound.expand);
+	char id[DIGEST_NAME + 1], list[512];
+	enum found found = find_list(h, by);
+
+	if (found == FOUND_UNSURE || freezing_begin(&h->freezing, h->entry, &h->why) < 0)
+		return FOUND_UNSURE;
+	found = choose(h, by);
+	if (found != FOUND_YES) {
+		freezing_abandon(&h->freezing);
+		return found;
+	}
+	memcpy(id, h->entry->id, sizeof(id));
+	(void)strncpy(list, h->entry->envelope.list, sizeof(list) - 1);
+	list[sizeof(list) - 1] = '\0';
+	if (freezing_finish(&h->freezing, &h->why) < 0)
+		return FOUND_UNSURE;
+	log_say(LEVEL_INFO, "bounce", "%s: for %s, handed over", id, list);
+	return FOUND_YES;
+}
+
+/* Nobody is named: it waits until somebody is, or until it is too old. */
+static void
+keep(struct handover *h)
+{
+	struct schedule kept = { KEPT_AGAIN, KEPT_AGAIN, h->service->outbound.keep_bounces };
+	const struct queue_ops *ops = h->entry->queues->ops;
+	const char *list = h->entry->envelope.list;
+
+	if (!schedule_expired(&kept, h->entry->envelope.arrived, clock_wall())) {
+		if (h->entry->tries == 0)
+			log_say(LEVEL_WARN, "bounce", "%s: kept: neither %s nor the site names an errors address",
+			        h->entry->id, list);
+		queue_defer(&h->entry, &kept, "kept: there is no errors address");
+		return;
+	}
+	log_say(LEVEL_WARN, "bounce", "%s: for %s, thrown away: nobody was named in time", h->entry->id,
+	        list);
+	if (ops->move(&h->entry, QUEUE_DONE, &h->why) < 0)
+		queue_defer(&h->entry, &kept, h->why.text);
+}
+
+static void
+work_on(struct entry *entry)
+{
+	struct handover h = { .entry = entry, .service = service_current() };
+
+	switch (hand_over(&h)) {
+	case FOUND_YES:
+		entry->queues->ops->release(&h.entry, 0);
+		break;
+	case FOUND_NO:
+		keep(&h);
+		break;
+	case FOUND_UNSURE:
+		log_say(LEVEL_WARN, "bounce", "%s: later: %s", entry->id, h.why.text);
+		queue_defer(&h.entry, &h.service->outbound.retry, h.why.text);
+		break;
+	}
+	list_drop(&h.list);
+	service_drop(&h.service);
+}
+
+void
+handover_worker(struct work *w)
+{
+	const struct queue_ops *ops = w->queues->ops;
+
+	while (!work_stopping(w)) {
+		struct entry *entry = ops->claim(w->queues, QUEUE_BOUNCE);
+
+		if (entry != NULL)
+			work_on(entry);
+		else
+			ops->wait(w->queues, QUEUE_BOUNCE, deadline_in(IDLE));
+	}
+}

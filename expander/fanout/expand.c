@@ -1,0 +1,210 @@
+/* From a list to its members. */
+#include "expander/fanout/expand.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "expander/fanout/report.h"
+#include "expander/recipients.h"
+#include "expander/service.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { IDLE = 60000 };                    /* ms: how long to wait at a time for something to do */
+
+/* One entry being expanded. */
+struct expansion {
+	struct entry *entry;
+	struct service *service;
+	const struct destination *destination;
+	struct list *list;
+	enum role role;
+	struct freezing freezing;
+	struct walk_report report;
+	struct complaint why;
+};
+
+static void
+log_expansion(const struct expansion *x, const char *id, size_t count, int64_t began)
+{
+	struct log_line l;
+
+	log_begin(&l, LEVEL_INFO, "expand");
+	log_text(&l, "id", id);
+	log_text(&l, "list", x->list->address);
+	log_text(&l, "role", role_word(x->role));
+	log_number(&l, "recipients", (int64_t)count);
+	log_number(&l, "groups", (int64_t)x->report.groups);
+	if (x->report.dangling > 0)
+		log_number(&l, "dangling", (int64_t)x->report.dangling);
+	if (x->report.without_address > 0)
+		log_number(&l, "without_address", (int64_t)x->report.without_address);
+	if (x->report.refused > 0)
+		log_number(&l, "refused", (int64_t)x->report.refused);
+	log_ms(&l, "ms", clock_ticks_us() - began);
+	log_end(&l);
+}
+
+/* Finds the list afresh; what was known at RCPT may be over. */
+static enum found
+find_list(struct expansion *x, struct deadline by)
+{
+	const char *address = x->entry->envelope.list;
+	size_t which;
+	enum found found;
+
+	x->destination = site_destination(x->service->site, address);
+	if (x->destination == NULL) {
+		(void)complain(&x->why, "%s is in no domain of lists any more", address);
+		return FOUND_UNSURE;
+	}
+	found = source_find_list(x->destination->source, &address, 1, by, &x->list, &which, &x->why);
+	if (found == FOUND_NO)
+		(void)complain(&x->why, "there is no list %s any more", address);
+	return found;
+}
+
+static bool
+add_member(void *arg, const struct member *m)
+{
+	struct expansion *x = arg;
+
+	return freezing_add(&x->freezing, m->canonical, m->spelling);
+}
+
+static enum found
+walk_members(struct expansion *x, struct deadline by)
+{
+	struct complaint walk;
+	enum found found;
+
+	/* A list that names itself is no member of itself. */
+	freezing_exclude(&x->freezing, x->list->address);
+	freezing_exclude(&x->freezing, x->entry->envelope.list);
+	found = source_each_member(x->destination->source, x->list, PEOPLE_MEMBERS, by, add_member, x,
+	                           &x->report, &walk);
+	if (found != FOUND_YES && !x->freezing.failed)
+		x->why = walk;
+	return found;
+}
+
+/* The owners; for a list without any the site's address for such things. */
+static enum found
+walk_owners(struct expansion *x, struct deadline by)
+{
+	const struct site *site = x->service->site;
+	enum found found = freezing_add_owners(&x->freezing, site, x->destination->source, x->list, by,
+	                                       &x->why);
+
+	if (found != FOUND_YES || x->freezing.count > 0)
+		return found;
+	if (site->errors == NULL) {
+		(void)complain(&x->why, "the list has no owner, and the site names no errors address");
+		return FOUND_UNSURE;
+	}
+	(void)freezing_add(&x->freezing, site->errors, site->errors);
+	return FOUND_YES;
+}
+
+/* Freezes the recipients and moves the entry on. False with x->why. */
+static bool
+expand(struct expansion *x)
+{
+	struct deadline by = deadline_in(x->service->outbound.expand);
+	int64_t began = clock_ticks_us();
+	char id[DIGEST_NAME + 1];
+	enum found found;
+	size_t count;
+
+	if (find_list(x, by) != FOUND_YES ||
+	    freezing_begin(&x->freezing, x->entry, &x->why) < 0)
+		return false;
+	found = x->role == ROLE_OWNER ? walk_owners(x, by) : walk_members(x, by);
+	if (found != FOUND_YES || x->freezing.failed) {
+		freezing_abandon(&x->freezing);
+		return false;
+	}
+	memcpy(id, x->entry->id, sizeof(id));
+	count = x->freezing.count;
+	if (freezing_finish(&x->freezing, &x->why) < 0)
+		return false;
+	log_expansion(x, id, count, began);
+	return true;
+}
+
+/* The time is over: says so to whoever looks after the list, and ends. */
+static void
+expire(struct expansion *x)
+{
+	const struct queue_ops *ops = x->entry->queues->ops;
+	const struct distribution none = { 0 };
+	struct complaint reason = x->why;
+	char id[DIGEST_NAME + 1];
+	struct tally t = { 0 };
+
+	memcpy(id, x->entry->id, sizeof(id));
+	if (ops->progress(x->entry, 0, &t, &x->why) < 0 ||
+	    report_failures(x->entry, x->service->site, &none, &t, reason.text, &x->why) < 0 ||
+	    ops->move(&x->entry, QUEUE_DONE, &x->why) < 0) {
+		log_say(LEVEL_ERROR, "expand", "%s: %s", id, x->why.text);
+		queue_defer(&x->entry, &x->service->outbound.retry, x->why.text);
+	} else {
+		log_say(LEVEL_ERROR, "expand", "%s: given up, sent to nobody: %s", id, reason.text);
+	}
+	tally_free(&t);
+}
+
+static void
+put_off(struct expansion *x)
+{
+	const struct schedule *retry = &x->service->outbound.retry;
+	struct log_line l;
+
+	if (schedule_expired(retry, x->entry->envelope.arrived, clock_wall())) {
+		expire(x);
+		return;
+	}
+	log_begin(&l, LEVEL_WARN, "expand");
+	log_text(&l, "id", x->entry->id);
+	log_text(&l, "list", x->entry->envelope.list);
+	log_text(&l, "verdict", "later");
+	log_number(&l, "tries", x->entry->tries + 1);
+	log_text(&l, "reason", x->why.text);
+	log_end(&l);
+	queue_defer(&x->entry, retry, x->why.text);
+}
+
+static void
+work_on(struct entry *entry)
+{
+	struct expansion x = { .entry = entry, .service = service_current(),
+		               .role = role_of_word(entry->envelope.role) };
+	const struct queue_ops *ops = entry->queues->ops;
+	struct distribution frozen = { 0 };
+	int whole = ops->recipients(entry, &frozen, &x.why);
+
+	distribution_close(&frozen);
+	/* A crash after the freezing and before the move leaves a whole list: it stands. */
+	if (whole < 0 || (whole == 1 && ops->move(&x.entry, QUEUE_OUTBOUND, &x.why) < 0) ||
+	    (whole == 0 && !expand(&x)))
+		put_off(&x);
+	else
+		ops->release(&x.entry, 0);
+	list_drop(&x.list);
+	service_drop(&x.service);
+}
+
+void
+expand_worker(struct work *w)
+{
+	const struct queue_ops *ops = w->queues->ops;
+
+	while (!work_stopping(w)) {
+		struct entry *entry = ops->claim(w->queues, QUEUE_PENDING);
+
+		if (entry != NULL)
+			work_on(entry);
+		else
+			ops->wait(w->queues, QUEUE_PENDING, deadline_in(IDLE));
+	}
+}

@@ -1,0 +1,508 @@
+/* Lanes. */
+#include "expander/fanout/inject.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/monitor.h"
+#include "expander/fanout/post.h"
+#include "expander/fanout/report.h"
+#include "expander/fanout/smtp_client.h"
+#include "expander/service.h"
+#include "mail/address.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	MOST_POSTS = 64,                  /* under way at once: enough for small ones to pass a huge one */
+	AFTER_FAILURE = 1000,             /* ms that a lane rests when the MTA is not there */
+	REPORT_AGAIN = 60000              /* ms until a report that could not be stored is tried again */
+};
+
+struct injector {
+	struct work *work;
+	size_t lanes;
+	struct monitor monitor;           /* over what follows, and the posts */
+	struct post *posts;               /* the next batch is cut from the first that has work */
+	size_t count;
+	size_t learnt;                    /* recipients the MTA takes in one transaction; 0: not known */
+};
+
+/* What one lane has for itself. */
+struct lane {
+	struct injector *injector;
+	struct smtp *smtp;
+	bool used;                        /* a transaction has gone over it */
+};
+
+struct injector *
+injector_open(struct work *work, size_t lanes)
+{
+	struct injector *in = mem_new(sizeof(*in));
+
+	in->work = work;
+	in->lanes = lanes;
+	monitor_init(&in->monitor);
+	return in;
+}
+
+void
+injector_close(struct injector **injector)
+{
+	struct injector *in = *injector;
+
+	*injector = NULL;
+	if (in == NULL)
+		return;
+	while (in->posts != NULL) {
+		struct post *p = in->posts;
+
+		in->posts = p->next;
+		post_close(&p);
+	}
+	monitor_destroy(&in->monitor);
+	free(in);
+}
+
+/* ---- posts under way; under the lock ---- */
+
+static void
+append(struct injector *in, struct post *p)
+{
+	struct post **at = &in->posts;
+
+	while (*at != NULL)
+		at = &(*at)->next;
+	p->next = NULL;
+	*at = p;
+}
+
+static void
+unlink_post(struct injector *in, const struct post *p)
+{
+	struct post **at = &in->posts;
+
+	while (*at != p)
+		at = &(*at)->next;
+	*at = p->next;
+}
+
+/* The next batch: from the first post that has work, which goes to the end of the line. */
+static struct batch *
+next_batch(struct injector *in, size_t most)
+{
+	struct post *p = in->posts;
+
+	while (p != NULL && !post_has_work(p))
+		p = p->next;
+	if (p == NULL)
+		return NULL;
+	unlink_post(in, p);
+	append(in, p);
+	if (in->learnt != 0 && in->learnt < most)
+		most = in->learnt;
+	return post_cut(p, most, in->lanes);
+}
+
+/* ---- the end of a post ---- */
+
+static void
+log_post(const struct post *p, const char *state)
+{
+	struct log_line l;
+
+	log_begin(&l, LEVEL_INFO, "inject");
+	log_text(&l, "id", p->entry->id);
+	log_text(&l, "queue", p->entry->envelope.queue_id);
+	log_text(&l, "list", p->entry->envelope.list);
+	log_text(&l, "state", state);
+	log_number(&l, "sent", (int64_t)p->tally.sent);
+	log_number(&l, "refused", (int64_t)p->tally.refused);
+	log_number(&l, "waiting", (int64_t)p->tally.waiting);
+	log_number(&l, "seconds", (clock_wall() - p->entry->envelope.arrived) / 1000);
+	if (p->reason[0] != '\0' && p->tally.waiting > 0)
+		log_text(&l, "reason", p->reason);
+	log_end(&l);
+}
+
+/* Reports what was refused, and lets the post go: done, or until the next time. */
+static void
+finish(struct post *p, const struct service *s)
+{
+	const struct queue_ops *ops = p->entry->queues->ops;
+	bool expired = schedule_expired(&s->outbound.retry, p->entry->envelope.arrived, clock_wall());
+	const char *given_up = NULL;
+	struct complaint why;
+
+	if (p->tally.waiting > 0 && !expired) {
+		log_post(p, "deferred");
+		queue_defer(&p->entry, &s->outbound.retry, p->reason);
+		return;
+	}
+	if (p->tally.waiting > 0)
+		given_up = p->reason[0] == '\0' ? "the time is over" : p->reason;
+	if (report_failures(p->entry, s->site, &p->list, &p->tally, given_up, &why) < 0) {
+		log_say(LEVEL_ERROR, "inject", "%s: the report waits: %s", p->entry->id, why.text);
+		ops->release(&p->entry, clock_wall() + REPORT_AGAIN);
+		return;
+	}
+	log_post(p, given_up == NULL ? "done" : "expired");
+	if (ops->move(&p->entry, QUEUE_DONE, &why) < 0) {
+		log_say(LEVEL_ERROR, "inject", "%s: %s", p->entry->id, why.text);
+		ops->release(&p->entry, clock_wall() + REPORT_AGAIN);
+	}
+}
+
+/* Ends a post that has nothing left to do now. Called inside the lock, which it leaves meanwhile. */
+static void
+finish_if_idle(struct injector *in, struct post *p, const struct service *s)
+{
+	if (p->busy > 0 || post_has_work(p))
+		return;
+	unlink_post(in, p);
+	in->count--;
+	monitor_leave(&in->monitor);
+	finish(p, s);
+	post_close(&p);
+	monitor_enter(&in->monitor);
+}
+
+/* ---- one batch ---- */
+
+static void
+set_text(char *into, size_t size, const char *text)
+{
+	(void)snprintf(into, size, "%s", text);
+}
+
+
+/* What the callback of the client needs. */
+struct sending {
+	struct batch *batch;
+	struct queues *queues;
+};
+
+static bool
+note_intent(void *arg, struct complaint *why)
+{
+	const struct sending *g = arg;
+	const struct batch *b = g->batch;
+	const struct record r = { .kind = RECORD_INTENT, .at = clock_wall(), .batch = b->number,
+		                  .first = b->lines[0], .count = b->count,
+		                  .lines = b->range ? NULL : b->lines };
+
+	return g->queues->ops->note(b->post->entry, &r, true, why) == 0;
+}
+
+static void
+note(const struct batch *b, const struct record *r)
+{
+	struct complaint why;
+
+	if (b->post->entry->queues->ops->note(b->post->entry, r, false, &why) < 0)
+		log_say(LEVEL_ERROR, "inject", "%s: %s", b->name, why.text);
+}
+
+static void
+note_line(const struct batch *b, uint32_t line, int code, const char *text)
+{
+	const struct record r = { .kind = RECORD_LINE, .batch = b->number, .line = line, .code = code,
+		                  .text = text };
+
+	note(b, &r);
+}
+
+static void
+note_result(const struct batch *b, const struct outcome *o)
+{
+	const struct record r = { .kind = RECORD_RESULT, .at = clock_wall(), .batch = b->number,
+		                  .code = o->made == SMTP_ANSWERED || o->code >= 400 ? o->code : 0,
+		                  .text = o->code / 100 == 2 ? NULL : o->text,
+		                  .id = o->queue_id[0] == '\0' ? NULL : o->queue_id };
+
+	note(b, &r);
+}
+
+static void
+log_batch(const struct batch *b, const struct outcome *o, size_t sent, int64_t began)
+{
+	struct log_line l;
+
+	log_begin(&l, sent > 0 ? LEVEL_INFO : LEVEL_WARN, "batch");
+	log_text(&l, "name", b->name);
+	log_text(&l, "list", b->post->entry->envelope.list);
+	log_number(&l, "recipients", (int64_t)b->count);
+	log_number(&l, "sent", (int64_t)sent);
+	log_text(&l, "to_queue", o->queue_id[0] == '\0' ? NULL : o->queue_id);
+	if (o->made == SMTP_IN_DOUBT)
+		log_text(&l, "doubt", "yes");
+	if (o->code / 100 != 2)
+		log_text(&l, "reply", o->text);
+	log_ms(&l, "ms", clock_ticks_us() - began);
+	log_end(&l);
+}
+
+/* RFC 5321 section 4.5.3.1.10: no more recipients in this transaction, but in the next. */
+static bool
+is_too_many(int code, const char *text, size_t accepted)
+{
+	return accepted > 0 && code == 452 && (text == NULL || strstr(text, "5.3") != NULL ||
+	                                       strcasestr(text, "too many") != NULL);
+}
+
+/* The result of the whole batch, for a recipient whose RCPT was accepted. */
+static void
+settle_accepted(struct batch *b, uint32_t line, const struct outcome *o, size_t *sent)
+{
+	struct post *p = b->post;
+
+	if (o->made == SMTP_ANSWERED && o->code / 100 == 2) {
+		post_sent(p, line);
+		(*sent)++;
+	} else if (o->code / 100 == 5) {
+		post_refused(p, line, o->code, o->text);
+	} else {
+		post_later(p, line);
+	}
+}
+
+/* What became of each recipient. Under the lock; notes are written outside of it. */
+static size_t
+settle(struct injector *in, struct batch *b, const struct outcome *o)
+{
+	struct post *p = b->post;
+	size_t sent = 0, accepted = 0;
+
+	for (size_t i = 0; i < b->count; i++) {
+		uint32_t line = b->lines[i];
+		int code = o->codes[i];
+
+		if (code / 100 == 2) {
+			accepted++;
+			settle_accepted(b, line, o, &sent);
+		} else if (is_too_many(code, o->texts[i], accepted)) {
+			if (in->learnt == 0 || accepted < in->learnt)
+				in->learnt = accepted;
+			post_again(p, line);
+		} else if (code / 100 == 5) {
+			post_refused(p, line, code, o->texts[i]);
+		} else if (code == 0 && o->code / 100 == 5 && o->made == SMTP_NOT_SENT) {
+			post_refused(p, line, o->code, o->text);      /* MAIL was refused for good */
+		} else {
+			post_later(p, line);
+		}
+		if (code / 100 == 4)
+			set_text(p->reason, sizeof(p->reason), o->texts[i]);
+	}
+	if (o->code / 100 != 2 && o->text[0] != '\0')
+		set_text(p->reason, sizeof(p->reason), o->text);
+	return sent;
+}
+
+/* On disk: first the recipients that fared otherwise than the batch, then the batch. */
+static void
+note_outcome(const struct batch *b, const struct outcome *o)
+{
+	for (size_t i = 0; i < b->count; i++)
+		if (o->codes[i] / 100 == 4 || o->codes[i] / 100 == 5)
+			note_line(b, b->lines[i], o->codes[i], o->texts[i]);
+	note_result(b, o);
+}
+
+static bool
+needs_utf8(const struct batch *b, size_t i)
+{
+	size_t length;
+	const char *a = distribution_address(&b->post->list, b->lines[i], &length);
+
+	for (size_t k = 0; k < length; k++)
+		if ((unsigned char)a[k] >= 0x80)
+			return true;
+	return false;
+}
+
+/*
+ * Whether the transaction needs SMTPUTF8: for the post itself, or for an address of the batch. Where the MTA has none, what needs it is refused before it is
+ * asked, and the rest goes without.
+ */
+static bool
+use_utf8(const struct batch *b, bool has, struct outcome *o)
+{
+	const struct envelope *e = &b->post->entry->envelope;
+	bool whole = e->utf8 || address_needs_utf8(e->inject_sender), any = whole;
+
+	for (size_t i = 0; i < b->count; i++) {
+		if (!whole && !needs_utf8(b, i))
+			continue;
+		any = true;
+		if (!has && o->codes[i] == 0) {
+			o->codes[i] = 553;
+			o->texts[i] = mem_text("553 5.6.7 the MTA has no SMTPUTF8");
+		}
+	}
+	return any && has;
+}
+
+static struct transaction
+transaction_of(struct sending *g)
+{
+	const struct batch *b = g->batch;
+	const struct post *p = b->post;
+
+	return (struct transaction){
+		.sender = p->entry->envelope.inject_sender,
+		.envid = b->name,
+		.list = &p->list,
+		.lines = b->lines,
+		.count = b->count,
+		.head = p->head.data,
+		.head_length = p->head.length,
+		.body = p->body,
+		.body_length = p->body_length,
+		.eight_bit = p->entry->envelope.eight_bit,
+		.before_end = note_intent,
+		.arg = g,
+	};
+}
+
+/* A connection that is there, or a complaint. */
+static bool
+connect_lane(struct lane *l, const struct service *s, struct complaint *why)
+{
+	const struct smtp_config c = { .mta = &s->mta, .hostname = s->site->hostname,
+		                       .connect = s->outbound.connect, .reply = s->outbound.reply };
+
+	if (l->smtp == NULL) {
+		l->smtp = smtp_open(&c, why);
+		l->used = false;
+	}
+	return l->smtp != NULL;
+}
+
+/* Runs the transaction; a connection that died while it was idle is made again, once. */
+static void
+run(struct lane *l, const struct service *s, struct batch *b, struct outcome *o)
+{
+	struct sending g = { b, l->injector->work->queues };
+	struct transaction t = transaction_of(&g);
+	struct complaint why;
+	bool again = true;
+
+	while (again) {
+		bool fresh = l->smtp == NULL || !l->used;
+
+		if (!connect_lane(l, s, &why)) {
+			o->made = SMTP_NOT_SENT;
+			set_text(o->text, sizeof(o->text), why.text);
+			return;
+		}
+		t.utf8 = use_utf8(b, smtp_has_utf8(l->smtp), o);
+		smtp_send(l->smtp, &t, o);
+		l->used = true;
+		if (o->closing)
+			smtp_close(&l->smtp);
+		again = !fresh && o->made == SMTP_NOT_STARTED;
+	}
+}
+
+/* Injects one batch and writes down what became of it. True if the MTA could be reached. */
+static bool
+inject(struct lane *l, const struct service *s, struct batch *b)
+{
+	struct injector *in = l->injector;
+	struct outcome o = { 0 };
+	int64_t began = clock_ticks_us();
+	size_t sent;
+	bool reached;
+
+	o.codes = mem_array(b->count, sizeof(*o.codes));
+	o.texts = mem_array(b->count, sizeof(*o.texts));
+	run(l, s, b, &o);
+	note_outcome(b, &o);
+	monitor_enter(&in->monitor);
+	sent = settle(in, b, &o);
+	log_batch(b, &o, sent, began);
+	b->post->busy--;
+	reached = o.code != 0 || sent > 0;
+	if (!reached)
+		b->post->halted = true;   /* its other batches would fare no better now */
+	finish_if_idle(in, b->post, s);
+	monitor_leave(&in->monitor);
+	for (size_t i = 0; i < b->count; i++)
+		free(o.texts[i]);
+	free(o.texts);
+	free(o.codes);
+	return reached;
+}
+
+/* ---- a lane ---- */
+
+/* Takes another entry into work, if there is one and there are not too many. */
+static bool
+take_entry(struct injector *in, const struct service *s)
+{
+	struct queues *queues = in->work->queues;
+	struct entry *entry;
+	struct post *p;
+
+	monitor_enter(&in->monitor);
+	if (in->count >= MOST_POSTS) {
+		monitor_leave(&in->monitor);
+		return false;
+	}
+	in->count++;
+	monitor_leave(&in->monitor);
+	entry = queues->ops->claim(queues, QUEUE_OUTBOUND);
+	p = entry == NULL ? NULL : post_open(entry, s);
+	monitor_enter(&in->monitor);
+	if (p == NULL) {
+		in->count--;
+	} else {
+		append(in, p);
+		finish_if_idle(in, p, s);
+	}
+	monitor_leave(&in->monitor);
+	/* There may be enough for the others as well. */
+	if (p != NULL)
+		queues->ops->wake(queues);
+	return entry != NULL;
+}
+
+static void
+rest(struct lane *l, const struct service *s)
+{
+	struct queues *queues = l->injector->work->queues;
+	int64_t began = clock_ticks();
+
+	queues->ops->wait(queues, QUEUE_OUTBOUND,
+	                  deadline_in(l->smtp == NULL ? 60000 : s->outbound.idle));
+	if (l->smtp != NULL && clock_ticks() - began >= s->outbound.idle)
+		smtp_close(&l->smtp);
+}
+
+void
+injector_lane(struct injector *in)
+{
+	struct lane lane = { .injector = in };
+
+	while (!work_stopping(in->work)) {
+		struct service *s = service_current();
+		struct batch *b;
+
+		monitor_enter(&in->monitor);
+		b = next_batch(in, (size_t)s->outbound.batch);
+		monitor_leave(&in->monitor);
+		if (b != NULL) {
+			bool reached = inject(&lane, s, b);
+
+			batch_free(&b);
+			if (!reached)
+				work_pause(in->work, AFTER_FAILURE);
+		} else if (!take_entry(in, s)) {
+			rest(&lane, s);
+		}
+		service_drop(&s);
+	}
+	smtp_close(&lane.smtp);
+}

@@ -1,0 +1,21 @@
+/*
+ * The workers of the outbound queue: lanes, each with a connection of its own to the MTA, that take batches of the posts under way and inject
+ * them. Before the end of a batch's data its intent is on disk, after the MTA's reply its result is written.
+ */
+#ifndef EXPANDER_FANOUT_INJECT_H
+#define EXPANDER_FANOUT_INJECT_H
+
+#include "expander/work.h"
+
+struct injector;
+
+/* For so many lanes. */
+struct injector *injector_open(struct work *, size_t lanes);
+
+/* One lane: runs until work->stopping. */
+void injector_lane(struct injector *);
+
+/* When all lanes have ended. */
+void injector_close(struct injector **);
+
+#endif

@@ -1,0 +1,179 @@
+/* A post that is being injected. */
+#include "expander/fanout/post.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "mail/header.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Below so many recipients a batch is not split over lanes. */
+enum { SMALLEST_SHARE = 100 };
+
+static bool
+is_removed(const struct envelope *e, const struct field *f)
+{
+	for (size_t i = 0; i < e->inject_remove.count; i++)
+		if (field_is(f, e->inject_remove.items[i]))
+			return true;
+	return false;
+}
+
+void
+post_rewrite(const struct envelope *e, const char *message, size_t length, struct bytes *head,
+             size_t *body_at)
+{
+	struct field f;
+	size_t at = 0;
+
+	bytes_add_text(head, e->inject_add);
+	while (header_next(message, length, &at, &f))
+		if (!is_removed(e, &f))
+			bytes_add(head, f.start, f.length);
+	*body_at = at;
+	/* A message without an empty line behind its header gets one, lest its body become header. */
+	if (at == length || message[at] != '\r')
+		bytes_add_text(head, "\r\n");
+}
+
+/* Reads all that the entry says of itself. */
+static int
+read_post(struct post *p, struct complaint *why)
+{
+	const struct queue_ops *ops = p->entry->queues->ops;
+	const char *message;
+	size_t length, body;
+	int rc = ops->recipients(p->entry, &p->list, why);
+
+	if (rc == 0)
+		(void)complain(why, "the distribution list is not whole");
+	if (rc != 1 || ops->progress(p->entry, p->list.count, &p->tally, why) < 0 ||
+	    ops->message(p->entry, &message, &length, why) < 0)
+		return -1;
+	post_rewrite(&p->entry->envelope, message, length, &p->head, &body);
+	p->body = message + body;
+	p->body_length = length - body;
+	p->later = mem_array(p->list.count, sizeof(*p->later));
+	return 0;
+}
+
+/* Intents without a result: whether the MTA has these batches nobody can say. A duplicate is better than a loss. */
+static void
+settle_doubt(struct post *p)
+{
+	if (p->tally.doubt == 0)
+		return;
+	log_say(LEVEL_WARN, "inject", "%s: %zu recipients are in doubt since a crash: sending again",
+	        p->entry->id, p->tally.doubt);
+	for (size_t i = 0; i < p->tally.count; i++)
+		if (p->tally.lines[i] == LINE_DOUBT)
+			tally_set(&p->tally, i, LINE_WAITING);
+}
+
+struct post *
+post_open(struct entry *entry, const struct service *service)
+{
+	struct post *p = mem_new(sizeof(*p));
+	struct complaint why;
+
+	p->entry = entry;
+	if (read_post(p, &why) < 0) {
+		log_say(LEVEL_ERROR, "inject", "%s: %s", entry->id, why.text);
+		queue_defer(&p->entry, &service->outbound.retry, why.text);
+		post_close(&p);
+		return NULL;
+	}
+	settle_doubt(p);
+	return p;
+}
+
+void
+post_close(struct post **post)
+{
+	struct post *p = *post;
+
+	*post = NULL;
+	if (p == NULL)
+		return;
+	if (p->entry != NULL)
+		p->entry->queues->ops->release(&p->entry, 0);
+	distribution_close(&p->list);
+	tally_free(&p->tally);
+	bytes_free(&p->head);
+	free(p->later);
+	free(p);
+}
+
+bool
+post_has_work(const struct post *p)
+{
+	return !p->halted && p->tally.waiting > p->later_count;
+}
+
+struct batch *
+post_cut(struct post *p, size_t most, size_t lanes)
+{
+	struct batch *b = mem_new(sizeof(*b));
+	size_t left = p->tally.waiting - p->later_count, want = (left + lanes - 1) / lanes;
+
+	if (want < SMALLEST_SHARE)
+		want = SMALLEST_SHARE;
+	if (want > most)
+		want = most;
+	b->post = p;
+	b->number = ++p->tally.batches;
+	(void)snprintf(b->name, sizeof(b->name), "%s.%" PRId64, p->entry->id, b->number);
+	b->lines = mem_array(want < left ? want : left, sizeof(*b->lines));
+	b->range = true;
+	for (size_t i = p->cursor; i < p->tally.count && b->count < want; i++) {
+		if (p->tally.lines[i] != LINE_WAITING || p->later[i])
+			continue;
+		b->range = b->range && (b->count == 0 || b->lines[b->count - 1] + 1 == i);
+		b->lines[b->count++] = (uint32_t)i;
+		tally_set(&p->tally, i, LINE_DOUBT);
+		p->cursor = i + 1;
+	}
+	p->busy++;
+	return b;
+}
+
+void
+batch_free(struct batch **batch)
+{
+	if (*batch == NULL)
+		return;
+	free((*batch)->lines);
+	free(*batch);
+	*batch = NULL;
+}
+
+void
+post_sent(struct post *p, uint32_t line)
+{
+	tally_set(&p->tally, line, LINE_SENT);
+}
+
+void
+post_refused(struct post *p, uint32_t line, int code, const char *text)
+{
+	tally_refuse(&p->tally, line, code, text);
+}
+
+void
+post_again(struct post *p, uint32_t line)
+{
+	tally_set(&p->tally, line, LINE_WAITING);
+	if (line < p->cursor)
+		p->cursor = line;
+}
+
+void
+post_later(struct post *p, uint32_t line)
+{
+	tally_set(&p->tally, line, LINE_WAITING);
+	p->later[line] = true;
+	p->later_count++;
+}

@@ -1,0 +1,63 @@
+/*
+ * A post that is being injected: its distribution list, what has become of each line, and how it is cut into
+ * batches. No I/O but the entry's own files.
+ *
+ * Threads: under the injector's lock, but for post_open() and post_close().
+ */
+#ifndef EXPANDER_FANOUT_POST_H
+#define EXPANDER_FANOUT_POST_H
+
+#include "base/bytes.h"
+#include "expander/service.h"
+#include "queues/queue.h"
+
+struct post {
+	struct post *next;                /* of the injector's posts */
+	struct entry *entry;
+	struct distribution list;
+	struct tally tally;               /* lines of batches under way are LINE_DOUBT */
+	struct bytes head;                /* our fields and the header as sent */
+	const char *body;
+	size_t body_length;
+	size_t cursor;                    /* no line before it is LINE_WAITING */
+	size_t busy;                      /* batches under way */
+	bool *later;                      /* of each line: waits for the next time */
+	size_t later_count;
+	bool halted;                      /* no further batch this time */
+	char reason[512];                 /* of the last failure */
+};
+
+/* The recipients of one transaction. */
+struct batch {
+	struct post *post;
+	int64_t number;
+	uint32_t *lines;
+	size_t count;
+	bool range;                       /* lines[0] and those that follow it */
+	char name[DIGEST_NAME + 24];      /* <entry>.<number> */
+};
+
+/* Takes over the entry in any case. NULL: it was put off, and why is logged. */
+struct post *post_open(struct entry *, const struct service *);
+void post_close(struct post **);
+
+/* Whether a batch can be cut now. */
+bool post_has_work(const struct post *);
+
+/*
+ * Cuts the next batch: at most `most` recipients, and not more than makes a fair share of what is left among `lanes`.
+ */
+struct batch *post_cut(struct post *, size_t most, size_t lanes);
+void batch_free(struct batch **);
+
+/* A line of a batch has come to this. */
+void post_sent(struct post *, uint32_t line);
+void post_refused(struct post *, uint32_t line, int code, const char *text);
+void post_again(struct post *, uint32_t line);          /* at once */
+void post_later(struct post *, uint32_t line);          /* next time */
+
+/* The header as it is sent: the envelope's fields, then the message's without those it names. *body_at is where the rest begins. */
+void post_rewrite(const struct envelope *, const char *message, size_t length, struct bytes *head,
+                  size_t *body_at);
+
+#endif

@@ -1,0 +1,14 @@
+/* What is to be put before a message when it is injected, and what is to be left out: by list and role. */
+#ifndef EXPANDER_INTAKE_HEADING_H
+#define EXPANDER_INTAKE_HEADING_H
+
+#include "policies/site.h"
+#include "queues/entry.h"
+
+/*
+ * Fills inject_sender, inject_add and inject_remove. The envelope's other fields, and `id`, the name of the entry, must be there. `lhlo` is the name the MTA gave.
+ */
+void heading_compose(struct envelope *, const struct site *, const struct target *, const char *id,
+                     const char *lhlo);
+
+#endif

@@ -1,0 +1,315 @@
+/* From the end of DATA to the replies. */
+#include "expander/intake/lmtp_data.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "expander/intake/heading.h"
+#include "mail/header.h"
+#include "mail/trace.h"
+#include "policies/admit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A message on its way. */
+struct reception {
+	const struct service *service;
+	struct queues *queues;
+	struct content content;
+	struct draft *draft;
+	enum stored stored;               /* STORED while all is well */
+	struct complaint why;
+	int64_t size;
+	struct bytes header;
+	bool header_whole, too_big, header_too_big;
+	char queue_id[64];                /* of the MTA */
+	char *message_id;
+};
+
+void
+mail_reset(struct mail *m)
+{
+	free(m->sender);
+	free(m->sender_canonical);
+	for (size_t i = 0; i < m->count; i++) {
+		target_drop(&m->recipients[i].target);
+		free(m->recipients[i].spelling);
+	}
+	free(m->recipients);
+	*m = (struct mail){ 0 };
+}
+
+void
+mail_add(struct mail *m, struct target *t, const char *spelling, size_t length)
+{
+	struct recipient *r;
+	size_t same = 0;
+
+	while (same < m->count && (m->recipients[same].same_as != same ||
+	                           m->recipients[same].target.role != t->role ||
+	                           strcmp(m->recipients[same].target.list->address, t->list->address)))
+		same++;
+	m->recipients = mem_resize(m->recipients, (m->count + 1) * sizeof(*m->recipients));
+	r = &m->recipients[m->count++];
+	*r = (struct recipient){ .same_as = same, .spelling = mem_copy(spelling, length) };
+	if (same == m->count - 1) {
+		r->target = *t;
+		*t = (struct target){ 0 };
+	} else {
+		target_drop(t);
+	}
+}
+
+/* ---- the content ---- */
+
+static void
+take_header(struct reception *r, const char *bytes, size_t length)
+{
+	size_t limit = (size_t)r->service->site->limits.header, from = r->header.length;
+
+	if (r->header_whole)
+		return;
+	if (length > limit + 1 - from)
+		length = limit + 1 - from;
+	bytes_add(&r->header, bytes, length);
+	from = from > 3 ? from - 3 : 0;
+	if (memmem(r->header.data + from, r->header.length - from, "\r\n\r\n", 4) != NULL)
+		r->header_whole = true;
+	if (r->header.length > limit) {
+		/* It may have ended before, with a line that is no field. */
+		r->header_too_big = header_length(r->header.data, r->header.length) == r->header.length;
+		r->header_whole = true;
+	}
+}
+
+static void
+take(void *arg, const char *bytes, size_t length)
+{
+	struct reception *r = arg;
+
+	r->size += (int64_t)length;
+	if (r->size > r->service->site->limits.message)
+		r->too_big = true;
+	if (r->too_big || r->content.bare_newline || r->header_too_big || r->stored != STORED)
+		return;                   /* it will be refused: only its end is of interest */
+	take_header(r, bytes, length);
+	r->stored = r->queues->ops->write(r->draft, bytes, length, &r->why);
+}
+
+static enum stream_result
+read_content(struct reception *r, struct stream *s)
+{
+	while (!r->content.ended) {
+		const char *data;
+		size_t length;
+		enum stream_result result = stream_some(s, &data, &length);
+
+		if (result != STREAM_OK)
+			return result;
+		stream_used(s, content_scan(&r->content, data, length, take, r));
+	}
+	return STREAM_OK;
+}
+
+/* What is wrong with the message for everybody; REPLY_NONE if nothing. */
+static enum reply_id
+fault(const struct reception *r)
+{
+	if (r->too_big)
+		return REPLY_TOO_BIG;
+	if (r->header_too_big)
+		return REPLY_HEADER_TOO_BIG;
+	if (r->content.bare_newline)
+		return REPLY_BARE_NEWLINE;
+	if (r->stored == STORE_FULL)
+		return REPLY_NO_SPACE;
+	if (r->stored != STORED)
+		return REPLY_LOCAL_ERROR;
+	return REPLY_NONE;
+}
+
+/* ---- the entries ---- */
+
+static void
+read_ids(struct reception *r)
+{
+	struct bytes value = { 0 };
+	struct field f;
+
+	(void)trace_queue_id(bytes_text(&r->header), r->header.length, r->queue_id,
+	                     sizeof(r->queue_id));
+	if (header_find(bytes_text(&r->header), r->header.length, "Message-ID", &f)) {
+		field_unfold(&f, &value);
+		r->message_id = bytes_take(&value);
+	}
+}
+
+static void
+fill_envelope(struct envelope *e, struct reception *r, const struct mail *m,
+              const struct recipient *to, const char *id, const char *lhlo)
+{
+	*e = (struct envelope){
+		.list = mem_text(to->target.list->address),
+		.role = mem_text(role_word(to->target.role)),
+		.recipient = mem_text(to->spelling),
+		.sender = mem_text(m->sender),
+		.arrived = clock_wall(),
+		.queue_id = r->queue_id[0] == '\0' ? NULL : mem_text(r->queue_id),
+		.message_id = mem_text(r->message_id),
+		.size = r->size,
+		.utf8 = m->utf8,
+		.eight_bit = r->content.eight_bit,
+	};
+	heading_compose(e, r->service->site, &to->target, id, lhlo);
+}
+
+static void
+log_recipient(const struct reception *r, const struct mail *m, const struct recipient *to,
+              const char *why)
+{
+	const struct reply *reply = reply_of(to->reply);
+	struct log_line l;
+	char code[16];
+
+	log_begin(&l, reply->code >= 400 || to->reply == REPLY_DROPPED ? LEVEL_WARN : LEVEL_INFO,
+	          "lmtp");
+	log_text(&l, "id", to->id[0] == '\0' ? NULL : to->id);
+	log_text(&l, "queue", r->queue_id[0] == '\0' ? NULL : r->queue_id);
+	log_text(&l, "list", to->target.list->address);
+	log_text(&l, "role", role_word(to->target.role));
+	log_text(&l, "from", *m->sender == '\0' ? "<>" : m->sender);
+	log_text(&l, "msgid", r->message_id);
+	log_number(&l, "size", r->size);
+	(void)snprintf(code, sizeof(code), "%d %s", reply->code, reply->enhanced);
+	log_text(&l, "reply", code);
+	log_text(&l, "reason", why);
+	log_end(&l);
+}
+
+static enum reply_id
+reply_to(enum stored stored)
+{
+	switch (stored) {
+	case STORED:
+	case STORED_BEFORE:
+		return REPLY_ACCEPTED;
+	case STORE_FULL:
+		return REPLY_NO_SPACE;
+	case STORE_FAILED:
+		break;
+	}
+	return REPLY_LOCAL_ERROR;
+}
+
+/* The entries of one message. */
+struct entries {
+	struct envelope *envelopes;
+	struct commitment *commitments;
+	struct recipient **of;            /* the recipient of each */
+	size_t count;
+};
+
+/* One entry for each list and role that takes the message; the others get their replies here. */
+static void
+collect(struct entries *es, struct reception *r, struct mail *m, const char *lhlo)
+{
+	for (size_t i = 0; i < m->count; i++) {
+		struct recipient *to = &m->recipients[i];
+		struct verdict v;
+
+		if (to->same_as != i)
+			continue;
+		v = admit_header(r->service->site, &to->target, bytes_text(&r->header),
+		                 r->header.length);
+		if (v.decision != DECISION_PASS) {
+			/* The MTA has taken it already: a refusal would be mail to somebody unproven. */
+			to->reply = REPLY_DROPPED;
+			log_recipient(r, m, to, v.reason);
+			continue;
+		}
+		r->queues->ops->entry_name(r->draft, to->target.list->address,
+		                           role_word(to->target.role), to->id);
+		fill_envelope(&es->envelopes[es->count], r, m, to, to->id, lhlo);
+		es->commitments[es->count] = (struct commitment){
+			.queue = to->target.role == ROLE_BOUNCES ? QUEUE_BOUNCE : QUEUE_PENDING,
+			.envelope = &es->envelopes[es->count],
+		};
+		es->of[es->count++] = to;
+	}
+}
+
+static void
+store(struct reception *r, struct mail *m, const char *lhlo)
+{
+	struct entries es = { .envelopes = mem_array(m->count, sizeof(struct envelope)),
+		              .commitments = mem_array(m->count, sizeof(struct commitment)),
+		              .of = mem_array(m->count, sizeof(struct recipient *)) };
+
+	read_ids(r);
+	collect(&es, r, m, lhlo);
+	if (es.count > 0)
+		r->queues->ops->commit(r->draft, es.commitments, es.count, &r->why);
+	for (size_t i = 0; i < es.count; i++) {
+		enum stored result = es.commitments[i].result;
+
+		es.of[i]->reply = reply_to(result);
+		log_recipient(r, m, es.of[i],
+		              result == STORED          ? NULL
+		              : result == STORED_BEFORE ? "a repeat of what is here already"
+		                                        : r->why.text);
+		envelope_free(&es.envelopes[i]);
+	}
+	free(es.envelopes);
+	free(es.commitments);
+	free(es.of);
+}
+
+/* The same reply for all. */
+static void
+refuse(struct reception *r, struct mail *m, enum reply_id reply)
+{
+	for (size_t i = 0; i < m->count; i++) {
+		m->recipients[i].reply = reply;
+		if (m->recipients[i].same_as == i)
+			log_recipient(r, m, &m->recipients[i],
+			              r->stored == STORED ? reply_of(reply)->text : r->why.text);
+	}
+}
+
+/* Recipients that were merged fare alike. */
+static void
+share_replies(struct mail *m)
+{
+	for (size_t i = 0; i < m->count; i++) {
+		const struct recipient *first = &m->recipients[m->recipients[i].same_as];
+
+		m->recipients[i].reply = first->reply;
+		memcpy(m->recipients[i].id, first->id, sizeof(first->id));
+	}
+}
+
+enum stream_result
+mail_receive(struct mail *m, struct stream *s, struct queues *queues, const struct service *service,
+             const char *lhlo)
+{
+	struct reception r = { .service = service, .queues = queues };
+	enum stream_result result;
+
+	r.draft = queues->ops->draft(queues, &r.stored, &r.why);
+	result = read_content(&r, s);
+	if (result == STREAM_OK) {
+		enum reply_id wrong = fault(&r);
+
+		if (wrong != REPLY_NONE)
+			refuse(&r, m, wrong);
+		else
+			store(&r, m, lhlo);
+		share_replies(m);
+	}
+	if (r.draft != NULL)
+		queues->ops->discard(&r.draft);
+	bytes_free(&r.header);
+	free(r.message_id);
+	return result;
+}

@@ -1,0 +1,317 @@
+/* rollcall-expander: takes posts in by LMTP, asks who is on the list, and puts the fan-out into the MTA's queue. */
+#include "base/control.h"
+#include "base/daemon.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/version.h"
+#include "expander/bounces/handover.h"
+#include "expander/fanout/expand.h"
+#include "expander/fanout/inject.h"
+#include "expander/intake/lmtp_server.h"
+
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MOST_THREADS = 512, STOP_PATIENCE = 5000, FORGET_EVERY = 3600000 };
+
+static const char program[] = "rollcall-expander";
+static const char *config_file = ROLLCALL_CONFIG;
+
+/* The queues this process works on; all by default. */
+enum { WORKS_INBOUND, WORKS_PENDING, WORKS_OUTBOUND, WORKS_BOUNCE, WORKS_COUNT };
+static const char *const works_words[] = { "inbound", "pending", "outbound", "bounce", NULL };
+static bool works[WORKS_COUNT] = { true, true, true, true };
+
+/* Everything that runs. */
+struct expander {
+	struct work work;
+	struct lmtp_server *lmtp;
+	struct injector *injector;
+	struct control *control;
+	pthread_t threads[MOST_THREADS];
+	size_t thread_count;
+};
+
+/* ---- reload and the control socket ---- */
+
+static void
+note_restart(const struct service *old, const struct service *new)
+{
+	if (strcmp(old->site->state, new->site->state) != 0 ||
+	    old->lmtp.listen.count != new->lmtp.listen.count ||
+	    old->outbound.lanes != new->outbound.lanes || old->outbound.workers != new->outbound.workers)
+		log_say(LEVEL_WARN, "reload",
+		        "state, lmtp.listen, outbound.lanes and outbound.workers take effect at the next "
+		        "start only");
+}
+
+/* Puts a new configuration in force; the old one stays where the new one is wrong. */
+static int
+reload(struct complaint *why)
+{
+	struct service *new = service_load(config_file, true, why), *old;
+
+	if (new != NULL && log_open(program, new->site->log_to,
+	                            (enum log_level)new->site->log_level, why) < 0)
+		service_drop(&new);
+	if (new == NULL) {
+		log_say(LEVEL_ERROR, "reload", "%s; the old configuration stays in force", why->text);
+		return -1;
+	}
+	old = service_current();
+	note_restart(old, new);
+	service_drop(&old);
+	service_install(new);
+	log_say(LEVEL_INFO, "reload", "%s is in force", config_file);
+	return 0;
+}
+
+static int
+reload_verb(void *arg, const char *arguments, struct js *answer, struct complaint *why)
+{
+	(void)arg, (void)arguments;
+	js_set_text(answer, "file", config_file);
+	return reload(why);
+}
+
+static int
+retry_verb(void *arg, const char *arguments, struct js *answer, struct complaint *why)
+{
+	struct expander *x = arg;
+	size_t count = x->work.queues->ops->hurry(x->work.queues,
+	                                          strcmp(arguments, "all") == 0 ? NULL : arguments);
+
+	js_set_number(answer, "entries", (int64_t)count);
+	if (count == 0 && strcmp(arguments, "all") != 0)
+		return complain(why, "no entry \"%s\" is waiting", arguments);
+	return 0;
+}
+
+static const struct control_verb verbs[] = {
+	{ "reload", reload_verb },
+	{ "retry", retry_verb },
+	{ NULL, NULL },
+};
+
+/* ---- threads ---- */
+
+static void *
+run_expand(void *arg)
+{
+	(void)pthread_setname_np(pthread_self(), "expand");
+	expand_worker(arg);
+	return NULL;
+}
+
+static void *
+run_handover(void *arg)
+{
+	(void)pthread_setname_np(pthread_self(), "bounce");
+	handover_worker(arg);
+	return NULL;
+}
+
+static void *
+run_lane(void *arg)
+{
+	(void)pthread_setname_np(pthread_self(), "lane");
+	injector_lane(arg);
+	return NULL;
+}
+
+/* Forgets now and then what was done long ago. */
+static void *
+run_forget(void *arg)
+{
+	struct work *w = arg;
+
+	(void)pthread_setname_np(pthread_self(), "forget");
+	while (!work_stopping(w)) {
+		struct service *s = service_current();
+		size_t count = w->queues->ops->forget(w->queues, clock_wall() - s->outbound.keep);
+
+		if (count > 0)
+			log_say(LEVEL_INFO, "forget", "%zu entries", count);
+		service_drop(&s);
+		work_pause(w, FORGET_EVERY);
+	}
+	return NULL;
+}
+
+static int
+start_threads(struct expander *x, void *(*run)(void *), void *arg, int64_t count,
+              struct complaint *why)
+{
+	for (int64_t i = 0; i < count; i++) {
+		if (x->thread_count == MOST_THREADS ||
+		    pthread_create(&x->threads[x->thread_count], NULL, run, arg) != 0)
+			return complain(why, "cannot start a thread");
+		x->thread_count++;
+	}
+	return 0;
+}
+
+static int
+start(struct expander *x, const struct service *s, struct complaint *why)
+{
+	if (works[WORKS_OUTBOUND])
+		x->injector = injector_open(&x->work, (size_t)s->outbound.lanes);
+	if ((works[WORKS_PENDING] &&
+	     start_threads(x, run_expand, &x->work, s->outbound.workers, why) < 0) ||
+	    (works[WORKS_BOUNCE] && start_threads(x, run_handover, &x->work, 1, why) < 0) ||
+	    (works[WORKS_OUTBOUND] &&
+	     start_threads(x, run_lane, x->injector, s->outbound.lanes, why) < 0) ||
+	    start_threads(x, run_forget, &x->work, 1, why) < 0)
+		return -1;
+	return works[WORKS_INBOUND] ? lmtp_server_start(x->lmtp, &x->work, why) : 0;
+}
+
+static void
+stop(struct expander *x)
+{
+	work_stop(&x->work);
+	if (x->lmtp != NULL)
+		lmtp_server_stop(x->lmtp, STOP_PATIENCE);
+	for (size_t i = 0; i < x->thread_count; i++)
+		(void)pthread_join(x->threads[i], NULL);
+	injector_close(&x->injector);
+}
+
+/* ---- start and stop ---- */
+
+static struct queues *
+open_queues(const struct service *s, struct complaint *why)
+{
+	struct spool_config config = { .path = site_spool(s->site), .rescan = s->outbound.rescan };
+	struct queues *q = spool_open(&config, why);
+
+	free(config.path);
+	return q;
+}
+
+static void
+wait_for_signals(void)
+{
+	struct complaint why;
+
+	for (;;) {
+		int caught = daemon_signal();
+
+		if (caught != SIGUSR1 && caught != SIGHUP)
+			return;
+		(void)reload(&why);
+	}
+}
+
+static int
+run(struct expander *x, struct complaint *why)
+{
+	struct service *s = service_load(config_file, false, why);
+	char *control = NULL;
+	bool working = false;
+	int rc = -1;
+
+	if (s == NULL)
+		return -1;
+	if (log_open(program, s->site->log_to, (enum log_level)s->site->log_level, why) < 0)
+		goto out;
+	if (works[WORKS_INBOUND]) {
+		x->lmtp = lmtp_server_open(s, why);
+		if (x->lmtp == NULL)
+			goto out;
+	}
+	if (daemon_become(s->site->user, why) < 0)
+		goto out;
+	work_init(&x->work, open_queues(s, why));
+	if (x->work.queues == NULL)
+		goto out;
+	control = site_control(s->site, "expander");
+	x->control = control_open(control, verbs, x, why);
+	if (x->control == NULL)
+		goto out;
+	service_install(s);
+	s = service_current();
+	working = true;
+	if (start(x, s, why) < 0)
+		goto out;
+	log_say(LEVEL_INFO, "start", "version %s, %s", ROLLCALL_VERSION, config_file);
+	wait_for_signals();
+	rc = 0;
+out:
+	if (working) {
+		control_close(&x->control);
+		stop(x);
+	}
+	control_close(&x->control);
+	lmtp_server_close(&x->lmtp);
+	if (x->work.queues != NULL) {
+		queues_close(&x->work.queues);
+		work_destroy(&x->work);
+	}
+	service_drop(&s);
+	service_install(NULL);
+	free(control);
+	if (rc == 0)
+		log_say(LEVEL_INFO, "stop", "ended");
+	return rc;
+}
+
+/* --queues pending,outbound */
+static bool
+choose_queues(const char *text)
+{
+	memset(works, 0, sizeof(works));
+	while (*text != '\0') {
+		size_t n = strcspn(text, ","), w = 0;
+
+		while (w < WORKS_COUNT && !text_same_n(text, n, works_words[w]))
+			w++;
+		if (w == WORKS_COUNT)
+			return false;
+		works[w] = true;
+		text += n + (text[n] == ',');
+	}
+	return true;
+}
+
+static int
+usage(void)
+{
+	(void)fprintf(stderr, "usage: %s [-c file] [--queues inbound,pending,outbound,bounce] [-V]\n",
+	              program);
+	return 64;
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct option options[] = { { "queues", required_argument, NULL, 'q' },
+		                                 { NULL, 0, NULL, 0 } };
+	static struct expander expander;
+	struct complaint why;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "c:q:V", options, NULL)) != -1) {
+		if (option == 'c') {
+			config_file = optarg;
+		} else if (option == 'q') {
+			if (!choose_queues(optarg))
+				return usage();
+		} else if (option == 'V') {
+			(void)printf("%s %s\n", program, ROLLCALL_VERSION);
+			return EXIT_SUCCESS;
+		} else {
+			return usage();
+		}
+	}
+	daemon_begin();
+	daemon_open_files();
+	if (run(&expander, &why) == 0)
+		return EXIT_SUCCESS;
+	log_fatal(program, why.text);
+	return EXIT_FAILURE;
+}

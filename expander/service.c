@@ -1,0 +1,80 @@
+/* The configuration in force. */
+#include "expander/service.h"
+
+#include "base/mem.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct service *current;
+
+/* From texts, which the rows have checked, to what is used. */
+static int
+prepare(struct service *s, struct complaint *why)
+{
+	s->networks = networks_open();
+	for (size_t i = 0; i < s->lmtp.networks.count; i++)
+		if (networks_add(s->networks, s->lmtp.networks.items[i], why) < 0)
+			return -1;
+	return mta_parse(s->outbound.mta.items[0], &s->mta, why);
+}
+
+struct service *
+service_load(const char *file, bool strict, struct complaint *why)
+{
+	struct service *s = mem_new(sizeof(*s));
+	const struct site_part parts[] = { { "lmtp", lmtp_setting_rows, &s->lmtp },
+		                           { "outbound", outbound_setting_rows, &s->outbound },
+		                           { 0 } };
+
+	atomic_init(&s->references, 1);
+	s->site = site_load(file, strict, parts, why);
+	if (s->site == NULL) {
+		free(s);
+		return NULL;
+	}
+	if (prepare(s, why) < 0)
+		service_drop(&s);
+	return s;
+}
+
+void
+service_install(struct service *s)
+{
+	struct service *old;
+
+	(void)pthread_mutex_lock(&lock);
+	old = current;
+	current = s;
+	(void)pthread_mutex_unlock(&lock);
+	service_drop(&old);
+}
+
+struct service *
+service_current(void)
+{
+	struct service *s;
+
+	(void)pthread_mutex_lock(&lock);
+	s = current;
+	(void)atomic_fetch_add(&s->references, 1);
+	(void)pthread_mutex_unlock(&lock);
+	return s;
+}
+
+void
+service_drop(struct service **service)
+{
+	struct service *s = *service;
+
+	*service = NULL;
+	if (s == NULL || atomic_fetch_sub(&s->references, 1) > 1)
+		return;
+	site_drop(&s->site);
+	setting_free(lmtp_setting_rows, &s->lmtp);
+	setting_free(outbound_setting_rows, &s->outbound);
+	networks_close(&s->networks);
+	endpoint_free(&s->mta);
+	free(s);
+}

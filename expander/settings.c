@@ -1,0 +1,110 @@
+/* The expander's parts of the configuration. */
+#include "expander/settings.h"
+
+#include "base/mem.h"
+#include "base/net.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LMTP(f) offsetof(struct lmtp_settings, f)
+#define OUT(f) offsetof(struct outbound_settings, f)
+
+int
+mta_parse(const char *text, struct endpoint *e, struct complaint *why)
+{
+	char *inet;
+	int rc;
+
+	if (strncmp(text, "smtp:", 5) != 0)
+		return complain(why, "\"%s\" is no MTA: smtp:host:port", text);
+	inet = mem_format("inet:%s", text + 5);
+	rc = endpoint_parse(inet, e, why);
+	free(inet);
+	return rc;
+}
+
+static int
+check_mta(const char *text, struct complaint *why)
+{
+	struct endpoint e;
+	int rc = mta_parse(text, &e, why);
+
+	if (rc == 0)
+		endpoint_free(&e);
+	return rc;
+}
+
+const struct setting lmtp_setting_rows[] = {
+	{ .name = "listen", .kind = KIND_TEXTS, .offset = LMTP(listen),
+	  .fallback = "unix:/run/rollcall/lmtp.sock", .flags = SETTING_RESTART, .min = "1",
+	  .check = endpoint_check,
+	  .help = "Where the MTA delivers: unix:/path or inet:host:port, one or several." },
+	{ .name = "group", .kind = KIND_TEXT, .offset = LMTP(group), .flags = SETTING_RESTART,
+	  .help = "The group that may use the unix sockets, usually that of the MTA. Without it only the "
+	          "user the expander runs as, and root." },
+	{ .name = "networks", .kind = KIND_TEXTS, .offset = LMTP(networks),
+	  .fallback = "127.0.0.0/8, ::1", .check = network_check,
+	  .help = "Networks that may connect over TCP: those of the MTA. Whoever can connect can write "
+	          "to every list." },
+	{ .name = "sessions", .kind = KIND_NUMBER, .offset = LMTP(sessions), .fallback = "200",
+	  .min = "1", .max = "10000", .help = "Connections at the same time." },
+	{ .name = "recipients", .kind = KIND_NUMBER, .offset = LMTP(recipients), .fallback = "1000",
+	  .min = "100", .max = "100000", .help = "Recipients of one message." },
+	{ .name = "timeout", .kind = KIND_TIME, .offset = LMTP(timeout), .fallback = "5m",
+	  .min = "1s", .max = "1h", .help = "How long a client may be silent." },
+	{ .name = "lookup", .kind = KIND_TIME, .offset = LMTP(lookup), .fallback = "10s",
+	  .min = "50ms", .max = "5m",
+	  .help = "How long one recipient may wait for the directory before it is answered 451." },
+	{ .name = "free", .kind = KIND_SIZE, .offset = LMTP(free), .fallback = "10M",
+	  .max = "1G",
+	  .help = "Where the disk has less room than this, besides the message, it is answered 452." },
+	{ .kind = KIND_END },
+};
+
+const struct setting outbound_setting_rows[] = {
+	{ .name = "mta", .kind = KIND_TEXTS, .offset = OUT(mta), .fallback = "smtp:127.0.0.1:10026",
+	  .min = "1", .max = "1", .check = check_mta,
+	  .help = "Where posts are put back into the MTA, smtp:host:port: a port without the list "
+	          "milter." },
+	{ .name = "lanes", .kind = KIND_NUMBER, .offset = OUT(lanes), .fallback = "4",
+	  .min = "1", .max = "100", .flags = SETTING_RESTART,
+	  .help = "Connections to the MTA at the same time." },
+	{ .name = "batch", .kind = KIND_NUMBER, .offset = OUT(batch), .fallback = "1000",
+	  .min = "1", .max = "50000",
+	  .help = "Recipients of one transaction at most. What the MTA takes is found out; Postfix takes "
+	          "1000 unless told otherwise." },
+	{ .name = "workers", .kind = KIND_NUMBER, .offset = OUT(workers), .fallback = "4",
+	  .min = "1", .max = "100", .flags = SETTING_RESTART,
+	  .help = "Posts whose members are read at the same time." },
+	{ .name = "connect", .kind = KIND_TIME, .offset = OUT(connect), .fallback = "10s",
+	  .min = "100ms", .max = "5m", .help = "How long connecting to the MTA may take." },
+	{ .name = "reply", .kind = KIND_TIME, .offset = OUT(reply), .fallback = "5m",
+	  .min = "1s", .max = "1h",
+	  .help = "How long the MTA may take to reply (RFC 5321 section 4.5.3.2); twice as long to the "
+	          "end of a message." },
+	{ .name = "idle", .kind = KIND_TIME, .offset = OUT(idle), .fallback = "10s",
+	  .min = "0s", .max = "4m",
+	  .help = "After this time an unused connection to the MTA is closed." },
+	{ .name = "expand", .kind = KIND_TIME, .offset = OUT(expand), .fallback = "10m",
+	  .min = "1s", .max = "6h", .help = "How long reading the members of one list may take." },
+	{ .name = "retry-first", .kind = KIND_TIME, .offset = OUT(retry.first), .fallback = "5s",
+	  .min = "100ms", .max = "1h",
+	  .help = "The delay after a first failure; it doubles with each further one …" },
+	{ .name = "retry-most", .kind = KIND_TIME, .offset = OUT(retry.most), .fallback = "15m",
+	  .min = "100ms", .max = "1d", .help = "… up to this." },
+	{ .name = "expire", .kind = KIND_TIME, .offset = OUT(retry.expire), .fallback = "5d",
+	  .min = "1s", .max = "30d",
+	  .help = "After this time a post that could not be sent is given up and reported." },
+	{ .name = "keep", .kind = KIND_TIME, .offset = OUT(keep), .fallback = "7d",
+	  .min = "1h", .max = "365d",
+	  .help = "How long posts that are done are remembered, without their text, so that one which "
+	          "the MTA sends again is not sent twice: longer than the MTA keeps trying." },
+	{ .name = "keep-bounces", .kind = KIND_TIME, .offset = OUT(keep_bounces), .fallback = "30d",
+	  .min = "1h", .max = "365d",
+	  .help = "How long bounces are kept that nobody is named for." },
+	{ .name = "rescan", .kind = KIND_TIME, .offset = OUT(rescan), .fallback = "5s",
+	  .min = "100ms", .max = "10m", .flags = SETTING_RESTART,
+	  .help = "How often the spool is searched for entries that other programs put there." },
+	{ .kind = KIND_END },
+};

@@ -1,0 +1,26 @@
+/* What all workers of this process share, and how they are told to stop. */
+#ifndef EXPANDER_WORK_H
+#define EXPANDER_WORK_H
+
+#include "base/monitor.h"
+#include "queues/queue.h"
+
+struct work {
+	struct queues *queues;
+	struct monitor monitor;           /* over what follows */
+	bool stopping;
+};
+
+/* A worker: runs until work_stopping(), and is woken from its waits by the queues. */
+typedef void worker_fn(struct work *);
+
+void work_init(struct work *, struct queues *);
+void work_destroy(struct work *);
+
+bool work_stopping(struct work *);
+void work_stop(struct work *);
+
+/* Sleeps, but not past work_stop(). */
+void work_pause(struct work *, int64_t milliseconds);
+
+#endif

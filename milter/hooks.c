@@ -1,0 +1,203 @@
+/*
+ * libmilter's callbacks: fetch the session, copy the arguments in, ask, map the answer. Message state ends in eom and
+ * abort, connection state in close; each may come when there is nothing to end.
+ */
+#include "milter/hooks.h"
+
+#include "mail/reply.h"
+#include "milter/session.h"
+
+#include <libmilter/mfapi.h>
+#include <stdio.h>
+
+static struct pacemaker *pacemaker;
+
+/* Stands in the context between negotiation and connection: replies may be left out. */
+static char no_replies_mark;
+
+static struct session *
+session_of(SMFICTX *ctx)
+{
+	return smfi_getpriv(ctx);
+}
+
+static const char *
+queue_id(SMFICTX *ctx)
+{
+	static char name[] = "i";
+
+	return smfi_getsymval(ctx, name);
+}
+
+/* The answer of a callback that decides nothing. */
+static sfsistat
+go_on(SMFICTX *ctx)
+{
+	return session_no_replies(session_of(ctx)) ? SMFIS_NOREPLY : SMFIS_CONTINUE;
+}
+
+static sfsistat
+answer(SMFICTX *ctx, struct verdict v)
+{
+	const struct reply *r = reply_of(v.reply);
+	char code[4], enhanced[12], text[128];
+
+	if (v.decision == DECISION_PASS)
+		return SMFIS_CONTINUE;
+	(void)snprintf(code, sizeof(code), "%d", r->code);
+	(void)snprintf(enhanced, sizeof(enhanced), "%s", r->enhanced);
+	(void)snprintf(text, sizeof(text), "%s", r->text);
+	(void)smfi_setreply(ctx, code, enhanced, text);
+	return v.decision == DECISION_DEFER ? SMFIS_TEMPFAIL : SMFIS_REJECT;
+}
+
+/* The macros we read, and for the other stages one that costs nothing. */
+static void
+ask_for_macros(SMFICTX *ctx)
+{
+	static char id[] = "i", login[] = "i {auth_authen}";
+
+	(void)smfi_setsymlist(ctx, SMFIM_CONNECT, id);
+	(void)smfi_setsymlist(ctx, SMFIM_ENVFROM, login);
+	(void)smfi_setsymlist(ctx, SMFIM_ENVRCPT, id);
+	(void)smfi_setsymlist(ctx, SMFIM_DATA, id);
+	(void)smfi_setsymlist(ctx, SMFIM_EOH, id);
+	(void)smfi_setsymlist(ctx, SMFIM_EOM, id);
+}
+
+static sfsistat
+on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps, unsigned long f2,
+             unsigned long f3, unsigned long *use_actions, unsigned long *use_steps,
+             unsigned long *pf2, unsigned long *pf3)
+{
+	const unsigned long unasked = SMFIP_NOHELO | SMFIP_NOUNKNOWN;
+	const unsigned long unanswered =
+		SMFIP_NR_CONN | SMFIP_NR_MAIL | SMFIP_NR_HDR | SMFIP_NR_EOH | SMFIP_NR_BODY;
+
+	(void)actions, (void)f2, (void)f3;
+	*use_actions = 0;                 /* nothing of the message is changed */
+	*use_steps = steps & unasked;
+	if ((steps & unanswered) == unanswered) {
+		*use_steps |= unanswered;
+		(void)smfi_setpriv(ctx, &no_replies_mark);
+	}
+	*pf2 = *pf3 = 0;
+	ask_for_macros(ctx);
+	return SMFIS_CONTINUE;
+}
+
+static sfsistat
+on_connect(SMFICTX *ctx, char *host, _SOCK_ADDR *address)
+{
+	bool no_replies = smfi_getpriv(ctx) == &no_replies_mark;
+
+	(void)host;
+	(void)smfi_setpriv(ctx, session_new(pacemaker, address, no_replies));
+	return go_on(ctx);
+}
+
+static sfsistat
+on_mail(SMFICTX *ctx, char **argv)
+{
+	static char login[] = "{auth_authen}";
+
+	session_mail(session_of(ctx), argv[0], argv + 1, smfi_getsymval(ctx, login));
+	return go_on(ctx);
+}
+
+static sfsistat
+on_rcpt(SMFICTX *ctx, char **argv)
+{
+	return answer(ctx, session_rcpt(session_of(ctx), argv[0], queue_id(ctx)));
+}
+
+static sfsistat
+on_data(SMFICTX *ctx)
+{
+	/* Mail for nobody of ours needs no further step. */
+	return session_has_lists(session_of(ctx)) ? SMFIS_CONTINUE : SMFIS_ACCEPT;
+}
+
+static sfsistat
+on_header(SMFICTX *ctx, char *name, char *value)
+{
+	session_header(session_of(ctx), name, value);
+	return go_on(ctx);
+}
+
+static sfsistat
+on_eoh(SMFICTX *ctx)
+{
+	return go_on(ctx);
+}
+
+static sfsistat
+on_body(SMFICTX *ctx, unsigned char *bytes, size_t length)
+{
+	session_body(session_of(ctx), bytes, length);
+	return go_on(ctx);
+}
+
+static sfsistat
+on_eom(SMFICTX *ctx)
+{
+	struct session *s = session_of(ctx);
+	sfsistat status = answer(ctx, session_end(s, queue_id(ctx)));
+
+	session_reset(s);
+	return status;
+}
+
+static sfsistat
+on_abort(SMFICTX *ctx)
+{
+	struct session *s = session_of(ctx);
+
+	if (s != NULL && (void *)s != &no_replies_mark)
+		session_reset(s);
+	return SMFIS_CONTINUE;
+}
+
+static sfsistat
+on_close(SMFICTX *ctx)
+{
+	struct session *s = session_of(ctx);
+
+	(void)smfi_setpriv(ctx, NULL);
+	if ((void *)s != &no_replies_mark)
+		session_free(&s);
+	return SMFIS_CONTINUE;
+}
+
+int
+hooks_register(const char *connection)
+{
+	static char name[] = "rollcall";
+	struct smfiDesc description = {
+		.xxfi_name = name,
+		.xxfi_version = SMFI_VERSION,
+		.xxfi_flags = 0,
+		.xxfi_connect = on_connect,
+		.xxfi_envfrom = on_mail,
+		.xxfi_envrcpt = on_rcpt,
+		.xxfi_header = on_header,
+		.xxfi_eoh = on_eoh,
+		.xxfi_body = on_body,
+		.xxfi_eom = on_eom,
+		.xxfi_abort = on_abort,
+		.xxfi_close = on_close,
+		.xxfi_data = on_data,
+		.xxfi_negotiate = on_negotiate,
+	};
+
+	return smfi_setconn((char *)connection) == MI_SUCCESS &&
+	                       smfi_register(description) == MI_SUCCESS
+	               ? 0
+	               : -1;
+}
+
+void
+hooks_use(struct pacemaker *p)
+{
+	pacemaker = p;
+}

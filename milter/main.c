@@ -1,0 +1,186 @@
+/* rollcall-milter: refuses mail to lists that do not exist, and from people who may not post, while the client is connected. */
+#include "base/control.h"
+#include "base/daemon.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/version.h"
+#include "milter/hooks.h"
+#include "milter/service.h"
+
+#include <libmilter/mfapi.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char program[] = "rollcall-milter";
+static const char *config_file = ROLLCALL_CONFIG;
+
+/* What the operator should know of a new configuration that cannot take effect now. */
+static void
+note_restart(const struct service *old, const struct service *new)
+{
+	if (strcmp(old->settings.listen, new->settings.listen) != 0 ||
+	    strcmp(old->site->state, new->site->state) != 0)
+		log_say(LEVEL_WARN, "reload", "listen and state take effect at the next start only");
+}
+
+/* Puts a new configuration in force; the old one stays where the new one is wrong. */
+static int
+reload(struct complaint *why)
+{
+	struct service *new = service_load(config_file, true, why), *old;
+
+	if (new != NULL && log_open(program, new->site->log_to,
+	                            (enum log_level)new->site->log_level, why) < 0)
+		service_drop(&new);
+	if (new == NULL) {
+		log_say(LEVEL_ERROR, "reload", "%s; the old configuration stays in force", why->text);
+		return -1;
+	}
+	old = service_current();
+	note_restart(old, new);
+	service_drop(&old);
+	service_install(new);
+	log_say(LEVEL_INFO, "reload", "%s is in force", config_file);
+	return 0;
+}
+
+static int
+reload_verb(void *arg, const char *arguments, struct js *answer, struct complaint *why)
+{
+	(void)arg, (void)arguments;
+	js_set_text(answer, "file", config_file);
+	return reload(why);
+}
+
+static const struct control_verb verbs[] = { { "reload", reload_verb }, { NULL, NULL } };
+
+static atomic_bool ending;
+
+/* SIGUSR1 reloads; libmilter has the other signals. */
+static void *
+wait_for_usr1(void *unused)
+{
+	struct complaint why;
+	sigset_t set;
+	int caught;
+
+	(void)unused;
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGUSR1);
+	while (sigwait(&set, &caught) != 0 || !atomic_load(&ending))
+		(void)reload(&why);
+	return NULL;
+}
+
+/* libmilter's notation: unix:/path, inet:port@host, inet6:port@host. */
+static char *
+connection_of(const struct endpoint *e)
+{
+	if (e->path != NULL)
+		return mem_format("unix:%s", e->path);
+	return mem_format("%s:%s@%s", strchr(e->host, ':') == NULL ? "inet" : "inet6", e->port,
+	                  e->host);
+}
+
+/* Listens, and gives the socket to the MTA's group. */
+static int
+open_socket(const struct service *s, const struct endpoint *e, struct complaint *why)
+{
+	if (e->path != NULL) {            /* replaces a dead one, and complains of one that lives */
+		int fd = net_listen(e, 0600, NULL, why);
+
+		if (fd < 0)
+			return -1;
+		(void)close(fd);
+	}
+	if (smfi_opensocket(1) != MI_SUCCESS)
+		return complain_errno(why, "cannot listen on %s", s->settings.listen);
+	return e->path == NULL ? 0 : net_share(e->path, 0660, s->settings.group, why);
+}
+
+static int
+run(struct complaint *why)
+{
+	struct service *s = service_load(config_file, false, why);
+	struct pacemaker *pacemaker = NULL;
+	struct control *control = NULL;
+	struct endpoint listen = { 0 };
+	char *connection = NULL, *path = NULL;
+	pthread_t thread;
+	int rc = -1;
+
+	if (s == NULL)
+		return -1;
+	if (log_open(program, s->site->log_to, (enum log_level)s->site->log_level, why) < 0 ||
+	    endpoint_parse(s->settings.listen, &listen, why) < 0)
+		goto out;
+	connection = connection_of(&listen);
+	if (hooks_register(connection) < 0) {
+		(void)complain(why, "libmilter does not take %s", connection);
+		goto out;
+	}
+	if (open_socket(s, &listen, why) < 0 || daemon_become(s->site->user, why) < 0)
+		goto out;
+	path = site_control(s->site, "milter");
+	pacemaker = pacemaker_open(&listen, why);
+	if (pacemaker == NULL)
+		goto out;
+	hooks_use(pacemaker);
+	service_install(s);
+	s = NULL;
+	control = control_open(path, verbs, NULL, why);
+	if (control == NULL)
+		goto out;
+	if (pthread_create(&thread, NULL, wait_for_usr1, NULL) != 0) {
+		(void)complain(why, "cannot start a thread");
+		goto out;
+	}
+	log_say(LEVEL_INFO, "start", "version %s, %s, listening on %s", ROLLCALL_VERSION, config_file,
+	        connection);
+	rc = smfi_main() == MI_SUCCESS ? 0 : complain(why, "libmilter has ended");
+	atomic_store(&ending, true);
+	(void)pthread_kill(thread, SIGUSR1);
+	(void)pthread_join(thread, NULL);
+	log_say(LEVEL_INFO, "stop", "ended");
+out:
+	control_close(&control);
+	pacemaker_close(&pacemaker);
+	service_drop(&s);
+	service_install(NULL);
+	if (listen.path != NULL && rc == 0)
+		(void)unlink(listen.path);
+	endpoint_free(&listen);
+	free(connection);
+	free(path);
+	return rc;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct complaint why;
+	int option;
+
+	while ((option = getopt(argc, argv, "c:V")) != -1) {
+		if (option == 'c') {
+			config_file = optarg;
+		} else if (option == 'V') {
+			(void)printf("%s %s\n", program, ROLLCALL_VERSION);
+			return EXIT_SUCCESS;
+		} else {
+			(void)fprintf(stderr, "usage: %s [-c file] [-V]\n", program);
+			return 64;
+		}
+	}
+	daemon_begin();
+	daemon_open_files();
+	if (run(&why) == 0)
+		return EXIT_SUCCESS;
+	log_fatal(program, why.text);
+	return EXIT_FAILURE;
+}

@@ -1,0 +1,114 @@
+/* A thread that negotiates with the milter it lives in. */
+#include "milter/pacemaker.h"
+
+#include "base/mem.h"
+#include "base/monitor.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { BEAT = 1, PATIENCE = 200 };        /* ms */
+
+struct pacemaker {
+	struct monitor monitor;
+	struct endpoint to;
+	pthread_t thread;
+	size_t waiting;
+	bool closing;
+};
+
+/* One negotiation: SMFIC_OPTNEG of milter protocol version 6 with all actions and steps offered. */
+static void
+beat(const struct pacemaker *p)
+{
+	static const unsigned char negotiation[] = { 0, 0, 0, 13, 'O', 0, 0, 0,    6,
+		                                     0, 0, 1, 0xff, 0, 0x1f, 0xff, 0xff };
+	struct complaint why;
+	int fd = net_connect(&p->to, deadline_in(PATIENCE), &why);
+	struct pollfd answer = { .fd = fd, .events = POLLIN };
+
+	if (fd < 0)
+		return;
+	if (send(fd, negotiation, sizeof(negotiation), MSG_NOSIGNAL) == (ssize_t)sizeof(negotiation))
+		(void)poll(&answer, 1, PATIENCE);
+	(void)close(fd);
+}
+
+static void *
+run(void *arg)
+{
+	struct pacemaker *p = arg;
+
+	(void)pthread_setname_np(pthread_self(), "pacemaker");
+	monitor_enter(&p->monitor);
+	while (!p->closing) {
+		if (p->waiting == 0) {
+			monitor_wait(&p->monitor);
+			continue;
+		}
+		monitor_leave(&p->monitor);
+		(void)usleep(BEAT * 1000);
+		beat(p);
+		monitor_enter(&p->monitor);
+	}
+	monitor_leave(&p->monitor);
+	return NULL;
+}
+
+struct pacemaker *
+pacemaker_open(const struct endpoint *listen, struct complaint *why)
+{
+	struct pacemaker *p = mem_new(sizeof(*p));
+	const char *host = listen->host;
+
+	monitor_init(&p->monitor);
+	if (host != NULL && (strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0))
+		host = *host == '0' ? "127.0.0.1" : "::1";
+	p->to = (struct endpoint){ mem_text(listen->path), mem_text(host), mem_text(listen->port) };
+	if (pthread_create(&p->thread, NULL, run, p) != 0) {
+		(void)complain(why, "cannot start the pacemaker");
+		endpoint_free(&p->to);
+		monitor_destroy(&p->monitor);
+		free(p);
+		return NULL;
+	}
+	return p;
+}
+
+void
+pacemaker_close(struct pacemaker **pacemaker)
+{
+	struct pacemaker *p = *pacemaker;
+
+	*pacemaker = NULL;
+	if (p == NULL)
+		return;
+	monitor_enter(&p->monitor);
+	p->closing = true;
+	monitor_wake(&p->monitor);
+	monitor_leave(&p->monitor);
+	(void)pthread_join(p->thread, NULL);
+	monitor_destroy(&p->monitor);
+	endpoint_free(&p->to);
+	free(p);
+}
+
+void
+pacemaker_begin(struct pacemaker *p)
+{
+	monitor_enter(&p->monitor);
+	p->waiting++;
+	monitor_wake(&p->monitor);
+	monitor_leave(&p->monitor);
+}
+
+void
+pacemaker_end(struct pacemaker *p)
+{
+	monitor_enter(&p->monitor);
+	p->waiting--;
+	monitor_leave(&p->monitor);
+}

@@ -1,0 +1,64 @@
+/* The configuration in force. */
+#include "milter/service.h"
+
+#include "base/mem.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct service *current;
+
+struct service *
+service_load(const char *file, bool strict, struct complaint *why)
+{
+	struct service *s = mem_new(sizeof(*s));
+	const struct site_part parts[] = { { "milter", milter_setting_rows, &s->settings }, { 0 } };
+
+	atomic_init(&s->references, 1);
+	s->site = site_load(file, strict, parts, why);
+	if (s->site == NULL) {
+		free(s);
+		return NULL;
+	}
+	s->gates = gates_open(s->site, &s->settings);
+	return s;
+}
+
+void
+service_install(struct service *s)
+{
+	struct service *old;
+
+	(void)pthread_mutex_lock(&lock);
+	old = current;
+	current = s;
+	(void)pthread_mutex_unlock(&lock);
+	service_drop(&old);
+}
+
+struct service *
+service_current(void)
+{
+	struct service *s;
+
+	(void)pthread_mutex_lock(&lock);
+	s = current;
+	(void)atomic_fetch_add(&s->references, 1);
+	(void)pthread_mutex_unlock(&lock);
+	return s;
+}
+
+void
+service_drop(struct service **service)
+{
+	struct service *s = *service;
+
+	*service = NULL;
+	if (s == NULL || atomic_fetch_sub(&s->references, 1) > 1)
+		return;
+	gates_close(&s->gates);
+	site_drop(&s->site);
+	setting_free(milter_setting_rows, &s->settings);
+	free(s);
+}

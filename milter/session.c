@@ -1,0 +1,282 @@
+/* One SMTP session as the milter sees it. */
+#include "milter/session.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "mail/address.h"
+#include "mail/syntax.h"
+#include "policies/admit.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct session {
+	struct service *service;
+	struct pacemaker *pacemaker;
+	bool no_replies;
+	bool trusted;
+	char client[INET6_ADDRSTRLEN];
+
+	/* The message. */
+	char *sender;                     /* canonical, or as given where it is no mailbox; NULL: the null sender */
+	char *login;
+	int64_t announced;                /* SIZE=, or 0 */
+	struct target *lists;             /* accepted recipients that are lists */
+	size_t list_count;
+	size_t others;                    /* recipients that are none of our business */
+	struct bytes header;
+	int64_t size;                     /* header and body so far */
+	bool header_too_big;
+	bool bare_newline;
+	bool after_cr;                    /* the last byte of the body so far was a CR */
+};
+
+struct session *
+session_new(struct pacemaker *pacemaker, const struct sockaddr *address, bool no_replies)
+{
+	struct session *s = mem_new(sizeof(*s));
+
+	s->service = service_current();
+	s->pacemaker = pacemaker;
+	s->no_replies = no_replies;
+	s->trusted = networks_have(s->service->site->networks, address);
+	net_peer(address, s->client, sizeof(s->client));
+	return s;
+}
+
+void
+session_free(struct session **session)
+{
+	struct session *s = *session;
+
+	*session = NULL;
+	if (s == NULL)
+		return;
+	session_reset(s);
+	bytes_free(&s->header);
+	service_drop(&s->service);
+	free(s);
+}
+
+bool
+session_no_replies(const struct session *s)
+{
+	return s->no_replies;
+}
+
+void
+session_reset(struct session *s)
+{
+	mem_drop(&s->sender);
+	mem_drop(&s->login);
+	for (size_t i = 0; i < s->list_count; i++)
+		target_drop(&s->lists[i]);
+	free(s->lists);
+	s->lists = NULL;
+	s->list_count = s->others = 0;
+	s->announced = s->size = 0;
+	s->header_too_big = s->bare_newline = s->after_cr = false;
+	bytes_clear(&s->header);
+}
+
+void
+session_mail(struct session *s, const char *path, char *const *parameters, const char *login)
+{
+	struct slice sender = syntax_unbracket(path);
+	struct complaint unused;
+	struct address a;
+
+	session_reset(s);
+	if (sender.length > 0 && address_parse(&a, sender.at, sender.length, &unused) == 0) {
+		s->sender = mem_text(a.canonical);
+		address_free(&a);
+	} else if (sender.length > 0) {
+		s->sender = mem_copy(sender.at, sender.length);
+	}
+	s->login = mem_text(login);
+	for (; parameters != NULL && *parameters != NULL; parameters++) {
+		long long size;
+		struct slice value = { *parameters + 5, strlen(*parameters) };
+
+		if (strncasecmp(*parameters, "SIZE=", 5) != 0)
+			continue;
+		value.length -= 5;
+		if (slice_number(value, &size))
+			s->announced = size;
+	}
+}
+
+/* One line of the log for one decision. */
+static void
+log_decision(const struct session *s, const char *event, const char *queue_id, const char *recipient,
+             const struct target *t, struct verdict v, const char *decided_by, int64_t began)
+{
+	const struct reply *r = reply_of(v.reply);
+	struct log_line l;
+	char reply[16] = "";
+
+	log_begin(&l, LEVEL_INFO, event);
+	log_text(&l, "queue", queue_id == NULL ? "-" : queue_id);
+	log_text(&l, "to", recipient);
+	if (t != NULL && t->list != NULL) {
+		log_text(&l, "list", t->list->address);
+		log_text(&l, "role", role_word(t->role));
+	}
+	log_text(&l, "from", s->sender == NULL ? "<>" : s->sender);
+	log_text(&l, "client", s->client);
+	log_text(&l, "login", s->login);
+	log_text(&l, "verdict", decision_word(v.decision));
+	if (v.reply != REPLY_NONE) {
+		(void)snprintf(reply, sizeof(reply), "%d %s", r->code, r->enhanced);
+		log_text(&l, "reply", reply);
+		log_text(&l, "by", decided_by);
+		log_text(&l, "reason", v.reason);
+	}
+	if (began != 0)
+		log_ms(&l, "ms", clock_ticks_us() - began);
+	log_end(&l);
+}
+
+/* A recipient in one of our domains: what it is, and whether this message may go there. */
+static struct verdict
+judge(struct session *s, const struct destination *d, const char *canonical, struct target *t,
+      const char **decided_by, struct complaint *why)
+{
+	struct facts facts = { .session = true, .client = s->client, .trusted = s->trusted,
+		               .login = s->login, .sender = s->sender };
+	struct deadline by = deadline_in(s->service->settings.deadline);
+	enum answered how;
+
+	*decided_by = "source";
+	switch (gates_find(s->service->gates, s->pacemaker, d, canonical, t, &how, why)) {
+	case FOUND_NO:
+		return verdict_reject(REPLY_NO_SUCH_LIST, "no list has this address");
+	case FOUND_UNSURE:
+		return verdict_defer(REPLY_UNSURE, why->text);
+	case FOUND_YES:
+		break;
+	}
+	facts.list = t->list;
+	facts.role = t->role;
+	if (s->announced > s->service->site->limits.message) {
+		*decided_by = "size";
+		return verdict_reject(REPLY_TOO_BIG, "SIZE= is above the limit");
+	}
+	return admit_rcpt(t, &facts, by, decided_by);
+}
+
+static void
+keep_list(struct session *s, struct target *t)
+{
+	s->lists = mem_resize(s->lists, (s->list_count + 1) * sizeof(*s->lists));
+	s->lists[s->list_count++] = *t;
+	*t = (struct target){ 0 };
+}
+
+struct verdict
+session_rcpt(struct session *s, const char *path, const char *queue_id)
+{
+	struct slice recipient = syntax_unbracket(path);
+	const struct destination *d = NULL;
+	int64_t began = clock_ticks_us();
+	struct target t = { 0 };
+	struct complaint why = { "" };
+	struct verdict v = verdict_pass();
+	struct address a;
+	const char *decided_by = NULL;
+
+	/* What is no mailbox to us may be one to the MTA, and is none of our business. */
+	if (address_parse(&a, recipient.at, recipient.length, &why) == 0)
+		d = site_destination(s->service->site, a.canonical);
+	if (d == NULL) {
+		s->others++;
+		address_free(&a);
+		return v;
+	}
+	v = judge(s, d, a.canonical, &t, &decided_by, &why);
+	if (v.decision != DECISION_PASS)
+		log_decision(s, "rcpt", queue_id, a.canonical, &t, v, decided_by, began);
+	if (v.decision == DECISION_PASS)
+		keep_list(s, &t);
+	v.reason = "";                    /* it may have been our complaint */
+	target_drop(&t);
+	address_free(&a);
+	return v;
+}
+
+bool
+session_has_lists(const struct session *s)
+{
+	return s->list_count > 0;
+}
+
+void
+session_header(struct session *s, const char *name, const char *value)
+{
+	size_t before = s->header.length;
+
+	s->size += (int64_t)(strlen(name) + strlen(value)) + 4;
+	if (s->size > s->service->site->limits.header)
+		s->header_too_big = true;
+	if (s->header_too_big)
+		return;
+	bytes_format(&s->header, "%s: ", name);
+	for (; *value != '\0'; value++) {
+		if (*value == '\n' && (s->header.length == before || s->header.data[s->header.length - 1] != '\r'))
+			bytes_add_char(&s->header, '\r');
+		bytes_add_char(&s->header, *value);
+	}
+	bytes_add_text(&s->header, "\r\n");
+}
+
+void
+session_body(struct session *s, const unsigned char *bytes, size_t length)
+{
+	const unsigned char *end = bytes + length;
+
+	s->size += (int64_t)length;
+	for (const unsigned char *p = bytes; p < end && !s->bare_newline; p++) {
+		if (*p != '\r' && *p != '\n') {
+			s->bare_newline = s->after_cr;
+			s->after_cr = false;
+			/* Most bytes are of this kind: skip to the next that is not. */
+			while (p + 1 < end && p[1] != '\r' && p[1] != '\n')
+				p++;
+			continue;
+		}
+		s->bare_newline = (*p == '\n') != s->after_cr;
+		s->after_cr = *p == '\r';
+	}
+}
+
+/* What one list thinks of the content. */
+static struct verdict
+judge_content(const struct session *s, const struct target *t)
+{
+	if (s->header_too_big)
+		return verdict_reject(REPLY_HEADER_TOO_BIG, "the header is above the limit");
+	if (s->size > s->service->site->limits.message)
+		return verdict_reject(REPLY_TOO_BIG, "the message is above the limit");
+	if (s->bare_newline || s->after_cr)
+		return verdict_reject(REPLY_BARE_NEWLINE, "a CR or LF stands alone");
+	return admit_header(s->service->site, t, bytes_text(&s->header), s->header.length);
+}
+
+struct verdict
+session_end(struct session *s, const char *queue_id)
+{
+	struct verdict all = verdict_pass();
+	bool every = s->others == 0;
+
+	for (size_t i = 0; i < s->list_count; i++) {
+		struct verdict v = judge_content(s, &s->lists[i]);
+
+		every &= v.decision != DECISION_PASS;
+		all = verdict_merge(all, v);
+		log_decision(s, "end", queue_id, NULL, &s->lists[i], v, "content", 0);
+	}
+	/* One refusal would be for all of them: where one may have it, it goes on, and is not expanded for the others. */
+	return every ? all : verdict_pass();
+}

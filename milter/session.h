@@ -1,0 +1,44 @@
+/*
+ * What the milter knows of one SMTP session and of the message in it, and what it thinks of it: everything but
+ * libmilter. A session belongs to one thread at a time, as libmilter's contexts do.
+ */
+#ifndef MILTER_SESSION_H
+#define MILTER_SESSION_H
+
+#include "base/bytes.h"
+#include "mail/verdict.h"
+#include "milter/pacemaker.h"
+#include "milter/service.h"
+
+#include <stdbool.h>
+#include <sys/socket.h>
+
+struct session;
+
+/* `address` may be NULL: a client that is not on the network. */
+struct session *session_new(struct pacemaker *, const struct sockaddr *address, bool no_replies);
+void session_free(struct session **);
+
+/* Whether callbacks that decide nothing were negotiated to need no answer. */
+bool session_no_replies(const struct session *);
+
+/* MAIL: `path` and its parameters as the MTA gives them; `login` may be NULL. Begins a message. */
+void session_mail(struct session *, const char *path, char *const *parameters, const char *login);
+
+/* RCPT: pass for whatever is not ours. `queue_id` may be NULL, here and below. */
+struct verdict session_rcpt(struct session *, const char *path, const char *queue_id);
+
+/* DATA: whether there is anything left to look at: a recipient that is a list. */
+bool session_has_lists(const struct session *);
+
+/* The content, as it comes. `value` has its folds as LF. */
+void session_header(struct session *, const char *name, const char *value);
+void session_body(struct session *, const unsigned char *bytes, size_t length);
+
+/* End of message: refused only if every recipient is. */
+struct verdict session_end(struct session *, const char *queue_id);
+
+/* Forgets the message, not the session. May be called at any time. */
+void session_reset(struct session *);
+
+#endif
