@@ -1,0 +1,75 @@
+"""What every private server needs: where its programs are, ports nobody uses, waiting for things to happen."""
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BUILD = ROOT / os.environ.get("BUILD", "build")
+
+
+def servers():
+    """The directory below which slapd and Postfix are."""
+    if not hasattr(servers, "found"):
+        out = subprocess.run([ROOT / "testbed/servers", ROOT / "build/servers"], check=True,
+                             stdout=subprocess.PIPE, text=True).stdout
+        servers.found = pathlib.Path(out.strip().splitlines()[-1])
+    return servers.found
+
+
+def server_path(path):
+    """A file of the servers' packages, named as if they were installed."""
+    return str(servers() / path.lstrip("/"))
+
+
+def library_path():
+    """LD_LIBRARY_PATH for servers that are only unpacked; empty for installed ones."""
+    if servers() == pathlib.Path("/"):
+        return ""
+    multi = [d for d in (servers() / "usr/lib").glob("*-linux-gnu*")]
+    dirs = [d for m in multi for d in (m, m / "ldap")] + list((servers() / "lib").glob("*-linux-gnu*"))
+    return ":".join(str(d) for d in dirs + [servers() / "usr/lib/postfix"])
+
+
+def free_port():
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_until(condition, seconds=20, what="something", every=0.01):
+    """Waits for condition() to be true, and returns what it gave."""
+    end = time.monotonic() + seconds
+    while True:
+        got = condition()
+        if got:
+            return got
+        if time.monotonic() > end:
+            raise TimeoutError(f"waited {seconds} s for {what}")
+        time.sleep(every)
+
+
+def can_connect(address):
+    family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
+    with socket.socket(family) as s:
+        s.settimeout(1)
+        try:
+            s.connect(address)
+            return True
+        except OSError:
+            return False
+
+
+def end_process(process, seconds=10):
+    """Ends a child orderly, or not."""
+    if process is None or process.poll() is not None:
+        return
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,89 @@
+"""A TCP proxy that hangs or breaks off: what a server does on a bad day."""
+import socket
+import threading
+
+
+class Proxy:
+    """Between clients and `to` (host, port)."""
+
+    def __init__(self, to):
+        self.to = to
+        self.hanging = threading.Event()
+        self.refusing = False
+        self.cut_after = None             # bytes from the server, on each connection
+        self.passed = 0                   # bytes from the server, on all of them
+        self.connections = 0
+        self.open = []
+        self.lock = threading.Lock()
+        self.listener = socket.socket()
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.listener.bind(("127.0.0.1", 0))
+        self.listener.listen(64)
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    @property
+    def uri(self):
+        return f"ldap://127.0.0.1:{self.port}"
+
+    def accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            with self.lock:
+                self.connections += 1
+                refusing = self.refusing
+            if refusing:
+                client.close()
+                continue
+            try:
+                server = socket.create_connection(self.to)
+            except OSError:
+                client.close()
+                continue
+            with self.lock:
+                self.open += [client, server]
+            threading.Thread(target=self.pump, args=(client, server, False), daemon=True).start()
+            threading.Thread(target=self.pump, args=(server, client, True), daemon=True).start()
+
+    def pump(self, source, to, from_server):
+        passed = 0
+        try:
+            while True:
+                data = source.recv(65536)
+                if not data:
+                    break
+                if self.hanging.is_set():
+                    continue              # swallowed: nobody ever hears of it
+                if from_server and self.cut_after is not None:
+                    data = data[:max(0, self.cut_after - passed)]
+                passed += len(data)
+                to.sendall(data)
+                if from_server:
+                    with self.lock:
+                        self.passed += len(data)
+                    if self.cut_after is not None and passed >= self.cut_after:
+                        break
+        except OSError:
+            pass
+        for s in (source, to):
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def drop_all(self):
+        """Breaks off every connection there is."""
+        with self.lock:
+            for s in self.open:
+                try:
+                    s.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+            self.open.clear()
+
+    def stop(self):
+        self.listener.close()
+        self.drop_all()

@@ -1,0 +1,145 @@
+"""Private rollcall daemons: configuration, state, sockets and logs under one directory."""
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import textwrap
+
+from .base import BUILD, can_connect, end_process, wait_until
+
+
+def block(indent, text):
+    return textwrap.indent(textwrap.dedent(text).strip(), " " * indent)
+
+
+class Rollcall:
+    """`sources` and `destinations` are YAML blocks; `more` are further top-level lines."""
+
+    def __init__(self, directory, sources, destinations=None, mta=10026, more="", milter="", lmtp="",
+                 outbound="", wrap=(), group=None, sockets=None):
+        self.dir = pathlib.Path(directory)
+        self.dir.mkdir(parents=True, exist_ok=True)
+        self.sources, self.more = sources, more
+        self.destinations = destinations or "lists.example.com: { sources: [ corp ] }"
+        self.mta, self.milter_more, self.lmtp_more, self.outbound_more = mta, milter, lmtp, outbound
+        self.wrap, self.group = list(wrap), group
+        self.sockets = pathlib.Path(sockets or self.dir)
+        self.milter = self.expander = None
+        self.environment = {}
+
+    @property
+    def config(self):
+        return self.dir / "rollcall.yaml"
+
+    @property
+    def milter_socket(self):
+        return str(self.sockets / "milter.sock")
+
+    @property
+    def lmtp_socket(self):
+        return str(self.sockets / "lmtp.sock")
+
+    def text(self):
+        group = f"\n  group: {self.group}" if self.group else ""
+        return f"""hostname: mail.example.com
+state: {self.dir}/state
+log:
+  to: file:{self.dir}/log
+  level: debug
+{textwrap.dedent(self.more).strip()}
+milter:
+  listen: unix:{self.milter_socket}{group}
+{block(2, self.milter_more)}
+lmtp:
+  listen: unix:{self.lmtp_socket}{group}
+{block(2, self.lmtp_more)}
+outbound:
+  mta: smtp:127.0.0.1:{self.mta}
+  retry-first: 300ms
+  retry-most: 2s
+  rescan: 1s
+{block(2, self.outbound_more)}
+sources:
+{block(2, self.sources)}
+destinations:
+{block(2, self.destinations)}
+"""
+
+    def configure(self):
+        self.config.write_text(self.text())
+
+    @property
+    def log(self):
+        path = self.dir / "log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def log_lines(self, event, **fields):
+        """Lines of an event whose fields are these."""
+        out = []
+        for line in self.log.splitlines():
+            m = re.match(rf"\S+ \S+: \w+: {event} (.*)", line)
+            if not m:
+                continue
+            got = {k: v.strip('"') for k, v in re.findall(r'(\w+)=("[^"]*"|\S+)', m.group(1))}
+            if all(got.get(k) == str(v) for k, v in fields.items()):
+                out.append(got)
+        return out
+
+    def spawn(self, program, *words):
+        return subprocess.Popen([*self.wrap, str(BUILD / program), "-c", str(self.config), *words],
+                                stdout=subprocess.DEVNULL, stderr=open(self.dir / "errors", "ab"),
+                                env=dict(os.environ, **self.environment))
+
+    def start_milter(self):
+        self.milter = self.spawn("rollcall-milter")
+        self.await_socket(self.milter, self.milter_socket)
+
+    def start_expander(self, *words):
+        self.expander = self.spawn("rollcall-expander", *words)
+        control = str(self.dir / "state/expander.control")
+        wait_until(lambda: self.expander.poll() is not None or can_connect(control), what="the expander")
+        if self.expander.poll() is not None:
+            raise RuntimeError((self.dir / "errors").read_text())
+
+    def await_socket(self, process, path):
+        wait_until(lambda: process.poll() is not None or can_connect(path), what=path)
+        if process.poll() is not None:
+            raise RuntimeError((self.dir / "errors").read_text())
+
+    def start(self):
+        self.configure()
+        (self.dir / "state").mkdir(exist_ok=True)
+        self.start_milter()
+        self.start_expander()
+
+    def kill_expander(self):
+        self.expander.send_signal(signal.SIGKILL)
+        self.expander.wait()
+        self.expander = None
+
+    def stop(self):
+        for process in (self.milter, self.expander):
+            end_process(process)
+        self.milter = self.expander = None
+
+    def ctl(self, *words, check=None):
+        got = subprocess.run([str(BUILD / "rollcallctl"), "-c", str(self.config), *words],
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        if check is not None and got.returncode != check:
+            raise AssertionError(f"rollcallctl {words}: status {got.returncode}: {got.stdout}{got.stderr}")
+        return got
+
+    def ctl_json(self, *words):
+        return json.loads(self.ctl("--json", *words, check=0).stdout)
+
+    def counts(self):
+        return self.ctl_json("queue")["counts"]
+
+    def wait_idle(self, seconds=30):
+        """Until nothing is left to do."""
+        def idle():
+            c = self.counts()
+            return c["pending"] + c["outbound"] + c["bounce"] == 0
+        wait_until(idle, seconds, "empty queues", every=0.05)
