@@ -62,9 +62,24 @@ $(BUILD)/rollcallctl: $(CONSOLE:%=$(BUILD)/console/%.o) $(BUILD)/milter/settings
                       $(BUILD)/expander/settings.o $(BUILD)/librollcall.a
 	$(CC) $(ALLCFLAGS) $(LINKHARD) $(LDFLAGS) -o $@ $^ $(LIBS)
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -path $(BUILD)/servers -prune -o -type f -name '*.d' -print 2>/dev/null)
 
 clean:
 	rm -rf $(BUILD) build-asan build-tsan
 
 .PHONY: all clean
+
+# ---- tests ----
+
+UNIT = address base config dsn header json list net progress setting spool syntax
+
+$(BUILD)/tests/test_spool: $(BUILD)/tests/unit/queue_contract.o $(BUILD)/tests/unit/queue_memory.o
+
+$(BUILD)/tests/test_%: $(BUILD)/tests/unit/test_%.o $(BUILD)/librollcall.a
+	$(CC) $(ALLCFLAGS) $(LINKHARD) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
+
+unit: $(UNIT:%=$(BUILD)/tests/test_%)
+	@failed=0; for t in $(UNIT:%=$(BUILD)/tests/test_%); do echo "== $$t"; $$t || failed=1; done; exit $$failed
+
+.PHONY: unit
+.SECONDARY:

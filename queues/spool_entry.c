@@ -140,6 +140,18 @@ try_claim(struct spool *s, enum queue_id queue, const char *id, struct spool_ent
 	return c;
 }
 
+/* An operator is in a hurry: what the progress file says of waiting holds no more, in the next queue either. */
+static void
+end_waiting(struct spool_entry *e)
+{
+	const struct record r = { .kind = RECORD_DEFER, .at = clock_wall(), .tries = e->entry.tries };
+	struct complaint why;
+
+	if (spool_note(&e->entry, &r, false, &why) < 0)
+		log_say(LEVEL_WARN, "spool", "%s: %s", e->entry.id, why.text);
+	e->entry.until = 0;
+}
+
 struct entry *
 spool_claim(struct queues *queues, enum queue_id queue)
 {
@@ -156,7 +168,9 @@ spool_claim(struct queues *queues, enum queue_id queue)
 		now = clock_wall();
 		switch (c) {
 		case CLAIMED:
-			if (hurried || e->entry.until <= now)
+			if (e->entry.until > now && hurried)
+				end_waiting(e);
+			if (e->entry.until <= now)
 				return &e->entry;
 			spool_put_back(s, queue, id, e->entry.until);
 			close_entry(e);

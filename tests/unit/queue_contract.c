@@ -1,0 +1,302 @@
+/* What every back end of the queues must do. */
+#include "tests/unit/queue_contract.h"
+
+#include "tests/unit/unit.h"
+
+#include "base/mem.h"
+
+static const char hello[] = "From: ann@x.org\r\nSubject: hello\r\n\r\nHello.\r\n";
+
+struct envelope
+envelope_for(const char *list, const char *role)
+{
+	struct envelope e = { .list = mem_text(list), .role = mem_text(role),
+		              .recipient = mem_text(list), .sender = mem_text("ann@x.org"),
+		              .arrived = clock_wall(), .size = sizeof(hello) - 1,
+		              .inject_sender = mem_text("staff-bounces@l.x"),
+		              .inject_add = mem_text("List-Id: <staff.l.x>\r\n") };
+
+	text_list_add(&e.inject_remove, "List-Id", 7);
+	return e;
+}
+
+enum stored
+store_one(struct queues *q, enum queue_id queue, const char *message, const char *list,
+          char id[DIGEST_NAME + 1])
+{
+	struct envelope e = envelope_for(list, "post");
+	struct commitment c = { .queue = queue, .envelope = &e };
+	struct complaint why;
+	enum stored result;
+	struct draft *d = q->ops->draft(q, &result, &why);
+
+	if (d == NULL)
+		fail_msg("draft: %s", why.text);
+	assert_int_equal(q->ops->write(d, message, strlen(message), &why), STORED);
+	q->ops->entry_name(d, list, "post", id);
+	q->ops->commit(d, &c, 1, &why);
+	q->ops->discard(&d);
+	assert_null(d);
+	envelope_free(&e);
+	return c.result;
+}
+
+static size_t
+count(struct queues *q, enum queue_id queue);
+
+static void
+count_one(void *arg, const struct entry_summary *sum)
+{
+	assert_non_null(sum->envelope);
+	assert_int_equal(strlen(sum->id), DIGEST_NAME);
+	++*(size_t *)arg;
+}
+
+static size_t
+count(struct queues *q, enum queue_id queue)
+{
+	struct complaint why;
+	size_t n = 0;
+
+	assert_int_equal(q->ops->each(q, queue, count_one, &n, &why), 0);
+	return n;
+}
+
+static struct entry *
+must_claim(struct queues *q, enum queue_id queue, const char *id)
+{
+	struct entry *e = q->ops->claim(q, queue);
+
+	if (e == NULL)
+		fail_msg("nothing to claim in %s", queue_word(queue));
+	if (id != NULL)
+		same_text("claimed", e->id, id);
+	return e;
+}
+
+static void
+nothing_remains_of_what_is_not_committed(struct queues *q)
+{
+	struct complaint why;
+	enum stored result;
+	struct draft *d = q->ops->draft(q, &result, &why);
+
+	assert_non_null(d);
+	assert_int_equal(q->ops->write(d, hello, 5, &why), STORED);
+	q->ops->discard(&d);
+	assert_int_equal(count(q, QUEUE_PENDING), 0);
+	assert_null(q->ops->claim(q, QUEUE_PENDING));
+}
+
+static void
+the_same_is_stored_once(struct queues *q)
+{
+	char id[DIGEST_NAME + 1], again[DIGEST_NAME + 1], other[DIGEST_NAME + 1];
+
+	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "staff@l.x", id), STORED);
+	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "staff@l.x", again), STORED_BEFORE);
+	same_text("name", again, id);
+	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "other@l.x", other), STORED);
+	assert_string_not_equal(other, id);
+	assert_int_equal(count(q, QUEUE_PENDING), 2);
+}
+
+static void
+one_message_for_several(struct queues *q)
+{
+	struct envelope a = envelope_for("a@l.x", "post"), b = envelope_for("b@l.x", "bounces");
+	struct envelope again = envelope_for("staff@l.x", "post");
+	struct commitment c[] = { { .queue = QUEUE_PENDING, .envelope = &a },
+		                  { .queue = QUEUE_PENDING, .envelope = &again },
+		                  { .queue = QUEUE_BOUNCE, .envelope = &b } };
+	struct complaint why;
+	enum stored result;
+	struct draft *d = q->ops->draft(q, &result, &why);
+	struct entry *e;
+	const char *data;
+	size_t length;
+
+	assert_int_equal(q->ops->write(d, hello, sizeof(hello) - 1, &why), STORED);
+	q->ops->commit(d, c, 3, &why);
+	q->ops->discard(&d);
+	assert_int_equal(c[0].result, STORED);
+	assert_int_equal(c[1].result, STORED_BEFORE);
+	assert_int_equal(c[2].result, STORED);
+	e = must_claim(q, QUEUE_BOUNCE, NULL);
+	same_text("role", e->envelope.role, "bounces");
+	assert_int_equal(q->ops->message(e, &data, &length, &why), 0);
+	assert_int_equal(length, sizeof(hello) - 1);
+	assert_memory_equal(data, hello, length);
+	assert_int_equal(q->ops->move(&e, QUEUE_DONE, &why), 0);
+	assert_null(e);
+	envelope_free(&a);
+	envelope_free(&b);
+	envelope_free(&again);
+}
+
+static void
+a_claim_excludes_others(struct queues *q)
+{
+	struct entry *all[3], *none;
+
+	for (int i = 0; i < 3; i++)
+		all[i] = must_claim(q, QUEUE_PENDING, NULL);
+	none = q->ops->claim(q, QUEUE_PENDING);
+	assert_null(none);
+	for (int i = 0; i < 3; i++)
+		q->ops->release(&all[i], 0);
+	all[0] = must_claim(q, QUEUE_PENDING, NULL);
+	q->ops->release(&all[0], 0);
+}
+
+static void
+what_is_put_off_is_not_due(struct queues *q)
+{
+	const struct schedule s = { 60000, 60000, 86400000 };
+	struct entry *e;
+	char id[DIGEST_NAME + 1];
+
+	for (int i = 0; i < 3; i++) {
+		e = must_claim(q, QUEUE_PENDING, NULL);
+		memcpy(id, e->id, sizeof(id));
+		assert_int_equal(e->tries, 0);
+		queue_defer(&e, &s, "not now");
+		assert_null(e);
+	}
+	assert_null(q->ops->claim(q, QUEUE_PENDING));
+	assert_int_equal(q->ops->hurry(q, "nosuchentry"), 0);
+	assert_int_equal(q->ops->hurry(q, id), 1);
+	e = must_claim(q, QUEUE_PENDING, id);
+	assert_int_equal(e->tries, 1);
+	q->ops->release(&e, 0);
+	clock_shift(61000);
+	for (int i = 0; i < 3; i++) {
+		e = must_claim(q, QUEUE_PENDING, NULL);
+		q->ops->release(&e, clock_wall() + 3600000);
+	}
+	assert_null(q->ops->claim(q, QUEUE_PENDING));
+	assert_int_equal(q->ops->hurry(q, NULL), 3);
+	clock_shift(-61000);
+}
+
+/* Freezes two addresses and moves the entry on. */
+static struct entry *
+freeze_two(struct queues *q, struct entry *e)
+{
+	struct distribution d;
+	struct complaint why;
+
+	assert_int_equal(q->ops->recipients(e, &d, &why), 0);
+	/* A half that is thrown away. */
+	assert_int_equal(q->ops->freeze_begin(e, &why), 0);
+	assert_int_equal(q->ops->freeze_add(e, "wrong@x.org", "wrong@x.org", &why), 0);
+	assert_int_equal(q->ops->recipients(e, &d, &why), 0);
+	assert_int_equal(q->ops->freeze_begin(e, &why), 0);
+	assert_int_equal(q->ops->freeze_add(e, "ann@x.org", "ann@x.org", &why), 0);
+	assert_int_equal(q->ops->freeze_add(e, "bob@x.org", "Bob@x.org", &why), 0);
+	assert_int_equal(q->ops->freeze_finish(e, &why), 0);
+	assert_int_equal(q->ops->move(&e, QUEUE_OUTBOUND, &why), 0);
+	assert_non_null(e);
+	assert_int_equal(e->queue, QUEUE_OUTBOUND);
+	assert_null(q->ops->claim(q, QUEUE_OUTBOUND));       /* the claim has gone with it */
+	return e;
+}
+
+static void
+check_frozen(struct queues *q, struct entry *e)
+{
+	struct distribution d;
+	struct complaint why;
+	const char *address;
+	size_t length;
+
+	assert_int_equal(q->ops->recipients(e, &d, &why), 1);
+	assert_int_equal(d.count, 2);
+	address = distribution_address(&d, 1, &length);
+	assert_int_equal(length, 9);
+	assert_memory_equal(address, "Bob@x.org", 9);
+	distribution_close(&d);
+}
+
+static void
+progress_is_summed_up(struct queues *q, struct entry *e)
+{
+	const struct record intent = { .kind = RECORD_INTENT, .at = 5, .batch = 1, .count = 2 };
+	const struct record line = { .kind = RECORD_LINE, .batch = 1, .line = 1, .code = 550,
+		                     .text = "550 no" };
+	const struct record result = { .kind = RECORD_RESULT, .at = 6, .batch = 1, .code = 250,
+		                       .id = "4X" };
+	struct complaint why;
+	struct tally t;
+
+	assert_int_equal(q->ops->note(e, &intent, true, &why), 0);
+	assert_int_equal(q->ops->progress(e, 2, &t, &why), 0);
+	assert_int_equal(t.doubt, 2);
+	tally_free(&t);
+	assert_int_equal(q->ops->note(e, &line, false, &why), 0);
+	assert_int_equal(q->ops->note(e, &result, false, &why), 0);
+	assert_int_equal(q->ops->progress(e, 2, &t, &why), 0);
+	assert_int_equal(t.sent, 1);
+	assert_int_equal(t.refused, 1);
+	assert_int_equal(t.batches, 1);
+	same_text("refusal", t.refusals[0].text, "550 no");
+	tally_free(&t);
+}
+
+static void
+an_entry_goes_its_way(struct queues *q)
+{
+	struct entry *e = must_claim(q, QUEUE_PENDING, NULL);
+	char id[DIGEST_NAME + 1], list[64];
+	struct complaint why;
+
+	memcpy(id, e->id, sizeof(id));
+	(void)snprintf(list, sizeof(list), "%s", e->envelope.list);
+	e = freeze_two(q, e);
+	check_frozen(q, e);
+	q->ops->release(&e, 0);
+	e = must_claim(q, QUEUE_OUTBOUND, id);
+	same_text("list", e->envelope.list, list);
+	same_text("removed", e->envelope.inject_remove.items[0], "List-Id");
+	check_frozen(q, e);
+	progress_is_summed_up(q, e);
+	assert_int_equal(q->ops->move(&e, QUEUE_DONE, &why), 0);
+	assert_null(q->ops->claim(q, QUEUE_OUTBOUND));
+	/* It is remembered: the same again is no news, wherever the first one is. */
+	assert_int_equal(store_one(q, QUEUE_PENDING, hello, list, id), STORED_BEFORE);
+}
+
+static void
+what_is_done_is_forgotten_in_time(struct queues *q)
+{
+	size_t done = count(q, QUEUE_DONE);
+
+	assert_int_equal(q->ops->forget(q, clock_wall() - 60000), 0);
+	assert_int_equal(count(q, QUEUE_DONE), done);
+	assert_int_equal(q->ops->forget(q, clock_wall() + 60000), done);
+	assert_int_equal(count(q, QUEUE_DONE), 0);
+}
+
+void
+queue_contract(const struct back_end *b)
+{
+	struct queues *q = b->open(b->arg);
+	struct complaint why;
+	struct entry *e;
+
+	nothing_remains_of_what_is_not_committed(q);
+	the_same_is_stored_once(q);
+	one_message_for_several(q);
+	a_claim_excludes_others(q);
+	what_is_put_off_is_not_due(q);
+	an_entry_goes_its_way(q);
+	an_entry_goes_its_way(q);
+	what_is_done_is_forgotten_in_time(q);
+	/* Waiting ends at the deadline, and at a call. */
+	e = must_claim(q, QUEUE_PENDING, NULL);
+	assert_int_equal(q->ops->move(&e, QUEUE_DONE, &why), 0);
+	q->ops->wait(q, QUEUE_PENDING, deadline_in(20));
+	q->ops->wake(q);
+	queues_close(&q);
+	assert_null(q);
+}

@@ -1,0 +1,28 @@
+/* The contract of every back end of the queues, run against each. */
+#ifndef TESTS_UNIT_QUEUE_CONTRACT_H
+#define TESTS_UNIT_QUEUE_CONTRACT_H
+
+#include "queues/queue.h"
+
+/* A back end under test. */
+struct back_end {
+	const char *name;
+	/* Opens it; the second time on what the first left. */
+	struct queues *(*open)(void *arg);
+	void *arg;
+};
+
+/* Fails the current cmocka test where the contract is broken. */
+void queue_contract(const struct back_end *);
+
+/* An envelope for a list, freed by envelope_free(). */
+struct envelope envelope_for(const char *list, const char *role);
+
+/* Stores a message for one list; its name comes back in id. */
+enum stored store_one(struct queues *, enum queue_id, const char *message, const char *list,
+                      char id[DIGEST_NAME + 1]);
+
+/* The in-memory double: the same promises, but for those about dying. */
+struct queues *queue_memory_open(void *unused);
+
+#endif

@@ -1,0 +1,120 @@
+/* Addresses: what is one, and which are the same. */
+#include "tests/unit/unit.h"
+
+#include "mail/address.h"
+
+static void
+canonical_forms(void **state)
+{
+	static const struct {
+		const char *given, *want;      /* NULL: refused */
+	} cases[] = {
+		{ "ann@example.com", "ann@example.com" },
+		{ "Ann.Lee@EXAMPLE.Com", "ann.lee@example.com" },
+		{ "a+b=c@x.org", "a+b=c@x.org" },
+		{ "#!$%&'*+-/=?^_`{|}~@x.org", "#!$%&'*+-/=?^_`{|}~@x.org" },
+		{ "\"ann\"@x.org", "ann@x.org" },
+		{ "\"a b\"@x.org", "\"a b\"@x.org" },
+		{ "\"a\\\"b\"@x.org", "\"a\\\"b\"@x.org" },
+		{ "\"a@b\"@x.org", "\"a@b\"@x.org" },
+		{ "\"a\\b\"@x.org", "ab@x.org" },
+		{ "a..b@x.org", "a..b@x.org" },
+		{ "x@[192.0.2.1]", "x@[192.0.2.1]" },
+		{ "x@[IPv6:2001:DB8::1]", "x@[ipv6:2001:db8::1]" },
+		{ "x@under_score.example", "x@under_score.example" },
+		/* RFC 5890: the same domain as A-label and as U-label, composed and decomposed, in either case */
+		{ "x@b\xc3\xbc" "cher.example", "x@xn--bcher-kva.example" },
+		{ "x@bu\xcc\x88" "cher.example", "x@xn--bcher-kva.example" },
+		{ "x@B\xc3\x9c" "CHER.example", "x@xn--bcher-kva.example" },
+		{ "x@XN--BCHER-KVA.example", "x@xn--bcher-kva.example" },
+		/* RFC 6531: local parts beyond ASCII */
+		{ "gr\xc3\xb6\xc3\x9f" "e@x.org", "gr\xc3\xb6sse@x.org" },
+		{ "GRO\xcc\x88SSE@x.org", "gr\xc3\xb6sse@x.org" },
+		{ "a*()\\b@x.org", NULL },
+		{ "a*b@x.org", "a*b@x.org" },
+		{ "", NULL },
+		{ "ann", NULL },
+		{ "@x.org", NULL },
+		{ "ann@", NULL },
+		{ "ann@x..org", NULL },
+		{ "ann@.x", NULL },
+		{ "ann@x.", NULL },
+		{ "ann@x org", NULL },
+		{ "ann@x@y", NULL },
+		{ "a b@x.org", NULL },
+		{ "a,b@x.org", NULL },
+		{ "<ann@x.org>", NULL },
+		{ "ann@x.org\r\nRCPT TO:<eve@x.org>", NULL },
+		{ "\"ann@x.org", NULL },
+		{ "\"a\nb\"@x.org", NULL },
+		{ "|/bin/sh", NULL },
+		{ "/var/mail/x", NULL },
+		{ ":include:/etc/passwd", NULL },
+		{ "x\xff@x.org", NULL },
+		{ "x@\xff.org", NULL },
+		{ "x@[1.2.3.4", NULL },
+		{ "x@[evil]", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct complaint why = { "" };
+		struct address a;
+		int rc = address_parse(&a, cases[i].given, strlen(cases[i].given), &why);
+
+		if ((rc == 0) != (cases[i].want != NULL))
+			fail_msg("\"%s\": %s (%s)", cases[i].given, rc == 0 ? a.canonical : "refused",
+			         why.text);
+		if (rc < 0) {
+			assert_true(why.text[0] != '\0');
+			continue;
+		}
+		same_text(cases[i].given, a.canonical, cases[i].want);
+		same_text(cases[i].given, a.spelling, cases[i].given);
+		address_free(&a);
+	}
+}
+
+static void
+nul_and_length(void **state)
+{
+	struct complaint why;
+	struct address a;
+	char text[400];
+
+	(void)state;
+	assert_int_equal(address_parse(&a, "a\0b@x.org", 9, &why), -1);
+	memset(text, 'x', sizeof(text));
+	memcpy(text + 250, "@x.y", 4);
+	assert_int_equal(address_parse(&a, text, 254, &why), 0);
+	address_free(&a);
+	memcpy(text + 250, "x@x.y", 5);
+	assert_int_equal(address_parse(&a, text, 255, &why), -1);
+	same_text("too long", why.text, "an address of 255 octets is too long");
+}
+
+static void
+parts(void **state)
+{
+	char *u = domain_unicode("xn--bcher-kva.example");
+
+	(void)state;
+	same_text("domain", address_domain("\"a@b\"@x.org"), "x.org");
+	same_text("unicode", u, "b\xc3\xbc" "cher.example");
+	free(u);
+	assert_null(domain_unicode("example.com"));
+	assert_false(address_needs_utf8("ann@x.org"));
+	assert_true(address_needs_utf8("gr\xc3\xb6\xc3\x9f" "e@x.org"));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(canonical_forms),
+		cmocka_unit_test(nul_and_length),
+		cmocka_unit_test(parts),
+	};
+
+	return RUN(tests);
+}

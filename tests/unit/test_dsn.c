@@ -1,0 +1,121 @@
+/* Reports, phrases and dates. */
+#include "tests/unit/unit.h"
+
+#include "mail/date.h"
+#include "mail/dsn.h"
+#include "mail/phrase.h"
+
+static void
+phrases(void **state)
+{
+	static const struct {
+		const char *given, *want;
+	} cases[] = {
+		{ "Engineering", "\"Engineering\"" },
+		{ "The \"best\" \\ team", "\"The \\\"best\\\" \\\\ team\"" },
+		{ "  one\r\n two\t\x7f three  ", "\"one  two  three\"" },
+		{ "", "" },
+		{ "\n", "" },
+		{ "Gr\xc3\xb6\xc3\x9f" "e a+b", "=?utf-8?Q?Gr=C3=B6=C3=9Fe_a=2Bb?=" },
+		{ "\xff", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct bytes out = { 0 };
+
+		phrase_add(&out, cases[i].given, 100);
+		same_text(cases[i].given, bytes_text(&out), cases[i].want);
+		bytes_free(&out);
+	}
+}
+
+static void
+long_phrases_are_folded_and_cut(void **state)
+{
+	char text[2001] = "";
+	struct bytes out = { 0 };
+	size_t words = 0;
+
+	(void)state;
+	for (int i = 0; i < 1000; i++)
+		memcpy(text + i * 2, "\xc3\xb6", 3);
+	phrase_add(&out, text, 100);
+	for (char *line = strtok(out.data, "\r\n"); line != NULL; line = strtok(NULL, "\r\n"), words++) {
+		line += *line == ' ';
+		assert_true(strlen(line) <= 75);
+		assert_memory_equal(line, "=?utf-8?Q?", 10);
+		assert_memory_equal(line + strlen(line) - 2, "?=", 2);
+	}
+	assert_true(words > 5);
+	bytes_free(&out);
+}
+
+static void
+dates(void **state)
+{
+	char text[DATE_SIZE];
+
+	(void)state;
+	date_format(0, text);
+	same_text("epoch", text, "Thu, 01 Jan 1970 00:00:00 +0000");
+	date_format(1709164799999, text);
+	same_text("leap day", text, "Wed, 28 Feb 2024 23:59:59 +0000");
+}
+
+static void
+failure(void *arg, size_t i, struct dsn_failure *f)
+{
+	(void)arg;
+	*f = i == 0 ? (struct dsn_failure){ "bob@x.org", 9, 550, "550 5.1.1 no\r\nsuch user" }
+	            : (struct dsn_failure){ "j\xc3\xb6rg@x.org", 11, 0, "connection lost" };
+}
+
+static void
+a_report(void **state)
+{
+	static const char header[] = "From: Ann <ann@x.org>\r\nSubject: Hello\r\n\r\nits content\r\n";
+	struct dsn d = { .hostname = "mail.x", .id = "abc", .list = "staff@l.x", .to = "staff-owner@l.x",
+		         .arrived = 1795262400000, .now = 1795262460000, .members = 10, .sent = 8,
+		         .failures = 2, .failure = failure, .header = header,
+		         .header_length = sizeof(header) - 1 };
+	struct bytes out = { 0 }, again = { 0 };
+
+	(void)state;
+	dsn_print(&d, &out);
+	dsn_print(&d, &again);
+	same_text("the same twice", out.data, again.data);
+	assert_non_null(strstr(out.data, "was sent to 8 of 10 members.\r\n"));
+	assert_non_null(strstr(out.data, "    bob@x.org\r\n        550 5.1.1 no  such user\r\n"));
+	assert_non_null(strstr(out.data, "Final-Recipient: rfc822; bob@x.org\r\nAction: failed\r\n"
+	                                 "Status: 5.1.1\r\nDiagnostic-Code: smtp; 550 5.1.1"));
+	assert_non_null(strstr(out.data, "Final-Recipient: utf-8; j\xc3\xb6rg@x.org\r\nAction: failed\r\n"
+	                                 "Status: 4.0.0\r\n\r\n--"));
+	assert_non_null(strstr(out.data, "Content-Type: text/rfc822-headers\r\n"));
+	assert_null(strstr(out.data, "its content"));
+	assert_non_null(strstr(out.data, "\r\n--=_abc--\r\n"));
+	for (const char *p = out.data; (p = strchr(p, '\n')) != NULL; p++)
+		assert_int_equal(p[-1], '\r');
+	d.sent = 0;
+	d.failures = 0;
+	d.reason = "the directory\ndoes not answer";
+	bytes_clear(&out);
+	dsn_print(&d, &out);
+	assert_non_null(strstr(out.data, "was sent to nobody.\r\nIt has been given up: the directory does "
+	                                 "not answer\r\n"));
+	bytes_free(&out);
+	bytes_free(&again);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(phrases),
+		cmocka_unit_test(long_phrases_are_folded_and_cut),
+		cmocka_unit_test(dates),
+		cmocka_unit_test(a_report),
+	};
+
+	return RUN(tests);
+}

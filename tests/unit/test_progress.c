@@ -1,0 +1,236 @@
+/* The files of an entry: distribution lists, progress, envelopes, and the schedule. */
+#include "tests/unit/unit.h"
+
+#include "base/mem.h"
+#include "queues/distribution.h"
+#include "queues/entry.h"
+#include "queues/progress.h"
+#include "queues/schedule.h"
+
+static void
+distribution_lists(void **state)
+{
+	static const struct {
+		const char *text;
+		int want;
+		size_t count;
+	} cases[] = {
+		{ "recipients 1\nend 0\n", 1, 0 },
+		{ "recipients 1\na@x\nb@x\tB@x\nend 2\n", 1, 2 },
+		{ "", 0, 0 },
+		{ "recipients 1\n", 0, 0 },
+		{ "recipients 1\na@x\n", 0, 0 },
+		{ "recipients 1\na@x\nend 1", 0, 0 },
+		{ "recipients 1\na@x\nend x\n", 0, 0 },
+		{ "recipients 1\na@x\nend 2\n", -1, 0 },
+		{ "recipients 1\na@x\nb@x\nend 1\n", -1, 0 },
+		{ "recipients 1\na@x\nend 99999999\n", -1, 0 },
+		{ "recipients 2\na@x\nend 1\n", -1, 0 },
+		{ "something else entirely\n", -1, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct complaint why;
+		struct distribution d;
+
+		same_number(cases[i].text,
+		            distribution_open(&d, cases[i].text, strlen(cases[i].text), &why),
+		            cases[i].want);
+		same_number(cases[i].text, (long long)d.count, (long long)cases[i].count);
+		distribution_close(&d);
+	}
+}
+
+static void
+cut_anywhere_it_is_not_whole(void **state)
+{
+	struct bytes text = { 0 };
+	struct distribution d;
+	struct complaint why;
+
+	(void)state;
+	distribution_begin(&text);
+	for (int i = 0; i < 20; i++) {
+		char address[32];
+
+		(void)snprintf(address, sizeof(address), "user%d@x.org", i);
+		distribution_line(&text, address, address);
+	}
+	distribution_end(&text, 20);
+	for (size_t n = 0; n < text.length; n++) {
+		assert_true(distribution_open(&d, text.data, n, &why) <= 0);
+		distribution_close(&d);
+	}
+	assert_int_equal(distribution_open(&d, text.data, text.length, &why), 1);
+	assert_int_equal(d.count, 20);
+	distribution_close(&d);
+	bytes_free(&text);
+}
+
+/* The tally of some records as text. */
+static struct tally
+tally_of(const struct record *records, size_t count, size_t lines)
+{
+	struct bytes text = { 0 };
+	struct complaint why;
+	struct tally t;
+
+	progress_head(&text);
+	for (size_t i = 0; i < count; i++)
+		progress_print(&records[i], &text);
+	if (tally_read(&t, lines, text.data, text.length, &why) != (ptrdiff_t)text.length)
+		fail_msg("%s", why.text);
+	bytes_free(&text);
+	return t;
+}
+
+static void
+a_life_in_records(void **state)
+{
+	static const uint32_t again[] = { 2, 4 };
+	const struct record records[] = {
+		{ .kind = RECORD_INTENT, .at = 1, .batch = 1, .first = 0, .count = 3 },
+		{ .kind = RECORD_INTENT, .at = 1, .batch = 2, .first = 3, .count = 2 },
+		{ .kind = RECORD_LINE, .batch = 1, .line = 1, .code = 550, .text = "550 5.1.1 no" },
+		{ .kind = RECORD_LINE, .batch = 1, .line = 2, .code = 450, .text = "450 later" },
+		{ .kind = RECORD_RESULT, .at = 2, .batch = 1, .code = 250, .id = "4X" },
+		{ .kind = RECORD_RESULT, .at = 3, .batch = 2, .code = 451, .text = "451 busy" },
+		{ .kind = RECORD_DEFER, .at = 4, .until = 50, .tries = 1, .text = "451 busy" },
+		{ .kind = RECORD_INTENT, .at = 60, .batch = 3, .count = 2, .lines = again },
+	};
+	struct tally t = tally_of(records, 7, 6);
+
+	(void)state;
+	assert_int_equal(t.lines[0], LINE_SENT);
+	assert_int_equal(t.lines[1], LINE_REFUSED);
+	assert_int_equal(t.waiting, 4);
+	assert_int_equal(t.until, 50);
+	assert_int_equal(t.tries, 1);
+	assert_int_equal(t.batches, 2);
+	assert_int_equal(t.last, 4);
+	same_text("reason", t.reason, "451 busy");
+	assert_int_equal(t.refusal_count, 1);
+	assert_int_equal(t.refusals[0].line, 1);
+	tally_free(&t);
+	t = tally_of(records, 8, 6);
+	assert_int_equal(t.lines[2], LINE_DOUBT);
+	assert_int_equal(t.lines[3], LINE_WAITING);
+	assert_int_equal(t.lines[4], LINE_DOUBT);
+	assert_int_equal(t.until, 0);
+	tally_free(&t);
+}
+
+static void
+a_batch_refused_as_a_whole(void **state)
+{
+	const struct record records[] = {
+		{ .kind = RECORD_INTENT, .batch = 1, .first = 0, .count = 5 },
+		{ .kind = RECORD_RESULT, .batch = 1, .code = 554, .text = "554 no" },
+		{ .kind = RECORD_RESULT, .batch = 9, .code = 250 },
+		{ .kind = RECORD_LINE, .batch = 9, .line = 70, .code = 550 },
+		{ .kind = RECORD_INTENT, .batch = 3, .first = 4, .count = 1000000 },
+	};
+	struct tally t = tally_of(records, 5, 5);
+
+	(void)state;
+	assert_int_equal(t.refused, 4);
+	assert_int_equal(t.doubt, 1);
+	assert_int_equal(t.refusal_count, 5);
+	tally_free(&t);
+}
+
+static void
+damaged_progress(void **state)
+{
+	static const struct {
+		const char *text;
+		ptrdiff_t want;
+	} cases[] = {
+		{ "", 0 },
+		{ "{\"version\":1}\n", 14 },
+		{ "{\"version\":1}\n{\"batch\":1,\"fi", 14 },
+		{ "{\"vers", 0 },
+		{ "{\"version\":2}\n", -1 },
+		{ "{\"version\":1}\n{\"what\":1}\n", -1 },
+		{ "{\"version\":1}\nx\n", -1 },
+		{ "{\"version\":1}\n\n", -1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct complaint why;
+		struct tally t = { 0 };
+
+		same_number(cases[i].text, tally_read(&t, 3, cases[i].text, strlen(cases[i].text), &why),
+		            cases[i].want);
+		tally_free(&t);
+	}
+}
+
+static void
+envelopes(void **state)
+{
+	struct envelope e = { .list = mem_text("staff@l.x"), .role = mem_text("post"),
+		              .recipient = mem_text("Staff+x@l.x"), .sender = mem_text(""),
+		              .arrived = 1795262400123, .size = 77, .utf8 = true,
+		              .message_id = mem_text("<\"odd\"\t@x>"), .report_of = mem_text("abc"),
+		              .inject_sender = mem_text(""),
+		              .inject_add = mem_text("List-Id: \"x\"\r\n <y>\r\n") };
+	struct envelope got;
+	struct bytes text = { 0 };
+	struct complaint why;
+
+	(void)state;
+	text_list_add(&e.inject_remove, "List-Id", 7);
+	envelope_print(&e, &text);
+	assert_int_equal(envelope_parse(text.data, text.length, &got, &why), 0);
+	same_text("list", got.list, e.list);
+	same_text("sender", got.sender, "");
+	same_text("message id", got.message_id, e.message_id);
+	same_text("add", got.inject_add, e.inject_add);
+	same_text("report", got.report_of, "abc");
+	assert_null(got.queue_id);
+	assert_int_equal(got.arrived, e.arrived);
+	assert_true(got.utf8);
+	assert_false(got.eight_bit);
+	envelope_free(&got);
+	for (size_t n = 0; n + 1 < text.length; n++)    /* all but the line end at the end */
+		if (envelope_parse(text.data, n, &got, &why) == 0 && n < text.length - 1)
+			fail_msg("cut at %zu it was taken", n);
+	bytes_free(&text);
+	envelope_free(&e);
+}
+
+static void
+schedules(void **state)
+{
+	const struct schedule s = { 5000, 60000, 600000 };
+	static const int64_t want[] = { 5000, 10000, 20000, 40000, 60000, 60000 };
+
+	(void)state;
+	for (int64_t i = 0; i < 6; i++)
+		assert_int_equal(schedule_delay(&s, i + 1), want[i]);
+	assert_int_equal(schedule_delay(&s, 1000000), 60000);
+	assert_int_equal(schedule_next(&s, 1, 0, 1000), 6000);
+	assert_int_equal(schedule_next(&s, 5, 0, 590000), 600000);      /* the last try is at the end */
+	assert_int_equal(schedule_next(&s, 5, 0, 600000), 660000);
+	assert_false(schedule_expired(&s, 1000, 600999));
+	assert_true(schedule_expired(&s, 1000, 601000));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(distribution_lists),
+		cmocka_unit_test(cut_anywhere_it_is_not_whole),
+		cmocka_unit_test(a_life_in_records),
+		cmocka_unit_test(a_batch_refused_as_a_whole),
+		cmocka_unit_test(damaged_progress),
+		cmocka_unit_test(envelopes),
+		cmocka_unit_test(schedules),
+	};
+
+	return RUN(tests);
+}

@@ -1,0 +1,417 @@
+/*
+ * The spool: the contract of queues, a process stopped at every numbered step, a full disk, torn and damaged files, names that
+ * others put there.
+ */
+#include "tests/unit/queue_contract.h"
+#include "tests/unit/unit.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+static const char hello[] = "Subject: hello\r\n\r\nHello.\r\n";
+
+static struct queues *
+open_spool(void *path)
+{
+	const struct spool_config c = { .path = path, .rescan = 50 };
+	struct complaint why;
+	struct queues *q = spool_open(&c, &why);
+
+	if (q == NULL)
+		fail_msg("%s", why.text);
+	return q;
+}
+
+static void
+contract_spool(void **state)
+{
+	char *dir = make_temp_dir();
+	const struct back_end b = { "spool", open_spool, dir };
+
+	(void)state;
+	queue_contract(&b);
+	remove_temp_dir(dir);
+}
+
+static void
+contract_memory(void **state)
+{
+	const struct back_end b = { "memory", queue_memory_open, NULL };
+
+	(void)state;
+	queue_contract(&b);
+}
+
+/* ---- stopped at every step ---- */
+
+static int stop_at;
+
+static void
+stop(int step)
+{
+	if (step == stop_at)
+		(void)kill(getpid(), SIGKILL);
+}
+
+/* A post's whole life, as a process that may be stopped. */
+static void
+live(const char *dir)
+{
+	const struct record intent = { .kind = RECORD_INTENT, .at = 1, .batch = 1, .count = 1 };
+	const struct record result = { .kind = RECORD_RESULT, .at = 2, .batch = 1, .code = 250 };
+	struct queues *q = open_spool((void *)dir);
+	char id[DIGEST_NAME + 1];
+	struct complaint why;
+	struct entry *e;
+
+	spool_step = stop;
+	(void)store_one(q, QUEUE_PENDING, hello, "staff@l.x", id);
+	e = q->ops->claim(q, QUEUE_PENDING);
+	(void)q->ops->freeze_begin(e, &why);
+	(void)q->ops->freeze_add(e, "ann@x.org", "ann@x.org", &why);
+	(void)q->ops->freeze_finish(e, &why);
+	(void)q->ops->move(&e, QUEUE_OUTBOUND, &why);
+	(void)q->ops->note(e, &intent, true, &why);
+	(void)q->ops->note(e, &result, true, &why);
+	(void)q->ops->move(&e, QUEUE_DONE, &why);
+	_exit(0);
+}
+
+/* Where the entry is found after a stop at each step, and how many batches would be sent again. */
+static const struct {
+	int step;
+	int queue;                         /* -1: nowhere */
+	bool frozen, doubt;
+} after[] = {
+	{ 1, -1, false, false },
+	{ 2, -1, false, false },
+	{ 3, -1, false, false },
+	{ 4, -1, false, false },
+	{ 5, -1, false, false },
+	{ 6, QUEUE_PENDING, false, false },
+	{ 7, QUEUE_PENDING, false, false },
+	{ 8, QUEUE_PENDING, true, false },
+	{ 9, QUEUE_PENDING, true, false },
+	{ 10, QUEUE_OUTBOUND, true, false },
+	{ 11, QUEUE_OUTBOUND, true, true },
+	{ 12, QUEUE_OUTBOUND, true, true },
+	{ 13, QUEUE_OUTBOUND, true, false },
+	{ 14, QUEUE_OUTBOUND, true, false },
+	{ 15, QUEUE_DONE, true, false },
+	{ 16, QUEUE_DONE, true, false },
+	{ 17, QUEUE_DONE, true, false },
+	{ 99, QUEUE_DONE, true, false },
+};
+
+struct seen {
+	int queue;
+	size_t entries;
+};
+
+static void
+note_queue(void *arg, const struct entry_summary *sum)
+{
+	struct seen *s = arg;
+
+	s->queue = (int)sum->queue;
+	s->entries++;
+}
+
+static void
+check_claimed(struct queues *q, size_t i)
+{
+	struct entry *e = q->ops->claim(q, (enum queue_id)after[i].queue);
+	struct distribution d;
+	struct complaint why;
+	struct tally t;
+	int whole;
+
+	if (e == NULL)
+		fail_msg("step %d: cannot be claimed", after[i].step);
+	whole = q->ops->recipients(e, &d, &why);
+	same_number("frozen", whole, after[i].frozen);
+	distribution_close(&d);
+	assert_int_equal(q->ops->progress(e, after[i].frozen, &t, &why), 0);
+	same_number("doubt", (long long)t.doubt, after[i].doubt);
+	tally_free(&t);
+	q->ops->release(&e, 0);
+}
+
+static void
+stopped_at_every_step(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(after) / sizeof(*after); i++) {
+		char *dir = make_temp_dir(), id[DIGEST_NAME + 1];
+		struct seen seen = { -1, 0 };
+		struct complaint why;
+		struct queues *q;
+		pid_t pid = fork();
+		int status;
+
+		stop_at = after[i].step;
+		if (pid == 0)
+			live(dir);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(stop_at == 99 ? WIFEXITED(status) : WIFSIGNALED(status));
+		q = open_spool(dir);
+		for (enum queue_id k = QUEUE_PENDING; k < QUEUE_COUNT; k++)
+			assert_int_equal(q->ops->each(q, k, note_queue, &seen, &why), 0);
+		if (seen.queue != after[i].queue)
+			fail_msg("stopped at step %d: in %d, want %d", stop_at, seen.queue,
+			         after[i].queue);
+		if (seen.queue >= 0 && seen.queue < QUEUE_DONE)
+			check_claimed(q, i);
+		/* The MTA sends it again: nothing new where it is, and not lost where it is not. */
+		assert_int_equal(store_one(q, QUEUE_PENDING, hello, "staff@l.x", id),
+		                 seen.queue < 0 ? STORED : STORED_BEFORE);
+		/* What the stopped process left behind is cleaned away. */
+		(void)q->ops->forget(q, 0);
+		queues_close(&q);
+		remove_temp_dir(dir);
+	}
+}
+
+/* ---- damage ---- */
+
+static char *
+entry_file(const char *dir, enum queue_id queue, const char *id, const char *name)
+{
+	return mem_format("%s/%s/%s/%s", dir, queue_word(queue), id, name);
+}
+
+static void
+a_torn_record_is_cut_off(void **state)
+{
+	char *dir = make_temp_dir(), id[DIGEST_NAME + 1], *path;
+	struct queues *q = open_spool(dir);
+	const struct record d = { .kind = RECORD_DEFER, .at = 1, .until = 5, .tries = 2, .text = "x" };
+	struct complaint why;
+	struct entry *e;
+	struct tally t;
+	struct stat st;
+	FILE *f;
+	off_t size;
+
+	(void)state;
+	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "staff@l.x", id), STORED);
+	e = q->ops->claim(q, QUEUE_PENDING);
+	assert_int_equal(q->ops->note(e, &d, true, &why), 0);
+	q->ops->release(&e, 0);
+	path = entry_file(dir, QUEUE_PENDING, id, "progress");
+	assert_int_equal(stat(path, &st), 0);
+	size = st.st_size;
+	f = fopen(path, "a");
+	(void)fputs("{\"batch\":1,\"fir", f);
+	(void)fclose(f);
+	e = q->ops->claim(q, QUEUE_PENDING);
+	assert_non_null(e);
+	assert_int_equal(e->tries, 2);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_size, size);
+	assert_int_equal(q->ops->progress(e, 0, &t, &why), 0);
+	tally_free(&t);
+	q->ops->release(&e, 0);
+	queues_close(&q);
+	free(path);
+	remove_temp_dir(dir);
+}
+
+static void
+unreadable_entries_are_left_alone(void **state)
+{
+	static const char *const wrong[] = { "", "{", "{\"version\":2}", "{\"version\":1}", "[]" };
+	char *dir = make_temp_dir(), id[DIGEST_NAME + 1], *path;
+	struct queues *q = open_spool(dir);
+
+	(void)state;
+	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "staff@l.x", id), STORED);
+	path = entry_file(dir, QUEUE_PENDING, id, "envelope.json");
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		write_file(path, wrong[i]);
+		assert_int_equal(q->ops->hurry(q, id), 1);
+		assert_null(q->ops->claim(q, QUEUE_PENDING));
+		assert_int_equal(access(path, F_OK), 0);
+	}
+	queues_close(&q);
+	free(path);
+	remove_temp_dir(dir);
+}
+
+static void
+others_put_entries_there(void **state)
+{
+	char *dir = make_temp_dir(), id[DIGEST_NAME + 1], *junk = mem_format("%s/pending/README", dir);
+	struct queues *q = open_spool(dir), *other = open_spool(dir);
+	struct entry *e, *mine;
+	struct complaint why;
+
+	(void)state;
+	write_file(junk, "not an entry\n");
+	assert_null(q->ops->claim(q, QUEUE_PENDING));
+	assert_int_equal(store_one(other, QUEUE_PENDING, hello, "staff@l.x", id), STORED);
+	q->ops->wait(q, QUEUE_PENDING, deadline_in(5000));
+	e = q->ops->claim(q, QUEUE_PENDING);
+	assert_non_null(e);
+	/* What one process has, the other has not. */
+	mine = other->ops->claim(other, QUEUE_PENDING);
+	assert_null(mine);
+	assert_int_equal(q->ops->move(&e, QUEUE_DONE, &why), 0);
+	clock_shift(10000);
+	assert_null(other->ops->claim(other, QUEUE_PENDING));
+	clock_shift(-10000);
+	queues_close(&q);
+	queues_close(&other);
+	free(junk);
+	remove_temp_dir(dir);
+}
+
+static void
+a_second_publication_is_dropped(void **state)
+{
+	char *dir = make_temp_dir(), id[DIGEST_NAME + 1], *from, *to;
+	struct queues *q = open_spool(dir);
+	struct complaint why;
+	struct entry *e;
+
+	(void)state;
+	/* As if two intakes had both looked before either published: the same name in two queues. */
+	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "staff@l.x", id), STORED);
+	from = mem_format("cp -r %s/pending/%s %s/done/%s", dir, id, dir, id);
+	assert_int_equal(system(from), 0);
+	assert_null(q->ops->claim(q, QUEUE_PENDING));
+	to = mem_format("%s/pending/%s", dir, id);
+	assert_int_equal(access(to, F_OK), -1);
+	e = q->ops->claim(q, QUEUE_PENDING);
+	assert_null(e);
+	(void)why;
+	queues_close(&q);
+	free(from);
+	free(to);
+	remove_temp_dir(dir);
+}
+
+/* ---- a full disk ---- */
+
+static void
+a_full_disk(void **state)
+{
+	char *dir = make_temp_dir(), id[DIGEST_NAME + 1];
+	struct complaint why;
+	enum stored result = STORED;
+	struct queues *q;
+	struct draft *d;
+	char block[4096];
+
+	(void)state;
+	if (mount("none", dir, "tmpfs", 0, "size=128k") < 0) {
+		print_message("skipped: no right to mount a small file system\n");
+		remove_temp_dir(dir);
+		return;
+	}
+	q = open_spool(dir);
+	memset(block, 'x', sizeof(block));
+	d = q->ops->draft(q, &result, &why);
+	assert_non_null(d);
+	for (int i = 0; i < 100 && result == STORED; i++)
+		result = q->ops->write(d, block, sizeof(block), &why);
+	assert_int_equal(result, STORE_FULL);
+	assert_non_null(strstr(why.text, "No space left"));
+	q->ops->discard(&d);
+	/* Nothing is left of it, and there is room again. */
+	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "staff@l.x", id), STORED);
+	queues_close(&q);
+	assert_int_equal(umount(dir), 0);
+	remove_temp_dir(dir);
+}
+
+static void
+a_disk_full_of_entries(void **state)
+{
+	char *dir = make_temp_dir(), id[DIGEST_NAME + 1], text[64];
+	enum stored result = STORED;
+	struct complaint why;
+	struct queues *q;
+	struct seen seen = { -1, 0 };
+	size_t stored = 0;
+
+	(void)state;
+	if (mount("none", dir, "tmpfs", 0, "size=64k,nr_inodes=60") < 0) {
+		print_message("skipped: no right to mount a small file system\n");
+		remove_temp_dir(dir);
+		return;
+	}
+	q = open_spool(dir);
+	for (int i = 0; i < 100 && result == STORED; i++) {
+		struct envelope e = envelope_for("staff@l.x", "post");
+		struct commitment c = { .queue = QUEUE_PENDING, .envelope = &e };
+		struct draft *d = q->ops->draft(q, &result, &why);
+		int n = snprintf(text, sizeof(text), "Subject: %d\r\n\r\n", i);
+
+		if (d != NULL) {
+			result = q->ops->write(d, text, (size_t)n, &why);
+			q->ops->commit(d, &c, 1, &why);
+			result = c.result;
+			q->ops->discard(&d);
+		}
+		stored += result == STORED;
+		envelope_free(&e);
+	}
+	assert_int_equal(result, STORE_FULL);
+	assert_true(stored > 3);
+	assert_int_equal(q->ops->each(q, QUEUE_PENDING, note_queue, &seen, &why), 0);
+	assert_int_equal(seen.entries, stored);
+	(void)id;
+	queues_close(&q);
+	assert_int_equal(umount(dir), 0);
+	remove_temp_dir(dir);
+}
+
+static void
+places_that_are_no_spool(void **state)
+{
+	struct spool_config c = { .path = (char *)"/proc/rollcall", .rescan = 1000 };
+	char *dir = make_temp_dir(), *file = mem_format("%s/file", dir);
+	struct complaint why;
+
+	(void)state;
+	assert_null(spool_open(&c, &why));
+	assert_non_null(strstr(why.text, "cannot make the directory /proc/rollcall"));
+	write_file(file, "");
+	c.path = file;
+	assert_null(spool_open(&c, &why));
+	c.path = (char *)"/nonexistent/spool";
+	c.read_only = true;
+	assert_null(spool_open(&c, &why));
+	same_text("read only", why.text,
+	          "cannot open the directory /nonexistent/spool: No such file or directory");
+	free(file);
+	remove_temp_dir(dir);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(contract_memory),
+		cmocka_unit_test(contract_spool),
+		cmocka_unit_test(stopped_at_every_step),
+		cmocka_unit_test(a_torn_record_is_cut_off),
+		cmocka_unit_test(unreadable_entries_are_left_alone),
+		cmocka_unit_test(others_put_entries_there),
+		cmocka_unit_test(a_second_publication_is_dropped),
+		cmocka_unit_test(a_full_disk),
+		cmocka_unit_test(a_disk_full_of_entries),
+		cmocka_unit_test(places_that_are_no_spool),
+	};
+
+	return RUN(tests);
+}
