@@ -71,9 +71,14 @@ clean:
 
 # ---- tests ----
 
-UNIT = address base config dsn header json list net progress setting spool syntax
+UNIT = address base config dsn header json ldap list net progress setting sources spool syntax
 
 $(BUILD)/tests/test_spool: $(BUILD)/tests/unit/queue_contract.o $(BUILD)/tests/unit/queue_memory.o
+
+$(BUILD)/tests/test_sources: $(BUILD)/tests/unit/source_contract.o
+$(BUILD)/tests/contract_ldap: $(BUILD)/tests/unit/contract_ldap.o $(BUILD)/tests/unit/source_contract.o \
+                              $(BUILD)/librollcall.a
+	$(CC) $(ALLCFLAGS) $(LINKHARD) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
 
 $(BUILD)/tests/test_%: $(BUILD)/tests/unit/test_%.o $(BUILD)/librollcall.a
 	$(CC) $(ALLCFLAGS) $(LINKHARD) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)

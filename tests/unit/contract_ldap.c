@@ -1,0 +1,40 @@
+/*
+ * The contract of sources on a real directory that holds tests/fixtures/contract.ldif; the whole-system tests start one and run this:
+ * contract_ldap FILE, where FILE is the source's block of YAML.
+ */
+#include "tests/unit/source_contract.h"
+#include "tests/unit/unit.h"
+
+#include "base/bytes.h"
+#include "base/file.h"
+#include "base/log.h"
+
+#include <fcntl.h>
+
+static const char *file;
+
+static void
+ldap_keeps_the_contract(void **state)
+{
+	struct bytes yaml = { 0 };
+	struct complaint why;
+	struct source *s;
+
+	(void)state;
+	assert_int_equal(file_read(AT_FDCWD, file, 65536, &yaml, &why), 1);
+	s = source_from_text(yaml.data);
+	source_contract(file, s);
+	source_close(&s);
+	bytes_free(&yaml);
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(ldap_keeps_the_contract) };
+
+	if (argc != 2)
+		return 64;
+	file = argv[1];
+	return RUN(tests);
+}

@@ -1,0 +1,211 @@
+/* What every source must do, on the same lists. */
+#include "tests/unit/source_contract.h"
+
+#include "tests/unit/unit.h"
+
+#include "base/mem.h"
+#include "base/set.h"
+
+enum { PATIENCE = 10000 };
+
+static const char *what;
+
+struct source *
+source_from_text(const char *yaml)
+{
+	char *text = mem_format("corp:\n%s", yaml);
+	struct complaint why;
+	struct node *root = config_parse("test", text, strlen(text), &why);
+	struct source *s = NULL;
+
+	if (root != NULL)
+		s = source_from_config(root->children[0], true, NULL, &why);
+	if (s == NULL)
+		fail_msg("%s", why.text);
+	config_free(&root);
+	free(text);
+	return s;
+}
+
+static void
+check_find(struct source *s, const char *const *addresses, size_t count, enum found want,
+           const char *list, size_t index)
+{
+	struct complaint why = { "" };
+	struct list *l = NULL;
+	size_t which = 99;
+	enum found found = source_find_list(s, addresses, count, deadline_in(PATIENCE), &l, &which, &why);
+
+	if (found != want)
+		fail_msg("%s: %s: got %d (%s), want %d", what, addresses[0], found, why.text, want);
+	if (want == FOUND_YES) {
+		same_text(what, l->address, list);
+		same_number(what, (long long)which, (long long)index);
+	} else {
+		assert_null(l);
+	}
+	list_drop(&l);
+}
+
+static void
+check_one(struct source *s, const char *address, enum found want, const char *list)
+{
+	check_find(s, &address, 1, want, list, 0);
+}
+
+static void
+finding(struct source *s)
+{
+	static const char *const owner[] = { "staff-owner@lists.example.com", "staff@lists.example.com" };
+	static const char *const exact[] = { "dev-owner@lists.example.com", "dev@lists.example.com" };
+	static const char *const none[] = { "a@lists.example.com", "b@lists.example.com" };
+
+	check_one(s, "staff@lists.example.com", FOUND_YES, "staff@lists.example.com");
+	check_one(s, "everybody@lists.example.com", FOUND_YES, "staff@lists.example.com");
+	check_one(s, "stuff@lists.example.com", FOUND_NO, NULL);
+	check_find(s, owner, 2, FOUND_YES, "staff@lists.example.com", 1);
+	check_find(s, exact, 2, FOUND_YES, "dev-owner@lists.example.com", 0);
+	check_find(s, none, 2, FOUND_NO, NULL, 0);
+	/* A person is no list. */
+	check_one(s, "ann@example.com", FOUND_NO, NULL);
+	/* Whatever a stranger writes is an address like others, and none of ours. */
+	check_one(s, "*@lists.example.com", FOUND_NO, NULL);
+	check_one(s, "st*@lists.example.com", FOUND_NO, NULL);
+	check_one(s, "\"staff)(mail=*\"@lists.example.com", FOUND_NO, NULL);
+	check_one(s, "\"staff\\\\2a\"@lists.example.com", FOUND_NO, NULL);
+	check_one(s, "gr\xc3\xb6sse@lists.example.com", FOUND_NO, NULL);
+	/* IDN: the directory has the one form, the question comes in the other. */
+	check_one(s, "idn@xn--bcher-kva.example", FOUND_YES, "idn@xn--bcher-kva.example");
+}
+
+struct collected {
+	struct set *addresses;
+	char via[512];                    /* of the first carl */
+	size_t calls, stop_after;
+};
+
+static bool
+collect(void *arg, const struct member *m)
+{
+	struct collected *c = arg;
+	const struct via *chain[16];
+	size_t depth = 0;
+
+	c->calls++;
+	if (!set_add(c->addresses, m->canonical, strlen(m->canonical)))
+		return c->calls != c->stop_after;
+	for (const struct via *v = m->via; v != NULL && depth < 16; v = v->up)
+		chain[depth++] = v;
+	if (strcmp(m->canonical, "carl@example.com") == 0)
+		while (depth-- > 0)
+			(void)snprintf(c->via + strlen(c->via), sizeof(c->via) - strlen(c->via), "%s ",
+			               chain[depth]->name);
+	return c->calls != c->stop_after;
+}
+
+static struct list *
+must_find(struct source *s, const char *address)
+{
+	struct complaint why;
+	struct list *l = NULL;
+	size_t which;
+
+	if (source_find_list(s, &address, 1, deadline_in(PATIENCE), &l, &which, &why) != FOUND_YES)
+		fail_msg("%s: %s is not found", what, address);
+	return l;
+}
+
+/* The people of a list are these, ended by NULL, once each. */
+static struct walk_report
+check_people(struct source *s, const char *address, enum people whom, const char *const *want)
+{
+	struct list *l = must_find(s, address);
+	struct collected c = { .addresses = set_open() };
+	struct walk_report report;
+	struct complaint why;
+	size_t n = 0;
+
+	if (source_each_member(s, l, whom, deadline_in(PATIENCE), collect, &c, &report, &why) !=
+	    FOUND_YES)
+		fail_msg("%s: %s: %s", what, address, why.text);
+	for (; want[n] != NULL; n++)
+		if (!set_has(c.addresses, want[n], strlen(want[n])))
+			fail_msg("%s: %s: %s is missing", what, address, want[n]);
+	if (set_count(c.addresses) != n)
+		fail_msg("%s: %s: got %zu people, want %zu", what, address, set_count(c.addresses), n);
+	assert_int_equal(report.members, c.calls);
+	if (strcmp(address, "staff@lists.example.com") == 0 && whom == PEOPLE_MEMBERS)
+		same_text(what, c.via, "staff@lists.example.com dev@lists.example.com ");
+	set_close(&c.addresses);
+	list_drop(&l);
+	return report;
+}
+
+static void
+walking(struct source *s)
+{
+	static const char *const staff[] = { "ann@example.com", "bob@example.com", "carl@example.com",
+		                             "guest@partner.example.net", NULL };
+	static const char *const diamond[] = { "ann@example.com", "dora@example.com", NULL };
+	static const char *const owners[] = { "ann@example.com", NULL };
+	static const char *const nobody[] = { NULL };
+	struct walk_report r = check_people(s, "staff@lists.example.com", PEOPLE_MEMBERS, staff);
+
+	assert_int_equal(r.groups, 2);    /* the cycle between them costs nothing */
+	(void)check_people(s, "everybody@lists.example.com", PEOPLE_MEMBERS, staff);
+	r = check_people(s, "diamond@lists.example.com", PEOPLE_MEMBERS, diamond);
+	assert_int_equal(r.groups, 4);
+	(void)check_people(s, "staff@lists.example.com", PEOPLE_OWNERS, owners);
+	(void)check_people(s, "diamond@lists.example.com", PEOPLE_OWNERS, nobody);
+	(void)check_people(s, "selfish@lists.example.com", PEOPLE_MEMBERS, nobody);
+}
+
+static void
+ending_early(struct source *s)
+{
+	struct list *l = must_find(s, "staff@lists.example.com");
+	struct list *gone = list_new(mem_text("gone@lists.example.com"), NULL,
+	                             mem_text("cn=gone,ou=groups,dc=example,dc=com"), NULL);
+	struct collected c = { .addresses = set_open(), .stop_after = 2 };
+	struct walk_report report;
+	struct complaint why;
+
+	/* Told to stop it does, and what was walked is no answer. */
+	assert_int_equal(source_each_member(s, l, PEOPLE_MEMBERS, deadline_in(PATIENCE), collect, &c,
+	                                    &report, &why), FOUND_UNSURE);
+	assert_int_equal(c.calls, 2);
+	assert_int_equal(source_each_member(s, gone, PEOPLE_MEMBERS, deadline_in(PATIENCE), collect, &c,
+	                                    &report, &why), FOUND_NO);
+	assert_int_equal(source_each_member(s, gone, PEOPLE_OWNERS, deadline_in(PATIENCE), collect, &c,
+	                                    &report, &why), FOUND_NO);
+	assert_int_equal(c.calls, 2);
+	set_close(&c.addresses);
+	list_drop(&l);
+	list_drop(&gone);
+}
+
+static void
+what_a_list_says_of_itself(struct source *s)
+{
+	struct list *l = must_find(s, "everybody@lists.example.com");
+
+	same_text(what, l->address, "staff@lists.example.com");
+	same_text(what, l->name, "All of us");
+	same_text(what, l->errors, "errors@example.com");
+	list_drop(&l);
+	l = must_find(s, "diamond@lists.example.com");
+	assert_null(l->name);
+	assert_null(l->errors);
+	list_drop(&l);
+}
+
+void
+source_contract(const char *name, struct source *s)
+{
+	what = name;
+	finding(s);
+	what_a_list_says_of_itself(s);
+	walking(s);
+	ending_early(s);
+	finding(s);                       /* again, from memory where there is one */
+}

@@ -1,0 +1,13 @@
+/* The contract of every source that has the lists of tests/fixtures/contract.*. */
+#ifndef TESTS_UNIT_SOURCE_CONTRACT_H
+#define TESTS_UNIT_SOURCE_CONTRACT_H
+
+#include "sources/source.h"
+
+/* Fails the current cmocka test where the contract is broken. `what` names the source. */
+void source_contract(const char *what, struct source *);
+
+/* A source from a block of YAML, as a configuration has it under `sources:`. Its cache is around it. */
+struct source *source_from_text(const char *yaml);
+
+#endif
