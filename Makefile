@@ -71,17 +71,23 @@ clean:
 
 # ---- tests ----
 
-UNIT = address base config dsn header json ldap list net progress setting sources spool syntax
+UNIT = address base config dsn header intake json ldap list milter net post progress setting site sources \
+       spool syntax
 
 $(BUILD)/tests/test_spool: $(BUILD)/tests/unit/queue_contract.o $(BUILD)/tests/unit/queue_memory.o
 
+$(BUILD)/tests/test_intake: $(BUILD)/expander/intake/content.o $(BUILD)/expander/intake/heading.o
+$(BUILD)/tests/test_post: $(BUILD)/expander/fanout/post.o $(BUILD)/tests/unit/queue_contract.o \
+                          $(BUILD)/tests/unit/queue_memory.o
+$(BUILD)/tests/test_site: $(BUILD)/milter/settings.o $(BUILD)/expander/settings.o
+$(BUILD)/tests/test_milter: $(patsubst %,$(BUILD)/milter/%.o,$(filter-out hooks main,$(MILTER)))
 $(BUILD)/tests/test_sources: $(BUILD)/tests/unit/source_contract.o
 $(BUILD)/tests/contract_ldap: $(BUILD)/tests/unit/contract_ldap.o $(BUILD)/tests/unit/source_contract.o \
                               $(BUILD)/librollcall.a
 	$(CC) $(ALLCFLAGS) $(LINKHARD) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
 
 $(BUILD)/tests/test_%: $(BUILD)/tests/unit/test_%.o $(BUILD)/librollcall.a
-	$(CC) $(ALLCFLAGS) $(LINKHARD) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
+	$(CC) $(ALLCFLAGS) $(LINKHARD) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(LIBS)
 
 unit: $(UNIT:%=$(BUILD)/tests/test_%)
 	@failed=0; for t in $(UNIT:%=$(BUILD)/tests/test_%); do echo "== $$t"; $$t || failed=1; done; exit $$failed

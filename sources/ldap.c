@@ -19,6 +19,7 @@ static const char *const technique_words[] = { "auto", "deref", "or", "base", NU
 static const struct setting settings[] = {
 	SOURCE_SETTINGS,
 	{ .name = "uri", .kind = KIND_TEXTS, .offset = FIELD(conn.uri), .flags = SETTING_REQUIRED,
+	  .min = "1",
 	  .help = "The servers, ldap://, ldaps:// or ldapi://, in order of preference: the next is used "
 	          "when one does not answer." },
 	{ .name = "bind", .kind = KIND_WORD, .offset = FIELD(conn.bind), .fallback = "none",
@@ -97,8 +98,6 @@ check_uris(const struct ldap_config *c, const struct node *at, struct complaint 
 			return node_complain(place(at, "starttls"), why,
 			                     "StartTLS is for ldap:// only, not for %s", uri);
 	}
-	if (c->conn.uri.count == 0)
-		return node_complain(place(at, "uri"), why, "uri needs at least one server");
 	return 0;
 }
 

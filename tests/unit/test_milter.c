@@ -1,0 +1,302 @@
+/* The milter without libmilter: sessions, deadlines, the cap on those who wait, and the breaker. */
+#include "tests/unit/unit.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "milter/session.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <pthread.h>
+
+static char *dir;
+
+/* Installs a service with these sources and destinations. */
+static void
+serve(const char *sources, const char *more)
+{
+	char *path = mem_format("%s/rollcall.yaml", dir);
+	char *text = mem_format("state: %s\nlimits: { message: 100k, header: 4k }\n"
+	                        "milter: { deadline: 300ms, max-waiting: 2, breaker: 3, probe: 10ms }\n"
+	                        "sources: { corp: { %s, cache: { yes: 50ms, no: 50ms } } }\n"
+	                        "destinations:\n  lists.example.com: { sources: corp%s }\n",
+	                        dir, sources, more);
+	struct complaint why;
+	struct service *s;
+
+	write_file(path, text);
+	s = service_load(path, true, &why);
+	if (s == NULL)
+		fail_msg("%s", why.text);
+	service_install(s);
+	free(text);
+	free(path);
+}
+
+static struct pacemaker *
+pacemaker(void)
+{
+	static struct pacemaker *p;
+	struct endpoint nobody = { .path = (char *)"/nonexistent/socket" };
+	struct complaint why;
+
+	if (p == NULL)
+		p = pacemaker_open(&nobody, &why);
+	return p;
+}
+
+static struct session *
+session_from(const char *address)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET };
+
+	assert_int_equal(inet_pton(AF_INET, address, &in.sin_addr), 1);
+	return session_new(pacemaker(), (struct sockaddr *)&in, false);
+}
+
+static const char file_source[] = "kind: file, path: tests/fixtures/contract.json";
+
+static enum reply_id
+rcpt(struct session *s, const char *address)
+{
+	return session_rcpt(s, address, NULL).reply;
+}
+
+static void
+recipients(void **state)
+{
+	struct session *s;
+	static const struct {
+		const char *address;
+		enum reply_id want;
+	} cases[] = {
+		{ "<staff@lists.example.com>", REPLY_NONE },
+		{ "staff@lists.example.com", REPLY_NONE },              /* as sendmail(1) has it */
+		{ "<STAFF@Lists.Example.COM>", REPLY_NONE },
+		{ "<everybody@lists.example.com>", REPLY_NONE },
+		{ "<staff+tag@lists.example.com>", REPLY_NONE },
+		{ "<staff-owner@lists.example.com>", REPLY_NONE },
+		{ "<staff-bounces@lists.example.com>", REPLY_ONLY_REPORTS },
+		{ "<staff-request@lists.example.com>", REPLY_NO_SUCH_ROLE },
+		{ "<dev-owner@lists.example.com>", REPLY_NONE },        /* a list of that name */
+		{ "<stuff@lists.example.com>", REPLY_NO_SUCH_LIST },
+		{ "<st*@lists.example.com>", REPLY_NO_SUCH_LIST },
+		{ "<\"staff)(mail=*\"@lists.example.com>", REPLY_NO_SUCH_LIST },
+		{ "<bob@example.com>", REPLY_NONE },
+		{ "<postmaster>", REPLY_NONE },
+		{ "<>", REPLY_NONE },
+		{ "<a b@lists.example.com>", REPLY_NONE },              /* no mailbox: the MTA's business */
+	};
+
+	(void)state;
+	serve(file_source, "");
+	s = session_from("127.0.0.1");
+	session_mail(s, "<ann@example.com>", NULL, NULL);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		same_number(cases[i].address, rcpt(s, cases[i].address), cases[i].want);
+	assert_true(session_has_lists(s));
+	session_free(&s);
+}
+
+static void
+who_is_it(void **state)
+{
+	char *parameters[] = { (char *)"SIZE=200000", NULL };
+	struct session *s;
+
+	(void)state;
+	serve(file_source, "");
+	s = session_from("203.0.113.7");
+	session_mail(s, "<eve@elsewhere.org>", NULL, NULL);
+	assert_int_equal(rcpt(s, "<staff@lists.example.com>"), REPLY_MAY_NOT_POST);
+	assert_false(session_has_lists(s));
+	session_mail(s, "<eve@elsewhere.org>", NULL, "eve");
+	assert_int_equal(rcpt(s, "<staff@lists.example.com>"), REPLY_NONE);
+	session_mail(s, "<>", NULL, "eve");
+	assert_int_equal(rcpt(s, "<staff@lists.example.com>"), REPLY_NO_REPORTS);
+	assert_int_equal(rcpt(s, "<staff-bounces@lists.example.com>"), REPLY_NONE);
+	session_mail(s, "<eve@elsewhere.org>", parameters, "eve");
+	assert_int_equal(rcpt(s, "<staff@lists.example.com>"), REPLY_TOO_BIG);
+	assert_int_equal(rcpt(s, "<bob@example.com>"), REPLY_NONE);
+	session_free(&s);
+	/* A client that is not on the network. */
+	s = session_new(pacemaker(), NULL, true);
+	assert_true(session_no_replies(s));
+	session_mail(s, "<eve@elsewhere.org>", NULL, NULL);
+	assert_int_equal(rcpt(s, "<staff@lists.example.com>"), REPLY_MAY_NOT_POST);
+	session_free(&s);
+	serve(file_source, ", check: [ posters: { allow: anyone } ]");
+	s = session_from("203.0.113.7");
+	session_mail(s, "<eve@elsewhere.org>", NULL, NULL);
+	assert_int_equal(rcpt(s, "<staff@lists.example.com>"), REPLY_NONE);
+	session_free(&s);
+}
+
+/* One message to the recipients named; the reply to its end. */
+static enum reply_id
+post(const char *first, const char *second, const char *field, const char *value, const char *body,
+     size_t length)
+{
+	struct session *s = session_from("127.0.0.1");
+	enum reply_id reply;
+
+	session_mail(s, "<ann@example.com>", NULL, NULL);
+	assert_int_equal(rcpt(s, first), REPLY_NONE);
+	if (second != NULL)
+		assert_int_equal(rcpt(s, second), REPLY_NONE);
+	session_header(s, "Subject", "x");
+	session_header(s, field, value);
+	for (size_t at = 0; at < length; at += 3)      /* in odd pieces */
+		session_body(s, (const unsigned char *)body + at, length - at < 3 ? length - at : 3);
+	reply = session_end(s, "4X").reply;
+	session_free(&s);
+	return reply;
+}
+
+static void
+contents(void **state)
+{
+	static const char *const staff = "<staff@lists.example.com>", *const owner = "<staff-owner@lists.example.com>";
+	char *long_value = mem_resize(NULL, 5001), *big = mem_resize(NULL, 200001);
+	static const struct {
+		const char *body;
+		size_t length;
+		enum reply_id want;
+	} bodies[] = {
+		{ "one\r\ntwo\r\n", 10, REPLY_NONE },       { "", 0, REPLY_NONE },
+		{ "one\ntwo\r\n", 9, REPLY_BARE_NEWLINE },  { "one\rtwo\r\n", 9, REPLY_BARE_NEWLINE },
+		{ "one\r\r\n", 6, REPLY_BARE_NEWLINE },     { "one\r", 4, REPLY_BARE_NEWLINE },
+		{ "\n", 1, REPLY_BARE_NEWLINE },            { "a\0b\r\n", 5, REPLY_NONE },
+	};
+
+	(void)state;
+	memset(long_value, 'x', 5000);
+	long_value[5000] = '\0';
+	memset(big, 'x', 200000);
+	serve(file_source, "");
+	for (size_t i = 0; i < sizeof(bodies) / sizeof(*bodies); i++)
+		same_number(bodies[i].body, post(staff, NULL, "X", "y", bodies[i].body, bodies[i].length),
+		            bodies[i].want);
+	assert_int_equal(post(staff, NULL, "X", long_value, "", 0), REPLY_HEADER_TOO_BIG);
+	assert_int_equal(post(staff, NULL, "X", "y", big, 200000), REPLY_TOO_BIG);
+	assert_int_equal(post(staff, NULL, "Auto-Submitted", "auto-replied", "", 0), REPLY_AUTOMATIC);
+	assert_int_equal(post(staff, NULL, "List-Post", "\n <mailto:staff@lists.example.com>", "", 0),
+	                 REPLY_LOOP);
+	/* One reply is for all: it refuses only what every recipient refuses. */
+	assert_int_equal(post(staff, owner, "Auto-Submitted", "auto-replied", "", 0), REPLY_NONE);
+	assert_int_equal(post(staff, "<bob@example.com>", "Auto-Submitted", "auto-replied", "", 0),
+	                 REPLY_NONE);
+	assert_int_equal(post(staff, owner, "X", "y", "\n", 1), REPLY_BARE_NEWLINE);
+	free(long_value);
+	free(big);
+}
+
+static void
+the_directory_is_unsure(void **state)
+{
+	struct session *s;
+
+	(void)state;
+	serve("kind: fail, answer: unsure", "");
+	s = session_from("127.0.0.1");
+	session_mail(s, "<ann@example.com>", NULL, NULL);
+	assert_int_equal(rcpt(s, "<staff@lists.example.com>"), REPLY_UNSURE);
+	assert_int_equal(rcpt(s, "<bob@example.com>"), REPLY_NONE);
+	session_free(&s);
+}
+
+/* ---- a directory that hangs: nobody accepts on this port, and the connection is not refused either ---- */
+
+static int
+hanging_port(void)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t length = sizeof(in);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&in, sizeof(in)), 0);
+	assert_int_equal(listen(fd, 64), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&in, &length), 0);
+	return ntohs(in.sin_port);
+}
+
+struct asker {
+	const char *address;
+	enum reply_id reply;
+	int64_t took;
+	pthread_t thread;
+};
+
+static void *
+ask(void *arg)
+{
+	struct asker *a = arg;
+	struct session *s = session_from("127.0.0.1");
+	int64_t began = clock_ticks();
+
+	session_mail(s, "<ann@example.com>", NULL, NULL);
+	a->reply = rcpt(s, a->address);
+	a->took = clock_ticks() - began;
+	session_free(&s);
+	return NULL;
+}
+
+static void
+a_hanging_directory(void **state)
+{
+	char *source = mem_format("kind: ldap, base: \"dc=x\", connect-timeout: 2s, uri: "
+	                          "\"ldap://127.0.0.1:%d\"", hanging_port());
+	struct asker all[6];
+	size_t at_once = 0, waited = 0;
+	struct asker one = { .address = "<x9@lists.example.com>" };
+	static const char *const addresses[] = { "<x0@lists.example.com>", "<x1@lists.example.com>",
+		                                 "<x2@lists.example.com>", "<x3@lists.example.com>",
+		                                 "<x4@lists.example.com>", "<x5@lists.example.com>" };
+
+	(void)state;
+	serve(source, "");
+	for (size_t i = 0; i < 6; i++) {
+		all[i] = (struct asker){ .address = addresses[i] };
+		assert_int_equal(pthread_create(&all[i].thread, NULL, ask, &all[i]), 0);
+	}
+	for (size_t i = 0; i < 6; i++) {
+		(void)pthread_join(all[i].thread, NULL);
+		assert_int_equal(all[i].reply, REPLY_UNSURE);
+		at_once += all[i].took < 150;
+		waited += all[i].took >= 250 && all[i].took < 1500;
+	}
+	/* max-waiting is 2: the others were answered at once. */
+	assert_int_equal(waited, 2);
+	assert_int_equal(at_once, 4);
+	/* The third time-out in a row opens the breaker: from then on nobody waits. */
+	(void)ask(&one);
+	assert_in_range(one.took, 250, 1500);
+	(void)ask(&one);
+	assert_int_equal(one.reply, REPLY_UNSURE);
+	assert_in_range(one.took, 0, 100);
+	free(source);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(recipients),
+		cmocka_unit_test(who_is_it),
+		cmocka_unit_test(contents),
+		cmocka_unit_test(the_directory_is_unsure),
+		cmocka_unit_test(a_hanging_directory),
+	};
+	struct pacemaker *p = pacemaker();
+	struct complaint why;
+	int failed;
+
+	(void)log_open("test", "stderr", LEVEL_ERROR, &why);
+	dir = strdup(make_temp_dir());
+	failed = RUN(tests);
+	service_install(NULL);
+	pacemaker_close(&p);
+	remove_temp_dir(dir);
+	free(dir);
+	return failed;
+}

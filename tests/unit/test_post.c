@@ -1,0 +1,150 @@
+/* A post that is being injected: how it is rewritten and cut into batches. */
+#include "tests/unit/queue_contract.h"
+#include "tests/unit/unit.h"
+
+#include "base/mem.h"
+#include "expander/fanout/post.h"
+
+static void
+rewriting(void **state)
+{
+	static const struct {
+		const char *message, *want;
+	} cases[] = {
+		{ "Subject: x\r\n\r\nbody\r\n", "List-Id: <a>\r\nSubject: x\r\n|\r\nbody\r\n" },
+		{ "List-Id: <old>\r\nSubject: x\r\nlist-id:\r\n <older>\r\nTo: y\r\n\r\nList-Id: z\r\n",
+		  "List-Id: <a>\r\nSubject: x\r\nTo: y\r\n|\r\nList-Id: z\r\n" },
+		{ "Rollcall-Stamp: forged\r\n\r\n", "List-Id: <a>\r\n|\r\n" },
+		{ "Subject: no body\r\n", "List-Id: <a>\r\nSubject: no body\r\n\r\n|" },
+		{ "no field\r\nList-Id: body\r\n", "List-Id: <a>\r\n\r\n|no field\r\nList-Id: body\r\n" },
+		{ "\r\nbody\r\n", "List-Id: <a>\r\n|\r\nbody\r\n" },
+		{ "", "List-Id: <a>\r\n\r\n|" },
+		{ "From ann Sat\r\nSubject: x\r\n\r\n", "List-Id: <a>\r\nSubject: x\r\n|\r\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct envelope e = { .inject_add = (char *)"List-Id: <a>\r\n" };
+		struct bytes head = { 0 };
+		size_t body;
+		char *got;
+
+		text_list_add(&e.inject_remove, "List-Id", 7);
+		text_list_add(&e.inject_remove, "Rollcall-Stamp", 14);
+		post_rewrite(&e, cases[i].message, strlen(cases[i].message), &head, &body);
+		got = mem_format("%s|%s", head.data, cases[i].message + body);
+		same_text(cases[i].message, got, cases[i].want);
+		free(got);
+		bytes_free(&head);
+		text_list_free(&e.inject_remove);
+	}
+}
+
+/* A post with so many recipients, in the in-memory queue. */
+static struct post *
+make_post(struct queues *q, size_t recipients, const struct record *records, size_t count)
+{
+	struct service service = { .outbound.retry = { 1000, 1000, 1000000 } };
+	char id[DIGEST_NAME + 1], address[32];
+	struct complaint why;
+	struct entry *e;
+	struct post *p;
+
+	(void)store_one(q, QUEUE_PENDING, "Subject: x\r\n\r\n", "staff@l.x", id);
+	e = q->ops->claim(q, QUEUE_PENDING);
+	(void)q->ops->freeze_begin(e, &why);
+	for (size_t i = 0; i < recipients; i++) {
+		(void)snprintf(address, sizeof(address), "u%zu@x", i);
+		(void)q->ops->freeze_add(e, address, address, &why);
+	}
+	(void)q->ops->freeze_finish(e, &why);
+	(void)q->ops->move(&e, QUEUE_OUTBOUND, &why);
+	for (size_t i = 0; i < count; i++)
+		(void)q->ops->note(e, &records[i], true, &why);
+	p = post_open(e, &service);
+	assert_non_null(p);
+	return p;
+}
+
+static void
+check_cuts(size_t recipients, size_t most, size_t lanes, const size_t *want)
+{
+	struct queues *q = queue_memory_open(NULL);
+	struct post *p = make_post(q, recipients, NULL, 0);
+	char what[64];
+
+	(void)snprintf(what, sizeof(what), "%zu recipients, %zu lanes", recipients, lanes);
+	while (post_has_work(p)) {
+		struct batch *b = post_cut(p, most, lanes);
+
+		same_number(what, (long long)b->count, (long long)*want++);
+		assert_true(b->range);
+		batch_free(&b);
+	}
+	same_number(what, 0, (long long)*want);
+	post_close(&p);
+	queues_close(&q);
+}
+
+static void
+fair_shares(void **state)
+{
+	(void)state;
+	check_cuts(10, 1000, 4, (const size_t[]){ 10, 0 });
+	check_cuts(150, 1000, 4, (const size_t[]){ 100, 50, 0 });
+	check_cuts(1000, 1000, 4, (const size_t[]){ 250, 188, 141, 106, 100, 100, 100, 15, 0 });
+	check_cuts(5000, 1000, 4, (const size_t[]){ 1000, 1000, 750, 563, 422, 317, 237, 178, 134, 100,
+	                                            100, 100, 99, 0 });
+	check_cuts(30, 7, 1, (const size_t[]){ 7, 7, 7, 7, 2, 0 });
+	check_cuts(0, 1000, 4, (const size_t[]){ 0 });
+}
+
+static void
+what_is_left_of_an_earlier_try(void **state)
+{
+	const struct record records[] = {
+		{ .kind = RECORD_INTENT, .batch = 1, .first = 0, .count = 3 },
+		{ .kind = RECORD_LINE, .batch = 1, .line = 1, .code = 450, .text = "450 later" },
+		{ .kind = RECORD_RESULT, .batch = 1, .code = 250 },
+		{ .kind = RECORD_INTENT, .batch = 2, .first = 4, .count = 2 },
+	};
+	struct queues *q = queue_memory_open(NULL);
+	struct post *p = make_post(q, 8, records, 4);
+	static const uint32_t want[] = { 1, 3, 4, 5, 6, 7 };
+	struct batch *b;
+
+	(void)state;
+	b = post_cut(p, 1000, 1);         /* 1 later, 3 never tried, 4 and 5 in doubt, and the rest */
+	assert_int_equal(b->count, 6);
+	assert_int_equal(b->number, 3);
+	assert_false(b->range);
+	assert_memory_equal(b->lines, want, sizeof(want));
+	assert_non_null(strstr(b->name, ".3"));
+	assert_false(post_has_work(p));
+	post_sent(p, 1);
+	post_refused(p, 3, 550, "550 no");
+	post_later(p, 4);
+	post_again(p, 5);
+	assert_true(post_has_work(p));
+	batch_free(&b);
+	b = post_cut(p, 1000, 1);
+	assert_int_equal(b->count, 1);
+	assert_int_equal(b->lines[0], 5);
+	assert_int_equal(p->tally.refused, 1);
+	assert_int_equal(p->tally.sent, 3);
+	batch_free(&b);
+	post_close(&p);
+	queues_close(&q);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rewriting),
+		cmocka_unit_test(fair_shares),
+		cmocka_unit_test(what_is_left_of_an_earlier_try),
+	};
+
+	return RUN(tests);
+}

@@ -1,0 +1,360 @@
+/* The site: whole configurations, every kind of mistake in them, and files that are cut off. */
+#include "tests/unit/unit.h"
+
+#include "base/mem.h"
+#include "expander/settings.h"
+#include "milter/settings.h"
+#include "policies/admit.h"
+#include "policies/site.h"
+
+static const char good[] =
+	"hostname: Mail.Example.com\n"
+	"state: /tmp\n"
+	"errors: Postmaster@example.com\n"
+	"networks: [ 127.0.0.0/8, \"2001:db8::/32\" ]\n"
+	"log: { to: stderr, level: error }\n"
+	"limits: { message: 1M }\n"
+	"milter: { listen: \"inet:127.0.0.1:9000\", deadline: 1s }\n"
+	"lmtp:\n"
+	"  listen: [ \"unix:/tmp/lmtp\", \"inet:[::1]:24\" ]\n"
+	"outbound: { mta: [ \"smtp:127.0.0.1:10026\" ], lanes: 2 }\n"
+	"sources:\n"
+	"  lists: { kind: file, path: tests/fixtures/contract.json }\n"
+	"  corp:\n"
+	"    kind: ldap\n"
+	"    uri: ldap://127.0.0.1\n"
+	"    base: dc=example,dc=com\n"
+	"    attributes: { member: uniqueMember }\n"
+	"destinations:\n"
+	"  Lists.Example.com:\n"
+	"    sources: [ lists ]\n"
+	"    check:\n"
+	"      - posters: { allow: [ anyone ] }\n"
+	"  b\xc3\xbc" "cher.example: { sources: lists, delimiter: \"\", precedence: none }\n";
+
+static struct site *
+load(const char *text, struct complaint *why)
+{
+	char path[] = "/tmp/rollcall-unit-XXXXXX";
+	struct milter_settings milter = { 0 };
+	struct lmtp_settings lmtp = { 0 };
+	struct outbound_settings outbound = { 0 };
+	const struct site_part parts[] = { { "milter", milter_setting_rows, &milter },
+		                           { "lmtp", lmtp_setting_rows, &lmtp },
+		                           { "outbound", outbound_setting_rows, &outbound },
+		                           { 0 } };
+	int fd = mkstemp(path);
+	struct site *s;
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	(void)close(fd);
+	s = site_load(path, true, parts, why);
+	if (s == NULL) {                  /* the name differs from run to run */
+		char *at = strstr(why->text, path);
+
+		if (at != NULL)
+			memmove(at, at + sizeof(path) - 1, strlen(at + sizeof(path) - 1) + 1);
+		assert_null(milter.listen);
+		assert_int_equal(lmtp.listen.count, 0);
+	}
+	setting_free(milter_setting_rows, &milter);
+	setting_free(lmtp_setting_rows, &lmtp);
+	setting_free(outbound_setting_rows, &outbound);
+	(void)unlink(path);
+	return s;
+}
+
+static void
+a_whole_site(void **state)
+{
+	struct complaint why;
+	struct site *s = load(good, &why);
+	struct site *same;
+
+	(void)state;
+	if (s == NULL)
+		fail_msg("%s", why.text);
+	same_text("hostname", s->hostname, "mail.example.com");
+	same_text("errors", s->errors, "postmaster@example.com");
+	assert_int_equal(s->destination_count, 2);
+	same_text("domain", s->destinations[0].domain, "lists.example.com");
+	same_text("idn", s->destinations[1].domain, "xn--bcher-kva.example");
+	assert_int_equal(s->destinations[0].delimiter, '+');
+	assert_int_equal(s->destinations[1].delimiter, '\0');
+	same_text("precedence", s->destinations[0].precedence, "list");
+	assert_null(s->destinations[1].precedence);
+	assert_ptr_equal(site_destination(s, "x@lists.example.com"), &s->destinations[0]);
+	assert_null(site_destination(s, "x@example.com"));
+	same = site_hold(s);
+	site_drop(&s);
+	assert_int_equal(same->source_count, 2);
+	site_drop(&same);
+}
+
+/* The good file with one line replaced by others. */
+static char *
+with(const char *line, const char *instead)
+{
+	const char *at = strstr(good, line);
+
+	assert_non_null(at);
+	return mem_format("%.*s%s%s", (int)(at - good), good, instead, at + strlen(line));
+}
+
+static void
+mistakes(void **state)
+{
+	static const struct {
+		const char *line, *instead, *want;
+	} cases[] = {
+		{ "hostname: Mail.Example.com", "hostname: \"a b\"", ":1:11: hostname: \"a b\" is no domain" },
+		{ "hostname:", "hostnme:", ":1:10: there is no setting \"hostnme\"; did you mean \"hostname\"?" },
+		{ "state: /tmp", "state: tmp", ":2:8: state: \"tmp\" is no absolute path" },
+		{ "errors: Postmaster@example.com", "errors: nobody",
+		  ":3:9: errors: \"nobody\" is no mailbox address" },
+		{ "errors: Postmaster@example.com", "errors: staff@lists.example.com",
+		  ":3:9: errors: staff@lists.example.com is in a domain of lists: failures would go to a list" },
+		{ "127.0.0.0/8,", "127.0.0.1/8,",
+		  ":4:13: networks: \"127.0.0.1/8\" has bits set behind its prefix" },
+		{ "level: error", "level: errors",
+		  ":5:27: level: \"errors\" is not one of debug, info, warn, error; did you mean \"error\"?" },
+		{ "message: 1M", "message: 1X", ":6:20: message: \"1X\" is not a size (512, 10k, 25M, 1G)" },
+		{ "inet:127.0.0.1:9000", "127.0.0.1:9000",
+		  ":7:19: listen: \"127.0.0.1:9000\" is no address: unix:/path or inet:host:port" },
+		{ "deadline: 1s", "deadline: 1m", ":7:52: deadline: 1m is more than 25s" },
+		{ "inet:[::1]:24", "inet:[::1]", ":9:31: listen: \"inet:[::1]\": an IPv6 address is written "
+		                                 "inet:[::1]:port" },
+		{ "smtp:127.0.0.1:10026", "127.0.0.1:10026",
+		  ":10:20: mta: \"127.0.0.1:10026\" is no MTA: smtp:host:port" },
+		{ "\"smtp:127.0.0.1:10026\"", "\"smtp:a:1\", \"smtp:b:1\"",
+		  ":10:18: mta takes 1 value at most, here are 2" },
+		{ "lanes: 2", "lanes: 0", ":10:53: lanes: 0 is less than 1" },
+		{ "kind: file", "kind: fiel", ":12:18: there is no kind of source \"fiel\"; did you mean \"file\"?" },
+		{ "kind: file, path", "path", ":12:10: a source says what it is: kind: ldap" },
+		{ "path: tests", "paht: tests", ":12:30: there is no setting \"sources.lists.paht\"; did you mean "
+		                                "\"path\"?" },
+		{ "    base: dc=example,dc=com\n", "", ":14:5: \"base\" is missing here" },
+		{ "base: dc=example,dc=com", "base: example", ":16:11: base: \"example\" is no DN" },
+		{ "uri: ldap://127.0.0.1", "uri: [ \"http://x\" ]", ":15:10: \"http://x\" is no LDAP URI" },
+		{ "uri: ldap://127.0.0.1", "uri: []", ":15:10: uri needs at least 1 value" },
+		{ "uri: ldap://127.0.0.1", "uri: ldaps://x\n    starttls: yes",
+		  ":16:15: StartTLS is for ldap:// only, not for ldaps://x" },
+		{ "uri: ldap://127.0.0.1", "uri: ldap://127.0.0.1\n    bind: simple",
+		  ":16:11: bind: simple needs bind-dn and password-file" },
+		{ "uri: ldap://127.0.0.1", "uri: ldap://127.0.0.1\n    filter: mail=*",
+		  ":16:13: filter: \"mail=*\" is no filter: (attribute=value)" },
+		{ "uri: ldap://127.0.0.1", "uri: ldap://127.0.0.1\n    preset: groupOfName",
+		  ":16:13: preset: \"groupOfName\" is not one of groupOfNames; did you mean \"groupOfNames\"?" },
+		{ "uri: ldap://127.0.0.1", "uri: ldap://127.0.0.1\n    cache: { yess: 3s }",
+		  ":16:20: there is no setting \"sources.corp.cache.yess\"; did you mean \"yes\"?" },
+		{ "member: uniqueMember", "membr: x",
+		  ":17:26: there is no setting \"sources.corp.attributes.membr\"; did you mean \"member\"?" },
+		{ "member: uniqueMember", "groups: x", ":17:17: groups: \"x\" is no filter: (attribute=value)" },
+		{ "Lists.Example.com:", "lists..com:", ":20:5: \"lists..com\" is no domain" },
+		{ "sources: [ lists ]", "sources: [ list ]",
+		  ":20:14: there is no source \"list\"; did you mean \"lists\"?" },
+		{ "sources: [ lists ]", "sources: [ lists, corp ]", ":20:14: sources takes 1 value at most, here are 2" },
+		{ "    sources: [ lists ]\n", "", ":20:5: \"sources\" is missing here" },
+		{ "- posters:", "- poster:", ":22:17: there is no check \"poster\"; did you mean \"posters\"?" },
+		{ "[ anyone ]", "[ anybody ]",
+		  ":22:18: posters: \"anybody\" is not one of anyone, authenticated, networks; did you mean "
+		  "\"anyone\"?" },
+		{ "- posters: { allow: [ anyone ] }", "- posters\n      - posters",
+		  ":23:9: the check \"posters\" stands here a second time" },
+		{ "- posters: { allow: [ anyone ] }", "- { a: b, c: d }",
+		  ":22:9: a check is written \"- name: { settings }\"" },
+		{ "    check:\n      - posters: { allow: [ anyone ] }\n", "    check: posters\n",
+		  ":21:12: check takes a list, one \"- name: { settings }\" a line" },
+		{ "delimiter: \"\"", "delimiter: \"++\"", ":23:48: delimiter: \"++\" is not one of + - = _ # . or empty" },
+		{ "  b\xc3\xbc" "cher.example:", "  LISTS.example.com:",
+		  ":23:22: the domain LISTS.example.com stands here a second time" },
+		{ "precedence: none", "precedence: junk",
+		  ":23:64: precedence: \"junk\" is not one of none, list, bulk; did you mean \"bulk\"?" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char *text = with(cases[i].line, cases[i].instead);
+		struct complaint why = { "" };
+		struct site *s = load(text, &why);
+
+		if (s != NULL)
+			fail_msg("\"%s\" was taken", cases[i].instead);
+		same_text(cases[i].instead, why.text, cases[i].want);
+		free(text);
+	}
+}
+
+static void
+missing_parts(void **state)
+{
+	static const struct {
+		const char *text, *want;
+	} cases[] = {
+		{ "hostname: x\n", ":1:1: \"sources\" is missing: a block for each source of lists" },
+		{ "sources: []\n", ":1:10: \"sources\" is missing: a block for each source of lists" },
+		{ "sources:\n  a: { kind: fail }\n",
+		  ":1:1: \"destinations\" is missing: a block for each domain of lists" },
+		{ "sources:\n  a: { kind: fail }\ndestinations:\n",
+		  ":3:14: \"destinations\" is missing: a block for each domain of lists" },
+		{ "sources:\n  a: fail\ndestinations: { x: { sources: a } }\n",
+		  ":2:6: a source says what it is: kind: ldap" },
+		{ "sources:\n  a: { kind: fail }\ndestinations: { x: a }\n",
+		  ":3:20: destinations.x takes settings, \"name: value\"" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct complaint why = { "" };
+
+		assert_null(load(cases[i].text, &why));
+		same_text(cases[i].text, why.text, cases[i].want);
+	}
+}
+
+/* Cut at a byte, a file is refused, or it is a smaller file whose lists are no more open than those of the whole one. */
+static void
+cut_off_at_every_byte(void **state)
+{
+	size_t refused = 0, taken = 0;
+
+	(void)state;
+	for (size_t n = 0; n < sizeof(good) - 1; n++) {
+		char *text = mem_copy(good, n);
+		struct complaint why = { "" };
+		struct site *s = load(text, &why);
+
+		if (s == NULL) {
+			refused++;
+			assert_true(why.text[0] != '\0');
+		} else {
+			taken++;
+			assert_int_equal(text[n - 1], '\n');
+			assert_true(s->destination_count > 0);
+		}
+		site_drop(&s);
+		free(text);
+	}
+	assert_int_equal(taken, 2);       /* behind the first destination's sources, and behind the whole of it */
+	assert_int_equal(refused, sizeof(good) - 1 - taken);
+}
+
+static void
+every_row_has_help(void **state)
+{
+	const struct setting *tables[] = { site_settings, destination_settings, limits_settings,
+		                           log_settings,  milter_setting_rows,  lmtp_setting_rows,
+		                           outbound_setting_rows, cache_settings };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++)
+		for (const struct setting *row = tables[i]; row->kind != KIND_END; row++)
+			if (row->help == NULL || strlen(row->help) < 10)
+				fail_msg("%s has no help", row->name);
+	for (size_t i = 0; source_kinds[i] != NULL; i++)
+		for (const struct setting *row = source_kinds[i]->settings; row->kind != KIND_END; row++)
+			if (row->help == NULL || strlen(row->help) < 10)
+				fail_msg("%s.%s has no help", source_kinds[i]->name, row->name);
+	for (size_t i = 0; policies[i] != NULL; i++)
+		for (const struct setting *row = policies[i]->settings; row->kind != KIND_END; row++)
+			if (row->help == NULL || strlen(row->help) < 10)
+				fail_msg("%s.%s has no help", policies[i]->name, row->name);
+}
+
+/* ---- who may post, and what every list asks ---- */
+
+static struct verdict
+judge(const struct destination *d, enum role role, const char *sender, const char *login, bool trusted,
+      bool session)
+{
+	struct list *l = list_new(mem_text("staff@lists.example.com"), NULL, mem_text("k"), NULL);
+	const struct target t = { d, l, role };
+	const struct facts f = { .session = session, .client = "192.0.2.1", .trusted = trusted,
+		                 .login = login, .sender = sender, .list = l, .role = role };
+	const char *by = "";
+	struct verdict v = admit_rcpt(&t, &f, deadline_in(1000), &by);
+
+	list_drop(&l);
+	assert_true((v.decision == DECISION_PASS) == (by == NULL));
+	return v;
+}
+
+static void
+who_may_post(void **state)
+{
+	struct complaint why;
+	struct site *s = load(good, &why);
+	const struct destination *open = &s->destinations[0], *closed = &s->destinations[1];
+	static const struct {
+		const char *what;
+		bool open;
+		enum role role;
+		const char *sender, *login;
+		bool trusted, session;
+		enum reply_id want;
+	} cases[] = {
+		{ "a stranger to an open list", true, ROLE_POST, "eve@x", NULL, false, true, REPLY_NONE },
+		{ "a stranger to a closed list", false, ROLE_POST, "eve@x", NULL, false, true,
+		  REPLY_MAY_NOT_POST },
+		{ "with a login", false, ROLE_POST, "eve@x", "eve", false, true, REPLY_NONE },
+		{ "from a trusted network", false, ROLE_POST, "eve@x", NULL, true, true, REPLY_NONE },
+		{ "behind the MTA", false, ROLE_POST, "eve@x", NULL, false, false, REPLY_NONE },
+		{ "the null sender", true, ROLE_POST, NULL, "ann", true, true, REPLY_NO_REPORTS },
+		{ "a bounce", false, ROLE_BOUNCES, NULL, NULL, false, true, REPLY_NONE },
+		{ "no bounce", false, ROLE_BOUNCES, "eve@x", "eve", true, true, REPLY_ONLY_REPORTS },
+		{ "to the owner", false, ROLE_OWNER, "eve@x", NULL, false, true, REPLY_NONE },
+		{ "a report to the owner", false, ROLE_OWNER, NULL, NULL, false, true, REPLY_NONE },
+		{ "a role that is not there", true, ROLE_REQUEST, "eve@x", "eve", true, true,
+		  REPLY_NO_SUCH_ROLE },
+		{ "another", true, ROLE_SUBSCRIBE, "eve@x", "eve", true, true, REPLY_NO_SUCH_ROLE },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		same_number(cases[i].what,
+		            judge(cases[i].open ? open : closed, cases[i].role, cases[i].sender,
+		                  cases[i].login, cases[i].trusted, cases[i].session).reply,
+		            cases[i].want);
+	site_drop(&s);
+}
+
+static void
+what_a_header_tells(void **state)
+{
+	struct complaint why;
+	struct site *s = load(good, &why);
+	struct list *l = list_new(mem_text("staff@lists.example.com"), NULL, mem_text("k"), NULL);
+	struct target t = { &s->destinations[0], l, ROLE_POST };
+	static const char reply[] = "Auto-Submitted: auto-replied\r\n";
+	static const char loop[] = "List-Post: <mailto:staff@lists.example.com>\r\n";
+	struct bytes hops = { 0 };
+
+	(void)state;
+	for (int i = 0; i < 51; i++)
+		bytes_add_text(&hops, "Received: by x\r\n");
+	assert_int_equal(admit_header(s, &t, "Subject: x\r\n", 12).reply, REPLY_NONE);
+	assert_int_equal(admit_header(s, &t, reply, sizeof(reply) - 1).reply, REPLY_AUTOMATIC);
+	assert_int_equal(admit_header(s, &t, loop, sizeof(loop) - 1).reply, REPLY_LOOP);
+	assert_int_equal(admit_header(s, &t, hops.data, hops.length).reply, REPLY_LOOP);
+	assert_int_equal(admit_header(s, &t, hops.data, hops.length - 16).reply, REPLY_NONE);
+	t.role = ROLE_OWNER;              /* people are told of people's absence */
+	assert_int_equal(admit_header(s, &t, reply, sizeof(reply) - 1).reply, REPLY_NONE);
+	assert_int_equal(admit_header(s, &t, loop, sizeof(loop) - 1).reply, REPLY_NONE);
+	bytes_free(&hops);
+	list_drop(&l);
+	site_drop(&s);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_whole_site),       cmocka_unit_test(mistakes),
+		cmocka_unit_test(missing_parts),      cmocka_unit_test(cut_off_at_every_byte),
+		cmocka_unit_test(every_row_has_help), cmocka_unit_test(who_may_post),
+		cmocka_unit_test(what_a_header_tells),
+	};
+
+	return RUN(tests);
+}
