@@ -83,8 +83,10 @@ fold_local(struct bytes *content)
 			content->data[i] = text_lower(content->data[i]);
 		return;
 	}
-	folded = u8_casefold((const uint8_t *)content->data, content->length, NULL, UNINORM_NFC, NULL,
-	                     &length);
+	/* Lower case, not case folding: that would write "ss" for a sharp s, and the canonical form of a
+	 * list's address is what members get to see. */
+	folded = u8_tolower((const uint8_t *)content->data, content->length, NULL, UNINORM_NFC, NULL,
+	                    &length);
 	if (folded == NULL)
 		abort();                  /* the text is valid UTF-8: out of memory */
 	bytes_clear(content);

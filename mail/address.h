@@ -1,7 +1,7 @@
 /*
  * Mailbox addresses (RFC 5321 section 4.1.2, RFC 6531 section 3.3). Two addresses are the same mailbox
  * for us when their canonical forms are the same bytes: the domain as A-labels in lower case, the
- * local part unquoted where it can be, ASCII letters folded, other letters in NFC and case-folded. The
+ * local part unquoted where it can be, ASCII letters folded, other letters in NFC and lower case. The
  * spelling is what was given and what is sent.
  */
 #ifndef MAIL_ADDRESS_H

@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BEAT = 1, PATIENCE = 200 };        /* ms */
+enum { BEAT = 1, REST = 300, PATIENCE = 200 };   /* ms */
 
 struct pacemaker {
 	struct monitor monitor;
@@ -45,10 +45,11 @@ run(void *arg)
 	(void)pthread_setname_np(pthread_self(), "pacemaker");
 	monitor_enter(&p->monitor);
 	while (!p->closing) {
-		if (p->waiting == 0) {
-			monitor_wait(&p->monitor);
-			continue;
-		}
+		/* Slowly at rest: libmilter looks only now and then whether it was told to stop, or when somebody connects. */
+		struct deadline rest = deadline_in(REST);
+
+		while (!p->closing && p->waiting == 0 && monitor_wait_until(&p->monitor, rest))
+			;
 		monitor_leave(&p->monitor);
 		(void)usleep(BEAT * 1000);
 		beat(p);

@@ -49,9 +49,21 @@ conn_close(struct conn **conn)
 	*conn = NULL;
 }
 
+/* libldap sets up its globals at the first call, which must not be made by two threads at once. */
+static void
+prepare_library(void)
+{
+	int level;
+
+	(void)ldap_get_option(NULL, LDAP_OPT_DEBUG_LEVEL, &level);
+}
+
 void
 server_init(struct server *s, const struct conn_config *config)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	(void)pthread_once(&once, prepare_library);
 	*s = (struct server){ .config = config };
 	(void)pthread_mutex_init(&s->lock, NULL);
 }

@@ -29,12 +29,17 @@ def top(suffix=SUFFIX):
     return out
 
 
+def escape(value):
+    """A value as it stands in a DN (RFC 4514)."""
+    return "".join("\\" + c if c in ',+"\\<>;=' else c for c in value)
+
+
 def person_dn(uid, suffix=SUFFIX):
-    return f"uid={uid},ou=people,{suffix}"
+    return f"uid={escape(uid)},ou=people,{suffix}"
 
 
 def group_dn(cn, suffix=SUFFIX):
-    return f"cn={cn},ou=groups,{suffix}"
+    return f"cn={escape(cn)},ou=groups,{suffix}"
 
 
 def person(uid, mail=None, name=None, suffix=SUFFIX, **more):

@@ -7,8 +7,9 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 
-from .base import (ROOT, can_connect, free_port, library_path, server_path, servers, wait_until)
+from .base import (ROOT, can_connect, end_process, free_port, library_path, server_path, servers, wait_until)
 
 QUEUES = "active bounce corrupt defer deferred flush hold incoming private saved trace".split()
 
@@ -64,7 +65,7 @@ class Postfix:
         self.relay, self.main, self.more_master, self.base = relay, main, master, base
         self.chroot, self.part = chroot, part
         self.owner, self.group = mail_owner()
-        self.pid = None
+        self.process = None
 
     @property
     def queue(self):
@@ -122,6 +123,7 @@ smtp_dns_support_level = disabled
 alias_maps =
 alias_database =
 local_recipient_maps =
+smtp_line_length_limit = 0
 smtp_tls_security_level = none
 smtpd_tls_security_level = none
 smtpd_peername_lookup = no
@@ -178,8 +180,11 @@ notify_classes =
 
     def configure(self):
         self.make_directories()
-        (self.dir / "etc/main.cf").write_text(self.settings())
-        (self.dir / "etc/master.cf").write_text(self.services())
+        for name, text in (("main.cf", self.settings()), ("master.cf", self.services())):
+            path = self.dir / "etc" / name
+            path.write_text(text)
+            then = time.time() - 10       # Postfix waits for a file that was written just now
+            os.utime(path, (then, then))
         maps = pathlib.Path(server_path("/usr/share/postfix/dynamicmaps.cf"))
         text = maps.read_text() if maps.exists() else ""
         if servers() != pathlib.Path("/"):
@@ -190,23 +195,25 @@ notify_classes =
 
     def start(self):
         self.configure()
-        got = subprocess.run([server_path("/usr/lib/postfix/sbin/master"), "-c", str(self.dir / "etc"), "-w"],
-                             env=self.environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                             text=True)
-        if got.returncode != 0:
-            raise RuntimeError(f"Postfix did not start: {got.stdout}{self.log[-2000:]}")
-        self.pid = int((self.queue / "pid/master.pid").read_text())
-        wait_until(lambda: can_connect(("127.0.0.1", self.port)), what="Postfix")
+        self.process = subprocess.Popen(
+            [server_path("/usr/lib/postfix/sbin/master"), "-c", str(self.dir / "etc"), "-d"],
+            env=self.environment(), stdout=subprocess.DEVNULL, stderr=open(self.dir / "errors", "ab"),
+            start_new_session=True)
+        wait_until(lambda: self.process.poll() is not None or can_connect(("127.0.0.1", self.port)),
+                   what="Postfix")
+        if self.process.poll() is not None:
+            raise RuntimeError(f"Postfix did not start: {(self.dir / 'errors').read_text()}{self.log[-2000:]}")
 
     def stop(self):
-        if self.pid is None:
+        """All of it: master tells its children, and whoever is left after a moment is killed."""
+        if self.process is None:
             return
+        end_process(self.process)
         try:
-            os.killpg(self.pid, signal.SIGTERM)
+            os.killpg(self.process.pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
-        wait_until(lambda: not os.path.exists(f"/proc/{self.pid}"), what="the end of Postfix")
-        self.pid = None
+        self.process = None
 
     def flush(self):
         self.run("/usr/sbin/postqueue", "-f")

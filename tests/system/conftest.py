@@ -1,0 +1,181 @@
+"""Fixtures: a site is a real slapd, a real Postfix, a recording server behind it and our daemons between them."""
+import itertools
+import os
+import pathlib
+import shutil
+import sys
+import tempfile
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+
+from testbed import client, directory, postfix, proxy, rollcall, sink, slapd  # noqa: E402
+
+PEOPLE = ["ann", "bob", "carl", "dora", "emil"]
+
+
+def company():
+    """A few people and lists with everything that may be odd about them."""
+    p, g = directory.person_dn, directory.group_dn
+    out = directory.top() + "".join(directory.person(u) for u in PEOPLE)
+    out += directory.person("nomail", mail=False)
+    out += directory.entry(p("twomail"), objectClass=["inetOrgPerson"], uid="twomail", cn="Two", sn="Mail",
+                           mail=["two.a@example.com", "two.b@example.com"])
+    out += directory.person("same1", "Shared@Example.com") + directory.person("same2", "shared@example.com")
+    out += directory.group("staff", [p("ann"), p("bob"), g("dev")], owners=[p("ann")],
+                           mailAlternateAddress="everybody@lists.example.com", description="All of us")
+    out += directory.group("dev", [p("carl"), p("ann"), g("staff")],
+                           mgrpRFC822MailMember="guest@partner.example.net")
+    out += directory.group("edge", [p("ann"), p("nomail"), p("twomail"), p("same1"), p("same2"), p("gone"),
+                                    g("gone")], owners=[p("bob")])
+    out += directory.group("dangling", [p("gone1"), p("gone2"), p("gone3")])
+    out += directory.group("a+b", [p("dora")])
+    out += directory.group("staff-request", [p("emil")])
+    out += directory.group("noowner", [p("ann")])
+    out += directory.group("errors", [p("ann")], mgrpErrorsTo="mailto:Errors@Example.com", owners=[p("bob")])
+    out += directory.group("ownedbylist", [p("ann")], owners=[g("dev")])
+    return out
+
+
+@pytest.fixture
+def place():
+    """A short-named directory that Postfix may enter, removed when the test has passed."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="rc", dir="/tmp"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def company_ldif():
+    return company()
+
+
+class Site:
+    """`mta` is "postfix" or "sink": with the latter the sink takes the injections itself, for faults."""
+
+    def __init__(self, path, ldif, mta="postfix", **options):
+        self.path = path
+        self.slapd = slapd.Slapd(path / "ldap", **options.pop("slapd", {}))
+        self.slapd.load(ldif)
+        self.slapd.start()
+        self.proxy = None
+        uri = self.slapd.uri
+        if options.pop("through_proxy", False):
+            self.proxy = proxy.Proxy(("127.0.0.1", self.slapd.port))
+            uri = self.proxy.uri
+        self.sink = sink.Sink()
+        self.postfix = None
+        sources = options.pop("sources", None) or f"""
+            corp:
+              kind: ldap
+              uri: [ "{uri}" ]
+              base: dc=example,dc=com
+              {options.pop("source_more", "")}
+            """
+        port, group, sockets = self.sink.port, None, None
+        if mta == "postfix":
+            self.postfix = postfix.Postfix(path / "pf", relay=self.sink.address, **options.pop("postfix", {}))
+            self.postfix.make_directories()
+            port, group = self.postfix.reinject, self.postfix.owner
+            sockets = self.postfix.queue / "rollcall"
+        self.rollcall = rollcall.Rollcall(path / "rc", sources, mta=port, group=group, sockets=sockets,
+                                          **options)
+
+    def start(self):
+        self.rollcall.start()
+        if self.postfix:
+            self.postfix.start()
+        return self
+
+    def stop(self):
+        self.rollcall.stop()
+        if self.postfix:
+            self.postfix.stop()
+        if self.proxy:
+            self.proxy.stop()
+        self.slapd.stop()
+        self.sink.stop()
+
+    def smtp(self):
+        return client.Client(("127.0.0.1", self.postfix.port))
+
+    def lmtp(self, greet=True):
+        return client.Client(self.rollcall.lmtp_socket, lmtp=True, greet=greet)
+
+    def post(self, to="staff@lists.example.com", sender="ann@example.com", message=None, **more):
+        """One post over SMTP that is taken."""
+        with self.smtp() as c:
+            assert c.mail(sender).code == 250
+            assert c.rcpt(to).code == 250
+            reply = c.data(message or client.message(to=to, **more))
+            assert reply.code == 250, reply
+            return reply
+
+    def submit(self, to="staff@lists.example.com", sender="ann@example.com", message=None, parameters=""):
+        """One post straight over LMTP; the reply."""
+        with self.lmtp() as c:
+            assert c.mail(sender, parameters).code == 250
+            assert c.rcpt(to).code == 250
+            return c.data(message or client.message(to=to))[0]
+
+    def wait_for(self, count, seconds=20):
+        """Until so many copies have arrived; returns all recipients in order."""
+        from testbed.base import wait_until
+        wait_until(lambda: len(self.sink.recipients()) >= count, seconds, f"{count} copies")
+        return sorted(self.sink.recipients())
+
+
+@pytest.fixture
+def make_site(place, company_ldif):
+    """make_site(...) builds a site; all are stopped at the end."""
+    sites, numbers = [], itertools.count()
+
+    def make(ldif=None, start=True, **options):
+        site = Site(place / str(next(numbers)), ldif or company_ldif, **options)
+        sites.append(site)
+        return site.start() if start else site
+
+    yield make
+    for site in sites:
+        site.stop()
+
+
+@pytest.fixture
+def site(make_site):
+    return make_site()
+
+
+@pytest.fixture
+def lmtp_site(make_site):
+    """Without Postfix: the test speaks LMTP, and the sink takes the injections."""
+    return make_site(mta="sink")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A test that fails shows what the daemons wrote."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.when != "call" or not report.failed:
+        return
+    place = item.funcargs.get("place")
+    for pattern in ("*/rc/log", "*/rc/errors", "*/pf/maillog"):
+        for path in sorted(place.glob(pattern)) if place else []:
+            text = path.read_text(errors="replace")
+            if text:
+                report.sections.append((str(path), text[-6000:]))
+
+
+@pytest.fixture(scope="session")
+def corpus():
+    path = pathlib.Path(__file__).resolve().parents[3] / "shared" / "corpus"
+    if not path.is_dir():
+        pytest.skip("no corpus")
+    return path
+
+
+def pytest_configure(config):
+    if os.geteuid() != 0:
+        raise pytest.UsageError("the whole-system tests start a private Postfix, which needs root")
