@@ -1,15 +1,20 @@
 /*
  * Connections to a directory. The hard thing is that no step may take longer than its time, whatever the server does: all requests are sent and
- * waited for apart, and the handshakes of TLS, which libldap does by itself, are bounded by its network time-out.
+ * waited for apart. The handshake of TLS needs more than that: with a network time-out libldap makes the
+ * socket non-blocking, and its GnuTLS code then asks again without a pause until the server says
+ * something; without one it waits for ever. So the time-out holds until the socket is connected, which libldap tells us, and then a
+ * guard shuts the socket when the time is over.
  */
 #include "sources/ldap_conn.h"
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/monitor.h"
 
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 /* After a server other than the first was used for so long, the first is tried again. */
 enum { BACK_TO_FIRST = 60000 };
@@ -80,32 +85,6 @@ server_close(struct server *s)
 	(void)pthread_mutex_destroy(&s->lock);
 }
 
-/* Options of a new handle. None of them can fail but for TLS. */
-static int
-set_options(struct conn *c, const struct conn_config *config, struct deadline by,
-            struct complaint *why)
-{
-	int version = LDAP_VERSION3, demand = LDAP_OPT_X_TLS_DEMAND, client = 0;
-	struct timeval patience = conn_patience(config, by);
-
-	(void)ldap_set_option(c->ld, LDAP_OPT_PROTOCOL_VERSION, &version);
-	(void)ldap_set_option(c->ld, LDAP_OPT_REFERRALS, LDAP_OPT_OFF);
-	(void)ldap_set_option(c->ld, LDAP_OPT_RESTART, LDAP_OPT_ON);
-	(void)ldap_set_option(c->ld, LDAP_OPT_NETWORK_TIMEOUT, &patience);
-	(void)ldap_set_option(c->ld, LDAP_OPT_TIMEOUT, &patience);
-	if (strncmp(c->uri, "ldaps:", 6) != 0 && !config->starttls)
-		return 0;
-	if (ldap_set_option(c->ld, LDAP_OPT_X_TLS_REQUIRE_CERT, &demand) != LDAP_OPT_SUCCESS)
-		return complain(why, "%s: TLS is not available", c->uri);
-	if (config->ca_file != NULL &&
-	    ldap_set_option(c->ld, LDAP_OPT_X_TLS_CACERTFILE, config->ca_file) != LDAP_OPT_SUCCESS)
-		return complain(why, "%s: cannot use %s", c->uri, config->ca_file);
-	if (ldap_set_option(c->ld, LDAP_OPT_X_TLS_NEWCTX, &client) != LDAP_OPT_SUCCESS)
-		return complain(why, "%s: cannot prepare TLS (is %s readable?)", c->uri,
-		                config->ca_file == NULL ? "the system's CA file" : config->ca_file);
-	return 0;
-}
-
 /* Waits for the one result of a request. The caller frees *message_r. */
 static int
 wait_result(struct conn *c, int id, struct timeval patience, LDAPMessage **message_r,
@@ -127,6 +106,116 @@ wait_result(struct conn *c, int id, struct timeval patience, LDAPMessage **messa
 	ldap_msgfree(*message_r);
 	*message_r = NULL;
 	return -1;
+}
+
+/* Shuts a socket when the time is over, unless it is told before that all is well. */
+struct guard {
+	struct monitor monitor;
+	pthread_t thread;
+	struct deadline by;
+	int fd;                           /* -1 while there is none */
+	bool done, cut;
+};
+
+static void *
+watch(void *arg)
+{
+	struct guard *g = arg;
+
+	monitor_enter(&g->monitor);
+	while (!g->done && monitor_wait_until(&g->monitor, g->by))
+		;
+	if (!g->done && g->fd >= 0) {
+		g->cut = true;
+		(void)shutdown(g->fd, SHUT_RDWR);
+	}
+	monitor_leave(&g->monitor);
+	return NULL;
+}
+
+static int
+guard_begin(struct guard *g, struct deadline by, struct complaint *why)
+{
+	*g = (struct guard){ .by = by, .fd = -1 };
+	monitor_init(&g->monitor);
+	if (pthread_create(&g->thread, NULL, watch, g) == 0)
+		return 0;
+	monitor_destroy(&g->monitor);
+	return complain(why, "cannot start a thread");
+}
+
+/* True if it had to cut the connection. */
+static bool
+guard_end(struct guard *g)
+{
+	monitor_enter(&g->monitor);
+	g->done = true;
+	monitor_wake(&g->monitor);
+	monitor_leave(&g->monitor);
+	(void)pthread_join(g->thread, NULL);
+	monitor_destroy(&g->monitor);
+	return g->cut;
+}
+
+/* libldap has connected the socket, and has not begun with TLS. */
+static int
+on_connected(LDAP *ld, Sockbuf *sb, LDAPURLDesc *server, struct sockaddr *address,
+             struct ldap_conncb *context)
+{
+	struct conn *c = context->lc_arg;
+	struct timeval step = { c->config->timeout / 1000, c->config->timeout % 1000 * 1000 };
+	ber_socket_t fd = -1;
+
+	(void)server, (void)address;
+	if (ber_sockbuf_ctrl(sb, LBER_SB_OPT_GET_FD, &fd) != 1)
+		return 0;
+	/* It blocks, but not for longer than one step of the dialogue may take. */
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &step, sizeof(step));
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &step, sizeof(step));
+	(void)ldap_set_option(ld, LDAP_OPT_NETWORK_TIMEOUT, NULL);
+	if (c->guard != NULL) {
+		monitor_enter(&c->guard->monitor);
+		c->guard->fd = fd;
+		monitor_leave(&c->guard->monitor);
+	}
+	return 0;
+}
+
+static void
+on_closed(LDAP *ld, Sockbuf *sb, struct ldap_conncb *context)
+{
+	(void)ld, (void)sb, (void)context;
+}
+
+static void
+set_options(struct conn *c, struct deadline by)
+{
+	int version = LDAP_VERSION3;
+	struct timeval patience = conn_patience(c->config, by);
+
+	c->opened = (struct ldap_conncb){ .lc_add = on_connected, .lc_del = on_closed, .lc_arg = c };
+	(void)ldap_set_option(c->ld, LDAP_OPT_CONNECT_CB, &c->opened);
+	(void)ldap_set_option(c->ld, LDAP_OPT_PROTOCOL_VERSION, &version);
+	(void)ldap_set_option(c->ld, LDAP_OPT_REFERRALS, LDAP_OPT_OFF);
+	(void)ldap_set_option(c->ld, LDAP_OPT_RESTART, LDAP_OPT_ON);
+	(void)ldap_set_option(c->ld, LDAP_OPT_NETWORK_TIMEOUT, &patience);
+	(void)ldap_set_option(c->ld, LDAP_OPT_TIMEOUT, &patience);
+}
+
+static int
+set_tls_options(struct conn *c, const struct conn_config *config, struct complaint *why)
+{
+	int demand = LDAP_OPT_X_TLS_DEMAND, client = 0;
+
+	if (ldap_set_option(c->ld, LDAP_OPT_X_TLS_REQUIRE_CERT, &demand) != LDAP_OPT_SUCCESS)
+		return complain(why, "%s: TLS is not available", c->uri);
+	if (config->ca_file != NULL &&
+	    ldap_set_option(c->ld, LDAP_OPT_X_TLS_CACERTFILE, config->ca_file) != LDAP_OPT_SUCCESS)
+		return complain(why, "%s: cannot use %s", c->uri, config->ca_file);
+	if (ldap_set_option(c->ld, LDAP_OPT_X_TLS_NEWCTX, &client) != LDAP_OPT_SUCCESS)
+		return complain(why, "%s: cannot prepare TLS (is %s readable?)", c->uri,
+		                config->ca_file == NULL ? "the system's CA file" : config->ca_file);
+	return 0;
 }
 
 static int
@@ -205,6 +294,31 @@ read_root(struct conn *c, struct timeval patience, struct complaint *why)
 	return 0;
 }
 
+/* Connects, by whatever is sent first, and binds. */
+static int
+connect_and_bind(struct conn *c, struct timeval patience, struct complaint *why)
+{
+	if (c->config->starttls && start_tls(c, patience, why) < 0)
+		return -1;
+	return bind_as_told(c, c->config, patience, why);
+}
+
+static int
+connect_with_tls(struct conn *c, struct deadline by, struct complaint *why)
+{
+	struct guard guard;
+	int rc;
+
+	if (set_tls_options(c, c->config, why) < 0 || guard_begin(&guard, by, why) < 0)
+		return -1;
+	c->guard = &guard;
+	rc = connect_and_bind(c, conn_patience(c->config, by), why);
+	c->guard = NULL;
+	if (guard_end(&guard))
+		rc = complain(why, "%s: TLS: no answer in time", c->uri);
+	return rc;
+}
+
 static struct conn *
 conn_open(const struct conn_config *config, const char *uri, struct deadline by,
           struct complaint *why)
@@ -212,8 +326,10 @@ conn_open(const struct conn_config *config, const char *uri, struct deadline by,
 	struct deadline own = deadline_earlier(by, deadline_in(config->connect_timeout));
 	struct timeval patience = conn_patience(config, own);
 	struct conn *c = mem_new(sizeof(*c));
+	bool tls = config->starttls || strncasecmp(uri, "ldaps:", 6) == 0;
 	int rc;
 
+	c->config = config;
 	c->uri = uri;
 	rc = ldap_initialize(&c->ld, uri);
 	if (rc != LDAP_SUCCESS) {
@@ -221,9 +337,9 @@ conn_open(const struct conn_config *config, const char *uri, struct deadline by,
 		free(c);
 		return NULL;
 	}
-	if (set_options(c, config, own, why) < 0 ||
-	    (config->starttls && start_tls(c, patience, why) < 0) ||
-	    bind_as_told(c, config, patience, why) < 0 || read_root(c, patience, why) < 0)
+	set_options(c, own);
+	if ((tls ? connect_with_tls(c, own, why) : connect_and_bind(c, patience, why)) < 0 ||
+	    read_root(c, patience, why) < 0)
 		conn_close(&c);
 	return c;
 }

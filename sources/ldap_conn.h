@@ -37,9 +37,14 @@ struct abilities {
 	bool probed_entry_dn;
 };
 
+struct guard;
+
 struct conn {
 	LDAP *ld;
+	const struct conn_config *config;
 	const char *uri;                  /* of the server it goes to */
+	struct ldap_conncb opened;        /* tells when the socket is connected */
+	struct guard *guard;              /* while TLS is negotiated */
 	struct abilities can;
 	int64_t last_used;                /* ticks */
 	struct conn *next;

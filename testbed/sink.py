@@ -32,7 +32,7 @@ class Sink:
         self.transactions, self.lock = [], threading.Lock()
         self.extensions = list(extensions)
         self.on_mail = self.on_rcpt = self.on_dot = None
-        self.connections = 0
+        self.connections, self.open = 0, set()
         self.delay_dot = 0
         sink = self
 
@@ -75,10 +75,22 @@ class Sink:
         h.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with self.lock:
             self.connections += 1
+            self.open.add(h.connection)
         try:
             self.dialogue(h)
         except (ConnectionError, BrokenPipeError, ValueError):
             pass
+        with self.lock:
+            self.open.discard(h.connection)
+
+    def drop_connections(self):
+        """Breaks off whatever is open."""
+        with self.lock:
+            for c in self.open:
+                try:
+                    c.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
 
     @staticmethod
     def buffered(h):

@@ -352,7 +352,10 @@ conclude(struct outcome *o, enum progress_made made, int code, const char *text)
 {
 	o->made = made;
 	o->code = code;
-	(void)snprintf(o->text, sizeof(o->text), "%s", text);
+	if (code == 0)
+		(void)snprintf(o->text, sizeof(o->text), "%s", text);
+	else
+		(void)snprintf(o->text, sizeof(o->text), "%d %.500s", code, text);
 }
 
 /* The connection cannot go on. */
@@ -438,17 +441,17 @@ hear_recipients(struct smtp *s, const struct transaction *t, struct dialogue *d,
 
 /* The queue id in the reply to the end of data: Postfix's "queued as X", sendmail's "X Message accepted". */
 static void
-find_queue_id(struct outcome *o)
+find_queue_id(struct outcome *o, const char *reply)
 {
 	static const char letters[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-	struct slice text = { o->text, strlen(o->text) };
-	const char *at = strstr(o->text, "queued as ");
+	struct slice text = { reply, strlen(reply) };
+	const char *at = strstr(reply, "queued as ");
 	size_t n;
 
 	if (at != NULL)
 		at += 10;
-	else if (strstr(o->text, " Message accepted") != NULL)
-		at = o->text + syntax_enhanced(text).length;
+	else if (strstr(reply, " Message accepted") != NULL)
+		at = reply + syntax_enhanced(text).length;
 	if (at == NULL)
 		return;
 	at += strspn(at, " ");
@@ -477,7 +480,7 @@ send_message(struct smtp *s, const struct transaction *t, struct outcome *o)
 	if (!whole || a.code == 421)
 		s->broken = o->closing = true;
 	if (a.code / 100 == 2)
-		find_queue_id(o);
+		find_queue_id(o, a.text);
 }
 
 /* After DATA was answered. */

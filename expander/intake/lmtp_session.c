@@ -34,10 +34,10 @@ say(struct session *s, enum reply_id id)
 {
 	const struct reply *r = reply_of(id);
 
+	if (r->code >= 500 && ++s->errors > MOST_ERRORS)
+		r = reply_of(REPLY_TOO_MANY_ERRORS);
 	bytes_format(&s->stream.out, "%d %s%s%s\r\n", r->code, r->enhanced,
 	             *r->enhanced == '\0' ? "" : " ", r->text);
-	if (r->code >= 500)
-		s->errors++;
 	if (r->code == 421)
 		s->over = true;
 }
@@ -373,8 +373,6 @@ step_dialogue(struct session *s)
 		say(s, REPLY_TOO_SLOW);
 	if (r != STREAM_OK)
 		s->over = true;
-	else if (!s->over && s->errors > MOST_ERRORS)
-		say(s, REPLY_TOO_MANY_ERRORS);
 	else if (!s->over && work_stopping(s->work) && s->state <= READY)
 		say(s, REPLY_SHUTDOWN);
 }

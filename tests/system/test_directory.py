@@ -1,0 +1,329 @@
+"""The directory: binding, TLS, failover, every technique, and everything that may go wrong with it."""
+import pathlib
+import subprocess
+import time
+
+import pytest
+
+from testbed import client, directory, proxy, slapd
+from testbed.base import BUILD, ROOT, free_port, wait_until
+
+STAFF = ["ann@example.com", "bob@example.com", "carl@example.com", "guest@partner.example.net"]
+
+
+# ---- the contract of sources, by every technique, bind and transport ----
+
+@pytest.fixture(scope="module")
+def contract_server(tmp_path_factory):
+    """One slapd with the contract's lists, TLS, and a map from root's uid to an entry for EXTERNAL."""
+    path = pathlib.Path("/tmp") / f"rc-contract-{free_port()}"
+    server = slapd.Slapd(path, top='authz-regexp "^gidNumber=0\\\\+uidNumber=0,cn=peercred,cn=external,cn=auth$" '
+                                   '"cn=rollcall,ou=services,dc=example,dc=com"')
+    server.make_certificates()
+    server.load(ROOT / "tests/fixtures/contract.ldif")
+    server.start()
+    (path / "password").write_text("secret\n")
+    yield server
+    server.stop()
+    subprocess.run(["rm", "-rf", path])
+
+
+def run_contract(server, **settings):
+    settings = {"uri": f'[ "{server.uri}" ]', "base": "dc=example,dc=com", **settings}
+    path = server.dir / "source.yaml"
+    path.write_text("  kind: ldap\n" + "".join(f"  {k.replace('_', '-')}: {v}\n" for k, v in settings.items()))
+    subprocess.run(["make", "-s", f"{BUILD.name}/tests/contract_ldap"], cwd=ROOT, check=True)
+    got = subprocess.run([BUILD / "tests/contract_ldap", path], cwd=ROOT, text=True, stdout=subprocess.PIPE,
+                         stderr=subprocess.STDOUT)
+    assert got.returncode == 0, got.stdout
+
+
+@pytest.mark.parametrize("settings", [
+    dict(technique="auto"),
+    dict(technique="deref"),
+    dict(technique="or"),
+    dict(technique="or", or_terms=1, or_window=1),
+    dict(technique="or", or_terms=1000, page=1),
+    dict(technique="base"),
+    dict(technique="base", window=1, group_window=1),
+    dict(cache="{ yes: 0s, no: 0s }"),
+], ids=str)
+def test_every_technique_keeps_the_contract(contract_server, settings):
+    run_contract(contract_server, **settings)
+
+
+def test_simple_bind(contract_server):
+    run_contract(contract_server, bind="simple", bind_dn="cn=rollcall,ou=services,dc=example,dc=com",
+                 password_file=contract_server.dir / "password")
+
+
+def test_external_over_ldapi(contract_server):
+    run_contract(contract_server, bind="external", uri=f'"{contract_server.ldapi}"')
+
+
+def test_starttls(contract_server):
+    run_contract(contract_server, starttls="yes", ca_file=contract_server.dir / "ca.pem",
+                 uri=f'"ldap://localhost:{contract_server.port}"')
+
+
+def test_ldaps(contract_server):
+    run_contract(contract_server, ca_file=contract_server.dir / "ca.pem",
+                 uri=f'"ldaps://localhost:{contract_server.tls_port}"')
+
+
+def test_failover(contract_server):
+    run_contract(contract_server, uri=f'[ "ldap://127.0.0.1:1", "{contract_server.uri}" ]')
+
+
+def lookup(site_or_rollcall, address="staff@lists.example.com"):
+    return site_or_rollcall.ctl("lookup", address)
+
+
+@pytest.fixture
+def config(place, contract_server):
+    """rollcallctl with a source of these settings."""
+    from testbed import rollcall
+
+    def make(**settings):
+        settings = {"uri": f'[ "{contract_server.uri}" ]', "base": '"dc=example,dc=com"', **settings}
+        block = "".join(f"  {k.replace('_', '-')}: {v}\n" for k, v in settings.items())
+        r = rollcall.Rollcall(place / "rc", f"corp:\n  kind: ldap\n{block}")
+        r.configure()
+        return r
+    return make
+
+
+@pytest.mark.parametrize("settings, words", [
+    (dict(uri='"ldap://127.0.0.1:1"'), "Can't contact LDAP server"),
+    (dict(bind="simple", bind_dn='"cn=rollcall,ou=services,dc=example,dc=com"', password_file="{wrong}"), "Invalid credentials"),
+    (dict(starttls="yes", uri='"ldap://localhost:{port}"'), "StartTLS"),
+    (dict(uri='"ldaps://localhost:{tls_port}"'), "Can't contact LDAP server"),
+    (dict(ca_file="{ca}", uri='"ldap://127.0.0.2:{port}"', starttls="yes"), "StartTLS"),
+    (dict(base='"dc=elsewhere,dc=com"'), "No such object"),
+], ids=["nobody there", "wrong password", "unknown CA, StartTLS", "unknown CA, ldaps", "wrong name", "wrong base"])
+def test_what_cannot_be_asked_is_unsure(config, contract_server, settings, words):
+    (contract_server.dir / "wrong").write_text("wrong\n")
+    fill = dict(wrong=contract_server.dir / "wrong", port=contract_server.port, tls_port=contract_server.tls_port,
+                ca=contract_server.dir / "ca.pem")
+    got = lookup(config(**{k: v.format(**fill) if isinstance(v, str) else v for k, v in settings.items()}))
+    assert got.returncode == 75 and words in got.stderr
+
+
+def test_a_tls_server_that_hangs(config):
+    """The handshake, too, has its time."""
+    import socket
+    silent = socket.create_server(("127.0.0.1", 0))
+    try:
+        r = config(uri=f'"ldaps://localhost:{silent.getsockname()[1]}"', connect_timeout="500ms")
+        began = time.monotonic()
+        got = lookup(r)
+        assert got.returncode == 75 and time.monotonic() - began < 5
+    finally:
+        silent.close()
+
+
+# ---- a directory on a bad day, under a running site ----
+
+def refused(site, to="dev@lists.example.com"):
+    with site.smtp() as c:
+        c.mail("ann@example.com")
+        began = time.monotonic()
+        reply = c.rcpt(to)
+        return reply, time.monotonic() - began
+
+
+def test_down_and_back_again(make_site):
+    site = make_site(through_proxy=True, source_more='cache: { yes: 200ms, no: 200ms, stale: 5s }')
+    site.post()
+    site.wait_for(4)
+    site.proxy.refusing = True
+    site.proxy.drop_all()
+    time.sleep(0.3)
+    # Not in memory: 451. Known lately: it exists still, and the post waits until its members can be read.
+    assert refused(site)[0] == "451 4.4.3"
+    site.post()
+    wait_until(lambda: site.postfix.queued() > 0 or site.rollcall.log_lines("expand", verdict="later"), what="a post that waits")
+    assert refused(site, "bob@example.com")[0].code == 250
+    assert len(site.sink.recipients()) == 4
+    site.proxy.refusing = False
+    assert len(site.wait_for(8)) == 8
+    assert refused(site)[0].code == 250
+    site.rollcall.wait_idle()
+    assert sorted(site.sink.recipients()) == sorted(STAFF * 2)
+
+
+def test_restarted_while_connections_are_idle(make_site):
+    site = make_site(mta="sink", source_more="cache: { yes: 0s }")
+    site.submit()
+    site.wait_for(4)
+    site.slapd.stop()
+    site.slapd.start()
+    site.submit()
+    assert len(site.wait_for(8)) == 8
+    assert not site.rollcall.log_lines("expand", verdict="later")
+
+
+def test_hanging(make_site):
+    site = make_site(source_more='cache: { yes: 300ms, no: 300ms }', milter="deadline: 700ms")
+    site.slapd.hang()
+    try:
+        reply, took = refused(site)
+        assert reply == "451 4.4.3" and 0.6 < took < 2
+        assert refused(site, "bob@example.com")[1] < 0.5
+    finally:
+        site.slapd.go_on()
+    wait_until(lambda: refused(site)[0].code == 250, what="the directory to be back")
+
+
+@pytest.mark.parametrize("technique", ["deref", "or", "base"])
+def test_cut_off_in_the_middle_of_the_members(make_site, technique):
+    """At any byte of the answer: nobody is sent anything until the members are complete."""
+    site = make_site(directory.top() + directory.crowd(400, [400]), mta="sink", through_proxy=True,
+                     source_more=f"technique: {technique}\ncache: {{ yes: 1h }}".replace("\n", "\n              "))
+    site.rollcall.ctl("members", "g400@lists.example.com", check=0)
+    whole = site.proxy.passed
+    assert whole > 10000
+    with site.lmtp() as c:               # the list is known; its members are not
+        c.mail("ann@example.com")
+        assert c.rcpt("g400@lists.example.com").code == 250
+        site.proxy.drop_all()
+        for at in (1, whole // 10, whole // 2, whole - 600):
+            site.proxy.cut_after = at
+            before = len(site.rollcall.log_lines("expand", verdict="later"))
+            if at == 1:
+                assert c.data(client.message(to="g400@lists.example.com"))[0].code == 250
+            wait_until(lambda: len(site.rollcall.log_lines("expand", verdict="later")) > before + 1, what=f"a failure at {at}")
+            assert site.sink.delivered() == []
+    site.proxy.cut_after = None
+    assert len(site.wait_for(400)) == 400
+    site.rollcall.wait_idle()
+    assert sorted(set(site.sink.recipients())) == sorted(site.sink.recipients())
+
+
+def test_falling_silent_in_the_middle(make_site):
+    site = make_site(mta="sink", through_proxy=True, source_more="timeout: 500ms")
+    site.submit()
+    site.wait_for(4)
+    site.proxy.hanging.set()
+    with site.lmtp() as c:
+        c.mail("ann@example.com")
+        assert c.rcpt("staff@lists.example.com").code == 250
+        assert c.data(client.message())[0].code == 250
+    wait_until(lambda: "fell silent" in site.rollcall.log or "no answer in time" in site.rollcall.log, what="the time-out")
+    site.proxy.hanging.clear()
+    site.proxy.drop_all()
+    assert len(site.wait_for(8)) == 8
+
+
+def test_the_overlay_is_taken_away(make_site):
+    """What a server could do is proven again on each connection: the next post is complete all the same."""
+    site = make_site(mta="sink")
+    site.submit()
+    assert site.wait_for(4) == STAFF
+    site.slapd.stop()
+    site.slapd.deref = False
+    site.slapd.start()
+    site.submit()
+    assert len(site.wait_for(8, 60)) == 8
+
+
+def test_a_limit_of_the_server(make_site):
+    """An answer cut short by a size limit is asked for in other ways, and never taken for the whole."""
+    site = make_site(directory.top() + directory.crowd(200, [200]), mta="sink", start=False, source_more="technique: or")
+    site.slapd.stop()
+    site.slapd.extra = "sizelimit 20"
+    site.slapd.start()
+    site.start()
+    site.submit(to="g200@lists.example.com")
+    assert len(site.wait_for(200)) == 200
+
+
+def test_a_referral_is_no_answer(make_site):
+    out = directory.top() + directory.person("ann") + directory.group("staff", [directory.person_dn("ann"), "uid=x,ou=away,dc=example,dc=com"])
+    out += directory.entry("ou=away,dc=example,dc=com", objectClass=["referral", "extensibleObject"], ou="away",
+                           ref="ldap://127.0.0.1:1/ou=away,dc=example,dc=com")
+    site = make_site(out, mta="sink", source_more="technique: base")
+    got = site.rollcall.ctl("members", "staff@lists.example.com")
+    assert got.returncode == 75 and "not all members could be read" in got.stderr
+    # An address that is found is found; one that is not might be where the server points to.
+    assert lookup(site.rollcall).returncode == 0
+    got = lookup(site.rollcall, "stuff@lists.example.com")
+    assert got.returncode == 75 and "refers to another" in got.stderr
+
+
+def test_two_groups_with_one_address(make_site):
+    out = directory.top() + directory.person("ann")
+    out += directory.group("one", [directory.person_dn("ann")], mail="staff@lists.example.com")
+    out += directory.group("two", [directory.person_dn("ann")], mail="other@lists.example.com", mailAlternateAddress="Staff@lists.example.com")
+    site = make_site(out, mta="sink")
+    got = lookup(site.rollcall)
+    assert got.returncode == 75 and "2 lists have the address staff@lists.example.com" in got.stderr
+    assert lookup(site.rollcall, "other@lists.example.com").returncode == 0
+
+
+def test_groups_without_an_address_or_outside_the_filter_are_no_lists(make_site):
+    out = directory.top() + directory.person("ann")
+    out += directory.group("private", [directory.person_dn("ann")], mail=False)
+    out += directory.group("hidden", [directory.person_dn("ann")], description="internal")
+    out += directory.group("open", [directory.person_dn("ann")], description="public")
+    site = make_site(out, mta="sink", source_more='filter: "(description=public)"')
+    assert lookup(site.rollcall, "private@lists.example.com").returncode == 1
+    assert lookup(site.rollcall, "hidden@lists.example.com").returncode == 1
+    assert lookup(site.rollcall, "open@lists.example.com").returncode == 0
+
+
+def test_other_names_for_things(make_site):
+    """Every name of the preset can be the site's own."""
+    out = directory.top() + directory.person("ann", mailAlternateAddress="ann.private@example.net") + directory.person("bob")
+    out += directory.entry(directory.group_dn("g"), objectClass=["groupOfUniqueNames", "mailGroup"], cn="g",
+                           uniqueMember=[directory.person_dn("ann"), directory.person_dn("bob")],
+                           mailAlternateAddress="g@lists.example.com", seeAlso=directory.person_dn("bob"))
+    site = make_site(out, mta="sink", source_more="""attributes:
+                groups: (objectClass=groupOfUniqueNames)
+                address: mailAlternateAddress
+                member: uniqueMember
+                owner: seeAlso
+                mail: mailAlternateAddress""")
+    site.submit(to="g@lists.example.com")
+    assert site.wait_for(1) == ["ann.private@example.net"]
+    got = site.rollcall.ctl_json("members", "g@lists.example.com")
+    assert got["without_address"] == 1
+
+
+def test_members_named_in_other_words(make_site):
+    """DNs compare without case and blanks; a person named in two spellings gets one copy, by every technique."""
+    out = directory.top() + directory.person("ann") + directory.person("o'hara, jr. +x", "ohara@example.com")
+    odd = directory.person_dn("o'hara, jr. +x")
+    out += directory.group("staff", ["UID=Ann,  OU=People,DC=Example,dc=com", odd, directory.group_dn("sub")])
+    out += directory.group("sub", ["uid=ann,ou=people,dc=example,dc=com"])
+    for technique in ("deref", "or", "base"):
+        site = make_site(out, mta="sink", source_more=f"technique: {technique}")
+        got = site.rollcall.ctl_json("members", "staff@lists.example.com")
+        assert sorted(m["address"] for m in got["members"]) == ["ann@example.com", "ohara@example.com"], technique
+        assert got["dangling"] == 0
+        site.stop()
+
+
+def test_members_outside_the_base(make_site):
+    """They are members like others; an OR below the base does not find them, and they are read one by one."""
+    out = directory.top() + directory.person("ann") + directory.person("bob")
+    out += directory.group("staff", [directory.person_dn(u) for u in ("ann", "bob")])
+    for technique in ("deref", "or", "base"):
+        site = make_site(out, mta="sink", start=False, source_more=f"technique: {technique}")
+        site.rollcall.sources = site.rollcall.sources.replace("base: dc=example,dc=com", "base: ou=groups,dc=example,dc=com")
+        site.start()
+        got = site.rollcall.ctl_json("members", "staff@lists.example.com")
+        assert sorted(m["address"] for m in got["members"]) == ["ann@example.com", "bob@example.com"], technique
+        site.stop()
+
+
+def test_addresses_from_the_directory_are_parsed(make_site):
+    """Programs, files and other values that are no mailbox are refused, not sent to."""
+    out = directory.top() + directory.person("ann") + directory.person("evil", "|/bin/sh -c x")
+    out += directory.group("staff", [directory.person_dn("ann"), directory.person_dn("evil")],
+                           mgrpRFC822MailMember=["/var/mail/x", ":include:/etc/passwd", "guest@example.net"])
+    site = make_site(out, mta="sink")
+    site.submit()
+    assert site.wait_for(2) == ["ann@example.com", "guest@example.net"]
+    (line,) = site.rollcall.log_lines("expand", list="staff@lists.example.com")
+    assert line["refused"] == "3"

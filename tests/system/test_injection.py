@@ -1,0 +1,310 @@
+"""Putting batches into the MTA: refusals, temporary ones, lost connections, and the reports. The MTA is a sink that fails as it is told."""
+import re
+import time
+
+import pytest
+
+from testbed import client, directory, sink
+from testbed.base import wait_until
+
+STAFF = ["ann@example.com", "bob@example.com", "carl@example.com", "guest@partner.example.net"]
+
+
+def reports(site):
+    return [t for t in site.sink.delivered() if t.fields("Content-Type") and "delivery-status" in t.fields("Content-Type")[0]]
+
+
+def test_one_recipient_refused(lmtp_site):
+    """The others get it; the owner gets one report; nobody else hears of it."""
+    lmtp_site.sink.on_rcpt = lambda a, n: "550 5.1.1 no such user" if a == "bob@example.com" else None
+    lmtp_site.submit()
+    wait_until(lambda: reports(lmtp_site), what="the report")
+    lmtp_site.rollcall.wait_idle()
+    (report,) = reports(lmtp_site)
+    assert report.sender == "" and report.recipients == ["ann@example.com"]
+    text = report.data.decode()
+    assert "was sent to 3 of 4 members" in text
+    assert "Final-Recipient: rfc822; bob@example.com\r\nAction: failed\r\nStatus: 5.1.1" in text
+    assert "Subject: test" in text and "Hello." not in text
+    posts = [t for t in lmtp_site.sink.delivered() if t is not report]
+    assert sorted(r for t in posts for r in t.recipients) == [a for a in STAFF if a != "bob@example.com"]
+
+
+def test_reports_go_to_the_errors_address_first(lmtp_site):
+    lmtp_site.sink.on_rcpt = lambda a, n: "550 5.1.1 no such user" if a == "ann@example.com" else None
+    lmtp_site.submit(to="errors@lists.example.com")
+    wait_until(lambda: reports(lmtp_site), what="the report")
+    assert reports(lmtp_site)[0].recipients == ["errors@example.com"]
+
+
+@pytest.mark.parametrize("to", ["noowner", "ownedbylist"])
+def test_a_report_never_reaches_a_list(make_site, to):
+    """Without an owner who is a person it goes to the site's errors address. The members of an owning group are persons."""
+    site = make_site(mta="sink", more="errors: postmaster@example.com")
+    site.sink.on_rcpt = lambda a, n: "550 5.1.1 no" if a == "ann@example.com" and n == 0 and not reports(site) else None
+    site.submit(to=f"{to}@lists.example.com")
+    wait_until(lambda: reports(site), what="the report")
+    got = reports(site)[0].recipients
+    assert not any(r.endswith("@lists.example.com") for r in got)
+    assert got == (["postmaster@example.com"] if to == "noowner" else
+                   sorted(["ann@example.com", "bob@example.com", "carl@example.com", "guest@partner.example.net"], key=got.index))
+
+
+def test_a_report_with_nobody_to_go_to_is_kept(lmtp_site):
+    lmtp_site.sink.on_rcpt = lambda a, n: "550 5.1.1 no such user"
+    lmtp_site.submit(to="noowner@lists.example.com")
+    wait_until(lambda: lmtp_site.rollcall.counts()["kept"] == 1, what="the kept report")
+    assert lmtp_site.sink.delivered() == []
+    assert "kept: neither noowner@lists.example.com nor the site names an errors address" in lmtp_site.rollcall.log
+
+
+def test_a_report_that_is_refused_is_the_end(lmtp_site):
+    """No report on a report: logged, and done."""
+    lmtp_site.sink.on_rcpt = lambda a, n: "550 5.1.1 no such user"
+    lmtp_site.submit()
+    wait_until(lambda: "a report or bounce for staff@lists.example.com found no taker" in lmtp_site.rollcall.log, what="the log")
+    lmtp_site.rollcall.wait_idle()
+    assert lmtp_site.rollcall.counts()["done"] == 2
+
+
+def test_the_whole_post_refused(lmtp_site):
+    lmtp_site.sink.on_mail = lambda a: "550 5.7.1 not you" if a else None
+    lmtp_site.submit()
+    wait_until(lambda: reports(lmtp_site), what="the report")
+    assert "was sent to nobody" in reports(lmtp_site)[0].data.decode()
+    assert "550 5.7.1 not you" in reports(lmtp_site)[0].data.decode()
+
+
+def test_refused_after_the_dot(lmtp_site):
+    lmtp_site.sink.on_dot = lambda t: "554 5.6.0 I do not like it" if t.sender else None
+    lmtp_site.submit()
+    wait_until(lambda: reports(lmtp_site), what="the report")
+    assert reports(lmtp_site)[0].data.count(b"Action: failed") == 4
+
+
+def test_temporary_refusals_are_tried_again(lmtp_site):
+    """Those that were taken are not sent to again; the others once they are taken."""
+    tries = []
+
+    def busy(address, n):
+        if address == "bob@example.com":
+            tries.append(time.monotonic())
+            return "450 4.2.1 busy" if len(tries) < 4 else None
+        return None
+    lmtp_site.sink.on_rcpt = busy
+    lmtp_site.submit()
+    assert lmtp_site.wait_for(4) == STAFF
+    lmtp_site.rollcall.wait_idle()
+    assert sorted(lmtp_site.sink.recipients()) == STAFF
+    gaps = [b - a for a, b in zip(tries, tries[1:])]
+    assert gaps[0] >= 0.25 and gaps[1] > gaps[0] * 1.5 and gaps[2] > gaps[1] * 1.3, gaps
+    assert reports(lmtp_site) == []
+
+
+@pytest.mark.parametrize("stage", ["mail", "dot", "data"])
+def test_a_batch_that_is_put_off(lmtp_site, stage):
+    times = []
+
+    def once(*unused):
+        times.append(stage)
+        return "451 4.3.0 not now" if len(times) <= 2 else None
+    setattr(lmtp_site.sink, {"mail": "on_mail", "dot": "on_dot", "data": "on_dot"}[stage], once)
+    lmtp_site.submit()
+    assert lmtp_site.wait_for(4) == STAFF
+    lmtp_site.rollcall.wait_idle()
+    assert sorted(lmtp_site.sink.recipients()) == STAFF
+
+
+@pytest.mark.parametrize("fault", ["421 4.3.2 closing", "close"])
+def test_421_in_the_middle(lmtp_site, fault):
+    """The MTA goes away in the middle of the recipients: nothing was queued, and it is sent again."""
+    said = []
+
+    def once(address, n):
+        if n == 2 and not said:
+            said.append(1)
+            return fault
+        return None
+    lmtp_site.sink.on_rcpt = once
+    lmtp_site.submit()
+    assert lmtp_site.wait_for(4) == STAFF
+    lmtp_site.rollcall.wait_idle()
+    assert said and sorted(lmtp_site.sink.recipients()) == STAFF
+
+
+def test_the_connection_closed_after_the_final_dot(lmtp_site):
+    """Nobody can know whether it was queued: sent again, and the log says that this batch was in doubt."""
+    said = []
+
+    def once(t):
+        if not said:
+            said.append(1)
+            return "close"
+        return None
+    lmtp_site.sink.on_dot = once
+    lmtp_site.submit()
+    assert lmtp_site.wait_for(4) == STAFF
+    lmtp_site.rollcall.wait_idle()
+    assert sorted(lmtp_site.sink.recipients()) == STAFF
+    assert [b["doubt"] for b in lmtp_site.rollcall.log_lines("batch") if "doubt" in b] == ["yes"]
+
+
+def test_a_reply_lost_after_the_batch_was_taken(lmtp_site):
+    """The same with an MTA that had queued it: at most the batch in flight comes twice, and nobody is left out."""
+    said = []
+
+    def once(t):
+        if not said:
+            said.append(1)
+            return "taken close"
+        return None
+    lmtp_site.sink.on_dot = once
+    lmtp_site.submit()
+    got = lmtp_site.wait_for(8)
+    lmtp_site.rollcall.wait_idle()
+    assert got == sorted(STAFF * 2)
+    assert [b["doubt"] for b in lmtp_site.rollcall.log_lines("batch") if "doubt" in b] == ["yes"]
+
+
+def test_as_many_recipients_as_the_mta_takes(make_site):
+    """452 after n recipients is no failure: the rest goes in the next transaction, and n is learnt."""
+    site = make_site(directory.top() + directory.crowd(500, [500]), mta="sink", outbound="lanes: 1")
+    site.sink.on_rcpt = lambda a, n: "452 4.5.3 too many recipients" if n >= 60 else None
+    began = time.monotonic()
+    site.submit(to="g500@lists.example.com")
+    assert len(site.wait_for(500)) == 500
+    assert time.monotonic() - began < 3
+    site.rollcall.wait_idle()
+    assert sorted(set(site.sink.recipients())) == sorted(site.sink.recipients())
+    sizes = [len(t.recipients) for t in site.sink.transactions]
+    assert max(sizes) == 60 and sizes.count(60) == 8
+
+
+def test_the_mta_is_away(make_site):
+    """Nothing is lost, nothing is hurried; when it is back the posts go."""
+    site = make_site(mta="sink", start=False)
+    site.sink.stop()
+    site.start()
+    for _ in range(3):
+        assert site.submit().code == 250
+    wait_until(lambda: site.rollcall.counts()["outbound"] == 3 and "Connection refused" in site.rollcall.log, what="failures")
+    entries = site.rollcall.ctl_json("queue")["entries"]
+    assert all("Connection refused" in e["reason"] and e["tries"] >= 1 for e in entries)
+    site.sink = sink.Sink(port=site.sink.port)
+    assert len(site.wait_for(12)) == 12
+    site.rollcall.wait_idle()
+
+
+def test_a_connection_that_died_while_idle(make_site):
+    """Postfix closes idle connections: the next batch notices, and takes another at once."""
+    site = make_site(mta="sink", outbound="lanes: 1\nidle: 1m")
+    site.submit()
+    site.wait_for(4)
+    site.rollcall.wait_idle()
+    site.sink.drop_connections()
+    began = time.monotonic()
+    site.submit()
+    assert len(site.wait_for(8)) == 8
+    assert time.monotonic() - began < 0.25 and site.sink.connections == 2
+    assert site.rollcall.log_lines("inject", state="deferred") == []
+
+
+def test_a_post_that_expires(make_site):
+    """The report says who was not sent it, and why."""
+    site = make_site(mta="sink", outbound="expire: 2s")
+    site.sink.on_rcpt = lambda a, n: "450 4.2.1 mailbox busy" if a == "bob@example.com" else None
+    site.submit()
+    wait_until(lambda: reports(site), what="the report")
+    text = reports(site)[0].data.decode()
+    assert "was sent to 3 of 4 members" in text and "It has been given up: 450 4.2.1 mailbox busy" in text
+    assert "Final-Recipient: rfc822; bob@example.com" in text
+    site.rollcall.wait_idle()
+
+
+def test_an_expansion_that_expires(make_site):
+    """The members were never complete: the report says that nobody was sent it."""
+    site = make_site(mta="sink", more="errors: postmaster@example.com", outbound="expire: 2s")
+    site.submit(to="dangling@lists.example.com")
+    wait_until(lambda: reports(site), what="the report")
+    (report,) = reports(site)
+    assert report.recipients == ["postmaster@example.com"]
+    assert "was sent to nobody" in report.data.decode()
+    assert "3 of 3 members do not exist" in report.data.decode()
+    site.rollcall.wait_idle()
+    assert len(site.sink.delivered()) == 1
+
+
+def test_an_mta_without_smtputf8(make_site, place):
+    """Those who need it are refused with a clear reason; the others get the post."""
+    (place / "lists.json").write_text(
+        '{ "lists": [ { "address": "mixed@lists.example.com", "members": [ "ann@example.com", "jörg@example.com" ],'
+        ' "owners": [ "ann@example.com" ] } ] }', encoding="utf-8")
+    site = make_site(mta="sink", sources=f"corp: {{ kind: file, path: {place}/lists.json }}")
+    site.sink.extensions = [e for e in site.sink.extensions if e != "SMTPUTF8"]
+    site.submit(to="mixed@lists.example.com")
+    wait_until(lambda: reports(site), what="the report")
+    assert "553 5.6.7 the MTA has no SMTPUTF8" in reports(site)[0].data.decode()
+    assert [t.recipients for t in site.sink.delivered() if t.sender] == [["ann@example.com"]]
+
+
+def test_an_mta_without_pipelining(lmtp_site):
+    lmtp_site.sink.extensions = ["8BITMIME"]
+    lmtp_site.sink.on_rcpt = lambda a, n: "550 5.1.1 no" if a == "bob@example.com" else None
+    lmtp_site.submit()
+    wait_until(lambda: reports(lmtp_site), what="the report")
+    lmtp_site.rollcall.wait_idle()
+    t = next(t for t in lmtp_site.sink.delivered() if t.sender)
+    assert "SIZE" not in t.parameters and "ENVID" not in t.parameters and len(t.recipients) == 3
+
+
+def test_bounces_are_handed_over_and_never_expanded(make_site):
+    site = make_site(mta="sink", more="errors: postmaster@example.com")
+    bounce = client.message(subject="Undelivered", sender="MAILER-DAEMON@example.net",
+                            fields=["Content-Type: multipart/report; report-type=delivery-status; boundary=x",
+                                    "Auto-Submitted: auto-replied"])
+    assert site.submit(to="staff-bounces+x=y@lists.example.com", sender="", message=bounce).code == 250
+    assert site.wait_for(1) == ["postmaster@example.com"]
+    (t,) = site.sink.transactions
+    assert t.sender == "" and t.data.endswith(bounce)
+    assert t.fields("List-Id") == []
+    site.sink.clear()
+    assert site.submit(to="errors-bounces@lists.example.com", sender="", message=bounce).code == 250
+    assert site.wait_for(1) == ["errors@example.com"]
+
+
+def test_bounces_are_kept_until_somebody_is_named(lmtp_site):
+    for i in range(3):
+        assert lmtp_site.submit(to="staff-bounces@lists.example.com", sender="").code == 250
+    wait_until(lambda: lmtp_site.rollcall.counts()["kept"] == 3, what="kept bounces")
+    assert lmtp_site.sink.delivered() == []
+    lmtp_site.rollcall.more = "errors: postmaster@example.com"
+    lmtp_site.rollcall.configure()
+    lmtp_site.rollcall.ctl("reload", check=0)
+    lmtp_site.rollcall.ctl("retry", "all", check=0)
+    assert lmtp_site.wait_for(3) == ["postmaster@example.com"] * 3
+
+
+def test_mail_to_the_owner(make_site):
+    site = make_site(mta="sink", more="errors: postmaster@example.com")
+    site.submit(to="staff-owner@lists.example.com", sender="eve@elsewhere.example")
+    assert site.wait_for(1) == ["ann@example.com"]
+    (t,) = site.sink.transactions
+    assert t.sender == "staff-bounces@lists.example.com" and t.fields("List-Id") == []
+    site.sink.clear()
+    site.submit(to="noowner-owner@lists.example.com", sender="eve@elsewhere.example")
+    assert site.wait_for(1) == ["postmaster@example.com"]
+    site.sink.clear()
+    site.submit(to="staff-owner@lists.example.com", sender="")
+    assert site.wait_for(1) == ["ann@example.com"]
+    assert site.sink.transactions[0].sender == ""
+
+
+def test_through_postfix_an_unknown_member_is_reported(make_site):
+    """A real MTA that knows its users refuses at RCPT; the report goes through it to the owner."""
+    site = make_site(postfix={"main": "mydestination = example.com\nlocal_recipient_maps = inline:{ann=x, carl=x}\n"})
+    site.post()
+    wait_until(lambda: reports(site), what="the report")
+    (report,) = reports(site)
+    assert report.recipients == ["ann@example.com"]
+    assert re.search(r"bob@example.com\r\n +550 5.1.1", report.data.decode())
+    assert sorted(set(site.sink.recipients())) == ["ann@example.com", "carl@example.com", "guest@partner.example.net"]
