@@ -23,14 +23,18 @@ int
 conn_complain(const struct conn *c, int code, struct complaint *why, const char *doing)
 {
 	char *more = NULL;
+	const char *detail;
 	int rc;
 
 	if (code == LDAP_SUCCESS)
 		(void)ldap_get_option(c->ld, LDAP_OPT_RESULT_CODE, &code);
 	(void)ldap_get_option(c->ld, LDAP_OPT_DIAGNOSTIC_MESSAGE, &more);
+	detail = more == NULL ? "" : more;
+	/* All that libldap with GnuTLS has to say of a certificate. */
+	if (strcmp(detail, "(unknown error code)") == 0)
+		detail = "its certificate is not trusted, or is not for that name";
 	rc = complain(why, "%s: %s: %s%s%s%s", c->uri, doing, ldap_err2string(code),
-	              more == NULL || *more == '\0' ? "" : " (", more == NULL ? "" : more,
-	              more == NULL || *more == '\0' ? "" : ")");
+	              *detail == '\0' ? "" : " (", detail, *detail == '\0' ? "" : ")");
 	ldap_memfree(more);
 	return rc;
 }

@@ -86,7 +86,7 @@ class Slapd:
         listen = f"{self.uri} {self.ldapi}"
         if self.tls:
             self.tls_port = free_port()
-            listen += f" ldaps://localhost:{self.tls_port}"
+            listen += f" ldaps://127.0.0.1:{self.tls_port} ldap://127.0.0.2:{self.port}"
         self.process = subprocess.Popen(
             [server_path("/usr/sbin/slapd"), "-d", "0", "-f", str(self.dir / "slapd.conf"), "-h", listen],
             env=self.environment(), stdout=subprocess.DEVNULL, stderr=open(self.dir / "log", "ab"))
@@ -111,14 +111,14 @@ class Slapd:
                        input=ldif, text=True, check=True, stdout=subprocess.DEVNULL)
 
     def make_certificates(self):
-        """A CA of its own and a certificate for localhost and 127.0.0.1."""
+        """A CA of its own and a certificate for 127.0.0.1. (libldap asks for another name than localhost there.)"""
         def openssl(*words):
             subprocess.run(["openssl", *words], cwd=self.dir, check=True, stdout=subprocess.DEVNULL,
                            stderr=subprocess.DEVNULL)
-        (self.dir / "san").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+        (self.dir / "san").write_text("subjectAltName=DNS:directory.example.com,IP:127.0.0.1\n")
         openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=Test CA",
                 "-keyout", "cakey.pem", "-out", "ca.pem")
-        openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-keyout", "key.pem",
+        openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=directory.example.com", "-keyout", "key.pem",
                 "-out", "req.pem")
         openssl("x509", "-req", "-in", "req.pem", "-CA", "ca.pem", "-CAkey", "cakey.pem", "-days", "2",
                 "-CAcreateserial", "-extfile", "san", "-out", "cert.pem")

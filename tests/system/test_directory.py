@@ -63,12 +63,12 @@ def test_external_over_ldapi(contract_server):
 
 def test_starttls(contract_server):
     run_contract(contract_server, starttls="yes", ca_file=contract_server.dir / "ca.pem",
-                 uri=f'"ldap://localhost:{contract_server.port}"')
+                 uri=f'"ldap://127.0.0.1:{contract_server.port}"')
 
 
 def test_ldaps(contract_server):
     run_contract(contract_server, ca_file=contract_server.dir / "ca.pem",
-                 uri=f'"ldaps://localhost:{contract_server.tls_port}"')
+                 uri=f'"ldaps://127.0.0.1:{contract_server.tls_port}"')
 
 
 def test_failover(contract_server):
@@ -96,9 +96,9 @@ def config(place, contract_server):
 @pytest.mark.parametrize("settings, words", [
     (dict(uri='"ldap://127.0.0.1:1"'), "Can't contact LDAP server"),
     (dict(bind="simple", bind_dn='"cn=rollcall,ou=services,dc=example,dc=com"', password_file="{wrong}"), "Invalid credentials"),
-    (dict(starttls="yes", uri='"ldap://localhost:{port}"'), "StartTLS"),
-    (dict(uri='"ldaps://localhost:{tls_port}"'), "Can't contact LDAP server"),
-    (dict(ca_file="{ca}", uri='"ldap://127.0.0.2:{port}"', starttls="yes"), "StartTLS"),
+    (dict(starttls="yes", uri='"ldap://127.0.0.1:{port}"'), "StartTLS: Connect error (its certificate is not trusted"),
+    (dict(uri='"ldaps://127.0.0.1:{tls_port}"'), "certificate is not trusted"),
+    (dict(ca_file="{ca}", uri='"ldap://127.0.0.2:{port}"', starttls="yes"), "not for that name"),
     (dict(base='"dc=elsewhere,dc=com"'), "No such object"),
 ], ids=["nobody there", "wrong password", "unknown CA, StartTLS", "unknown CA, ldaps", "wrong name", "wrong base"])
 def test_what_cannot_be_asked_is_unsure(config, contract_server, settings, words):
