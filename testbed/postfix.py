@@ -186,7 +186,7 @@ notify_classes =
             then = time.time() - 10       # Postfix waits for a file that was written just now
             os.utime(path, (then, then))
         maps = pathlib.Path(server_path("/usr/share/postfix/dynamicmaps.cf"))
-        text = maps.read_text() if maps.exists() else ""
+        text = "".join(re.findall(r"^(?!ldap\s).*\n", maps.read_text(), re.M)) if maps.exists() else ""
         if servers() != pathlib.Path("/"):
             text += f"ldap\t{server_path('/usr/lib/postfix/postfix-ldap.so')}\tdict_ldap_open\n"
         elif os.path.exists("/etc/postfix/dynamicmaps.cf"):

@@ -1,0 +1,168 @@
+"""The milter as the MTA sees it: what it asks for, how it answers, what it does when many come at once."""
+import selectors
+import time
+
+import pytest
+
+from testbed import milter
+from testbed.base import wait_until
+
+
+@pytest.fixture
+def connect(lmtp_site):
+    open_ones = []
+
+    def make(**options):
+        m = milter.Milter(lmtp_site.rollcall.milter_socket, **options)
+        open_ones.append(m)
+        return m
+    yield make
+    for m in open_ones:
+        m.close()
+
+
+def test_it_asks_for_what_it_needs_only(connect):
+    m = connect()
+    assert m.actions == 0
+    no_replies = sum(milter.NO_REPLY.values())
+    assert m.steps == milter.NO_HELO | milter.NO_UNKNOWN | no_replies
+    # 1 is HELO, of which nothing is wanted.
+    assert m.macros == {0: ["i"], 2: ["i", "{auth_authen}"], 3: ["i"], 4: ["i"], 5: ["i"], 6: ["i"]}
+
+
+@pytest.mark.parametrize("steps", [milter.STEPS, 0x7F, milter.STEPS & ~0x80000], ids=hex)
+def test_an_mta_that_knows_less(connect, steps):
+    """Steps that an old MTA cannot do without a reply are replied to."""
+    m = connect(steps=steps)
+    assert m.steps & ~steps == 0
+    m.connect()
+    m.mail("ann@example.com")
+    assert m.rcpt("staff@lists.example.com") == (b"c", b"")
+    assert m.rcpt("stuff@lists.example.com")[1].startswith(b"550 5.1.1 ")
+    assert m.message([(b"Subject", b" x")]) == (b"c", b"")
+
+
+def test_mail_for_nobody_of_ours_ends_at_data(connect):
+    m = connect()
+    m.connect()
+    m.mail("ann@example.com")
+    assert m.rcpt("bob@example.com") == (b"c", b"")
+    assert m.message([(b"Subject", b" x")])[0] == b"a"
+
+
+def test_many_messages_in_one_connection(connect, lmtp_site):
+    m = connect()
+    m.connect("203.0.113.7")
+    m.mail("eve@elsewhere.example")
+    assert m.rcpt("staff@lists.example.com", "ONE")[1].startswith(b"550 5.7.1 ")
+    m.abort()
+    m.mail("eve@elsewhere.example", login="eve")
+    assert m.rcpt("staff@lists.example.com", "TWO")[0] == b"c"
+    assert m.message([(b"From", b" x")], queue_id="TWO")[0] == b"c"
+    m.mail("eve@elsewhere.example", login="eve")
+    assert m.rcpt("bob@example.com", "THREE")[0] == b"c"
+    assert m.message([], queue_id="THREE")[0] == b"a"
+    m.mail("eve@elsewhere.example", login="eve")
+    assert m.rcpt("dev@lists.example.com", "FOUR")[0] == b"c"
+    m.abort()
+    m.mail("eve@elsewhere.example", login="eve")
+    assert m.rcpt("staff@lists.example.com", "FIVE")[0] == b"c"
+    assert m.message([(b"Auto-Submitted", b" auto-replied")], queue_id="FIVE")[1].startswith(b"550 5.7.1 ")
+    assert [(e["queue"], e["verdict"]) for e in lmtp_site.rollcall.log_lines("end")] == [("TWO", "pass"), ("FIVE", "reject")]
+    (refusal,) = lmtp_site.rollcall.log_lines("rcpt", queue="ONE")
+    assert refusal["to"] == "staff@lists.example.com" and refusal["client"] == "203.0.113.7"
+
+
+def test_limits_are_those_of_the_expander(connect):
+    """The end of message is judged as LMTP will judge it."""
+    m = connect()
+    m.connect()
+    m.mail("ann@example.com")
+    m.rcpt("staff@lists.example.com")
+    assert m.message([(b"X", b" y" * 20000)] * 60)[1].startswith(b"552 5.3.4 ")
+    m.mail("ann@example.com")
+    m.rcpt("staff@lists.example.com")
+    assert m.message([(b"X", b" y")], body=b"x" * (101 << 20))[1].startswith(b"552 5.3.4 ")
+
+
+def test_a_burst_while_the_directory_hangs(make_site):
+    """Sixty recipients whose lists are in memory are answered at once, whatever twenty others wait for."""
+    site = make_site(mta="sink", source_more="cache: { yes: 1h }", milter="deadline: 2s")
+    path = site.rollcall.milter_socket
+    sessions = [milter.Milter(path) for _ in range(80)]
+    for s in sessions:
+        s.connect()
+        s.mail("ann@example.com")
+    assert sessions[0].rcpt("staff@lists.example.com")[0] == b"c"
+    site.slapd.hang()
+    try:
+        began = time.monotonic()
+        for n, s in enumerate(sessions):
+            s.define(b"R", i=f"Q{n}")
+            s.send(b"R", b"<other%d@lists.example.com>\0" % n if n % 4 == 0 else b"<staff@lists.example.com>\0")
+        answers = answers_of(sessions, began)
+    finally:
+        site.slapd.go_on()
+    known = [took for command, _, took in answers if command == b"c"]
+    unknown = [took for _, text, took in answers if text.startswith(b"451 4.4.3 ")]
+    assert len(known) == 60 and max(known) < 0.1
+    assert len(unknown) == 20 and max(unknown) < 3
+    for s in sessions:
+        s.close()
+
+
+def answers_of(sessions, began):
+    """(command, text, seconds) of each session's next answer, in the order they come."""
+    got = []
+    with selectors.DefaultSelector() as waiting:
+        for s in sessions:
+            waiting.register(s.socket, selectors.EVENT_READ, s)
+        while waiting.get_map():
+            for key, _ in waiting.select(30):
+                waiting.unregister(key.fileobj)
+                got.append((*key.data.read(), time.monotonic() - began))
+    return got
+
+
+def test_too_many_that_wait(make_site):
+    """Beyond the cap nobody waits; beyond the breaker nobody waits at all until the directory answers."""
+    site = make_site(mta="sink", source_more="cache: { yes: 1h, no: 0s }",
+                     milter="deadline: 600ms\nmax-waiting: 3\nbreaker: 3\nprobe: 100ms")
+    path = site.rollcall.milter_socket
+    sessions = [milter.Milter(path) for _ in range(8)]
+    for s in sessions:
+        s.connect()
+        s.mail("ann@example.com")
+    site.slapd.hang()
+    try:
+        began = time.monotonic()
+        for n, s in enumerate(sessions):
+            s.send(b"R", b"<other%d@lists.example.com>\0" % n)
+        answers = answers_of(sessions, began)
+        assert all(text.startswith(b"451 4.4.3 ") for _, text, _ in answers)
+        assert sum(took < 0.4 for _, _, took in answers) == 5 and answers[-1][2] < 1.5
+        wait_until(lambda: "has not answered" in site.rollcall.log, what="the breaker")
+        began = time.monotonic()
+        assert sessions[0].rcpt("another@lists.example.com")[1].startswith(b"451 4.4.3 ")
+        assert time.monotonic() - began < 0.2
+    finally:
+        site.slapd.go_on()
+    wait_until(lambda: sessions[1].rcpt("stuff@lists.example.com")[1].startswith(b"550 5.1.1 "), what="answers again")
+    for s in sessions:
+        s.close()
+
+
+def test_progress_is_reported_while_it_waits(make_site):
+    """So that the MTA's own time does not run out first."""
+    site = make_site(mta="sink", milter="deadline: 20s\nbreaker: 1000")
+    m = milter.Milter(site.rollcall.milter_socket)
+    m.connect()
+    m.mail("ann@example.com")
+    site.slapd.hang()
+    try:
+        m.send(b"R", b"<other@lists.example.com>\0")
+        time.sleep(0.2)
+    finally:
+        site.slapd.go_on()
+    assert m.read()[1].startswith(b"550 5.1.1 ")
+    m.close()
