@@ -87,7 +87,7 @@ control_open(const char *path, const struct control_verb *verbs, void *arg, stru
 	struct endpoint e = { .path = (char *)path };
 	struct control *c = mem_new(sizeof(*c));
 
-	c->fd = net_listen(&e, 0600, NULL, why);
+	c->fd = net_listen(&e, (struct share){ .mode = 0600 }, why);
 	if (c->fd < 0)
 		goto failed;
 	if (pipe2(c->stop, O_CLOEXEC) < 0) {

@@ -1,6 +1,8 @@
 /* Start of a daemon. */
 #include "base/daemon.h"
 
+#include "base/log.h"
+
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
@@ -55,6 +57,8 @@ daemon_become(const char *user, struct complaint *why)
 		return complain(why, "there is no user \"%s\"", user);
 	if (pw->pw_uid == geteuid())
 		return 0;
+	if (log_give(pw->pw_uid, pw->pw_gid, why) < 0)
+		return -1;
 	if (initgroups(user, pw->pw_gid) < 0 || setgid(pw->pw_gid) < 0 || setuid(pw->pw_uid) < 0)
 		return complain_errno(why, "cannot become the user %s", user);
 	return 0;

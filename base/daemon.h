@@ -14,7 +14,10 @@ void daemon_begin(void);
 /* Raises the limit of open files to what the system allows. */
 void daemon_open_files(void);
 
-/* Becomes the user with all its groups and gives up root. Nothing for NULL or "", or if it is this user already. */
+/*
+ * Becomes the user with all its groups and gives up root; a log file is given to it first. Nothing for
+ * NULL or "", or if it is this user already.
+ */
 int daemon_become(const char *user, struct complaint *);
 
 /* The next of the signals that daemon_begin() blocked. */

@@ -55,11 +55,23 @@ log_open(const char *program, const char *to, enum log_level from, struct compla
 	return 0;
 }
 
+int
+log_give(uid_t user, gid_t group, struct complaint *why)
+{
+	int rc;
+
+	(void)pthread_mutex_lock(&lock);
+	rc = out > STDERR_FILENO ? fchown(out, user, group) : 0;
+	(void)pthread_mutex_unlock(&lock);
+	return rc == 0 ? 0 : complain_errno(why, "cannot give the log to its user");
+}
+
 static void
 emit(enum log_level level, const struct bytes *text)
 {
 	struct bytes line = { 0 };
-	time_t now = (time_t)(clock_wall() / 1000);
+	int64_t ms = clock_wall();
+	time_t now = (time_t)(ms / 1000);
 	struct tm tm;
 	char stamp[32];
 	ssize_t unused;
@@ -70,7 +82,7 @@ emit(enum log_level level, const struct bytes *text)
 	if (to_syslog) {
 		syslog(priorities[level], "%s", bytes_text(text));
 	} else {
-		bytes_format(&line, "%s.%03dZ %s[%d]: %s: %s\n", stamp, (int)(clock_wall() % 1000),
+		bytes_format(&line, "%s.%03dZ %s[%d]: %s: %s\n", stamp, (int)(ms % 1000),
 		             name == NULL ? "rollcall" : name, (int)getpid(), log_level_words[level],
 		             bytes_text(text));
 		unused = write(out, line.data, line.length);   /* nowhere to say that it failed */

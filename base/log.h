@@ -10,6 +10,7 @@
 #include "base/complaint.h"
 
 #include <stdint.h>
+#include <sys/types.h>
 
 enum log_level { LEVEL_DEBUG, LEVEL_INFO, LEVEL_WARN, LEVEL_ERROR };
 
@@ -22,6 +23,9 @@ extern const char *const log_level_words[];
  * the new one cannot be opened.
  */
 int log_open(const char *program, const char *to, enum log_level from, struct complaint *why);
+
+/* Makes this user the owner of a log file, so that it can be opened again after root is given up. */
+int log_give(uid_t, gid_t, struct complaint *why);
 
 /* A line of fields. Zero or more log_...() calls between begin and end, from one thread. */
 struct log_line {

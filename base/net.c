@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <pwd.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,24 +95,36 @@ unix_address(const char *path)
 }
 
 int
-net_share(const char *path, mode_t mode, const char *group, struct complaint *why)
+net_share(const char *path, struct share to, struct complaint *why)
 {
-	struct group *g;
+	uid_t user = (uid_t)-1;
+	gid_t group = (gid_t)-1;
 
-	if (group != NULL && *group != '\0') {
-		g = getgrnam(group);      /* at start, in one thread */
-		if (g == NULL)
-			return complain(why, "there is no group \"%s\" for the socket %s", group, path);
-		if (chown(path, (uid_t)-1, g->gr_gid) < 0)
-			return complain_errno(why, "cannot give %s to the group %s", path, group);
+	/* getpwnam() and getgrnam(): at start, in one thread. */
+	if (to.user != NULL && *to.user != '\0') {
+		struct passwd *pw = getpwnam(to.user);
+
+		if (pw == NULL)
+			return complain(why, "there is no user \"%s\" for the socket %s", to.user, path);
+		user = pw->pw_uid;
 	}
-	if (chmod(path, mode) < 0)
+	if (to.group != NULL && *to.group != '\0') {
+		struct group *g = getgrnam(to.group);
+
+		if (g == NULL)
+			return complain(why, "there is no group \"%s\" for the socket %s", to.group,
+			                path);
+		group = g->gr_gid;
+	}
+	if (chown(path, user, group) < 0)
+		return complain_errno(why, "cannot give %s to its user and group", path);
+	if (chmod(path, to.mode) < 0)
 		return complain_errno(why, "cannot set the mode of %s", path);
 	return 0;
 }
 
 static int
-listen_unix(const struct endpoint *e, mode_t mode, const char *group, struct complaint *why)
+listen_unix(const struct endpoint *e, struct share to, struct complaint *why)
 {
 	struct sockaddr_un un = unix_address(e->path);
 	struct stat st;
@@ -131,7 +144,7 @@ listen_unix(const struct endpoint *e, mode_t mode, const char *group, struct com
 		(void)close(fd);
 		return -1;
 	}
-	if (net_share(e->path, mode, group, why) < 0) {
+	if (net_share(e->path, to, why) < 0) {
 		(void)close(fd);
 		(void)unlink(e->path);
 		return -1;
@@ -154,13 +167,13 @@ resolve(const struct endpoint *e, int flags, struct complaint *why)
 }
 
 int
-net_listen(const struct endpoint *e, mode_t mode, const char *group, struct complaint *why)
+net_listen(const struct endpoint *e, struct share to, struct complaint *why)
 {
 	struct addrinfo *found;
 	int fd, one = 1;
 
 	if (e->path != NULL)
-		return listen_unix(e, mode, group, why);
+		return listen_unix(e, to, why);
 	found = resolve(e, AI_PASSIVE, why);
 	if (found == NULL)
 		return -1;

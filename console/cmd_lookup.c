@@ -66,7 +66,11 @@ look_up(const struct ctl *c, const struct site *s, const char *text)
 	} else {
 		switch (site_find(d, a.canonical, deadline_in(PATIENCE), &t, &why)) {
 		case FOUND_YES:
-			print_target(c, a.canonical, &t);
+			if (role_exists(t.role))
+				print_target(c, a.canonical, &t);
+			else
+				status = print_other(c, a.canonical, "no",
+				                     "nobody is behind this role of the list", CTL_NO);
 			break;
 		case FOUND_NO:
 			status = print_other(c, a.canonical, "no", "no list has this address", CTL_NO);

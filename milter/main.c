@@ -92,7 +92,7 @@ static int
 open_socket(const struct service *s, const struct endpoint *e, struct complaint *why)
 {
 	if (e->path != NULL) {            /* replaces a dead one, and complains of one that lives */
-		int fd = net_listen(e, 0600, NULL, why);
+		int fd = net_listen(e, (struct share){ .mode = 0600 }, why);
 
 		if (fd < 0)
 			return -1;
@@ -100,7 +100,10 @@ open_socket(const struct service *s, const struct endpoint *e, struct complaint 
 	}
 	if (smfi_opensocket(1) != MI_SUCCESS)
 		return complain_errno(why, "cannot listen on %s", s->settings.listen);
-	return e->path == NULL ? 0 : net_share(e->path, 0660, s->settings.group, why);
+	if (e->path == NULL)
+		return 0;
+	/* To the user as well, since the pacemaker connects. */
+	return net_share(e->path, (struct share){ 0660, s->site->user, s->settings.group }, why);
 }
 
 static int

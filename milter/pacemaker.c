@@ -21,26 +21,27 @@ struct pacemaker {
 };
 
 /* One negotiation: SMFIC_OPTNEG of milter protocol version 6 with all actions and steps offered. */
-static void
-beat(const struct pacemaker *p)
+static int
+beat(const struct pacemaker *p, struct complaint *why)
 {
 	static const unsigned char negotiation[] = { 0, 0, 0, 13, 'O', 0, 0, 0,    6,
 		                                     0, 0, 1, 0xff, 0, 0x1f, 0xff, 0xff };
-	struct complaint why;
-	int fd = net_connect(&p->to, deadline_in(PATIENCE), &why);
+	int fd = net_connect(&p->to, deadline_in(PATIENCE), why);
 	struct pollfd answer = { .fd = fd, .events = POLLIN };
 
 	if (fd < 0)
-		return;
+		return -1;
 	if (send(fd, negotiation, sizeof(negotiation), MSG_NOSIGNAL) == (ssize_t)sizeof(negotiation))
 		(void)poll(&answer, 1, PATIENCE);
 	(void)close(fd);
+	return 0;
 }
 
 static void *
 run(void *arg)
 {
 	struct pacemaker *p = arg;
+	struct complaint unused;
 
 	(void)pthread_setname_np(pthread_self(), "pacemaker");
 	monitor_enter(&p->monitor);
@@ -52,7 +53,7 @@ run(void *arg)
 			;
 		monitor_leave(&p->monitor);
 		(void)usleep(BEAT * 1000);
-		beat(p);
+		(void)beat(p, &unused);
 		monitor_enter(&p->monitor);
 	}
 	monitor_leave(&p->monitor);
@@ -64,13 +65,18 @@ pacemaker_open(const struct endpoint *listen, struct complaint *why)
 {
 	struct pacemaker *p = mem_new(sizeof(*p));
 	const char *host = listen->host;
+	int fd;
 
 	monitor_init(&p->monitor);
 	if (host != NULL && (strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0))
 		host = *host == '0' ? "127.0.0.1" : "::1";
 	p->to = (struct endpoint){ mem_text(listen->path), mem_text(host), mem_text(listen->port) };
-	if (pthread_create(&p->thread, NULL, run, p) != 0) {
-		(void)complain(why, "cannot start the pacemaker");
+	fd = net_connect(&p->to, deadline_in(PATIENCE), why);
+	if (fd >= 0)
+		(void)close(fd);
+	if (fd < 0 || pthread_create(&p->thread, NULL, run, p) != 0) {
+		if (fd >= 0)
+			(void)complain(why, "cannot start the pacemaker");
 		endpoint_free(&p->to);
 		monitor_destroy(&p->monitor);
 		free(p);

@@ -29,8 +29,8 @@ static const struct setting settings[] = {
 	{ .name = "bind-dn", .kind = KIND_TEXT, .offset = FIELD(conn.bind_dn),
 	  .help = "The DN of a simple bind." },
 	{ .name = "password-file", .kind = KIND_TEXT, .offset = FIELD(password_file),
-	  .help = "A file whose first line is the password of a simple bind. It needs to be readable "
-	          "when the daemon starts." },
+	  .help = "A file whose first line is the password of a simple bind. It is read at the start and at "
+	          "each reload, by the user that the daemons run as." },
 	{ .name = "starttls", .kind = KIND_FLAG, .offset = FIELD(conn.starttls), .fallback = "no",
 	  .help = "Encrypt an ldap:// connection by StartTLS. The certificate is always verified." },
 	{ .name = "ca-file", .kind = KIND_TEXT, .offset = FIELD(conn.ca_file),

@@ -43,6 +43,9 @@ class Rollcall:
 
     def text(self):
         group = f"\n  group: {self.group}" if self.group else ""
+        quick = {"retry-first": "300ms", "retry-most": "2s", "rescan": "1s"}
+        outbound = textwrap.dedent(self.outbound_more) + "".join(
+            f"\n{k}: {v}" for k, v in quick.items() if k not in self.outbound_more)
         return f"""hostname: mail.example.com
 state: {self.dir}/state
 log:
@@ -57,10 +60,7 @@ lmtp:
 {block(2, self.lmtp_more)}
 outbound:
   mta: smtp:127.0.0.1:{self.mta}
-  retry-first: 300ms
-  retry-most: 2s
-  rescan: 1s
-{block(2, self.outbound_more)}
+{block(2, outbound)}
 sources:
 {block(2, self.sources)}
 destinations:

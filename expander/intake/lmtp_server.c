@@ -42,6 +42,7 @@ lmtp_server_open(const struct service *service, struct complaint *why)
 {
 	struct lmtp_server *l = mem_new(sizeof(*l));
 	const struct text_list *listen = &service->lmtp.listen;
+	const struct share to = { 0660, service->site->user, service->lmtp.group };
 
 	monitor_init(&l->monitor);
 	l->stop[0] = l->stop[1] = -1;
@@ -51,7 +52,7 @@ lmtp_server_open(const struct service *service, struct complaint *why)
 		int fd = -1;
 
 		if (endpoint_parse(listen->items[i], &l->endpoints[i], why) == 0)
-			fd = net_listen(&l->endpoints[i], 0660, service->lmtp.group, why);
+			fd = net_listen(&l->endpoints[i], to, why);
 		if (fd < 0) {
 			endpoint_free(&l->endpoints[i]);
 			lmtp_server_close(&l);

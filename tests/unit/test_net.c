@@ -121,17 +121,19 @@ unix_sockets_are_replaced_when_dead(void **state)
 	int first, second;
 
 	(void)state;
-	first = net_listen(&e, 0640, NULL, &why);
+	first = net_listen(&e, (struct share){ .mode = 0640 }, &why);
 	assert_true(first >= 0);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0640);
-	assert_int_equal(net_listen(&e, 0640, NULL, &why), -1);
+	assert_int_equal(net_listen(&e, (struct share){ .mode = 0640 }, &why), -1);
 	assert_non_null(strstr(why.text, "somebody listens on"));
 	(void)close(first);
-	second = net_listen(&e, 0600, NULL, &why);
+	second = net_listen(&e, (struct share){ .mode = 0600 }, &why);
 	assert_true(second >= 0);
 	(void)close(second);
-	assert_int_equal(net_listen(&e, 0600, "no-such-group", &why), -1);
+	assert_int_equal(net_listen(&e, (struct share){ 0600, "no-such-user", NULL }, &why), -1);
+	assert_non_null(strstr(why.text, "there is no user \"no-such-user\""));
+	assert_int_equal(net_listen(&e, (struct share){ 0600, NULL, "no-such-group" }, &why), -1);
 	assert_non_null(strstr(why.text, "there is no group"));
 	free(path);
 	remove_temp_dir(dir);
