@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@ struct session_thread {
 	struct lmtp_server *server;
 	struct session_thread *next;
 	int fd;
+	atomic_bool idle;
 	char client[INET6_ADDRSTRLEN];
 };
 
@@ -93,7 +95,7 @@ run_session(void *arg)
 	struct session_thread *t = arg;
 
 	(void)pthread_setname_np(pthread_self(), "lmtp");
-	lmtp_session(t->server->work, t->fd, t->client);
+	lmtp_session(t->server->work, t->fd, t->client, &t->idle);
 	forget_session(t);
 	return NULL;
 }
@@ -197,12 +199,13 @@ lmtp_server_start(struct lmtp_server *l, struct work *work, struct complaint *wh
 	return l->started ? 0 : complain(why, "cannot start the LMTP server");
 }
 
-/* Ends the talk of every session. */
+/* Ends the talk of every session; those that are idle can say so still. */
 static void
-shut_sessions(struct lmtp_server *l)
+shut_sessions(struct lmtp_server *l, bool all)
 {
 	for (struct session_thread *t = l->sessions; t != NULL; t = t->next)
-		(void)shutdown(t->fd, SHUT_RDWR);
+		if (all || atomic_load(&t->idle))
+			(void)shutdown(t->fd, all ? SHUT_RDWR : SHUT_RD);
 }
 
 void
@@ -217,10 +220,11 @@ lmtp_server_stop(struct lmtp_server *l, int64_t patience)
 	(void)pthread_join(l->thread, NULL);
 	l->started = false;
 	monitor_enter(&l->monitor);
+	shut_sessions(l, false);
 	while (l->session_count > 0 && !deadline_passed(by))
 		(void)monitor_wait_until(&l->monitor, by);
 	while (l->session_count > 0) {
-		shut_sessions(l);
+		shut_sessions(l, true);
 		(void)monitor_wait_until(&l->monitor, deadline_in(LINGER));
 	}
 	monitor_leave(&l->monitor);

@@ -21,6 +21,7 @@ struct session {
 	struct work *work;
 	struct service *service;
 	const char *client;
+	atomic_bool *idle;
 	struct stream stream;
 	enum state state;
 	struct mail mail;
@@ -364,23 +365,29 @@ step_dialogue(struct session *s)
 		s->over = true;
 		return;
 	}
+	atomic_store(s->idle, s->state <= READY);
+	if (s->state <= READY && work_stopping(s->work)) {
+		say(s, REPLY_SHUTDOWN);
+		return;
+	}
 	r = stream_line(&s->stream, LONGEST_COMMAND, &line, &length);
+	atomic_store(s->idle, false);
 	if (r == STREAM_TOO_LONG)
 		r = skip_line(s);
 	else if (r == STREAM_OK)
 		run_command(s, line, length);
 	if (r == STREAM_TIMEOUT)
 		say(s, REPLY_TOO_SLOW);
+	else if (r == STREAM_CLOSED && s->state <= READY && work_stopping(s->work))
+		say(s, REPLY_SHUTDOWN);   /* the server closed the reading side */
 	if (r != STREAM_OK)
 		s->over = true;
-	else if (!s->over && work_stopping(s->work) && s->state <= READY)
-		say(s, REPLY_SHUTDOWN);
 }
 
 void
-lmtp_session(struct work *w, int fd, const char *client)
+lmtp_session(struct work *w, int fd, const char *client, atomic_bool *idle)
 {
-	struct session s = { .work = w, .service = service_current(), .client = client };
+	struct session s = { .work = w, .service = service_current(), .client = client, .idle = idle };
 	const struct reply *hello = reply_of(REPLY_GREETING);
 
 	s.stream = (struct stream){ .fd = fd, .timeout = s.service->lmtp.timeout };

@@ -8,7 +8,12 @@
 #include "expander/service.h"
 #include "expander/work.h"
 
-/* Talks until the client goes away or is sent away. Closes nothing. `client` is for the log. */
-void lmtp_session(struct work *, int fd, const char *client);
+#include <stdatomic.h>
+
+/*
+ * Talks until the client goes away or is sent away. Closes nothing. `client` is for the log. *idle is
+ * kept: whether nothing was begun, so that the session may be ended by shutting down the reading side.
+ */
+void lmtp_session(struct work *, int fd, const char *client, atomic_bool *idle);
 
 #endif

@@ -338,6 +338,20 @@ def test_a_silent_client_is_sent_away(make_site):
         assert c.reply() == "421 4.4.2"
 
 
+def test_stopping_ends_idle_sessions_at_once(lmtp_site):
+    with lmtp_site.lmtp() as idle, lmtp_site.lmtp(greet=False) as silent, lmtp_site.lmtp() as begun:
+        assert begun.mail("ann@example.com").code == 250
+        began = time.monotonic()
+        lmtp_site.rollcall.expander.terminate()
+        assert idle.reply() == "421 4.3.2" and silent.reply() == "421 4.3.2"
+        assert time.monotonic() - began < 1
+        # A transaction has its time to end.
+        assert begun.rcpt("staff@lists.example.com").code == 250
+        assert begun.command("RSET").code == 250
+        assert begun.reply() == "421 4.3.2"
+        assert lmtp_site.rollcall.expander.wait(3) == 0
+
+
 def test_stopping_is_orderly(lmtp_site):
     """A session in the middle of a message may finish it; the entry is done by the next start."""
     c = lmtp_site.lmtp()
