@@ -1,7 +1,7 @@
 /*
  * Why something failed, in words, owned by the caller. A function that can fail takes one as its
- * last parameter and fills it before it says so; its content is undefined after success. The words go to the log and to the
- * operator, never to an SMTP client.
+ * last parameter and fills it before it says so; its content is undefined after success. The words
+ * go to the log and to the operator, never to an SMTP client.
  */
 #ifndef BASE_COMPLAINT_H
 #define BASE_COMPLAINT_H

@@ -1,8 +1,9 @@
 /*
  * The configuration file as a tree that remembers where everything stands. The grammar is a plain
- * part of YAML: mappings, sequences and scalars. Every scalar is text; what it means is up to the setting that reads it. Refused: duplicate
- * keys, anchors and aliases, tags, a second document, keys that are no scalars, and a file whose
- * last line has no end, since that is what a file cut off looks like.
+ * part of YAML: mappings, sequences and scalars. Every scalar is text; what it means is up to the
+ * setting that reads it. Refused: duplicate keys, anchors and aliases, tags, a second document,
+ * keys that are no scalars, and a file whose last line has no end, since that is what a file cut
+ * off looks like.
  */
 #ifndef BASE_CONFIG_H
 #define BASE_CONFIG_H
@@ -24,7 +25,9 @@ struct node {
 	size_t count;
 };
 
-/* The tree of a file, or of text that is said to come from `file`. NULL with "file:line:column: …". */
+/*
+ * The tree of a file, or of text that is said to come from `file`. NULL with "file:line:column: …".
+ */
 struct node *config_load(const char *file, struct complaint *);
 struct node *config_parse(const char *file, const char *text, size_t length, struct complaint *);
 

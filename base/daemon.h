@@ -7,7 +7,8 @@
 #include <stdbool.h>
 
 /*
- * Ignores SIGPIPE, and blocks SIGTERM, SIGINT, SIGHUP and SIGUSR1 in this thread and those it will start, so that they can be waited for. Sets the umask to 077.
+ * Ignores SIGPIPE, and blocks SIGTERM, SIGINT, SIGHUP and SIGUSR1 in this thread and those it will
+ * start, so that they can be waited for. Sets the umask to 077.
  */
 void daemon_begin(void);
 
@@ -15,8 +16,8 @@ void daemon_begin(void);
 void daemon_open_files(void);
 
 /*
- * Becomes the user with all its groups and gives up root; a log file is given to it first. Nothing for
- * NULL or "", or if it is this user already.
+ * Becomes the user with all its groups and gives up root; a log file is given to it first. Nothing
+ * for NULL or "", or if it is this user already.
  */
 int daemon_become(const char *user, struct complaint *);
 

@@ -35,7 +35,10 @@ struct file_map {
 int file_map(int at, const char *name, struct file_map *, struct complaint *);
 void file_unmap(struct file_map *);
 
-/* Removes the plain files of a directory and then the directory itself. One that is gone is no error. */
+/*
+ * Removes the plain files of a directory and then the directory itself. One that is gone is no
+ * error.
+ */
 int file_remove_dir(int at, const char *name, struct complaint *);
 
 /* Whether the descriptor lies on a file system that this host alone writes: no NFS, CIFS, AFS … */

@@ -1,4 +1,7 @@
-/* A keyed hash for tables in memory. Not for anything that is written down: the key differs in every process. */
+/*
+ * A keyed hash for tables in memory. Not for anything that is written down: the key differs in
+ * every process.
+ */
 #include "base/hash.h"
 
 #include <pthread.h>

@@ -1,6 +1,7 @@
 /*
- * JSON, by Jansson (whose own names begin with json_). A value is owned by whoever holds it until it is put into another or dropped.
- * Getters answer for a missing key, for a value of another type and for a NULL object alike.
+ * JSON, by Jansson (whose own names begin with json_). A value is owned by whoever holds it until
+ * it is put into another or dropped. Getters answer for a missing key, for a value of another type
+ * and for a NULL object alike.
  */
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
@@ -22,7 +23,10 @@ struct js *js_array(void);
 struct js *js_string(const char *text);
 struct js *js_integer(int64_t number);
 
-/* Into an object. A NULL text is left out. Text that is not UTF-8 is put in with its odd bytes as U+FFFD. */
+/*
+ * Into an object. A NULL text is left out. Text that is not UTF-8 is put in with its odd bytes as
+ * U+FFFD.
+ */
 void js_set_text(struct js *, const char *key, const char *text);
 void js_set_number(struct js *, const char *key, int64_t number);
 void js_set_flag(struct js *, const char *key, bool flag);

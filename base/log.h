@@ -1,7 +1,8 @@
 /*
  * The log: one line per event, `event key=value key="value with spaces"`, to syslog (facility
- * mail), to standard error or to a file. Values may be anything a client sent: what is not printable is escaped here, and a value
- * cannot look like two fields. Any thread may log; a line is one write.
+ * mail), to standard error or to a file. Values may be anything a client sent: what is not
+ * printable is escaped here, and a value cannot look like two fields. Any thread may log; a line is
+ * one write.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -24,7 +25,9 @@ extern const char *const log_level_words[];
  */
 int log_open(const char *program, const char *to, enum log_level from, struct complaint *why);
 
-/* Makes this user the owner of a log file, so that it can be opened again after root is given up. */
+/*
+ * Makes this user the owner of a log file, so that it can be opened again after root is given up.
+ */
 int log_give(uid_t, gid_t, struct complaint *why);
 
 /* A line of fields. Zero or more log_...() calls between begin and end, from one thread. */

@@ -14,7 +14,10 @@ struct map *map_open(void);
 /* The value, or NULL; the entry becomes the youngest. */
 void *map_get(struct map *, const void *key, size_t length);
 
-/* The value, or NULL, without touching its age: several threads may do this while none does anything else. */
+/*
+ * The value, or NULL, without touching its age: several threads may do this while none does
+ * anything else.
+ */
 void *map_peek(const struct map *, const void *key, size_t length);
 
 /* Puts a value (not NULL) under a key; returns the one that stood there, or NULL. */

@@ -24,19 +24,27 @@ void endpoint_free(struct endpoint *);
 /* Whether a text is an endpoint; for rows of settings. */
 int endpoint_check(const char *text, struct complaint *);
 
-/* Who may use a unix socket. NULL or empty names change nothing; only root can name another user. */
+/*
+ * Who may use a unix socket. NULL or empty names change nothing; only root can name another user.
+ */
 struct share {
 	mode_t mode;
 	const char *user, *group;
 };
 
-/* A listening socket, close-on-exec. A unix socket that nobody answers on is replaced. -1 with a complaint. */
+/*
+ * A listening socket, close-on-exec. A unix socket that nobody answers on is replaced. -1 with a
+ * complaint.
+ */
 int net_listen(const struct endpoint *, struct share, struct complaint *);
 
 /* Shares the file of a socket that somebody else made. */
 int net_share(const char *path, struct share, struct complaint *);
 
-/* A connected, non-blocking socket with TCP_NODELAY. -1 with a complaint. Resolves names, which may block. */
+/*
+ * A connected, non-blocking socket with TCP_NODELAY. -1 with a complaint. Resolves names, which may
+ * block.
+ */
 int net_connect(const struct endpoint *, struct deadline, struct complaint *);
 
 /* "127.0.0.1", "::1" or "unix", NUL-terminated in `text`. */

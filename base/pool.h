@@ -1,6 +1,6 @@
 /*
- * Worker threads that take jobs from a bounded queue. A pool stands before each outside resource, so that one that hangs keeps
- * only its own workers busy.
+ * Worker threads that take jobs from a bounded queue. A pool stands before each outside resource,
+ * so that one that hangs keeps only its own workers busy.
  */
 #ifndef BASE_POOL_H
 #define BASE_POOL_H

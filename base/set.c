@@ -1,6 +1,7 @@
 /*
- * An open-addressed table of 32-bit references into blocks that hold the strings one behind the other. The hard thing is the
- * memory: a list of a million members must not need more than its addresses and a little.
+ * An open-addressed table of 32-bit references into blocks that hold the strings one behind the
+ * other. The hard thing is the memory: a list of a million members must not need more than its
+ * addresses and a little.
  */
 #include "base/set.h"
 

@@ -1,6 +1,7 @@
 /*
- * A set of byte strings, exact: members are stored and compared whole, never by hash alone, since a false "already there"
- * would leave a person without the post. Costs the string's length plus about ten bytes a member. One thread at a time.
+ * A set of byte strings, exact: members are stored and compared whole, never by hash alone, since a
+ * false "already there" would leave a person without the post. Costs the string's length plus about
+ * ten bytes a member. One thread at a time.
  */
 #ifndef BASE_SET_H
 #define BASE_SET_H

@@ -159,7 +159,10 @@ add_texts(struct text_list *list, const char *text, bool fallback)
 	text_list_add(list, text, strlen(text));
 }
 
-/* Sets a field from one text. The node is where it stands; fallbacks, which have none, always parse. */
+/*
+ * Sets a field from one text. The node is where it stands; fallbacks, which have none, always
+ * parse.
+ */
 static int
 set_value(const struct setting *row, void *field, const char *text, const struct node *n,
           struct complaint *why)

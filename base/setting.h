@@ -1,6 +1,7 @@
 /*
- * Settings: rows that say for one part of the configuration what may stand there, what it means, and what holds where nothing stands. The
- * rows parse and check the values, print the effective configuration and make the manual page.
+ * Settings: rows that say for one part of the configuration what may stand there, what it means,
+ * and what holds where nothing stands. The rows parse and check the values, print the effective
+ * configuration and make the manual page.
  */
 #ifndef BASE_SETTING_H
 #define BASE_SETTING_H
@@ -38,7 +39,10 @@ struct setting {
 	size_t offset;                    /* of the field in the struct that holds the values */
 	const char *fallback;             /* as text, several with ", " between; NULL: none */
 	const char *min, *max;            /* as text; NULL: no bound. Of KIND_TEXTS: how many */
-	/* Whether one text of a KIND_TEXT or KIND_TEXTS is right; complains without its place. May be NULL. */
+	/*
+	 * Whether one text of a KIND_TEXT or KIND_TEXTS is right; complains without its place. May
+	 * be NULL.
+	 */
 	int (*check)(const char *text, struct complaint *);
 	const char *const *words;         /* of a KIND_WORD, ended by NULL */
 	unsigned flags;
@@ -58,15 +62,16 @@ struct effective_list {
 void effective_list_free(struct effective_list *);
 
 /*
- * Reads a map into the struct at `object`, which must be zeroed. `map` may be NULL: all fallbacks. `path` is the name of the part ("" for the
- * top). What holds is added to `effective` unless that is NULL. On failure the object is as setting_free() leaves it.
+ * Reads a map into the struct at `object`, which must be zeroed. `map` may be NULL: all fallbacks.
+ * `path` is the name of the part ("" for the top). What holds is added to `effective` unless that
+ * is NULL. On failure the object is as setting_free() leaves it.
  */
 int setting_read(const struct setting *rows, void *object, const struct node *map,
                  const char *path, struct effective_list *effective, struct complaint *);
 
 /*
- * Gives a field that holds nothing a value as if `text` were its row's fallback, and says where it comes from; nothing for a NULL text. Only for
- * KIND_TEXT and KIND_TEXTS.
+ * Gives a field that holds nothing a value as if `text` were its row's fallback, and says where it
+ * comes from; nothing for a NULL text. Only for KIND_TEXT and KIND_TEXTS.
  */
 void setting_complete(const struct setting *row, void *object, const char *text, const char *path,
                       const char *origin, struct effective_list *);

@@ -1,6 +1,7 @@
 /*
- * A connection read by lines or by pieces, with an output buffer. Reads wait for at most `timeout` milliseconds of silence. One
- * thread at a time, except that any thread may end the waiting by shutdown(2) of the descriptor.
+ * A connection read by lines or by pieces, with an output buffer. Reads wait for at most `timeout`
+ * milliseconds of silence. One thread at a time, except that any thread may end the waiting by
+ * shutdown(2) of the descriptor.
  */
 #ifndef BASE_STREAM_H
 #define BASE_STREAM_H

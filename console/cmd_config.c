@@ -1,4 +1,7 @@
-/* rollcallctl config: checks the configuration, prints what holds, and makes the options part of the manual. */
+/*
+ * rollcallctl config: checks the configuration, prints what holds, and makes the options part of
+ * the manual.
+ */
 #include "console/ctl.h"
 #include "expander/settings.h"
 #include "milter/settings.h"

@@ -1,4 +1,6 @@
-/* rollcallctl members LIST: who is on a list now, and through which groups. Asks the source afresh. */
+/*
+ * rollcallctl members LIST: who is on a list now, and through which groups. Asks the source afresh.
+ */
 #include "base/set.h"
 #include "console/ctl.h"
 #include "mail/address.h"

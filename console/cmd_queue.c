@@ -1,4 +1,7 @@
-/* rollcallctl queue: what is in the queues. Reads the spool itself, whether or not an expander runs. */
+/*
+ * rollcallctl queue: what is in the queues. Reads the spool itself, whether or not an expander
+ * runs.
+ */
 #include "console/ctl.h"
 #include "queues/queue.h"
 

@@ -1,4 +1,7 @@
-/* rollcall-expander: takes posts in by LMTP, asks who is on the list, and puts the fan-out into the MTA's queue. */
+/*
+ * rollcall-expander: takes posts in by LMTP, asks who is on the list, and puts the fan-out into the
+ * MTA's queue.
+ */
 #include "base/control.h"
 #include "base/daemon.h"
 #include "base/log.h"

@@ -1,5 +1,6 @@
 /*
- * Freezing the recipients of an entry: dropping duplicates, and addresses that would lead back to a list.
+ * Freezing the recipients of an entry: dropping duplicates, and addresses that would lead back to a
+ * list.
  */
 #ifndef EXPANDER_RECIPIENTS_H
 #define EXPANDER_RECIPIENTS_H
@@ -26,13 +27,16 @@ bool freezing_add(struct freezing *, const char *canonical, const char *spelling
 /* An address that is passed over if it comes. */
 void freezing_exclude(struct freezing *, const char *canonical);
 
-/* Makes the list durable and whole, and moves the entry to the outbound queue. -1 with a complaint. Ends the freezing in any case. */
+/*
+ * Makes the list durable and whole, and moves the entry to the outbound queue. -1 with a complaint.
+ * Ends the freezing in any case.
+ */
 int freezing_finish(struct freezing *, struct complaint *);
 void freezing_abandon(struct freezing *);
 
 /*
- * Whether mail about a list's troubles may go to this address: FOUND_NO where it is a list itself, so that
- * a report never reaches one.
+ * Whether mail about a list's troubles may go to this address: FOUND_NO where it is a list itself,
+ * so that a report never reaches one.
  */
 enum found address_is_person(const struct site *, const char *canonical, struct deadline,
                              struct complaint *);

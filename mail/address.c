@@ -71,7 +71,10 @@ read_local(const char *text, size_t length, struct bytes *content)
 	return i + 1 < length && text[i + 1] == '@' ? (ptrdiff_t)i + 1 : -1;
 }
 
-/* Folds the case; letters beyond ASCII also get their composed form, so that both ways to write ö are one. */
+/*
+ * Folds the case; letters beyond ASCII also get their composed form, so that both ways to write ö
+ * are one.
+ */
 static void
 fold_local(struct bytes *content)
 {
@@ -83,8 +86,10 @@ fold_local(struct bytes *content)
 			content->data[i] = text_lower(content->data[i]);
 		return;
 	}
-	/* Lower case, not case folding: that would write "ss" for a sharp s, and the canonical form of a
-	 * list's address is what members get to see. */
+	/*
+	 * Lower case, not case folding: that would write "ss" for a sharp s, and the canonical form
+	 * of a list's address is what members get to see.
+	 */
 	folded = u8_tolower((const uint8_t *)content->data, content->length, NULL, UNINORM_NFC, NULL,
 	                    &length);
 	if (folded == NULL)

@@ -1,8 +1,8 @@
 /*
- * Mailbox addresses (RFC 5321 section 4.1.2, RFC 6531 section 3.3). Two addresses are the same mailbox
- * for us when their canonical forms are the same bytes: the domain as A-labels in lower case, the
- * local part unquoted where it can be, ASCII letters folded, other letters in NFC and lower case. The
- * spelling is what was given and what is sent.
+ * Mailbox addresses (RFC 5321 section 4.1.2, RFC 6531 section 3.3). Two addresses are the same
+ * mailbox for us when their canonical forms are the same bytes: the domain as A-labels in lower
+ * case, the local part unquoted where it can be, ASCII letters folded, other letters in NFC and
+ * lower case. The spelling is what was given and what is sent.
  */
 #ifndef MAIL_ADDRESS_H
 #define MAIL_ADDRESS_H
@@ -21,8 +21,9 @@ struct address {
 
 /*
  * Parses local-part@domain, without <>. Refused: what is no mailbox, control characters, bytes that
- * are no UTF-8, an address above 254 octets. The 64 octets of RFC 5321 section 4.5.3.1.1 are no bound
- * here: senders with tokens in them are longer, and so would be the roles of a list with a long name.
+ * are no UTF-8, an address above 254 octets. The 64 octets of RFC 5321 section 4.5.3.1.1 are no
+ * bound here: senders with tokens in them are longer, and so would be the roles of a list with a
+ * long name.
  */
 int address_parse(struct address *, const char *text, size_t length, struct complaint *);
 void address_free(struct address *);

@@ -1,7 +1,7 @@
 /*
- * Is this message an automatic reply (RFC 3834)? Such a message answers a post or a member, and must never go to a whole list. A message
- * that a program made without being asked by mail (cron, monitoring: Auto-Submitted: auto-generated)
- * is not one.
+ * Is this message an automatic reply (RFC 3834)? Such a message answers a post or a member, and
+ * must never go to a whole list. A message that a program made without being asked by mail (cron,
+ * monitoring: Auto-Submitted: auto-generated) is not one.
  */
 #ifndef MAIL_AUTOMATIC_H
 #define MAIL_AUTOMATIC_H

@@ -1,6 +1,7 @@
 /*
- * The report on a post that did not reach everybody: a delivery status notification (RFC 3464) to whoever looks after the list. The same facts
- * give the same bytes, so that a report that is made a second time after a crash is recognised as the first.
+ * The report on a post that did not reach everybody: a delivery status notification (RFC 3464) to
+ * whoever looks after the list. The same facts give the same bytes, so that a report that is made a
+ * second time after a crash is recognised as the first.
  */
 #ifndef MAIL_DSN_H
 #define MAIL_DSN_H

@@ -14,7 +14,10 @@ line_length(const char *text, size_t length)
 	return lf == NULL ? length : (size_t)(lf - text) + 1;
 }
 
-/* The length of a field's name, or zero where the line is no field (RFC 5322 section 2.2; blanks before the colon are obsolete and tolerated). */
+/*
+ * The length of a field's name, or zero where the line is no field (RFC 5322 section 2.2; blanks
+ * before the colon are obsolete and tolerated).
+ */
 static size_t
 name_length(const char *line, size_t length, size_t *colon)
 {

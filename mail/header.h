@@ -1,7 +1,7 @@
 /*
  * The header of a message (RFC 5322 section 2.2), read in place. A header ends at an empty line, or
- * where a line is neither a field nor the continuation of one: what stands behind is body for us as it is for the MTA. An mbox line
- * "From …" at the very beginning is skipped.
+ * where a line is neither a field nor the continuation of one: what stands behind is body for us as
+ * it is for the MTA. An mbox line "From …" at the very beginning is skipped.
  */
 #ifndef MAIL_HEADER_H
 #define MAIL_HEADER_H

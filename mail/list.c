@@ -144,7 +144,9 @@ list_role_address(const char *list_address, enum role role)
 	                  roles[role].suffix, domain);
 }
 
-/* Adds the text with every byte escaped as %XX that is neither a letter, a digit nor among `plain`. */
+/*
+ * Adds the text with every byte escaped as %XX that is neither a letter, a digit nor among `plain`.
+ */
 static void
 add_escaped(struct bytes *out, const char *text, size_t length, const char *plain)
 {

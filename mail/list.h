@@ -1,9 +1,10 @@
 /*
  * A list, the roles of its addresses, and which address could mean what.
  *
- * A list is a directory group with a mail address. Beside its own address it has addresses for other
- * purposes, made by a suffix of the local part: staff-owner@, staff-bounces@. A real group may be called "staff-owner", so an exact match
- * goes first, the role second, and what stands behind the delimiter (staff+tag@) is looked at last.
+ * A list is a directory group with a mail address. Beside its own address it has addresses for
+ * other purposes, made by a suffix of the local part: staff-owner@, staff-bounces@. A real group
+ * may be called "staff-owner", so an exact match goes first, the role second, and what stands
+ * behind the delimiter (staff+tag@) is looked at last.
  */
 #ifndef MAIL_LIST_H
 #define MAIL_LIST_H
@@ -54,8 +55,8 @@ struct candidate {
 enum { CANDIDATES = 4 };
 
 /*
- * Fills the candidates of a canonical recipient address in the order in which they count, and returns
- * how many there are, at least one. `delimiter` is one character, or '\0' for none.
+ * Fills the candidates of a canonical recipient address in the order in which they count, and
+ * returns how many there are, at least one. `delimiter` is one character, or '\0' for none.
  */
 size_t list_candidates(const char *canonical, char delimiter, struct candidate[CANDIDATES]);
 void candidates_free(struct candidate *, size_t count);
@@ -63,7 +64,10 @@ void candidates_free(struct candidate *, size_t count);
 /* The address of a role: staff-bounces@lists.example.com. Allocated. */
 char *list_role_address(const char *list_address, enum role);
 
-/* The identifier of List-Id (RFC 2919 section 3): staff.lists.example.com. ASCII, without '@'. Allocated. */
+/*
+ * The identifier of List-Id (RFC 2919 section 3): staff.lists.example.com. ASCII, without '@'.
+ * Allocated.
+ */
 char *list_identifier(const char *list_address);
 
 /* The address as a mailto: URI (RFC 6068). Allocated. */

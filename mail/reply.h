@@ -1,6 +1,7 @@
 /*
- * The SMTP replies of rollcall as values: code, enhanced status code (RFC 3463) and a public text that
- * tells nothing of the inside. The private cause goes to the log. A new reply is a row in reply.c.
+ * The SMTP replies of rollcall as values: code, enhanced status code (RFC 3463) and a public text
+ * that tells nothing of the inside. The private cause goes to the log. A new reply is a row in
+ * reply.c.
  */
 #ifndef MAIL_REPLY_H
 #define MAIL_REPLY_H

@@ -1,6 +1,6 @@
 /*
- * The grammar of SMTP and LMTP (RFC 5321 section 4.1.1, RFC 2033), the same for our server, our client and the
- * milter. Nothing here allocates; all slices point into the line they were found in.
+ * The grammar of SMTP and LMTP (RFC 5321 section 4.1.1, RFC 2033), the same for our server, our
+ * client and the milter. Nothing here allocates; all slices point into the line they were found in.
  */
 #ifndef MAIL_SYNTAX_H
 #define MAIL_SYNTAX_H
@@ -29,16 +29,23 @@ enum verb {
 enum verb syntax_verb(const char *line, size_t length, struct slice *argument);
 
 /*
- * "FROM:<path> parameters" or "TO:<path> parameters", `keyword` being "FROM" or "TO". The path comes
- * without its <> and without a source route (RFC 5321 appendix C says to ignore one); that of a null sender has length zero.
+ * "FROM:<path> parameters" or "TO:<path> parameters", `keyword` being "FROM" or "TO". The path
+ * comes without its <> and without a source route (RFC 5321 appendix C says to ignore one); that of
+ * a null sender has length zero.
  */
 bool syntax_path(struct slice argument, const char *keyword, struct slice *path,
                  struct slice *parameters);
 
-/* Whether the text between <> or without them is a path: strips the brackets. For what a milter gets. */
+/*
+ * Whether the text between <> or without them is a path: strips the brackets. For what a milter
+ * gets.
+ */
 struct slice syntax_unbracket(const char *text);
 
-/* The next "KEY" or "KEY=value" of `rest`. False at the end. A malformed one has a key of length zero. */
+/*
+ * The next "KEY" or "KEY=value" of `rest`. False at the end. A malformed one has a key of length
+ * zero.
+ */
 bool syntax_parameter(struct slice *rest, struct slice *key, struct slice *value);
 
 bool slice_is(struct slice, const char *word);          /* but for ASCII case */

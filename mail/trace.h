@@ -1,6 +1,6 @@
 /*
- * Traces of a message's way: the Received field an LMTP server adds (RFC 5321 section 4.4), and what the fields tell about
- * where the message has been.
+ * Traces of a message's way: the Received field an LMTP server adds (RFC 5321 section 4.4), and
+ * what the fields tell about where the message has been.
  */
 #ifndef MAIL_TRACE_H
 #define MAIL_TRACE_H
@@ -16,15 +16,18 @@ void trace_received(struct bytes *, const char *from, const char *by, const char
                     const char *list_address, int64_t arrived);
 
 /*
- * Whether the message has been through this list: a List-Post or List-Id of the list, or one of our own Received fields for it,
- * which survives a list behind us that puts its own List fields in their place.
+ * Whether the message has been through this list: a List-Post or List-Id of the list, or one of our
+ * own Received fields for it, which survives a list behind us that puts its own List fields in
+ * their place.
  */
 bool trace_passed(const char *header, size_t length, const char *list_address);
 
 /* How many Received fields there are. */
 size_t trace_hops(const char *header, size_t length);
 
-/* The queue id in the top Received field, which the MTA put there last. False where none is found. */
+/*
+ * The queue id in the top Received field, which the MTA put there last. False where none is found.
+ */
 bool trace_queue_id(const char *header, size_t length, char *id, size_t size);
 
 #endif

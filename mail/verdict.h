@@ -1,4 +1,7 @@
-/* What became of a question or of all of them: merged by one pure function, whatever the order of the answers. */
+/*
+ * What became of a question or of all of them: merged by one pure function, whatever the order of
+ * the answers.
+ */
 #ifndef MAIL_VERDICT_H
 #define MAIL_VERDICT_H
 

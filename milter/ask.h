@@ -1,7 +1,8 @@
 /*
- * Asking whether an address is a list, from a callback that must not wait long. What memory knows is answered at once;
- * the rest waits for the directory under a deadline, at most so many at a time; and when the directory has not answered several times in a row, a
- * breaker opens: nobody waits any more, and the directory is asked in the background until it answers.
+ * Asking whether an address is a list, from a callback that must not wait long. What memory knows
+ * is answered at once; the rest waits for the directory under a deadline, at most so many at a
+ * time; and when the directory has not answered several times in a row, a breaker opens: nobody
+ * waits any more, and the directory is asked in the background until it answers.
  */
 #ifndef MILTER_ASK_H
 #define MILTER_ASK_H

@@ -1,6 +1,7 @@
 /*
- * libmilter's callbacks: fetch the session, copy the arguments in, ask, map the answer. Message state ends in eom and
- * abort, connection state in close; each may come when there is nothing to end.
+ * libmilter's callbacks: fetch the session, copy the arguments in, ask, map the answer. Message
+ * state ends in eom and abort, connection state in close; each may come when there is nothing to
+ * end.
  */
 #include "milter/hooks.h"
 

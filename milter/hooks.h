@@ -4,7 +4,10 @@
 
 #include "milter/pacemaker.h"
 
-/* Registers them with libmilter under this connection string (its own notation). -1 when it refuses. */
+/*
+ * Registers them with libmilter under this connection string (its own notation). -1 when it
+ * refuses.
+ */
 int hooks_register(const char *connection);
 
 /* The pacemaker for sessions, before the first of them. */

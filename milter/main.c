@@ -1,4 +1,7 @@
-/* rollcall-milter: refuses mail to lists that do not exist, and from people who may not post, while the client is connected. */
+/*
+ * rollcall-milter: refuses mail to lists that do not exist, and from people who may not post, while
+ * the client is connected.
+ */
 #include "base/control.h"
 #include "base/daemon.h"
 #include "base/log.h"

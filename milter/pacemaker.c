@@ -46,7 +46,10 @@ run(void *arg)
 	(void)pthread_setname_np(pthread_self(), "pacemaker");
 	monitor_enter(&p->monitor);
 	while (!p->closing) {
-		/* Slowly at rest: libmilter looks only now and then whether it was told to stop, or when somebody connects. */
+		/*
+		 * Slowly at rest: libmilter looks only now and then whether it was told to stop, or
+		 * when somebody connects.
+		 */
 		struct deadline rest = deadline_in(REST);
 
 		while (!p->closing && p->waiting == 0 && monitor_wait_until(&p->monitor, rest))

@@ -1,6 +1,6 @@
 /*
- * The milter as configured at one moment. A reload makes another; a session keeps the one it began with
- * until it ends.
+ * The milter as configured at one moment. A reload makes another; a session keeps the one it began
+ * with until it ends.
  */
 #ifndef MILTER_SERVICE_H
 #define MILTER_SERVICE_H

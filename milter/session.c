@@ -277,6 +277,9 @@ session_end(struct session *s, const char *queue_id)
 		all = verdict_merge(all, v);
 		log_decision(s, "end", queue_id, NULL, &s->lists[i], v, "content", 0);
 	}
-	/* One refusal would be for all of them: where one may have it, it goes on, and is not expanded for the others. */
+	/*
+	 * One refusal would be for all of them: where one may have it, it goes on, and is not
+	 * expanded for the others.
+	 */
 	return every ? all : verdict_pass();
 }

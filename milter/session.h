@@ -1,6 +1,6 @@
 /*
- * What the milter knows of one SMTP session and of the message in it, and what it thinks of it: everything but
- * libmilter. A session belongs to one thread at a time, as libmilter's contexts do.
+ * What the milter knows of one SMTP session and of the message in it, and what it thinks of it:
+ * everything but libmilter. A session belongs to one thread at a time, as libmilter's contexts do.
  */
 #ifndef MILTER_SESSION_H
 #define MILTER_SESSION_H

@@ -1,6 +1,7 @@
 /*
- * What every list asks before its own policies do: the rules on roles, null senders, automatic replies and loops. The milter
- * and the LMTP server ask the same, so that the second refuses only what came past the first.
+ * What every list asks before its own policies do: the rules on roles, null senders, automatic
+ * replies and loops. The milter and the LMTP server ask the same, so that the second refuses only
+ * what came past the first.
  */
 #ifndef POLICIES_ADMIT_H
 #define POLICIES_ADMIT_H

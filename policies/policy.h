@@ -1,8 +1,8 @@
 /*
- * Extension point B: one question about one posting. One file per policy and one row in registry.c. A policy
- * judges; what becomes of a failure is up to whoever asks. Its configuration never changes after it was
- * read, it is told everything by the facts, and it answers by value: calls may run in parallel on any
- * thread, and a late answer touches nothing.
+ * Extension point B: one question about one posting. One file per policy and one row in registry.c.
+ * A policy judges; what becomes of a failure is up to whoever asks. Its configuration never changes
+ * after it was read, it is told everything by the facts, and it answers by value: calls may run in
+ * parallel on any thread, and a late answer touches nothing.
  */
 #ifndef POLICIES_POLICY_H
 #define POLICIES_POLICY_H

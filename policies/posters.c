@@ -1,6 +1,6 @@
 /*
- * Who may post. Closed unless the site opens it: without a word to the contrary only clients that have
- * authenticated, or are in the site's own networks, get through.
+ * Who may post. Closed unless the site opens it: without a word to the contrary only clients that
+ * have authenticated, or are in the site's own networks, get through.
  */
 #include "policies/policy.h"
 

@@ -1,9 +1,10 @@
 /*
- * What the configuration says about the whole site: its name, its sources, the domains that hold lists
- * and what is asked about mail to them. Every program reads it, and beside it the part that is its own.
+ * What the configuration says about the whole site: its name, its sources, the domains that hold
+ * lists and what is asked about mail to them. Every program reads it, and beside it the part that
+ * is its own.
  *
- * A site never changes once it is read. It is shared by reference count: a reload makes another one,
- * and whoever is in the middle of something keeps the old one until the end of that.
+ * A site never changes once it is read. It is shared by reference count: a reload makes another
+ * one, and whoever is in the middle of something keeps the old one until the end of that.
  */
 #ifndef POLICIES_SITE_H
 #define POLICIES_SITE_H
@@ -23,7 +24,10 @@ struct destination {
 	struct chain *chain;
 };
 
-/* The limits that milter and LMTP server share, so that the latter refuses only what came past the former. */
+/*
+ * The limits that milter and LMTP server share, so that the latter refuses only what came past the
+ * former.
+ */
 struct limits {
 	int64_t message, header;          /* bytes */
 	int64_t hops;                     /* Received fields */
@@ -55,8 +59,9 @@ struct site_part {
 };
 
 /*
- * Reads the file. `parts` are the ones this program reads; parts of other programs are passed over. With `strict` everything that may be wrong is an
- * error; without, a source that cannot be opened is replaced by one that is unsure. NULL with a complaint that names file, line and column; the
+ * Reads the file. `parts` are the ones this program reads; parts of other programs are passed over.
+ * With `strict` everything that may be wrong is an error; without, a source that cannot be opened
+ * is replaced by one that is unsure. NULL with a complaint that names file, line and column; the
  * parts' values are freed then.
  */
 struct site *site_load(const char *file, bool strict, const struct site_part *parts,

@@ -1,6 +1,6 @@
 /*
- * What an entry of a queue says of itself: envelope.json, written once. Its fields are enough for a program in any language to
- * do the entry's work; docs/spool.md has the list of them.
+ * What an entry of a queue says of itself: envelope.json, written once. Its fields are enough for a
+ * program in any language to do the entry's work; docs/spool.md has the list of them.
  */
 #ifndef QUEUES_ENTRY_H
 #define QUEUES_ENTRY_H

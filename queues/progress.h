@@ -1,16 +1,16 @@
 /*
  * What has been done of an entry: the file `progress`, appended to, one JSON object a line.
  *
- *	{"version":1}
- *	{"batch":1,"at":…,"first":0,"count":1000}       intent: about to send lines 0 to 999
- *	{"batch":2,"at":…,"lines":[3,17]}               intent: these lines
- *	{"batch":1,"line":7,"code":550,"text":"…"}      this line was refused for good
- *	{"batch":1,"line":9,"code":450,"text":"…"}      this line was refused for now
- *	{"batch":1,"at":…,"code":250,"id":"4bXn…"}      result: the others of the batch are queued
- *	{"batch":2,"at":…,"code":451,"text":"…"}        result: none of the batch was queued
- *	{"defer":…,"at":…,"tries":3,"text":"…"}         the whole entry waits until then
+ * {"version":1} {"batch":1,"at":…,"first":0,"count":1000}       intent: about to send lines 0 to
+ * 999 {"batch":2,"at":…,"lines":[3,17]}               intent: these lines
+ * {"batch":1,"line":7,"code":550,"text":"…"}      this line was refused for good
+ * {"batch":1,"line":9,"code":450,"text":"…"}      this line was refused for now
+ * {"batch":1,"at":…,"code":250,"id":"4bXn…"}      result: the others of the batch are queued
+ * {"batch":2,"at":…,"code":451,"text":"…"}        result: none of the batch was queued
+ * {"defer":…,"at":…,"tries":3,"text":"…"}         the whole entry waits until then
  *
- * A batch with an intent and no result is in doubt. A last line without an end was torn by a crash and is cut off.
+ * A batch with an intent and no result is in doubt. A last line without an end was torn by a crash
+ * and is cut off.
  */
 #ifndef QUEUES_PROGRESS_H
 #define QUEUES_PROGRESS_H
@@ -43,7 +43,8 @@ void progress_print(const struct record *, struct bytes *);
 
 /*
  * Calls visit for each record. Returns how many bytes are whole lines, or -1 with a complaint where
- * the file is damaged or of a newer version. The record and what it points to is valid during the call.
+ * the file is damaged or of a newer version. The record and what it points to is valid during the
+ * call.
  */
 ptrdiff_t progress_read(const char *text, size_t length, void (*visit)(void *, const struct record *),
                         void *arg, struct complaint *);
@@ -77,7 +78,10 @@ struct tally {
 	size_t refusal_count;
 };
 
-/* Of an entry with `count` lines; zero lines while it has no distribution list. Returns as progress_read(). */
+/*
+ * Of an entry with `count` lines; zero lines while it has no distribution list. Returns as
+ * progress_read().
+ */
 ptrdiff_t tally_read(struct tally *, size_t count, const char *text, size_t length,
                      struct complaint *);
 void tally_set(struct tally *, size_t line, enum line_state);

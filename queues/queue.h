@@ -1,17 +1,17 @@
 /*
- * The queues: where every post is from the moment it is accepted until everybody has it. One interface for all back ends; docs/spool.md describes the
- * one on disk, docs/jetstream.md how another would answer. The layer knows what an entry is, and not
- * what a list is.
+ * The queues: where every post is from the moment it is accepted until everybody has it. One
+ * interface for all back ends; docs/spool.md describes the one on disk, docs/jetstream.md how
+ * another would answer. The layer knows what an entry is, and not what a list is.
  *
- * Threads: `struct queues` may be shared. A draft belongs to one thread. An entry belongs to whoever
- * claimed it; entry_note() alone may be called by several threads at once.
+ * Threads: `struct queues` may be shared. A draft belongs to one thread. An entry belongs to
+ * whoever claimed it; entry_note() alone may be called by several threads at once.
  *
- * Promises of every back end:
- *  - What queue_commit() answered STORED for survives the death of this process and of the machine.
- *  - The name of an entry is made from its content: the same message for the same list and role is
+ * Promises of every back end: - What queue_commit() answered STORED for survives the death of this
+ * process and of the machine. - The name of an entry is made from its content: the same message for
+ * the same list and role is
  *    STORED_BEFORE, also after the entry is done, for as long as `keep` says.
- *  - An entry is claimed by one worker at a time; a claim ends with its process.
- *  - A distribution list is there whole or not at all.
+ * - An entry is claimed by one worker at a time; a claim ends with its process. - A distribution
+ * list is there whole or not at all.
  */
 #ifndef QUEUES_QUEUE_H
 #define QUEUES_QUEUE_H
@@ -86,9 +86,9 @@ struct queue_ops {
 	                   char id[DIGEST_NAME + 1]);
 
 	/*
-	 * Stores the message once for each commitment, under the name that entry_name() gives. Whether
-	 * it is possible is seen for all before the first becomes visible. Each gets its own result;
-	 * STORED means durable. The complaint is that of the last failure.
+	 * Stores the message once for each commitment, under the name that entry_name() gives.
+	 * Whether it is possible is seen for all before the first becomes visible. Each gets its
+	 * own result; STORED means durable. The complaint is that of the last failure.
 	 */
 	void (*commit)(struct draft *, struct commitment *, size_t count, struct complaint *);
 
@@ -98,8 +98,8 @@ struct queue_ops {
 	/* ---- working ---- */
 
 	/*
-	 * The next entry of a queue that is due and that nobody has; NULL where there is none now. Entries that cannot be read are logged and left
-	 * alone for a while.
+	 * The next entry of a queue that is due and that nobody has; NULL where there is none now.
+	 * Entries that cannot be read are logged and left alone for a while.
 	 */
 	struct entry *(*claim)(struct queues *, enum queue_id);
 
@@ -114,7 +114,8 @@ struct queue_ops {
 	int (*message)(struct entry *, const char **data, size_t *length, struct complaint *);
 
 	/*
-	 * The distribution list: begin throws away what is there, finish makes it durable and whole. recipients() gives it, and 0 where it is not whole.
+	 * The distribution list: begin throws away what is there, finish makes it durable and
+	 * whole. recipients() gives it, and 0 where it is not whole.
 	 */
 	int (*freeze_begin)(struct entry *, struct complaint *);
 	int (*freeze_add)(struct entry *, const char *canonical, const char *spelling,
@@ -129,8 +130,8 @@ struct queue_ops {
 	int (*note)(struct entry *, const struct record *, bool durable, struct complaint *);
 
 	/*
-	 * Moves the entry on. The claim goes with it, except into QUEUE_DONE, which ends it and drops the message. After a failure
-	 * the entry is where it was and still claimed.
+	 * Moves the entry on. The claim goes with it, except into QUEUE_DONE, which ends it and
+	 * drops the message. After a failure the entry is where it was and still claimed.
 	 */
 	int (*move)(struct entry **, enum queue_id, struct complaint *);
 
@@ -163,7 +164,8 @@ struct draft {
 void queues_close(struct queues **);
 
 /*
- * Puts an entry off until the schedule's next time, with a record that says why and how often that was; lets it go.
+ * Puts an entry off until the schedule's next time, with a record that says why and how often that
+ * was; lets it go.
  */
 void queue_defer(struct entry **, const struct schedule *, const char *reason);
 
@@ -178,7 +180,10 @@ struct spool_config {
 /* Takes a copy of the config. Network file systems are refused. */
 struct queues *spool_open(const struct spool_config *, struct complaint *);
 
-/* Called at each numbered step of docs/spool.md, if not NULL: for tests that stop the process there. */
+/*
+ * Called at each numbered step of docs/spool.md, if not NULL: for tests that stop the process
+ * there.
+ */
 extern void (*spool_step)(int step);
 
 #endif

@@ -1,4 +1,7 @@
-/* The parts of the spool, as they see each other. For queues/spool*.c only; docs/spool.md has the format. */
+/*
+ * The parts of the spool, as they see each other. For queues/spool*.c only; docs/spool.md has the
+ * format.
+ */
 #ifndef QUEUES_SPOOL_H
 #define QUEUES_SPOOL_H
 

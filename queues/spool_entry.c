@@ -140,7 +140,10 @@ try_claim(struct spool *s, enum queue_id queue, const char *id, struct spool_ent
 	return c;
 }
 
-/* An operator is in a hurry: what the progress file says of waiting holds no more, in the next queue either. */
+/*
+ * An operator is in a hurry: what the progress file says of waiting holds no more, in the next
+ * queue either.
+ */
 static void
 end_waiting(struct spool_entry *e)
 {

@@ -188,7 +188,10 @@ see_name(void *arg, const char *name)
 	add(arg, name, 0)->seen = true;
 }
 
-/* Reads the directory: adds what is new, forgets what others took. Under the lock: it is one readdir. */
+/*
+ * Reads the directory: adds what is new, forgets what others took. Under the lock: it is one
+ * readdir.
+ */
 static void
 scan(struct spool *s, enum queue_id queue)
 {

@@ -1,6 +1,6 @@
 /*
- * Taking a message into the spool. The order of the steps is the promise: whatever dies between two of
- * them, an entry is either not there or whole (the numbers are those of docs/spool.md).
+ * Taking a message into the spool. The order of the steps is the promise: whatever dies between two
+ * of them, an entry is either not there or whole (the numbers are those of docs/spool.md).
  */
 #include "queues/spool.h"
 
@@ -129,7 +129,10 @@ spool_name(struct draft *draft, const char *list, const char *role, char id[DIGE
 bool
 spool_later(const struct spool *s, enum queue_id queue, const char *id)
 {
-	/* In the direction of movement: an entry that moves meanwhile is met in one place or the other. */
+	/*
+	 * In the direction of movement: an entry that moves meanwhile is met in one place or the
+	 * other.
+	 */
 	for (enum queue_id q = queue + 1; q < QUEUE_COUNT; q++)
 		if (faccessat(s->dirs[q], id, F_OK, 0) == 0)
 			return true;
@@ -233,7 +236,9 @@ publish(struct spool *s, enum queue_id queue, struct prepared *p, struct complai
 	return spool_failure(errno);
 }
 
-/* Prepares all. The first uses the draft's own directory, to which the others link: it goes last. */
+/*
+ * Prepares all. The first uses the draft's own directory, to which the others link: it goes last.
+ */
 static void
 prepare_all(struct spool *s, struct spool_draft *d, struct commitment *all, size_t count,
             struct prepared *prepared, struct complaint *why)

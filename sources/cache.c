@@ -1,8 +1,9 @@
 /*
- * The cache around any source: lookups of lists are remembered, "no" for a shorter time than "yes", "unsure" never. What it
- * does beside remembering: all questions to the source are asked by threads of the cache, so that a
- * caller waits no longer than its deadline; and callers with the same question share one. A question that nobody waits for any more is
- * answered all the same, for the next caller.
+ * The cache around any source: lookups of lists are remembered, "no" for a shorter time than "yes",
+ * "unsure" never. What it does beside remembering: all questions to the source are asked by threads
+ * of the cache, so that a caller waits no longer than its deadline; and callers with the same
+ * question share one. A question that nobody waits for any more is answered all the same, for the
+ * next caller.
  *
  * Walks of members pass through: members are never remembered.
  */
@@ -100,7 +101,8 @@ remember(struct cache *c, const char *address, struct list *list)
 }
 
 /*
- * The answer from memory: each address up to the first that is a list must be known. Under the lock.
+ * The answer from memory: each address up to the first that is a list must be known. Under the
+ * lock.
  */
 static enum found
 recall(struct cache *c, const char *const *addresses, size_t count, bool stale,
@@ -181,7 +183,10 @@ fly(void *arg)
 	monitor_leave(&c->monitor);
 }
 
-/* The flight that carries this question, with a reference; NULL when too many are under way. Under the lock. */
+/*
+ * The flight that carries this question, with a reference; NULL when too many are under way. Under
+ * the lock.
+ */
 static struct flight *
 board(struct cache *c, const char *const *addresses, size_t count)
 {

@@ -1,6 +1,6 @@
 /*
- * The source that answers what it is told to: the stand-in for one that cannot be opened, and a way to
- * see how a site behaves when its directory is down.
+ * The source that answers what it is told to: the stand-in for one that cannot be opened, and a way
+ * to see how a site behaves when its directory is down.
  */
 #include "base/mem.h"
 #include "mail/address.h"

@@ -1,6 +1,6 @@
 /*
- * Lists in an LDAP directory. This file is the source's settings and its operations; finding is in ldap_find.c,
- * reading members in ldap_walk.c, connections in ldap_conn.c.
+ * Lists in an LDAP directory. This file is the source's settings and its operations; finding is in
+ * ldap_find.c, reading members in ldap_walk.c, connections in ldap_conn.c.
  */
 #include "base/file.h"
 #include "base/mem.h"

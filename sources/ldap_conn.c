@@ -1,8 +1,9 @@
 /*
- * Connections to a directory. The hard thing is that no step may take longer than its time, whatever the server does: all requests are sent and
- * waited for apart. The handshake of TLS needs more than that: with a network time-out libldap makes the
- * socket non-blocking, and its GnuTLS code then asks again without a pause until the server says
- * something; without one it waits for ever. So the time-out holds until the socket is connected, which libldap tells us, and then a
+ * Connections to a directory. The hard thing is that no step may take longer than its time,
+ * whatever the server does: all requests are sent and waited for apart. The handshake of TLS needs
+ * more than that: with a network time-out libldap makes the socket non-blocking, and its GnuTLS
+ * code then asks again without a pause until the server says something; without one it waits for
+ * ever. So the time-out holds until the socket is connected, which libldap tells us, and then a
  * guard shuts the socket when the time is over.
  */
 #include "sources/ldap_conn.h"

@@ -1,8 +1,9 @@
 /*
- * Connections to a directory: several servers in order of preference, binding, TLS, and a store of idle
- * connections. For sources/ldap*.c only, since it shows <ldap.h>.
+ * Connections to a directory: several servers in order of preference, binding, TLS, and a store of
+ * idle connections. For sources/ldap*.c only, since it shows <ldap.h>.
  *
- * Threads: a connection belongs to one thread from conn_take() to conn_give(); the server may be shared.
+ * Threads: a connection belongs to one thread from conn_take() to conn_give(); the server may be
+ * shared.
  */
 #ifndef SOURCES_LDAP_CONN_H
 #define SOURCES_LDAP_CONN_H
@@ -61,7 +62,10 @@ struct server {
 void server_init(struct server *, const struct conn_config *);
 void server_close(struct server *);
 
-/* A connection that is bound; NULL with a complaint. Waits no longer than the deadline and the configured time for each server. */
+/*
+ * A connection that is bound; NULL with a complaint. Waits no longer than the deadline and the
+ * configured time for each server.
+ */
 struct conn *conn_take(struct server *, struct deadline, struct complaint *);
 
 /* Gives it back; one that is broken, or in the middle of something, is closed. */
@@ -70,7 +74,10 @@ void conn_give(struct server *, struct conn **, bool healthy);
 /* How long to wait for the next message of this connection. */
 struct timeval conn_patience(const struct conn_config *, struct deadline);
 
-/* complain() with the URI, and the library's words for a result code (or the connection's last, for 0). */
+/*
+ * complain() with the URI, and the library's words for a result code (or the connection's last, for
+ * 0).
+ */
 int conn_complain(const struct conn *, int code, struct complaint *, const char *doing);
 
 #endif

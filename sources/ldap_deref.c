@@ -1,6 +1,6 @@
 /*
- * Reading the dereference control's answer without copying it: libldap would make an allocation for each name and each value, and the answer for a
- * large group has hundreds of thousands.
+ * Reading the dereference control's answer without copying it: libldap would make an allocation for
+ * each name and each value, and the answer for a large group has hundreds of thousands.
  */
 #include "sources/ldap_deref.h"
 

@@ -1,6 +1,7 @@
 /*
- * The answer of the dereference control, read in place: for each value of the dereferenced attribute
- * its DN and the attributes of the entry it names. (draft-masarati-ldap-deref; values are BER.)
+ * The answer of the dereference control, read in place: for each value of the dereferenced
+ * attribute its DN and the attributes of the entry it names. (draft-masarati-ldap-deref; values are
+ * BER.)
  */
 #ifndef SOURCES_LDAP_DEREF_H
 #define SOURCES_LDAP_DEREF_H

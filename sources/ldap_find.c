@@ -56,8 +56,9 @@ errors_address(LDAP *ld, LDAPMessage *entry, const char *attribute)
 }
 
 /*
- * Looks at the values of one address attribute: notes the best of the addresses that is among them, and, for
- * the attribute of the list's own address, the one that lies in the domain that was asked for.
+ * Looks at the values of one address attribute: notes the best of the addresses that is among them,
+ * and, for the attribute of the list's own address, the one that lies in the domain that was asked
+ * for.
  */
 static void
 match_values(struct search *s, LDAPMessage *entry, const char *attribute, size_t *best, char **own)

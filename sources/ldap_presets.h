@@ -1,6 +1,6 @@
 /*
- * What a directory calls things. A preset is a row of names for one flavour of directory; each name can be
- * overridden by the site.
+ * What a directory calls things. A preset is a row of names for one flavour of directory; each name
+ * can be overridden by the site.
  */
 #ifndef SOURCES_LDAP_PRESETS_H
 #define SOURCES_LDAP_PRESETS_H

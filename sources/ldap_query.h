@@ -19,7 +19,8 @@ void query_equals(struct bytes *, const char *attribute, const char *value, size
 
 /*
  * The filter that finds a list by any of `count` canonical addresses in any of the attributes, the
- * domain in either of its forms. `only` and `filter` are whole filters that must hold as well; `filter` may be NULL.
+ * domain in either of its forms. `only` and `filter` are whole filters that must hold as well;
+ * `filter` may be NULL.
  */
 void query_list(struct bytes *, const char *only, const char *filter,
                 const struct text_list *attributes, const char *const *addresses, size_t count);

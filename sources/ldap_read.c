@@ -1,8 +1,10 @@
 /*
- * How the entries of a walk are fetched: by the dereference control, by filters of many DNs, or one by one; always several requests at a
- * time on one connection. Each technique is a function that sends the next request, and one that hears its end.
+ * How the entries of a walk are fetched: by the dereference control, by filters of many DNs, or one
+ * by one; always several requests at a time on one connection. Each technique is a function that
+ * sends the next request, and one that hears its end.
  *
- * No technique is believed to have found everything: what a reference or a filter did not bring is read by itself before it counts as missing.
+ * No technique is believed to have found everything: what a reference or a filter did not bring is
+ * read by itself before it counts as missing.
  */
 #include "base/mem.h"
 #include "sources/ldap_query.h"
@@ -136,7 +138,10 @@ done_single(struct walk *w, struct queue_of_dns *q, struct request *r, int code)
 
 /* ---- filters of many DNs ---- */
 
-/* Adds the paging control where the server has it. An OR finds at most as many entries as it has terms. */
+/*
+ * Adds the paging control where the server has it. An OR finds at most as many entries as it has
+ * terms.
+ */
 static bool
 send_or(struct walk *w, struct queue_of_dns *q, struct request *r)
 {
@@ -202,7 +207,10 @@ entry_or(struct walk *w, struct queue_of_dns *q, struct request *r, LDAPMessage 
 	return ok;
 }
 
-/* What the filter did not bring is read by itself: it may lie outside the base, or be refused by a limit. */
+/*
+ * What the filter did not bring is read by itself: it may lie outside the base, or be refused by a
+ * limit.
+ */
 static bool
 done_or(struct walk *w, struct queue_of_dns *q, struct request *r, int code)
 {
@@ -218,7 +226,9 @@ done_or(struct walk *w, struct queue_of_dns *q, struct request *r, int code)
 	return true;
 }
 
-/* Whether the server finds entries by their DN: asked of the one entry that is known to be there. */
+/*
+ * Whether the server finds entries by their DN: asked of the one entry that is known to be there.
+ */
 static bool
 probe_entry_dn(struct walk *w)
 {

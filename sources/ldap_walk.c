@@ -1,7 +1,7 @@
 /*
- * Walking the people of a list: what an entry means. A group is an entry that has member values, whatever
- * its class; everything else is a person. The walk goes level by level, reads each group once, and ends with an
- * answer that is either whole or unsure.
+ * Walking the people of a list: what an entry means. A group is an entry that has member values,
+ * whatever its class; everything else is a person. The walk goes level by level, reads each group
+ * once, and ends with an answer that is either whole or unsure.
  */
 #include "sources/ldap_walk.h"
 
@@ -260,7 +260,9 @@ take_reference(struct walk *w, const struct deref *d, const struct via *via)
 	return true;
 }
 
-/* The values that the control did not name, where a server leaves those out whose entries are gone. */
+/*
+ * The values that the control did not name, where a server leaves those out whose entries are gone.
+ */
 static void
 queue_unnamed(struct walk *w, LDAPMessage *entry, const struct set *named, const struct via *via)
 {

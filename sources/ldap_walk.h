@@ -1,4 +1,7 @@
-/* The state of one walk, shared by ldap_walk.c (what entries mean) and ldap_read.c (how they are fetched). */
+/*
+ * The state of one walk, shared by ldap_walk.c (what entries mean) and ldap_read.c (how they are
+ * fetched).
+ */
 #ifndef SOURCES_LDAP_WALK_H
 #define SOURCES_LDAP_WALK_H
 

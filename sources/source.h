@@ -1,9 +1,10 @@
 /*
- * Extension point A: where lists and their members come from. One file per kind of source and one row in
- * registry.c. Everything has three answers: yes, no, unsure; "unsure" is whatever could not be
- * learnt whole, and is never taken for one of the others.
+ * Extension point A: where lists and their members come from. One file per kind of source and one
+ * row in registry.c. Everything has three answers: yes, no, unsure; "unsure" is whatever could not
+ * be learnt whole, and is never taken for one of the others.
  *
- * Threads: every operation may be called from any thread, and several may run at once on one source.
+ * Threads: every operation may be called from any thread, and several may run at once on one
+ * source.
  */
 #ifndef SOURCES_SOURCE_H
 #define SOURCES_SOURCE_H
@@ -27,7 +28,10 @@ struct via {
 	const char *name;
 };
 
-/* One member. All of it is valid during the call only. A person may come several times, by several ways. */
+/*
+ * One member. All of it is valid during the call only. A person may come several times, by several
+ * ways.
+ */
 struct member {
 	const char *canonical;
 	const char *spelling;
@@ -51,9 +55,10 @@ struct source;
 struct source_ops {
 	const char *kind;
 	/*
-	 * Looks for a list by any of its addresses. `addresses` are canonical, in the order in which
-	 * they count; the list found is that of the first that belongs to one, and *which_r its index.
-	 * FOUND_YES gives a reference to the list. Two lists with the same address are FOUND_UNSURE.
+	 * Looks for a list by any of its addresses. `addresses` are canonical, in the order in
+	 * which they count; the list found is that of the first that belongs to one, and *which_r
+	 * its index. FOUND_YES gives a reference to the list. Two lists with the same address are
+	 * FOUND_UNSURE.
 	 */
 	enum found (*find_list)(struct source *, const char *const *addresses, size_t count,
 	                        struct deadline, struct list **list_r, size_t *which_r,
@@ -99,7 +104,9 @@ struct source_kind {
 	/* Checks what rows cannot, and reads parts within the block. May be NULL. */
 	int (*check)(void *config, const struct node *block, const char *path,
 	             struct effective_list *, struct complaint *);
-	/* Makes the source; takes over the config, whatever it answers. Does not wait for servers. */
+	/*
+	 * Makes the source; takes over the config, whatever it answers. Does not wait for servers.
+	 */
 	struct source *(*open)(const char *name, void *config, struct complaint *);
 };
 
@@ -114,9 +121,10 @@ struct source_kind {
 extern const struct source_kind *const source_kinds[];
 
 /*
- * Makes a source from its block in the configuration, with its cache around it. A block that is wrong is a complaint with its place. A
- * source that cannot be opened for another reason is replaced by one that is always unsure, and logged, so that the daemon
- * answers 4xx; with `strict` that is a complaint as well.
+ * Makes a source from its block in the configuration, with its cache around it. A block that is
+ * wrong is a complaint with its place. A source that cannot be opened for another reason is
+ * replaced by one that is always unsure, and logged, so that the daemon answers 4xx; with `strict`
+ * that is a complaint as well.
  */
 struct source *source_from_config(const struct node *block, bool strict, struct effective_list *,
                                   struct complaint *);

@@ -32,7 +32,8 @@ add_person(struct handover *h, const char *address, struct deadline by)
 }
 
 /*
- * The list's errors address; for a report of ours also its owners; then the site's address. FOUND_NO: there is nobody.
+ * The list's errors address; for a report of ours also its owners; then the site's address.
+ * FOUND_NO: there is nobody.
  */
 static enum found
 choose(struct handover *h, struct deadline by)

@@ -154,7 +154,9 @@ finish(struct post *p, const struct service *s)
 	}
 }
 
-/* Ends a post that has nothing left to do now. Called inside the lock, which it leaves meanwhile. */
+/*
+ * Ends a post that has nothing left to do now. Called inside the lock, which it leaves meanwhile.
+ */
 static void
 finish_if_idle(struct injector *in, struct post *p, const struct service *s)
 {
@@ -323,8 +325,8 @@ needs_utf8(const struct batch *b, size_t i)
 }
 
 /*
- * Whether the transaction needs SMTPUTF8: for the post itself, or for an address of the batch. Where the MTA has none, what needs it is refused before it is
- * asked, and the rest goes without.
+ * Whether the transaction needs SMTPUTF8: for the post itself, or for an address of the batch.
+ * Where the MTA has none, what needs it is refused before it is asked, and the rest goes without.
  */
 static bool
 use_utf8(const struct batch *b, bool has, struct outcome *o)

@@ -1,6 +1,7 @@
 /*
- * The workers of the outbound queue: lanes, each with a connection of its own to the MTA, that take batches of the posts under way and inject
- * them. Before the end of a batch's data its intent is on disk, after the MTA's reply its result is written.
+ * The workers of the outbound queue: lanes, each with a connection of its own to the MTA, that take
+ * batches of the posts under way and inject them. Before the end of a batch's data its intent is on
+ * disk, after the MTA's reply its result is written.
  */
 #ifndef EXPANDER_FANOUT_INJECT_H
 #define EXPANDER_FANOUT_INJECT_H

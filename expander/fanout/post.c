@@ -34,7 +34,9 @@ post_rewrite(const struct envelope *e, const char *message, size_t length, struc
 		if (!is_removed(e, &f))
 			bytes_add(head, f.start, f.length);
 	*body_at = at;
-	/* A message without an empty line behind its header gets one, lest its body become header. */
+	/*
+	 * A message without an empty line behind its header gets one, lest its body become header.
+	 */
 	if (at == length || message[at] != '\r')
 		bytes_add_text(head, "\r\n");
 }
@@ -60,7 +62,10 @@ read_post(struct post *p, struct complaint *why)
 	return 0;
 }
 
-/* Intents without a result: whether the MTA has these batches nobody can say. A duplicate is better than a loss. */
+/*
+ * Intents without a result: whether the MTA has these batches nobody can say. A duplicate is better
+ * than a loss.
+ */
 static void
 settle_doubt(struct post *p)
 {

@@ -1,6 +1,6 @@
 /*
- * A post that is being injected: its distribution list, what has become of each line, and how it is cut into
- * batches. No I/O but the entry's own files.
+ * A post that is being injected: its distribution list, what has become of each line, and how it is
+ * cut into batches. No I/O but the entry's own files.
  *
  * Threads: under the injector's lock, but for post_open() and post_close().
  */
@@ -45,7 +45,8 @@ void post_close(struct post **);
 bool post_has_work(const struct post *);
 
 /*
- * Cuts the next batch: at most `most` recipients, and not more than makes a fair share of what is left among `lanes`.
+ * Cuts the next batch: at most `most` recipients, and not more than makes a fair share of what is
+ * left among `lanes`.
  */
 struct batch *post_cut(struct post *, size_t most, size_t lanes);
 void batch_free(struct batch **);
@@ -56,7 +57,10 @@ void post_refused(struct post *, uint32_t line, int code, const char *text);
 void post_again(struct post *, uint32_t line);          /* at once */
 void post_later(struct post *, uint32_t line);          /* next time */
 
-/* The header as it is sent: the envelope's fields, then the message's without those it names. *body_at is where the rest begins. */
+/*
+ * The header as it is sent: the envelope's fields, then the message's without those it names.
+ * *body_at is where the rest begins.
+ */
 void post_rewrite(const struct envelope *, const char *message, size_t length, struct bytes *head,
                   size_t *body_at);
 

@@ -1,4 +1,7 @@
-/* Reports on posts that did not reach everybody go into the bounce queue as messages like any other. */
+/*
+ * Reports on posts that did not reach everybody go into the bounce queue as messages like any
+ * other.
+ */
 #ifndef EXPANDER_FANOUT_REPORT_H
 #define EXPANDER_FANOUT_REPORT_H
 
@@ -6,8 +9,9 @@
 #include "queues/queue.h"
 
 /*
- * Reports the refusals of an entry, and, with a `reason`, that it is given up: its waiting recipients then count as failures, too. Nothing for an entry
- * that is a report or a bounce itself, or has nothing to report. Safe to repeat. -1 with a complaint: it could not be stored.
+ * Reports the refusals of an entry, and, with a `reason`, that it is given up: its waiting
+ * recipients then count as failures, too. Nothing for an entry that is a report or a bounce itself,
+ * or has nothing to report. Safe to repeat. -1 with a complaint: it could not be stored.
  */
 int report_failures(struct entry *, const struct site *, const struct distribution *,
                     const struct tally *, const char *reason, struct complaint *);

@@ -1,6 +1,7 @@
 /*
- * The SMTP client. The hard thing is to know at every moment whether the message may have been queued: until the last byte of the end of data is
- * written it cannot have been, from then on until the reply it may.
+ * The SMTP client. The hard thing is to know at every moment whether the message may have been
+ * queued: until the last byte of the end of data is written it cannot have been, from then on until
+ * the reply it may.
  */
 #include "expander/fanout/smtp_client.h"
 
@@ -53,7 +54,10 @@ add_part(struct outgoing *o, const char *from, size_t length)
 	o->parts[o->count++] = (struct iovec){ (char *)from, length };
 }
 
-/* The next stretch of a text that needs no dot in it, with a dot before it where it begins with one (RFC 5321 section 4.5.2). */
+/*
+ * The next stretch of a text that needs no dot in it, with a dot before it where it begins with one
+ * (RFC 5321 section 4.5.2).
+ */
 static void
 add_stretch(struct outgoing *o)
 {
@@ -439,7 +443,10 @@ hear_recipients(struct smtp *s, const struct transaction *t, struct dialogue *d,
 	return accepted;
 }
 
-/* The queue id in the reply to the end of data: Postfix's "queued as X", sendmail's "X Message accepted". */
+/*
+ * The queue id in the reply to the end of data: Postfix's "queued as X", sendmail's "X Message
+ * accepted".
+ */
 static void
 find_queue_id(struct outcome *o, const char *reply)
 {

@@ -1,6 +1,7 @@
 /*
- * The SMTP client that puts batches into the MTA (RFC 5321, RFC 2920). One connection, many transactions. All commands of a transaction
- * are written in one go and replies read as they come; the message is written from where it lies.
+ * The SMTP client that puts batches into the MTA (RFC 5321, RFC 2920). One connection, many
+ * transactions. All commands of a transaction are written in one go and replies read as they come;
+ * the message is written from where it lies.
  *
  * Threads: a connection belongs to one thread.
  */

@@ -1,4 +1,7 @@
-/* What is to be put before a message when it is injected, and what is to be left out: by list and role. */
+/*
+ * What is to be put before a message when it is injected, and what is to be left out: by list and
+ * role.
+ */
 #ifndef EXPANDER_INTAKE_HEADING_H
 #define EXPANDER_INTAKE_HEADING_H
 
@@ -6,7 +9,8 @@
 #include "queues/entry.h"
 
 /*
- * Fills inject_sender, inject_add and inject_remove. The envelope's other fields, and `id`, the name of the entry, must be there. `lhlo` is the name the MTA gave.
+ * Fills inject_sender, inject_add and inject_remove. The envelope's other fields, and `id`, the
+ * name of the entry, must be there. `lhlo` is the name the MTA gave.
  */
 void heading_compose(struct envelope *, const struct site *, const struct target *, const char *id,
                      const char *lhlo);

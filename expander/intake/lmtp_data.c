@@ -223,7 +223,10 @@ collect(struct entries *es, struct reception *r, struct mail *m, const char *lhl
 		v = admit_header(r->service->site, &to->target, bytes_text(&r->header),
 		                 r->header.length);
 		if (v.decision != DECISION_PASS) {
-			/* The MTA has taken it already: a refusal would be mail to somebody unproven. */
+			/*
+			 * The MTA has taken it already: a refusal would be mail to somebody
+			 * unproven.
+			 */
 			to->reply = REPLY_DROPPED;
 			log_recipient(r, m, to, v.reason);
 			continue;

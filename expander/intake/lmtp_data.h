@@ -1,4 +1,7 @@
-/* The transaction of a session: who sends what to whom, and the message itself on its way into a draft. */
+/*
+ * The transaction of a session: who sends what to whom, and the message itself on its way into a
+ * draft.
+ */
 #ifndef EXPANDER_INTAKE_LMTP_DATA_H
 #define EXPANDER_INTAKE_LMTP_DATA_H
 
@@ -31,7 +34,8 @@ void mail_reset(struct mail *);
 void mail_add(struct mail *, struct target *, const char *spelling, size_t length);
 
 /*
- * Reads the content and stores it; sets every recipient's reply. STREAM_OK when the end of data was read, whatever became of the message.
+ * Reads the content and stores it; sets every recipient's reply. STREAM_OK when the end of data was
+ * read, whatever became of the message.
  */
 enum stream_result mail_receive(struct mail *, struct stream *, struct queues *,
                                 const struct service *, const char *lhlo);

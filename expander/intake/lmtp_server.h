@@ -13,7 +13,10 @@ struct lmtp_server *lmtp_server_open(const struct service *, struct complaint *)
 /* Accepts connections until lmtp_server_stop(). -1 with a complaint. */
 int lmtp_server_start(struct lmtp_server *, struct work *, struct complaint *);
 
-/* Accepts no more; sessions end with their message. Waits for them, at most `patience` ms, then cuts them off. */
+/*
+ * Accepts no more; sessions end with their message. Waits for them, at most `patience` ms, then
+ * cuts them off.
+ */
 void lmtp_server_stop(struct lmtp_server *, int64_t patience);
 void lmtp_server_close(struct lmtp_server **);
 

@@ -1,4 +1,7 @@
-/* The LMTP dialogue: a table of what each command does in each state. An empty cell is "not in this order". */
+/*
+ * The LMTP dialogue: a table of what each command does in each state. An empty cell is "not in this
+ * order".
+ */
 #include "expander/intake/lmtp_session.h"
 
 #include "base/log.h"
@@ -177,7 +180,10 @@ log_refusal(const struct session *s, struct slice path, enum reply_id id, const 
 	free(to);
 }
 
-/* What the address is, and whether it takes this mail. REPLY_NONE with the target; else `why` has the cause, if there is more to say. */
+/*
+ * What the address is, and whether it takes this mail. REPLY_NONE with the target; else `why` has
+ * the cause, if there is more to say.
+ */
 static enum reply_id
 find_target(struct session *s, const char *canonical, struct target *t, struct complaint *why)
 {

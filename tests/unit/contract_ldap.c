@@ -1,6 +1,7 @@
 /*
- * The contract of sources on a real directory that holds tests/fixtures/contract.ldif; the whole-system tests start one and run this:
- * contract_ldap FILE, where FILE is the source's block of YAML.
+ * The contract of sources on a real directory that holds tests/fixtures/contract.ldif; the
+ * whole-system tests start one and run this: contract_ldap FILE, where FILE is the source's block
+ * of YAML.
  */
 #include "tests/unit/source_contract.h"
 #include "tests/unit/unit.h"

@@ -1,5 +1,6 @@
 /*
- * The in-memory double of the queues: the contract without a disk, to show that the interface leaves room for another back end.
+ * The in-memory double of the queues: the contract without a disk, to show that the interface
+ * leaves room for another back end.
  */
 #include "tests/unit/queue_contract.h"
 

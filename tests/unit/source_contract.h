@@ -7,7 +7,10 @@
 /* Fails the current cmocka test where the contract is broken. `what` names the source. */
 void source_contract(const char *what, struct source *);
 
-/* A source from a block of YAML, as a configuration has it under `sources:`. Its cache is around it. */
+/*
+ * A source from a block of YAML, as a configuration has it under `sources:`. Its cache is around
+ * it.
+ */
 struct source *source_from_text(const char *yaml);
 
 #endif

@@ -22,7 +22,10 @@ canonical_forms(void **state)
 		{ "x@[192.0.2.1]", "x@[192.0.2.1]" },
 		{ "x@[IPv6:2001:DB8::1]", "x@[ipv6:2001:db8::1]" },
 		{ "x@under_score.example", "x@under_score.example" },
-		/* RFC 5890: the same domain as A-label and as U-label, composed and decomposed, in either case */
+		/*
+		 * RFC 5890: the same domain as A-label and as U-label, composed and decomposed, in
+		 * either case
+		 */
 		{ "x@b\xc3\xbc" "cher.example", "x@xn--bcher-kva.example" },
 		{ "x@bu\xcc\x88" "cher.example", "x@xn--bcher-kva.example" },
 		{ "x@B\xc3\x9c" "CHER.example", "x@xn--bcher-kva.example" },

@@ -94,7 +94,10 @@ digit(char c)
 	return c <= '9' ? c - '0' : c - 'a' + 10;
 }
 
-/* Byte sequences that some program takes for the end of data: for us they are not, and the message is refused. */
+/*
+ * Byte sequences that some program takes for the end of data: for us they are not, and the message
+ * is refused.
+ */
 static void
 smuggled_ends(void **state)
 {
@@ -127,7 +130,10 @@ smuggled_ends(void **state)
 			bytes_add_text(&wire, "MAIL FROM:<>\r\n");
 			(void)scan(&c, wire.data, wire.length, 7, &out);
 			assert_false(c.ended);
-			/* With a NUL in it the sequence has whole line ends and a line that is not empty. */
+			/*
+			 * With a NUL in it the sequence has whole line ends and a line that is not
+			 * empty.
+			 */
 			assert_true(c.bare_newline || memchr(wire.data, 0, wire.length) != NULL);
 		}
 	}

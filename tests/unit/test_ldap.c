@@ -1,4 +1,6 @@
-/* Parts of the ldap source that need no server: filters, and the answer of the dereference control. */
+/*
+ * Parts of the ldap source that need no server: filters, and the answer of the dereference control.
+ */
 #include "tests/unit/unit.h"
 
 #include "base/bytes.h"
@@ -108,7 +110,9 @@ damaged_deref_answers(void **state)
 	unsigned char copy[sizeof(answer)];
 
 	(void)state;
-	/* Cut anywhere, and with any byte changed: no reading behind the end, and nothing endless. */
+	/*
+	 * Cut anywhere, and with any byte changed: no reading behind the end, and nothing endless.
+	 */
 	for (size_t n = 0; n < sizeof(answer); n++) {
 		struct view refs;
 

@@ -207,7 +207,10 @@ the_directory_is_unsure(void **state)
 	session_free(&s);
 }
 
-/* ---- a directory that hangs: nobody accepts on this port, and the connection is not refused either ---- */
+/*
+ * ---- a directory that hangs: nobody accepts on this port, and the connection is not refused
+ * either ----
+ */
 
 static int
 hanging_port(void)

@@ -213,7 +213,10 @@ missing_parts(void **state)
 	}
 }
 
-/* Cut at a byte, a file is refused, or it is a smaller file whose lists are no more open than those of the whole one. */
+/*
+ * Cut at a byte, a file is refused, or it is a smaller file whose lists are no more open than those
+ * of the whole one.
+ */
 static void
 cut_off_at_every_byte(void **state)
 {

@@ -1,4 +1,7 @@
-/* Sources that need no server: file, fail, and the cache around any. The ldap source has its own run of the contract. */
+/*
+ * Sources that need no server: file, fail, and the cache around any. The ldap source has its own
+ * run of the contract.
+ */
 #include "tests/unit/source_contract.h"
 #include "tests/unit/unit.h"
 

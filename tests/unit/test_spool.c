@@ -1,6 +1,6 @@
 /*
- * The spool: the contract of queues, a process stopped at every numbered step, a full disk, torn and damaged files, names that
- * others put there.
+ * The spool: the contract of queues, a process stopped at every numbered step, a full disk, torn
+ * and damaged files, names that others put there.
  */
 #include "tests/unit/queue_contract.h"
 #include "tests/unit/unit.h"
@@ -283,7 +283,9 @@ a_second_publication_is_dropped(void **state)
 	struct entry *e;
 
 	(void)state;
-	/* As if two intakes had both looked before either published: the same name in two queues. */
+	/*
+	 * As if two intakes had both looked before either published: the same name in two queues.
+	 */
 	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "staff@l.x", id), STORED);
 	from = mem_format("cp -r %s/pending/%s %s/done/%s", dir, id, dir, id);
 	assert_int_equal(system(from), 0);
