@@ -6,6 +6,7 @@ DESTDIR    ?=
 CC         ?= cc
 BUILD      ?= build
 SANITIZE   ?=
+V          ?= 0
 
 BASE = bytes clock complaint config control daemon digest file hash json log map mem monitor net \
        pool set setting stream text
@@ -18,7 +19,7 @@ QUEUES = distribution entry progress queue schedule spool spool_entry spool_list
 MILTER = ask hooks main pacemaker service session settings
 EXPANDER = main recipients service settings work intake/content intake/heading intake/lmtp_data \
            intake/lmtp_server intake/lmtp_session fanout/expand fanout/inject fanout/post \
-           fanout/report fanout/smtp_client bounces/handover
+           fanout/report fanout/settle fanout/smtp_client fanout/wire bounces/handover
 CONSOLE = cmd_config cmd_daemons cmd_lookup cmd_members cmd_queue main
 
 LIBRARY = $(BASE:%=base/%) $(MAIL:%=mail/%) $(SOURCES:%=sources/%) $(POLICIES:%=policies/%) \
@@ -41,56 +42,157 @@ ALLCFLAGS = -std=c17 -D_GNU_SOURCE -I. -pthread $(WARNINGS) $(HARDEN) $(CFLAGS) 
 LIBS      = -lldap -llber -ljansson -lyaml -lidn2 -lunistring -lcrypto
 
 PROGRAMS = $(BUILD)/rollcall-milter $(BUILD)/rollcall-expander $(BUILD)/rollcallctl
+MANUALS  = docs/man/rollcall-milter.8 docs/man/rollcall-expander.8 docs/man/rollcallctl.8 \
+           $(BUILD)/rollcall.yaml.5
 
-all: $(PROGRAMS)
+# `make V=1` shows whole commands.
+ifeq ($(V),1)
+say =
+else
+say = @printf '%-5s %s\n' '$1' '$(patsubst $(BUILD)/%,%,$@)';
+endif
+
+all: $(PROGRAMS) $(BUILD)/rollcall.yaml.5
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALLCFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC)$(CC) $(ALLCFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/librollcall.a: $(LIBRARY:%=$(BUILD)/%.o)
 	@rm -f $@
-	ar rcs $@ $^
+	$(call say,AR)ar rcs $@ $^
+
+LINK = $(call say,LINK)$(CC) $(ALLCFLAGS) $(LINKHARD) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^)
 
 $(BUILD)/rollcall-milter: $(MILTER:%=$(BUILD)/milter/%.o) $(BUILD)/librollcall.a
-	$(CC) $(ALLCFLAGS) $(LINKHARD) $(LDFLAGS) -o $@ $^ -lmilter $(LIBS)
+	$(LINK) -lmilter $(LIBS)
 
 $(BUILD)/rollcall-expander: $(EXPANDER:%=$(BUILD)/expander/%.o) $(BUILD)/librollcall.a
-	$(CC) $(ALLCFLAGS) $(LINKHARD) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(LINK) $(LIBS)
 
 $(BUILD)/rollcallctl: $(CONSOLE:%=$(BUILD)/console/%.o) $(BUILD)/milter/settings.o \
                       $(BUILD)/expander/settings.o $(BUILD)/librollcall.a
-	$(CC) $(ALLCFLAGS) $(LINKHARD) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(LINK) $(LIBS)
+
+# The settings come from the program itself.
+$(BUILD)/rollcall.yaml.5: docs/man/rollcall.yaml.5.in $(BUILD)/rollcallctl
+	$(call say,MAN)$(BUILD)/rollcallctl config --manual > $@.settings && \
+	sed -e '/^@SETTINGS@$$/{r $@.settings' -e 'd;}' $< > $@ && rm $@.settings
 
 -include $(shell find $(BUILD) -path $(BUILD)/servers -prune -o -type f -name '*.d' -print 2>/dev/null)
 
-clean:
-	rm -rf $(BUILD) build-asan build-tsan
+install: all
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/man/man5 \
+	    $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/doc/rollcall/examples \
+	    $(DESTDIR)$(PREFIX)/share/doc/rollcall/postfix
+	install $(PROGRAMS) $(DESTDIR)$(PREFIX)/sbin
+	install -m 644 $(filter %.5,$(MANUALS)) $(DESTDIR)$(PREFIX)/share/man/man5
+	install -m 644 $(filter %.8,$(MANUALS)) $(DESTDIR)$(PREFIX)/share/man/man8
+	install -m 644 README.md NEWS LICENSE docs/*.md $(DESTDIR)$(PREFIX)/share/doc/rollcall
+	install -m 644 examples/* $(DESTDIR)$(PREFIX)/share/doc/rollcall/examples
+	install -m 644 postfix/* $(DESTDIR)$(PREFIX)/share/doc/rollcall/postfix
 
-.PHONY: all clean
+clean:
+	rm -rf build build-asan build-tsan build-fuzz
 
 # ---- tests ----
 
-UNIT = address base config dsn header intake json ldap list milter net post progress setting site sources \
-       spool syntax
+UNIT = address base config dsn header intake json ldap list milter net post progress setting site \
+       sources spool syntax
+TESTS = $(UNIT:%=$(BUILD)/tests/test_%) $(BUILD)/tests/contract_ldap
 
 $(BUILD)/tests/test_spool: $(BUILD)/tests/unit/queue_contract.o $(BUILD)/tests/unit/queue_memory.o
-
 $(BUILD)/tests/test_intake: $(BUILD)/expander/intake/content.o $(BUILD)/expander/intake/heading.o
 $(BUILD)/tests/test_post: $(BUILD)/expander/fanout/post.o $(BUILD)/tests/unit/queue_contract.o \
                           $(BUILD)/tests/unit/queue_memory.o
 $(BUILD)/tests/test_site: $(BUILD)/milter/settings.o $(BUILD)/expander/settings.o
 $(BUILD)/tests/test_milter: $(patsubst %,$(BUILD)/milter/%.o,$(filter-out hooks main,$(MILTER)))
 $(BUILD)/tests/test_sources: $(BUILD)/tests/unit/source_contract.o
-$(BUILD)/tests/contract_ldap: $(BUILD)/tests/unit/contract_ldap.o $(BUILD)/tests/unit/source_contract.o \
-                              $(BUILD)/librollcall.a
-	$(CC) $(ALLCFLAGS) $(LINKHARD) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
+
+$(BUILD)/tests/contract_ldap: $(BUILD)/tests/unit/contract_ldap.o \
+                              $(BUILD)/tests/unit/source_contract.o $(BUILD)/librollcall.a
+	$(LINK) -lcmocka $(LIBS)
 
 $(BUILD)/tests/test_%: $(BUILD)/tests/unit/test_%.o $(BUILD)/librollcall.a
-	$(CC) $(ALLCFLAGS) $(LINKHARD) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(LIBS)
+	$(LINK) -lcmocka $(LIBS)
 
-unit: $(UNIT:%=$(BUILD)/tests/test_%)
-	@failed=0; for t in $(UNIT:%=$(BUILD)/tests/test_%); do echo "== $$t"; $$t || failed=1; done; exit $$failed
+PYTHON = /usr/bin/python3
+PYTEST = BUILD=$(BUILD) $(PYTHON) -m pytest -q
 
-.PHONY: unit
+tests-install:
+	@testbed/install test
+
+layers:
+	@tests/layers.sh
+
+unit: $(TESTS)
+	@tests/unit.sh $(UNIT:%=$(BUILD)/tests/test_%)
+
+system: $(PROGRAMS) $(TESTS)
+	@$(PYTEST) tests/system $(ONLY)
+
+check: tests-install
+	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory layers unit system
+
+SANITIZED = $(MAKE) --no-print-directory CFLAGS='-O1 -g'
+
+asan: tests-install
+	@$(SANITIZED) BUILD=build-asan SANITIZE=address,undefined unit system
+
+tsan: tests-install
+	@$(SANITIZED) BUILD=build-tsan SANITIZE=thread unit system
+
+# ---- demonstration and measurements ----
+
+demo:
+	@testbed/install demo
+	@$(MAKE) --no-print-directory -s all
+	@$(PYTHON) demo/demo.py
+
+BENCH = injector ldap_reader lmtp_load milter_load null_milter sink
+
+$(BENCH:%=$(BUILD)/bench/%): $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/bench/common.o \
+                                               $(BUILD)/librollcall.a
+	$(LINK) -lmilter $(LIBS)
+
+$(BUILD)/bench/slow_sync.so: bench/slow_sync.c
+	@mkdir -p $(@D)
+	$(call say,LINK)$(CC) $(ALLCFLAGS) -fPIC -shared -o $@ $< -ldl
+
+bench:
+	@testbed/install bench
+	@$(MAKE) --no-print-directory -s all $(BENCH:%=$(BUILD)/bench/%) $(BUILD)/bench/slow_sync.so
+	@BUILD=$(BUILD) $(PYTHON) bench/bench.py $(if $(ROWS),--rows $(ROWS))
+
+# ---- tools for whoever changes something ----
+
+tidy:
+	clang-tidy --quiet $(LIBRARY:%=%.c) $(MILTER:%=milter/%.c) $(EXPANDER:%=expander/%.c) \
+	    $(CONSOLE:%=console/%.c) -- $(filter-out -Werror,$(ALLCFLAGS))
+
+FUZZ = address config content deref distribution header progress syntax
+FUZZ_SECONDS ?= 30
+
+build-fuzz/fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h $(LIBRARY:%=%.c) expander/intake/content.c \
+                   milter/settings.c expander/settings.c
+	@mkdir -p $(@D)
+	$(call say,FUZZ)clang -std=c17 -D_GNU_SOURCE -I. -pthread -g -O1 \
+	    -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ \
+	    $(filter %.c,$^) $(LIBS)
+
+fuzz: $(FUZZ:%=build-fuzz/fuzz_%)
+	@for f in $(FUZZ); do tests/fuzz/run $$f $(FUZZ_SECONDS) || exit 1; done
+
+help:
+	@echo 'make            the programs, in build/'
+	@echo 'make install    to $$(DESTDIR)$$(PREFIX); PREFIX is /usr/local'
+	@echo 'make demo       a whole private site that shows what rollcall does; as root'
+	@echo 'make check      all tests; as root. Parts of it: layers, unit, system ONLY="-k name"'
+	@echo 'make asan tsan  the tests with the address and undefined, with the thread sanitizer'
+	@echo 'make bench      the measurements; ROWS=1,5 some of them'
+	@echo 'make tidy fuzz  clang-tidy; the fuzzers, FUZZ_SECONDS=30 each'
+	@echo 'Settings: CC, CFLAGS, LDFLAGS, BUILD, V=1'
+
+.PHONY: all install clean tests-install layers unit system check asan tsan demo bench tidy fuzz help
 .SECONDARY:

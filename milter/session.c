@@ -20,7 +20,7 @@ struct session {
 	char client[INET6_ADDRSTRLEN];
 
 	/* The message. */
-	char *sender;                     /* canonical, or as given where it is no mailbox; NULL: the null sender */
+	char *sender;                     /* canonical, or as given where no mailbox; NULL: <> */
 	char *login;
 	int64_t announced;                /* SIZE=, or 0 */
 	struct target *lists;             /* accepted recipients that are lists */
@@ -224,7 +224,8 @@ session_header(struct session *s, const char *name, const char *value)
 		return;
 	bytes_format(&s->header, "%s: ", name);
 	for (; *value != '\0'; value++) {
-		if (*value == '\n' && (s->header.length == before || s->header.data[s->header.length - 1] != '\r'))
+		if (*value == '\n' &&
+		    (s->header.length == before || s->header.data[s->header.length - 1] != '\r'))
 			bytes_add_char(&s->header, '\r');
 		bytes_add_char(&s->header, *value);
 	}

@@ -39,7 +39,7 @@ struct site {
 	char *hostname;
 	char *state;                      /* the directory for everything that is kept */
 	char *user;                       /* to run as; NULL: as started */
-	char *errors;                     /* canonical; where what has no other place to go goes; NULL: none */
+	char *errors;                     /* canonical; for what has no other place to go; or NULL */
 	char *log_to;
 	int64_t log_level;                /* enum log_level */
 	struct networks *networks;        /* trusted ones */

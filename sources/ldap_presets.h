@@ -9,7 +9,7 @@
 
 struct names {
 	char *groups;                     /* a filter: which entries are lists at all */
-	struct text_list address;         /* of the list: the first attribute holds its own, the others alternates */
+	struct text_list address;         /* of the list: its own, then its alternates */
 	char *name;                       /* of the list, for people */
 	char *member;                     /* DNs */
 	struct text_list member_address;  /* addresses */

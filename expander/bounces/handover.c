@@ -98,7 +98,8 @@ keep(struct handover *h)
 
 	if (!schedule_expired(&kept, h->entry->envelope.arrived, clock_wall())) {
 		if (h->entry->tries == 0)
-			log_say(LEVEL_WARN, "bounce", "%s: kept: neither %s nor the site names an errors address",
+			log_say(LEVEL_WARN, "bounce",
+			        "%s: kept: neither %s nor the site names an errors address",
 			        h->entry->id, list);
 		queue_defer(&h->entry, &kept, "kept: there is no errors address");
 		return;

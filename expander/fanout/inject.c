@@ -6,6 +6,7 @@
 #include "base/monitor.h"
 #include "expander/fanout/post.h"
 #include "expander/fanout/report.h"
+#include "expander/fanout/settle.h"
 #include "expander/fanout/smtp_client.h"
 #include "expander/service.h"
 #include "mail/address.h"
@@ -172,13 +173,6 @@ finish_if_idle(struct injector *in, struct post *p, const struct service *s)
 
 /* ---- one batch ---- */
 
-static void
-set_text(char *into, size_t size, const char *text)
-{
-	(void)snprintf(into, size, "%s", text);
-}
-
-
 /* What the callback of the client needs. */
 struct sending {
 	struct batch *batch;
@@ -195,121 +189,6 @@ note_intent(void *arg, struct complaint *why)
 		                  .lines = b->range ? NULL : b->lines };
 
 	return g->queues->ops->note(b->post->entry, &r, true, why) == 0;
-}
-
-static void
-note(const struct batch *b, const struct record *r)
-{
-	struct complaint why;
-
-	if (b->post->entry->queues->ops->note(b->post->entry, r, false, &why) < 0)
-		log_say(LEVEL_ERROR, "inject", "%s: %s", b->name, why.text);
-}
-
-static void
-note_line(const struct batch *b, uint32_t line, int code, const char *text)
-{
-	const struct record r = { .kind = RECORD_LINE, .batch = b->number, .line = line, .code = code,
-		                  .text = text };
-
-	note(b, &r);
-}
-
-static void
-note_result(const struct batch *b, const struct outcome *o)
-{
-	const struct record r = { .kind = RECORD_RESULT, .at = clock_wall(), .batch = b->number,
-		                  .code = o->made == SMTP_ANSWERED || o->code >= 400 ? o->code : 0,
-		                  .text = o->code / 100 == 2 ? NULL : o->text,
-		                  .id = o->queue_id[0] == '\0' ? NULL : o->queue_id };
-
-	note(b, &r);
-}
-
-static void
-log_batch(const struct batch *b, const struct outcome *o, size_t sent, int64_t began)
-{
-	struct log_line l;
-
-	log_begin(&l, sent > 0 ? LEVEL_INFO : LEVEL_WARN, "batch");
-	log_text(&l, "name", b->name);
-	log_text(&l, "list", b->post->entry->envelope.list);
-	log_number(&l, "recipients", (int64_t)b->count);
-	log_number(&l, "sent", (int64_t)sent);
-	log_text(&l, "to_queue", o->queue_id[0] == '\0' ? NULL : o->queue_id);
-	if (o->made == SMTP_IN_DOUBT)
-		log_text(&l, "doubt", "yes");
-	if (o->code / 100 != 2)
-		log_text(&l, "reply", o->text);
-	log_ms(&l, "ms", clock_ticks_us() - began);
-	log_end(&l);
-}
-
-/* RFC 5321 section 4.5.3.1.10: no more recipients in this transaction, but in the next. */
-static bool
-is_too_many(int code, const char *text, size_t accepted)
-{
-	return accepted > 0 && code == 452 && (text == NULL || strstr(text, "5.3") != NULL ||
-	                                       strcasestr(text, "too many") != NULL);
-}
-
-/* The result of the whole batch, for a recipient whose RCPT was accepted. */
-static void
-settle_accepted(struct batch *b, uint32_t line, const struct outcome *o, size_t *sent)
-{
-	struct post *p = b->post;
-
-	if (o->made == SMTP_ANSWERED && o->code / 100 == 2) {
-		post_sent(p, line);
-		(*sent)++;
-	} else if (o->code / 100 == 5) {
-		post_refused(p, line, o->code, o->text);
-	} else {
-		post_later(p, line);
-	}
-}
-
-/* What became of each recipient. Under the lock; notes are written outside of it. */
-static size_t
-settle(struct injector *in, struct batch *b, const struct outcome *o)
-{
-	struct post *p = b->post;
-	size_t sent = 0, accepted = 0;
-
-	for (size_t i = 0; i < b->count; i++) {
-		uint32_t line = b->lines[i];
-		int code = o->codes[i];
-
-		if (code / 100 == 2) {
-			accepted++;
-			settle_accepted(b, line, o, &sent);
-		} else if (is_too_many(code, o->texts[i], accepted)) {
-			if (in->learnt == 0 || accepted < in->learnt)
-				in->learnt = accepted;
-			post_again(p, line);
-		} else if (code / 100 == 5) {
-			post_refused(p, line, code, o->texts[i]);
-		} else if (code == 0 && o->code / 100 == 5 && o->made == SMTP_NOT_SENT) {
-			post_refused(p, line, o->code, o->text);      /* MAIL was refused for good */
-		} else {
-			post_later(p, line);
-		}
-		if (code / 100 == 4)
-			set_text(p->reason, sizeof(p->reason), o->texts[i]);
-	}
-	if (o->code / 100 != 2 && o->text[0] != '\0')
-		set_text(p->reason, sizeof(p->reason), o->text);
-	return sent;
-}
-
-/* On disk: first the recipients that fared otherwise than the batch, then the batch. */
-static void
-note_outcome(const struct batch *b, const struct outcome *o)
-{
-	for (size_t i = 0; i < b->count; i++)
-		if (o->codes[i] / 100 == 4 || o->codes[i] / 100 == 5)
-			note_line(b, b->lines[i], o->codes[i], o->texts[i]);
-	note_result(b, o);
 }
 
 static bool
@@ -396,7 +275,7 @@ run(struct lane *l, const struct service *s, struct batch *b, struct outcome *o)
 
 		if (!connect_lane(l, s, &why)) {
 			o->made = SMTP_NOT_SENT;
-			set_text(o->text, sizeof(o->text), why.text);
+			(void)snprintf(o->text, sizeof(o->text), "%s", why.text);
 			return;
 		}
 		t.utf8 = use_utf8(b, smtp_has_utf8(l->smtp), o);
@@ -421,10 +300,10 @@ inject(struct lane *l, const struct service *s, struct batch *b)
 	o.codes = mem_array(b->count, sizeof(*o.codes));
 	o.texts = mem_array(b->count, sizeof(*o.texts));
 	run(l, s, b, &o);
-	note_outcome(b, &o);
+	settle_note(b, &o);
 	monitor_enter(&in->monitor);
-	sent = settle(in, b, &o);
-	log_batch(b, &o, sent, began);
+	sent = settle(b, &o, &in->learnt);
+	settle_log(b, &o, sent, began);
 	b->post->busy--;
 	reached = o.code != 0 || sent > 0;
 	if (!reached)

@@ -74,15 +74,10 @@ content_scan(struct content *c, const char *bytes, size_t length,
 			state = IN_LINE;
 			break;
 		case AFTER_CR:
-			if (*at == '\n') {
-				emit(arg, "\r\n", 2);
-				state = LINE_BEGINS;
-				at++;
-				break;
-			}
-			emit(arg, "\r", 1);
-			c->bare_newline = true;
-			state = IN_LINE;
+			c->bare_newline = c->bare_newline || *at != '\n';
+			state = *at == '\n' ? LINE_BEGINS : IN_LINE;
+			emit(arg, "\r\n", *at == '\n' ? 2 : 1);
+			at += *at == '\n';
 			break;
 		case IN_LINE:
 			n = plain(at, end);

@@ -1,4 +1,4 @@
-"""Putting batches into the MTA: refusals, temporary ones, lost connections, and the reports. The MTA is a sink that fails as it is told."""
+"""Putting batches into an MTA that fails as it is told: refusals, temporary ones, lost connections, reports."""
 import re
 import time
 
@@ -11,7 +11,7 @@ STAFF = ["ann@example.com", "bob@example.com", "carl@example.com", "guest@partne
 
 
 def reports(site):
-    return [t for t in site.sink.delivered() if t.fields("Content-Type") and "delivery-status" in t.fields("Content-Type")[0]]
+    return [t for t in site.sink.delivered() if "delivery-status" in "".join(t.fields("Content-Type"))]
 
 
 def test_one_recipient_refused(lmtp_site):
@@ -39,7 +39,7 @@ def test_reports_go_to_the_errors_address_first(lmtp_site):
 
 @pytest.mark.parametrize("to", ["noowner", "ownedbylist"])
 def test_a_report_never_reaches_a_list(make_site, to):
-    """Without an owner who is a person it goes to the site's errors address. The members of an owning group are persons."""
+    """Without an owner who is a person it goes to the site's errors address; the members of a group are persons."""
     site = make_site(mta="sink", more="errors: postmaster@example.com")
     site.sink.on_rcpt = lambda a, n: "550 5.1.1 no" if a == "ann@example.com" and n == 0 and not reports(site) else None
     site.submit(to=f"{to}@lists.example.com")
@@ -62,7 +62,8 @@ def test_a_report_that_is_refused_is_the_end(lmtp_site):
     """No report on a report: logged, and done."""
     lmtp_site.sink.on_rcpt = lambda a, n: "550 5.1.1 no such user"
     lmtp_site.submit()
-    wait_until(lambda: "a report or bounce for staff@lists.example.com found no taker" in lmtp_site.rollcall.log, what="the log")
+    wait_until(lambda: "a report or bounce for staff@lists.example.com found no taker" in lmtp_site.rollcall.log,
+               what="the log")
     lmtp_site.rollcall.wait_idle()
     assert lmtp_site.rollcall.counts()["done"] == 2
 
@@ -187,7 +188,8 @@ def test_the_mta_is_away(make_site):
     site.start()
     for _ in range(3):
         assert site.submit().code == 250
-    wait_until(lambda: site.rollcall.counts()["outbound"] == 3 and "Connection refused" in site.rollcall.log, what="failures")
+    wait_until(lambda: site.rollcall.counts()["outbound"] == 3 and "Connection refused" in site.rollcall.log,
+               what="failures")
     entries = site.rollcall.ctl_json("queue")["entries"]
     assert all("Connection refused" in e["reason"] and e["tries"] >= 1 for e in entries)
     site.sink = sink.Sink(port=site.sink.port)

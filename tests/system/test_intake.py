@@ -162,7 +162,8 @@ def test_the_mta_that_sends_again(lmtp_site):
 
 def test_a_reply_that_is_lost_between_postfix_and_us(make_site, place):
     """With a proxy that cuts the connection after the dot, Postfix sends again: still one copy."""
-    site = make_site(start=False, postfix={"main": "transport_maps = inline:{ lists.example.com=rollcall:inet:127.0.0.1:{PORT} }\n"})
+    main = "transport_maps = inline:{ lists.example.com=rollcall:inet:127.0.0.1:{PORT} }\n"
+    site = make_site(start=False, postfix={"main": main})
     cut = Cut(site.rollcall.lmtp_socket)
     site.postfix.main = site.postfix.main.replace("{PORT}", str(cut.port))
     site.start()
@@ -202,14 +203,17 @@ class Cut:
 
         def back():
             while True:
-                data = b.recv(65536)
-                if ended.is_set() and self.cuts == 0:
-                    self.cuts += 1
-                    data = b""
-                if not data:
-                    a.shutdown(socket.SHUT_RDWR)
+                try:
+                    data = b.recv(65536)
+                    if ended.is_set() and self.cuts == 0:
+                        self.cuts += 1
+                        data = b""
+                    if not data:
+                        a.shutdown(socket.SHUT_RDWR)
+                        return
+                    a.sendall(data)
+                except OSError:           # the other direction has ended it
                     return
-                a.sendall(data)
 
         threading.Thread(target=back, daemon=True).start()
         try:

@@ -71,8 +71,8 @@ def test_other_mail_is_none_of_its_business(site):
     assert site.rollcall.log_lines("end") == []
 
 
-@pytest.mark.parametrize("spelling", ["STAFF@LISTS.EXAMPLE.COM", "Everybody@Lists.Example.Com", "staff+any.detail@lists.example.com",
-                                      '"staff"@lists.example.com'])
+@pytest.mark.parametrize("spelling", ["STAFF@LISTS.EXAMPLE.COM", "Everybody@Lists.Example.Com",
+                                      "staff+any.detail@lists.example.com", '"staff"@lists.example.com'])
 def test_spellings_of_one_list(site, spelling):
     site.post(to=spelling)
     assert site.wait_for(4) == STAFF
@@ -251,9 +251,10 @@ lists.example.com: { sources: [ lists ] }
 """
 
 # Postfix does not know that both forms of a domain are one: it is told of each.
-IDN_MAIN = """
-relay_domains = bücher.example, xn--bcher-kva.example, lists.example.com
-transport_maps = inline:{ { bücher.example=rollcall:unix:rollcall/lmtp.sock }, { xn--bcher-kva.example=rollcall:unix:rollcall/lmtp.sock }, { lists.example.com=rollcall:unix:rollcall/lmtp.sock } }
+IDN_DOMAINS = ("bücher.example", "xn--bcher-kva.example", "lists.example.com")
+IDN_MAIN = f"""
+relay_domains = {", ".join(IDN_DOMAINS)}
+transport_maps = inline:{{ {", ".join(f"{{ {d}=rollcall:unix:rollcall/lmtp.sock }}" for d in IDN_DOMAINS)} }}
 """
 
 

@@ -96,15 +96,16 @@ def test_the_queue_and_why(make_site):
     site = make_site(mta="sink", outbound="retry-first: 1h\nretry-most: 1h")
     site.sink.on_rcpt = lambda a, n: "450 4.2.1 mailbox busy" if a == "bob@example.com" else None
     site.submit()
-    wait_until(lambda: len(site.sink.recipients()) == 3 and site.rollcall.log_lines("inject", state="deferred"), what="a deferral")
+    wait_until(lambda: len(site.sink.recipients()) == 3 and site.rollcall.log_lines("inject", state="deferred"),
+               what="a deferral")
     got = site.rollcall.ctl_json("queue")
     assert got["counts"]["outbound"] == 1
     (entry,) = got["entries"]
     assert (entry["list"], entry["recipients"], entry["sent"], entry["waiting"]) == ("staff@lists.example.com", 4, 3, 1)
     assert entry["reason"] == "450 4.2.1 mailbox busy" and entry["tries"] == 1
     text = site.rollcall.ctl("queue", check=0).stdout
-    assert re.search(rf"^{entry['id']}  outbound +\d+s  staff@lists.example.com  3 of 4 sent\n +450 4.2.1 mailbox busy; again in \d+m$",
-                     text, re.M), text
+    assert re.search(rf"^{entry['id']}  outbound +\d+s  staff@lists.example.com  3 of 4 sent\n"
+                     r" +450 4.2.1 mailbox busy; again in \d+m$", text, re.M), text
     site.sink.on_rcpt = None
     assert "no entry \"nonsense\" is waiting" in site.rollcall.ctl("retry", "nonsense", check=70).stderr
     assert "1 entries will be tried now" in site.rollcall.ctl("retry", entry["id"], check=0).stdout
@@ -123,10 +124,10 @@ def test_retry_without_an_expander(lmtp_site):
 
 # ---- usage ----
 
-@pytest.mark.parametrize("words", [[], ["nonsense"], ["lookup"], ["lookup", "a", "b"], ["members"], ["queue", "x"], ["retry"],
-                                   ["reload", "x"], ["config"], ["config", "--check", "--print"], ["config", "--nonsense"]])
+@pytest.mark.parametrize("words", ["", "nonsense", "lookup", "lookup a b", "members", "queue x", "retry", "reload x",
+                                   "config", "config --check --print", "config --nonsense"])
 def test_usage(lmtp_site, words):
-    got = lmtp_site.rollcall.ctl(*words, check=64)
+    got = lmtp_site.rollcall.ctl(*words.split(), check=64)
     assert "usage: rollcallctl" in got.stderr and got.stdout == ""
 
 
@@ -232,8 +233,8 @@ def test_a_daemon_with_a_broken_file_does_not_start(lmtp_site, program):
 
 @pytest.mark.parametrize("program", ["rollcall-milter", "rollcall-expander"])
 def test_a_second_daemon_on_the_same_sockets_does_not_start(lmtp_site, program):
-    got = subprocess.run([BUILD / program, "-c", lmtp_site.rollcall.config], stderr=subprocess.PIPE, text=True, timeout=10)
-    assert got.returncode == 1
+    got = subprocess.run([BUILD / program, "-c", lmtp_site.rollcall.config], stderr=subprocess.PIPE, timeout=10)
+    assert got.returncode == 1 and b"listens on" in got.stderr
     assert lmtp_site.submit().code == 250
 
 
@@ -247,7 +248,8 @@ def test_daemons_give_up_root(make_site):
     site.start()
     for process in (site.rollcall.milter, site.rollcall.expander):
         assert os.stat(f"/proc/{process.pid}").st_uid == 65534
-    assert os.stat(site.rollcall.lmtp_socket).st_mode & 0o777 == 0o600 or os.stat(site.rollcall.lmtp_socket).st_mode & 0o007 == 0
+    for path in (site.rollcall.milter_socket, site.rollcall.lmtp_socket):
+        assert os.stat(path).st_uid == 65534 and os.stat(path).st_mode & 0o777 == 0o660
     site.submit()
     assert site.wait_for(4) == STAFF
     site.rollcall.ctl("reload", check=0)
@@ -278,11 +280,14 @@ def test_people_get_their_mail_with_every_example(make_site, example):
     """bob@example.com is no list: whatever the examples say, his mail is let through, and lists work."""
     site = make_site(start=False)
     text = example.read_text()
-    for old, new in ((r"/var/lib/rollcall", str(site.rollcall.dir / "state")), (r"/var/spool/postfix", str(site.postfix.queue)),
+    for old, new in ((r"/var/lib/rollcall", str(site.rollcall.dir / "state")),
+                     (r"/var/spool/postfix", str(site.postfix.queue)),
                      (r"/etc/rollcall/lists.json", str(ROOT / "examples/lists.json")),
-                     (r"group: postfix", f"group: {site.postfix.owner}"), (r"smtp:127.0.0.1:10026", f"smtp:127.0.0.1:{site.postfix.reinject}"),
-                     (r"user: rollcall\n", ""), (r"starttls: yes\n", "starttls: no\n"), (r"ldap://ldap\d.example.com", site.slapd.uri),
-                     (r"/etc/rollcall/ldap.password", str(site.path / "password"))):
+                     (r"/etc/rollcall/ldap.password", str(site.path / "password")),
+                     (r"group: postfix", f"group: {site.postfix.owner}"),
+                     (r"smtp:127.0.0.1:10026", f"smtp:127.0.0.1:{site.postfix.reinject}"),
+                     (r"user: rollcall\n", ""), (r"starttls: yes\n", "starttls: no\n"),
+                     (r"ldap://ldap\d.example.com", site.slapd.uri)):
         text = re.sub(old, new, text)
     if "outbound:" not in text:
         text += f"outbound: {{ mta: smtp:127.0.0.1:{site.postfix.reinject} }}\n"

@@ -158,7 +158,8 @@ post(const char *first, const char *second, const char *field, const char *value
 static void
 contents(void **state)
 {
-	static const char *const staff = "<staff@lists.example.com>", *const owner = "<staff-owner@lists.example.com>";
+	static const char *const staff = "<staff@lists.example.com>";
+	static const char *const owner = "<staff-owner@lists.example.com>";
 	char *long_value = mem_resize(NULL, 5001), *big = mem_resize(NULL, 200001);
 	static const struct {
 		const char *body;

@@ -1,0 +1,26 @@
+/*
+ * What became of a batch: from the replies of the MTA to the state of each recipient, to the
+ * progress on disk and to the log.
+ */
+#ifndef EXPANDER_FANOUT_SETTLE_H
+#define EXPANDER_FANOUT_SETTLE_H
+
+#include "expander/fanout/post.h"
+#include "expander/fanout/smtp_client.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* On disk: first the recipients that fared otherwise than the batch, then the batch. */
+void settle_note(const struct batch *, const struct outcome *);
+
+/*
+ * Sets the state of each recipient in its post; under the lock of the injector. How many were sent.
+ * `learnt` is how many recipients the MTA takes in one transaction, 0 while that is not known.
+ */
+size_t settle(struct batch *, const struct outcome *, size_t *learnt);
+
+/* One line; `began` in microseconds of clock_ticks_us(). */
+void settle_log(const struct batch *, const struct outcome *, size_t sent, int64_t began);
+
+#endif

@@ -1,0 +1,223 @@
+/* The wire. */
+#include "expander/fanout/wire.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum { LONGEST_LINE = 4096, PIECE = 16384 };
+
+/* ---- output ---- */
+
+static void
+add_part(struct outgoing *o, const char *from, size_t length)
+{
+	o->parts[o->count++] = (struct iovec){ (char *)from, length };
+}
+
+/*
+ * The next stretch of a text that needs no dot in it, with a dot before it where it begins with one
+ * (RFC 5321 section 4.5.2).
+ */
+static void
+add_stretch(struct outgoing *o)
+{
+	const char *at = o->texts[o->text] + o->at, *stop;
+	size_t left = o->lengths[o->text] - o->at;
+
+	if (o->line_begins && *at == '.')
+		add_part(o, ".", 1);
+	stop = memmem(at, left, "\n.", 2);
+	if (stop != NULL)
+		left = (size_t)(stop - at) + 1;
+	add_part(o, at, left);
+	o->at += left;
+	o->line_begins = at[left - 1] == '\n';
+	o->crlf_last = left < 2 ? o->line_begins : at[left - 2] == '\r' && o->line_begins;
+}
+
+/* Fills the parts when all of them are written. */
+static void
+refill(struct outgoing *o)
+{
+	if (o->first < o->count || o->text > 2)
+		return;
+	o->first = o->count = 0;
+	while (o->text < 2 && o->count < WIRE_SEGMENTS - 3) {
+		if (o->at == o->lengths[o->text]) {
+			o->text++;
+			o->at = 0;
+		} else {
+			add_stretch(o);
+		}
+	}
+	if (o->text == 2) {
+		add_part(o, o->crlf_last ? ".\r\n" : "\r\n.\r\n", o->crlf_last ? 3 : 5);
+		o->text = 3;
+	}
+}
+
+bool
+wire_written(const struct outgoing *o)
+{
+	return o->first == o->count && o->text > 2;
+}
+
+bool
+wire_write(struct wire *w, struct outgoing *o)
+{
+	struct msghdr m = { 0 };
+	ssize_t n;
+
+	refill(o);
+	m.msg_iov = o->parts + o->first;
+	m.msg_iovlen = (size_t)(o->count - o->first);
+	n = sendmsg(w->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR;
+	while (n > 0) {
+		struct iovec *part = &o->parts[o->first];
+		size_t used = (size_t)n < part->iov_len ? (size_t)n : part->iov_len;
+
+		part->iov_base = (char *)part->iov_base + used;
+		part->iov_len -= used;
+		n -= (ssize_t)used;
+		if (part->iov_len == 0)
+			o->first++;
+	}
+	return true;
+}
+
+struct outgoing
+wire_commands(const char *text, size_t length)
+{
+	struct outgoing o = { .text = 3 };
+
+	if (length > 0)
+		add_part(&o, text, length);
+	return o;
+}
+
+struct outgoing
+wire_message(const char *head, size_t head_length, const char *body, size_t body_length)
+{
+	return (struct outgoing){ .texts = { head, body },
+		                  .lengths = { head_length, body_length },
+		                  .line_begins = true,
+		                  .crlf_last = true };
+}
+
+/* ---- input ---- */
+
+static bool
+read_some(struct wire *w)
+{
+	char *room;
+	ssize_t n;
+
+	if (w->at > 0) {
+		bytes_consume(&w->in, w->at);
+		w->at = 0;
+	}
+	room = bytes_room(&w->in, PIECE);
+	n = recv(w->fd, room, PIECE, MSG_DONTWAIT);
+	if (n > 0)
+		w->in.length += (size_t)n;
+	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
+}
+
+/* Takes one line from what has been read. 1, 0 none yet, -1 no reply of SMTP. */
+static int
+take_line(struct wire *w, struct reply_line *r)
+{
+	const char *line = w->in.data + w->at;
+	const char *lf = w->in.length > w->at ? memchr(line, '\n', w->in.length - w->at) : NULL;
+	size_t length;
+
+	if (lf == NULL)
+		return w->in.length - w->at > LONGEST_LINE ? -1 : 0;
+	length = (size_t)(lf - line);
+	w->at += length + 1;
+	if (length > 0 && line[length - 1] == '\r')
+		length--;
+	return syntax_reply(line, length, r) ? 1 : -1;
+}
+
+static void
+add_text(struct answer *a, struct slice text)
+{
+	size_t used = strlen(a->text);
+
+	(void)snprintf(a->text + used, sizeof(a->text) - used, "%s%.*s", used == 0 ? "" : " ",
+	               (int)text.length, text.at);
+}
+
+/* Waits until something came in or went out. HEARD when it has. */
+static enum heard
+move(struct wire *w, struct outgoing *o, int64_t patience, struct deadline *by)
+{
+	struct pollfd p = { .fd = w->fd, .events = POLLIN };
+	int n;
+
+	if (!wire_written(o))
+		p.events |= POLLOUT;
+	n = poll(&p, 1, (int)deadline_left(*by));
+	if (n == 0)
+		return HEARD_NOTHING;
+	if (n < 0)
+		return errno == EINTR ? HEARD : HEARD_END;
+	if ((p.revents & POLLOUT) != 0) {
+		if (!wire_write(w, o) && (p.revents & POLLIN) == 0)
+			return HEARD_END;
+		*by = deadline_in(patience);
+	}
+	if ((p.revents & (POLLIN | POLLHUP | POLLERR)) != 0 && !read_some(w))
+		return HEARD_END;
+	return HEARD;
+}
+
+enum heard
+wire_hear_lines(struct wire *w, struct outgoing *o, int64_t patience, struct answer *a,
+                void (*take)(void *arg, struct slice text), void *arg)
+{
+	struct deadline by = deadline_in(patience);
+	struct reply_line line;
+	enum heard h = HEARD;
+
+	*a = (struct answer){ 0 };
+	while (h == HEARD) {
+		int got = take_line(w, &line);
+
+		if (got < 0 || (got > 0 && a->code != 0 && a->code != line.code))
+			return HEARD_NONSENSE;
+		if (got == 0) {
+			h = move(w, o, patience, &by);
+			continue;
+		}
+		a->code = line.code;
+		add_text(a, line.text);
+		if (take != NULL)
+			take(arg, line.text);
+		if (!line.more)
+			break;
+	}
+	return h;
+}
+
+enum heard
+wire_hear(struct wire *w, struct outgoing *o, int64_t patience, struct answer *a)
+{
+	return wire_hear_lines(w, o, patience, a, NULL, NULL);
+}
+
+const char *
+wire_words(enum heard h)
+{
+	return h == HEARD_NOTHING ? "no reply in time"
+	       : h == HEARD_END   ? "connection lost"
+	                          : "a reply that is none";
+}

@@ -1,0 +1,66 @@
+/*
+ * What goes over an SMTP connection, below its commands: texts are written, a message with its dots
+ * (RFC 5321 section 4.5.2) from where it lies, and replies are read, both at once.
+ */
+#ifndef EXPANDER_FANOUT_WIRE_H
+#define EXPANDER_FANOUT_WIRE_H
+
+#include "base/bytes.h"
+#include "mail/syntax.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+enum { WIRE_SEGMENTS = 64 };
+
+struct wire {
+	int fd;
+	struct bytes in;
+	size_t at;                        /* of `in`: what was read */
+};
+
+/* What is to be written. */
+struct outgoing {
+	struct iovec parts[WIRE_SEGMENTS];
+	int first, count;
+	const char *texts[2];             /* of a message: header and body */
+	size_t lengths[2];
+	int text;                         /* which of them; 2: the end; 3: nothing is left */
+	size_t at;
+	bool line_begins, crlf_last;
+};
+
+/* A whole reply. */
+struct answer {
+	int code;
+	char text[512];                   /* of all its lines, a blank between */
+};
+
+enum heard { HEARD, HEARD_NOTHING, HEARD_END, HEARD_NONSENSE };
+
+/* Commands; with no bytes, nothing. Borrows the text. */
+struct outgoing wire_commands(const char *text, size_t length);
+
+/* A message in two parts, and the end of data. Borrows them. */
+struct outgoing wire_message(const char *head, size_t head_length, const char *body,
+                             size_t body_length);
+
+/* Writes what the socket takes. False when it is broken. */
+bool wire_write(struct wire *, struct outgoing *);
+bool wire_written(const struct outgoing *);
+
+/*
+ * Reads one reply, writing meanwhile what is still to be written. Patience in milliseconds counts
+ * from the last byte that moved out.
+ */
+enum heard wire_hear(struct wire *, struct outgoing *, int64_t patience, struct answer *);
+
+/* The same; calls `take` with the text of each line. */
+enum heard wire_hear_lines(struct wire *, struct outgoing *, int64_t patience, struct answer *,
+                           void (*take)(void *arg, struct slice text), void *arg);
+
+/* The outcome in words, for a reply that did not come. */
+const char *wire_words(enum heard);
+
+#endif
