@@ -148,9 +148,12 @@ tsan: tests-install
 demo:
 	@testbed/install demo
 	@$(MAKE) --no-print-directory -s all
-	@$(PYTHON) demo/demo.py
+	@$(PYTHON) demo/run.py
 
-BENCH = injector ldap_reader lmtp_load milter_load null_milter sink
+demo-stop:
+	@$(PYTHON) demo/run.py stop
+
+BENCH = ldap_reader mail_load null_milter sink source_reader
 
 $(BENCH:%=$(BUILD)/bench/%): $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/bench/common.o \
                                                $(BUILD)/librollcall.a
@@ -187,12 +190,12 @@ fuzz: $(FUZZ:%=build-fuzz/fuzz_%)
 help:
 	@echo 'make            the programs, in build/'
 	@echo 'make install    to $$(DESTDIR)$$(PREFIX); PREFIX is /usr/local'
-	@echo 'make demo       a whole private site that shows what rollcall does; as root'
+	@echo 'make demo       a whole private site that shows what rollcall does; as root; make demo-stop ends it'
 	@echo 'make check      all tests; as root. Parts of it: layers, unit, system ONLY="-k name"'
 	@echo 'make asan tsan  the tests with the address and undefined, with the thread sanitizer'
 	@echo 'make bench      the measurements; ROWS=1,5 some of them'
 	@echo 'make tidy fuzz  clang-tidy; the fuzzers, FUZZ_SECONDS=30 each'
 	@echo 'Settings: CC, CFLAGS, LDFLAGS, BUILD, V=1'
 
-.PHONY: all install clean tests-install layers unit system check asan tsan demo bench tidy fuzz help
+.PHONY: all install clean tests-install layers unit system check asan tsan demo demo-stop bench tidy fuzz help
 .SECONDARY:

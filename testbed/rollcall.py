@@ -90,7 +90,7 @@ destinations:
     def spawn(self, program, *words):
         return subprocess.Popen([*self.wrap, str(BUILD / program), "-c", str(self.config), *words],
                                 stdout=subprocess.DEVNULL, stderr=open(self.dir / "errors", "ab"),
-                                env=dict(os.environ, **self.environment))
+                                env=dict(os.environ, **self.environment), start_new_session=True)
 
     def start_milter(self):
         self.milter = self.spawn("rollcall-milter")

@@ -89,7 +89,8 @@ class Slapd:
             listen += f" ldaps://127.0.0.1:{self.tls_port} ldap://127.0.0.2:{self.port}"
         self.process = subprocess.Popen(
             [server_path("/usr/sbin/slapd"), "-d", "0", "-f", str(self.dir / "slapd.conf"), "-h", listen],
-            env=self.environment(), stdout=subprocess.DEVNULL, stderr=open(self.dir / "log", "ab"))
+            env=self.environment(), stdout=subprocess.DEVNULL, stderr=open(self.dir / "log", "ab"),
+            start_new_session=True)
         wait_until(lambda: self.process.poll() is not None or can_connect(("127.0.0.1", self.port)),
                    what="slapd")
         if self.process.poll() is not None:
