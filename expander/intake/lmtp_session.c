@@ -38,7 +38,8 @@ say(struct session *s, enum reply_id id)
 {
 	const struct reply *r = reply_of(id);
 
-	if (r->code >= 500 && ++s->errors > MOST_ERRORS)
+	/* What is no LMTP counts (500 to 504); a recipient that is refused does not. */
+	if (r->code / 10 == 50 && ++s->errors > MOST_ERRORS)
 		r = reply_of(REPLY_TOO_MANY_ERRORS);
 	bytes_format(&s->stream.out, "%d %s%s%s\r\n", r->code, r->enhanced,
 	             *r->enhanced == '\0' ? "" : " ", r->text);

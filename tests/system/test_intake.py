@@ -89,6 +89,16 @@ def test_too_many_errors_end_the_session(lmtp_site):
         assert codes.count(500) <= 22 and codes[-1] == 421
 
 
+def test_refused_recipients_are_no_errors_of_the_session(lmtp_site):
+    """A post to many lists that are gone reaches the one that is left."""
+    with lmtp_site.lmtp() as c:
+        c.mail("ann@example.com")
+        for n in range(60):
+            assert c.rcpt(f"gone{n}@lists.example.com").code == 550
+        assert c.rcpt("staff@lists.example.com").code == 250
+        assert c.data(client.message())[0].code == 250
+
+
 def test_pipelining_and_one_reply_for_each(lmtp_site):
     """RFC 2033: replies after the dot for the accepted recipients, in their order; equal ones share an effect."""
     with lmtp_site.lmtp() as c:
