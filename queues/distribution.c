@@ -2,6 +2,7 @@
 #include "queues/distribution.h"
 
 #include "base/mem.h"
+#include "mail/syntax.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -35,17 +36,15 @@ distribution_end(struct bytes *out, size_t count)
 static long long
 end_count(const char *text, size_t length)
 {
-	const char *line;
-	char *end;
+	const char *line, *end = text + length - 1;
 	long long n;
 
-	if (length < sizeof(head) + 5 || text[length - 1] != '\n')
+	if (length < sizeof(head) + 5 || *end != '\n')
 		return -1;
 	line = memrchr(text, '\n', length - 1);
 	if (line == NULL || strncmp(line + 1, "end ", 4) != 0)
 		return -1;
-	n = strtoll(line + 5, &end, 10);
-	return end == text + length - 1 && n >= 0 ? n : -1;
+	return slice_number((struct slice){ line + 5, (size_t)(end - line) - 5 }, &n) ? n : -1;
 }
 
 int

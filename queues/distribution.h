@@ -2,9 +2,10 @@
  * The distribution list: the addresses one entry goes to, frozen before the first of them is sent
  * to.
  *
- * recipients 1                        a word and the version ann@example.com
- * one line an address, canonical, bob@example.com<TAB>Bob@example.com and behind a tab the spelling
- * to send to, where it differs end 2                               the number of addresses
+ *	recipients 1                        a word and the version
+ *	ann@example.com                     one line an address, canonical,
+ *	bob@example.com<TAB>Bob@example.com and behind a tab the spelling to send to, where it differs
+ *	end 2                               the number of addresses
  *
  * A file without its last line is not whole, and counts as not there. The lines of the frame hold
  * no '@' and so cannot be addresses. Lines are numbered from 0, in batch order.

@@ -66,46 +66,72 @@ progress_print(const struct record *r, struct bytes *out)
 	add_line(out, &j);
 }
 
+/* A number from `least`, which stands for a missing one, to `most`; another makes it a damaged line. */
+static int64_t
+number(const struct js *j, const char *key, int64_t least, int64_t most, bool *damaged)
+{
+	int64_t n = js_number(j, key, least);
+
+	*damaged = *damaged || n < least || n > most;
+	return n;
+}
+
+/* The lines of an intent: a range, or a list, which is to be freed. */
+static uint32_t *
+parse_lines(const struct js *j, struct record *r, bool *damaged)
+{
+	const struct js *list = js_get(j, "lines");
+	uint32_t *lines;
+
+	if (!js_is_array(list)) {
+		r->first = (size_t)number(j, "first", 0, UINT32_MAX, damaged);
+		r->count = (size_t)number(j, "count", 0, UINT32_MAX, damaged);
+		return NULL;
+	}
+	r->count = js_count(list);
+	lines = mem_array(r->count, sizeof(*lines));
+	for (size_t i = 0; i < r->count; i++) {
+		int64_t line = js_integer_at(list, i);
+
+		*damaged = *damaged || line < 0 || line > UINT32_MAX;
+		lines[i] = (uint32_t)line;
+	}
+	r->lines = lines;
+	return lines;
+}
+
 /* Reads one line into a record; *lines_r is to be freed. False where it is none. */
 static bool
 parse_record(const struct js *j, struct record *r, uint32_t **lines_r)
 {
-	const struct js *lines = js_get(j, "lines");
+	bool damaged = false;
 
 	*r = (struct record){ .at = js_number(j, "at", 0),
-		              .batch = js_number(j, "batch", 0),
-		              .code = (int)js_number(j, "code", -1),
+		              .batch = number(j, "batch", 0, UINT32_MAX, &damaged),
+		              .code = (int)number(j, "code", -1, 999, &damaged),
 		              .text = js_text(j, "text"),
 		              .id = js_text(j, "id"),
 		              .until = js_number(j, "defer", -1),
-		              .tries = js_number(j, "tries", 0) };
+		              .tries = number(j, "tries", 0, UINT32_MAX, &damaged) };
 	*lines_r = NULL;
 	if (r->until >= 0) {
 		r->kind = RECORD_DEFER;
-		return true;
+		return !damaged;
 	}
 	if (r->batch < 1)
 		return false;
 	if (js_get(j, "line") != NULL) {
 		r->kind = RECORD_LINE;
-		r->line = (size_t)js_number(j, "line", 0);
-		return r->code >= 0;
+		r->line = (size_t)number(j, "line", 0, UINT32_MAX, &damaged);
+		return !damaged && r->code >= 0;
 	}
 	if (r->code >= 0) {
 		r->kind = RECORD_RESULT;
-		return true;
+		return !damaged;
 	}
 	r->kind = RECORD_INTENT;
-	r->first = (size_t)js_number(j, "first", 0);
-	r->count = (size_t)js_number(j, "count", 0);
-	if (js_is_array(lines)) {
-		r->count = js_count(lines);
-		*lines_r = mem_array(r->count, sizeof(**lines_r));
-		for (size_t i = 0; i < r->count; i++)
-			(*lines_r)[i] = (uint32_t)js_integer_at(lines, i);
-		r->lines = *lines_r;
-	}
-	return true;
+	*lines_r = parse_lines(j, r, &damaged);
+	return !damaged;
 }
 
 /* One whole line. -1 with a complaint. */

@@ -1,13 +1,14 @@
 /*
  * What has been done of an entry: the file `progress`, appended to, one JSON object a line.
  *
- * {"version":1} {"batch":1,"at":…,"first":0,"count":1000}       intent: about to send lines 0 to
- * 999 {"batch":2,"at":…,"lines":[3,17]}               intent: these lines
- * {"batch":1,"line":7,"code":550,"text":"…"}      this line was refused for good
- * {"batch":1,"line":9,"code":450,"text":"…"}      this line was refused for now
- * {"batch":1,"at":…,"code":250,"id":"4bXn…"}      result: the others of the batch are queued
- * {"batch":2,"at":…,"code":451,"text":"…"}        result: none of the batch was queued
- * {"defer":…,"at":…,"tries":3,"text":"…"}         the whole entry waits until then
+ *	{"version":1}
+ *	{"batch":1,"at":…,"first":0,"count":1000}       intent: about to send lines 0 to 999
+ *	{"batch":2,"at":…,"lines":[3,17]}               intent: these lines
+ *	{"batch":1,"line":7,"code":550,"text":"…"}      this line was refused for good
+ *	{"batch":1,"line":9,"code":450,"text":"…"}      this line was refused for now
+ *	{"batch":1,"at":…,"code":250,"id":"4bXn…"}      result: the others of the batch are queued
+ *	{"batch":2,"at":…,"code":451,"text":"…"}        result: none of the batch was queued
+ *	{"defer":…,"at":…,"tries":3,"text":"…"}         the whole entry waits until then
  *
  * A batch with an intent and no result is in doubt. A last line without an end was torn by a crash
  * and is cut off.

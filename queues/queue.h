@@ -4,14 +4,14 @@
  * another would answer. The layer knows what an entry is, and not what a list is.
  *
  * Threads: `struct queues` may be shared. A draft belongs to one thread. An entry belongs to
- * whoever claimed it; entry_note() alone may be called by several threads at once.
+ * whoever claimed it; note() alone may be called by several threads at once.
  *
- * Promises of every back end: - What queue_commit() answered STORED for survives the death of this
- * process and of the machine. - The name of an entry is made from its content: the same message for
- * the same list and role is
- *    STORED_BEFORE, also after the entry is done, for as long as `keep` says.
- * - An entry is claimed by one worker at a time; a claim ends with its process. - A distribution
- * list is there whole or not at all.
+ * Promises of every back end:
+ *  - What commit() answered STORED for survives the death of this process and of the machine.
+ *  - The name of an entry is made from its content: the same message for the same list and role is
+ *    STORED_BEFORE, also after the entry is done, until forget().
+ *  - An entry is claimed by one worker at a time; a claim ends with its process.
+ *  - A distribution list is there whole or not at all.
  */
 #ifndef QUEUES_QUEUE_H
 #define QUEUES_QUEUE_H

@@ -1,10 +1,13 @@
 /*
  * Lists from a JSON file:
  *
- *   { "lists": [ { "address": "dev@lists.example.com", "alternates": [
- *     "developers@lists.example.com" ],
- *                  "name": "Development", "members": [ "ann@example.com", "qa@lists.example.com" ],
- *                  "owners": [ "ann@example.com" ], "errors": "postmaster@example.com" } ] }
+ *	{ "lists": [
+ *		{ "address": "dev@lists.example.com",
+ *		  "alternates": [ "developers@lists.example.com" ],
+ *		  "name": "Development",
+ *		  "members": [ "ann@example.com", "qa@lists.example.com" ],
+ *		  "owners": [ "ann@example.com" ],
+ *		  "errors": "postmaster@example.com" } ] }
  *
  * A member that is the address of a list of the same file is that list: it is walked in its place.
  * The file is looked at before every answer and read again when it has changed; one that cannot be
