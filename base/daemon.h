@@ -6,6 +6,9 @@
 
 #include <stdbool.h>
 
+/* The exit status for a wrong configuration: to start again would not help (sysexits.h). */
+enum { DAEMON_CONFIG = 78 };
+
 /*
  * Ignores SIGPIPE, and blocks SIGTERM, SIGINT, SIGHUP and SIGUSR1 in this thread and those it will
  * start, so that they can be waited for. Sets the umask to 077.

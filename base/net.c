@@ -254,15 +254,24 @@ net_connect(const struct endpoint *e, struct deadline by, struct complaint *why)
 	return fd;
 }
 
+/* The IP address in a socket's, in network order; NULL where there is none. */
+static const void *
+ip_of(const struct sockaddr *address)
+{
+	const void *at = address;         /* of whichever type its family says */
+
+	if (address != NULL && address->sa_family == AF_INET)
+		return &((const struct sockaddr_in *)at)->sin_addr;
+	if (address != NULL && address->sa_family == AF_INET6)
+		return &((const struct sockaddr_in6 *)at)->sin6_addr;
+	return NULL;
+}
+
 void
 net_peer(const struct sockaddr *address, char *text, size_t size)
 {
-	const void *from = NULL;
+	const void *from = ip_of(address);
 
-	if (address != NULL && address->sa_family == AF_INET)
-		from = &((const struct sockaddr_in *)address)->sin_addr;
-	else if (address != NULL && address->sa_family == AF_INET6)
-		from = &((const struct sockaddr_in6 *)address)->sin6_addr;
 	if (from == NULL || inet_ntop(address->sa_family, from, text, (socklen_t)size) == NULL)
 		(void)snprintf(text, size, "unix");
 }
@@ -327,17 +336,16 @@ network_check(const char *cidr, struct complaint *why)
 bool
 networks_have(const struct networks *n, const struct sockaddr *address)
 {
+	const void *from = ip_of(address);
 	unsigned char bits[16];
 
-	if (address == NULL)
+	if (from == NULL)
 		return false;
 	if (address->sa_family == AF_INET) {
 		memcpy(bits, mapped, sizeof(mapped));
-		memcpy(bits + 12, &((const struct sockaddr_in *)address)->sin_addr, 4);
-	} else if (address->sa_family == AF_INET6) {
-		memcpy(bits, &((const struct sockaddr_in6 *)address)->sin6_addr, 16);
+		memcpy(bits + sizeof(mapped), from, 4);
 	} else {
-		return false;
+		memcpy(bits, from, sizeof(bits));
 	}
 	for (size_t i = 0; i < n->count; i++) {
 		const struct network *net = &n->all[i];

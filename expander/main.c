@@ -210,16 +210,14 @@ wait_for_signals(void)
 	}
 }
 
+/* Takes over the service. */
 static int
-run(struct expander *x, struct complaint *why)
+run(struct expander *x, struct service *s, struct complaint *why)
 {
-	struct service *s = service_load(config_file, false, why);
 	char *control = NULL;
 	bool working = false;
 	int rc = -1;
 
-	if (s == NULL)
-		return -1;
 	if (log_open(program, s->site->log_to, (enum log_level)s->site->log_level, why) < 0)
 		goto out;
 	if (works[WORKS_INBOUND]) {
@@ -296,7 +294,8 @@ main(int argc, char **argv)
 		                                 { NULL, 0, NULL, 0 } };
 	static struct expander expander;
 	struct complaint why;
-	int option;
+	struct service *s;
+	int option, status = DAEMON_CONFIG;
 
 	while ((option = getopt_long(argc, argv, "c:q:V", options, NULL)) != -1) {
 		if (option == 'c') {
@@ -313,8 +312,10 @@ main(int argc, char **argv)
 	}
 	daemon_begin();
 	daemon_open_files();
-	if (run(&expander, &why) == 0)
-		return EXIT_SUCCESS;
-	log_fatal(program, why.text);
-	return EXIT_FAILURE;
+	s = service_load(config_file, false, &why);
+	if (s != NULL)
+		status = run(&expander, s, &why) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	if (status != EXIT_SUCCESS)
+		log_fatal(program, why.text);
+	return status;
 }

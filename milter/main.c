@@ -109,10 +109,10 @@ open_socket(const struct service *s, const struct endpoint *e, struct complaint 
 	return net_share(e->path, (struct share){ 0660, s->site->user, s->settings.group }, why);
 }
 
+/* Takes over the service. */
 static int
-run(struct complaint *why)
+run(struct service *s, struct complaint *why)
 {
-	struct service *s = service_load(config_file, false, why);
 	struct pacemaker *pacemaker = NULL;
 	struct control *control = NULL;
 	struct endpoint listen = { 0 };
@@ -120,8 +120,6 @@ run(struct complaint *why)
 	pthread_t thread;
 	int rc = -1;
 
-	if (s == NULL)
-		return -1;
 	if (log_open(program, s->site->log_to, (enum log_level)s->site->log_level, why) < 0 ||
 	    endpoint_parse(s->settings.listen, &listen, why) < 0)
 		goto out;
@@ -170,7 +168,8 @@ int
 main(int argc, char **argv)
 {
 	struct complaint why;
-	int option;
+	struct service *s;
+	int option, status = DAEMON_CONFIG;
 
 	while ((option = getopt(argc, argv, "c:V")) != -1) {
 		if (option == 'c') {
@@ -185,8 +184,10 @@ main(int argc, char **argv)
 	}
 	daemon_begin();
 	daemon_open_files();
-	if (run(&why) == 0)
-		return EXIT_SUCCESS;
-	log_fatal(program, why.text);
-	return EXIT_FAILURE;
+	s = service_load(config_file, false, &why);
+	if (s != NULL)
+		status = run(s, &why) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	if (status != EXIT_SUCCESS)
+		log_fatal(program, why.text);
+	return status;
 }

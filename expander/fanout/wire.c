@@ -29,15 +29,15 @@ add_stretch(struct outgoing *o)
 	const char *at = o->texts[o->text] + o->at, *stop;
 	size_t left = o->lengths[o->text] - o->at;
 
-	if (o->line_begins && *at == '.')
+	if (o->last == '\n' && *at == '.')
 		add_part(o, ".", 1);
 	stop = memmem(at, left, "\n.", 2);
 	if (stop != NULL)
 		left = (size_t)(stop - at) + 1;
 	add_part(o, at, left);
 	o->at += left;
-	o->line_begins = at[left - 1] == '\n';
-	o->crlf_last = left < 2 ? o->line_begins : at[left - 2] == '\r' && o->line_begins;
+	o->crlf_last = (left < 2 ? o->last : at[left - 2]) == '\r' && at[left - 1] == '\n';
+	o->last = at[left - 1];
 }
 
 /* Fills the parts when all of them are written. */
@@ -107,7 +107,7 @@ wire_message(const char *head, size_t head_length, const char *body, size_t body
 {
 	return (struct outgoing){ .texts = { head, body },
 		                  .lengths = { head_length, body_length },
-		                  .line_begins = true,
+		                  .last = '\n',
 		                  .crlf_last = true };
 }
 
@@ -134,13 +134,13 @@ read_some(struct wire *w)
 static int
 take_line(struct wire *w, struct reply_line *r)
 {
-	const char *line = w->in.data + w->at;
-	const char *lf = w->in.length > w->at ? memchr(line, '\n', w->in.length - w->at) : NULL;
-	size_t length;
+	const char *line = bytes_text(&w->in) + w->at;
+	size_t left = w->in.length - w->at, length;
+	const char *lf = memchr(line, '\n', left);
 
-	if (lf == NULL)
-		return w->in.length - w->at > LONGEST_LINE ? -1 : 0;
-	length = (size_t)(lf - line);
+	length = lf == NULL ? left : (size_t)(lf - line);
+	if (lf == NULL || length > LONGEST_LINE)
+		return length > LONGEST_LINE ? -1 : 0;
 	w->at += length + 1;
 	if (length > 0 && line[length - 1] == '\r')
 		length--;

@@ -28,7 +28,8 @@ struct outgoing {
 	size_t lengths[2];
 	int text;                         /* which of them; 2: the end; 3: nothing is left */
 	size_t at;
-	bool line_begins, crlf_last;
+	char last;                        /* byte of the message that was taken */
+	bool crlf_last;
 };
 
 /* A whole reply. */

@@ -228,7 +228,7 @@ def test_a_daemon_with_a_broken_file_does_not_start(lmtp_site, program):
     path = lmtp_site.rollcall.dir / "broken.yaml"
     path.write_text("hostname: [\n")
     got = subprocess.run([BUILD / program, "-c", path], stderr=subprocess.PIPE, text=True, timeout=10)
-    assert got.returncode == 1 and "broken.yaml:" in got.stderr
+    assert got.returncode == 78 and "broken.yaml:" in got.stderr
 
 
 @pytest.mark.parametrize("program", ["rollcall-milter", "rollcall-expander"])
