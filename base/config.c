@@ -52,6 +52,15 @@ next(struct reader *r)
 	return 0;
 }
 
+static int
+advance(struct reader *r, int events)
+{
+	while (events-- > 0)
+		if (next(r) < 0)
+			return -1;
+	return 0;
+}
+
 static struct node *
 node_new(const struct reader *r, enum node_kind kind)
 {
@@ -101,21 +110,34 @@ check_plain(struct reader *r, const yaml_char_t *anchor, const yaml_char_t *tag)
 	return 0;
 }
 
+/* The text of the current event, a key or a value. */
+static char *
+take_text(struct reader *r)
+{
+	const yaml_char_t *value = r->event.data.scalar.value;
+	size_t length = r->event.data.scalar.length;
+
+	if (check_plain(r, r->event.data.scalar.anchor, r->event.data.scalar.tag) < 0)
+		return NULL;
+	if (memchr(value, '\0', length) != NULL) {
+		(void)complain_at(r, r->event.start_mark, "a text holds a NUL");
+		return NULL;
+	}
+	return mem_copy(value, length);
+}
+
 static struct node *read_node(struct reader *, int depth);
 
 static struct node *
 read_text(struct reader *r)
 {
+	char *text = take_text(r);
 	struct node *n;
 
-	if (check_plain(r, r->event.data.scalar.anchor, r->event.data.scalar.tag) < 0)
+	if (text == NULL)
 		return NULL;
-	if (memchr(r->event.data.scalar.value, '\0', r->event.data.scalar.length) != NULL) {
-		(void)complain_at(r, r->event.start_mark, "a value holds a NUL");
-		return NULL;
-	}
 	n = node_new(r, NODE_TEXT);
-	n->text = mem_copy(r->event.data.scalar.value, r->event.data.scalar.length);
+	n->text = text;
 	return n;
 }
 
@@ -149,9 +171,9 @@ read_pair(struct reader *r, struct node *map, int depth)
 
 	if (r->event.type != YAML_SCALAR_EVENT)
 		return complain_at(r, r->event.start_mark, "a key must be a plain word");
-	if (check_plain(r, r->event.data.scalar.anchor, r->event.data.scalar.tag) < 0)
+	key = take_text(r);
+	if (key == NULL)
 		return -1;
-	key = mem_copy(r->event.data.scalar.value, r->event.data.scalar.length);
 	other = node_child(map, key);
 	if (other != NULL) {
 		(void)complain(r->why, "%s:%zu:%zu: \"%s\" stands here a second time, first in line %d",
@@ -219,7 +241,7 @@ read_document(struct reader *r)
 {
 	struct node *root;
 
-	if (next(r) < 0 || next(r) < 0)   /* the stream, the document */
+	if (advance(r, 2) < 0)            /* the stream, the document */
 		return NULL;
 	if (r->event.type == YAML_STREAM_END_EVENT) {
 		(void)complain(r->why, "%s: the file is empty", r->file);
@@ -232,7 +254,7 @@ read_document(struct reader *r)
 		return NULL;
 	if (root->kind != NODE_MAP)
 		(void)node_complain(root, r->why, "settings are written \"name: value\"");
-	else if (next(r) == 0 && next(r) == 0) {
+	else if (advance(r, 2) == 0) {
 		if (r->event.type == YAML_STREAM_END_EVENT)
 			return root;
 		(void)complain_at(r, r->event.start_mark, "a second document begins here");

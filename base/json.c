@@ -10,7 +10,7 @@
 static json_t *
 in(const struct js *j)
 {
-	return (json_t *)(uintptr_t)j;
+	return (json_t *)j;
 }
 
 static struct js *

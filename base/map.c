@@ -146,7 +146,7 @@ map_remove_oldest(struct map *m)
 {
 	struct item *i = m->oldest;
 
-	return i == NULL ? NULL : take_out(m, find(m, i->key, i->length, i->hash));
+	return i == NULL ? NULL : map_remove(m, i->key, i->length);
 }
 
 size_t

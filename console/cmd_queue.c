@@ -132,8 +132,10 @@ list(const struct ctl *c, const struct site *s)
 	int status = CTL_YES;
 
 	free(config.path);
-	if (queues == NULL)
-		status = ctl_fail(CTL_FAILED, "%s", why.text);
+	if (queues == NULL) {
+		js_drop(&l.array);
+		return ctl_fail(CTL_FAILED, "%s", why.text);
+	}
 	for (enum queue_id q = QUEUE_PENDING; q < QUEUE_COUNT && status == CTL_YES; q++)
 		if (queues->ops->each(queues, q, see, &l, &why) < 0)
 			status = ctl_fail(CTL_FAILED, "%s", why.text);

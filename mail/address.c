@@ -143,7 +143,7 @@ literal_domain(const char *text, size_t length)
 	if (length < 3 || text[0] != '[' || text[length - 1] != ']')
 		return false;
 	for (size_t i = 1; i < length - 1; i++)
-		if (strchr("0123456789abcdefABCDEFIPv:.-", text[i]) == NULL || text[i] == '\0')
+		if (strchr("0123456789abcdefipv:.-", text_lower(text[i])) == NULL || text[i] == '\0')
 			return false;
 	return true;
 }
@@ -175,12 +175,17 @@ domain_canonical(const char *text, size_t length, struct complaint *why)
 char *
 domain_unicode(const char *canonical)
 {
-	char *made = NULL, *copy = NULL;
+	char *made = NULL, *back = NULL, *copy = NULL;
+	struct complaint unused;
 
 	if (strstr(canonical, "xn--") == NULL)
 		return NULL;
+	/* libidn2 decodes what is no A-label as well, into other domains. */
 	if (idn2_to_unicode_8z8z(canonical, &made, 0) == IDN2_OK && strcmp(made, canonical) != 0)
+		back = domain_canonical(made, strlen(made), &unused);
+	if (back != NULL && strcmp(back, canonical) == 0)
 		copy = mem_text(made);
+	free(back);
 	idn2_free(made);
 	return copy;
 }
@@ -211,6 +216,11 @@ address_parse(struct address *a, const char *text, size_t length, struct complai
 	add_quoted(&canonical, &content);
 	bytes_format(&canonical, "@%s", domain);
 	free(domain);
+	if (canonical.length > ADDRESS_LONGEST) {
+		(void)complain(why, "an address of %zu octets in its canonical form is too long",
+		               canonical.length);
+		goto out;
+	}
 	a->canonical = bytes_take(&canonical);
 	a->spelling = mem_copy(text, length);
 	rc = 0;

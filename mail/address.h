@@ -21,9 +21,9 @@ struct address {
 
 /*
  * Parses local-part@domain, without <>. Refused: what is no mailbox, control characters, bytes that
- * are no UTF-8, an address above 254 octets. The 64 octets of RFC 5321 section 4.5.3.1.1 are no
- * bound here: senders with tokens in them are longer, and so would be the roles of a list with a
- * long name.
+ * are no UTF-8, an address above 254 octets in its spelling or its canonical form. The 64 octets of
+ * RFC 5321 section 4.5.3.1.1 are no bound here: senders with tokens in them are longer, and so
+ * would be the roles of a list with a long name.
  */
 int address_parse(struct address *, const char *text, size_t length, struct complaint *);
 void address_free(struct address *);
@@ -34,7 +34,7 @@ const char *address_domain(const char *canonical);
 /* A domain in canonical form, allocated; NULL with a complaint. */
 char *domain_canonical(const char *text, size_t length, struct complaint *);
 
-/* The same domain in U-labels, allocated; NULL where that is no different. */
+/* The same domain in U-labels, allocated; NULL where that is no different, or there are none. */
 char *domain_unicode(const char *canonical);
 
 /* Whether sending to it needs SMTPUTF8 (RFC 6531): a byte above 127 in the text. */

@@ -81,11 +81,11 @@ add_unfolded(struct bytes *out, char c)
 {
 	if (c == '\r' || c == '\n')
 		return;
-	if (c == '\t')
+	if (c == '\t' || c == '\0')
 		c = ' ';
 	if (c == ' ' && out->length == 0)
 		return;
-	bytes_add_char(out, c == '\0' ? ' ' : c);
+	bytes_add_char(out, c);
 }
 
 static void
@@ -106,17 +106,19 @@ field_unfold(const struct field *f, struct bytes *out)
 void
 field_words(const struct field *f, struct bytes *out)
 {
+	struct bytes line = { 0 };
 	bool quoted = false;
 	size_t depth = 0;
 
-	for (size_t i = 0; i < f->value_length; i++) {
-		char c = f->value[i];
+	field_unfold(f, &line);           /* first, lest a backslash quote the end of a line */
+	for (size_t i = 0; i < line.length; i++) {
+		char c = line.data[i];
 
 		if (c == '\\' && (quoted || depth > 0)) {
 			if (quoted)
 				add_unfolded(out, c);
-			if (++i < f->value_length && quoted)
-				add_unfolded(out, f->value[i]);
+			if (++i < line.length && quoted)
+				add_unfolded(out, line.data[i]);
 			continue;
 		}
 		if (depth == 0 && c == '"')
@@ -129,6 +131,7 @@ field_words(const struct field *f, struct bytes *out)
 			depth--;
 	}
 	trim_end(out);
+	bytes_free(&line);
 }
 
 bool

@@ -70,9 +70,8 @@ syntax_verb(const char *line, size_t length, struct slice *argument)
 	return v;
 }
 
-/* The '>' that ends a path; one inside a quoted local part does not. NULL where there is none. */
-static const char *
-path_end(const char *at, const char *end)
+const char *
+syntax_path_end(const char *at, const char *end)
 {
 	bool quoted = false;
 
@@ -101,12 +100,15 @@ syntax_path(struct slice argument, const char *keyword, struct slice *path,
 		at++;
 	if (at == end || *at != '<')
 		return false;
-	close = path_end(++at, end);
+	close = syntax_path_end(++at, end);
 	if (close == NULL || (close + 1 < end && close[1] != ' '))
 		return false;
 	colon = *at == '@' ? memchr(at, ':', (size_t)(close - at)) : NULL;
-	if (colon != NULL)
+	if (colon != NULL && memchr(at, '"', (size_t)(colon - at)) == NULL) {
 		at = colon + 1;
+		if (at == close)          /* <@a:> is no null path */
+			return false;
+	}
 	*path = (struct slice){ at, (size_t)(close - at) };
 	*parameters = trim((struct slice){ close + 1, (size_t)(end - close) - 1 });
 	return true;
@@ -167,15 +169,20 @@ syntax_reply(const char *line, size_t length, struct reply_line *r)
 struct slice
 syntax_enhanced(struct slice text)
 {
-	size_t i = 0, dots = 0;
+	const struct slice none = { text.at, 0 };
+	size_t i = 1;
 
-	for (; i < text.length && text.at[i] != ' '; i++) {
-		if (text.at[i] == '.')
-			dots++;
-		else if (text.at[i] < '0' || text.at[i] > '9')
-			return (struct slice){ text.at, 0 };
+	if (text.length == 0 || (*text.at != '2' && *text.at != '4' && *text.at != '5'))
+		return none;
+	for (int part = 0; part < 2; part++) {
+		size_t digits = 0;
+
+		if (i == text.length || text.at[i++] != '.')
+			return none;
+		for (; i < text.length && text.at[i] >= '0' && text.at[i] <= '9'; i++)
+			digits++;
+		if (digits < 1 || digits > 3)
+			return none;
 	}
-	if (dots != 2 || i < 5 || i > 9 || strchr("245", text.at[0]) == NULL)
-		i = 0;
-	return (struct slice){ text.at, i };
+	return i == text.length || text.at[i] == ' ' ? (struct slice){ text.at, i } : none;
 }

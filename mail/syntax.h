@@ -36,6 +36,9 @@ enum verb syntax_verb(const char *line, size_t length, struct slice *argument);
 bool syntax_path(struct slice argument, const char *keyword, struct slice *path,
                  struct slice *parameters);
 
+/* The '>' that ends a path; one inside a quoted local part does not. NULL where there is none. */
+const char *syntax_path_end(const char *at, const char *end);
+
 /*
  * Whether the text between <> or without them is a path: strips the brackets. For what a milter
  * gets.

@@ -7,6 +7,7 @@
 #include "mail/date.h"
 #include "mail/header.h"
 #include "mail/list.h"
+#include "mail/syntax.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,21 +29,20 @@ trace_received(struct bytes *out, const char *from, const char *by, const char *
 	             list_address, date);
 }
 
-/* Whether the text holds `before` address `after`, the address in any spelling. */
+/* Whether the text holds `before` address ">", the address in any spelling. */
 static bool
-holds_address(const char *text, const char *before, char after, const char *list_address)
+holds_address(const char *text, const char *before, const char *list_address)
 {
-	const char *at = text, *end;
+	const char *at = text, *close;
 	struct complaint why;
 	struct address a;
 	bool same = false;
 
 	while (!same && (at = strcasestr(at, before)) != NULL) {
 		at += strlen(before);
-		end = strchr(at, after);
-		if (end == NULL)
-			break;
-		if (address_parse(&a, at, (size_t)(end - at), &why) == 0) {
+		/* No further than an address is long: a field may hold any number of beginnings. */
+		close = syntax_path_end(at, at + strnlen(at, ADDRESS_LONGEST + 1));
+		if (close != NULL && address_parse(&a, at, (size_t)(close - at), &why) == 0) {
 			same = strcmp(a.canonical, list_address) == 0;
 			address_free(&a);
 		}
@@ -63,7 +63,7 @@ field_passed(const struct field *f, const char *list_address, const char *identi
 		field_words(f, &value);
 		bracketed = mem_format("<%s>", mailto);
 		passed = strcasestr(bytes_text(&value), bracketed) != NULL ||
-		         holds_address(bytes_text(&value), "<mailto:", '>', list_address);
+		         holds_address(bytes_text(&value), "<mailto:", list_address);
 	} else if (field_is(f, "List-Id")) {
 		field_words(f, &value);
 		bracketed = mem_format("<%s>", identifier);
@@ -72,7 +72,7 @@ field_passed(const struct field *f, const char *list_address, const char *identi
 	} else if (field_is(f, "Received")) {
 		field_unfold(f, &value);
 		passed = strstr(bytes_text(&value), mark) != NULL &&
-		         holds_address(bytes_text(&value), " for <", '>', list_address);
+		         holds_address(bytes_text(&value), " for <", list_address);
 	}
 	free(bracketed);
 	bytes_free(&value);

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #define SITE(f) offsetof(struct site, f)
-#define PART(n, h) { .name = n, .kind = KIND_PART, .help = h }
+#define PART(n, h) { .name = (n), .kind = KIND_PART, .help = (h) }
 
 /* Fields that are read as text before they become what the site keeps. */
 struct site_texts {

@@ -37,7 +37,7 @@ element(struct view *v, unsigned *tag, struct view *content)
 static bool
 expect(struct view *v, unsigned tag, struct view *content)
 {
-	unsigned found;
+	unsigned found = 0;
 
 	return element(v, &found, content) && found == tag;
 }

@@ -48,7 +48,8 @@ mail_add(struct mail *m, struct target *t, const char *spelling, size_t length)
 
 	while (same < m->count && (m->recipients[same].same_as != same ||
 	                           m->recipients[same].target.role != t->role ||
-	                           strcmp(m->recipients[same].target.list->address, t->list->address)))
+	                           strcmp(m->recipients[same].target.list->address,
+	                                  t->list->address) != 0))
 		same++;
 	m->recipients = mem_resize(m->recipients, (m->count + 1) * sizeof(*m->recipients));
 	r = &m->recipients[m->count++];

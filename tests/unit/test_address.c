@@ -21,6 +21,7 @@ canonical_forms(void **state)
 		{ "a..b@x.org", "a..b@x.org" },
 		{ "x@[192.0.2.1]", "x@[192.0.2.1]" },
 		{ "x@[IPv6:2001:DB8::1]", "x@[ipv6:2001:db8::1]" },
+		{ "x@[ipv6:2001:db8::1]", "x@[ipv6:2001:db8::1]" },
 		{ "x@under_score.example", "x@under_score.example" },
 		/*
 		 * RFC 5890: the same domain as A-label and as U-label, composed and decomposed, in
@@ -95,6 +96,11 @@ nul_and_length(void **state)
 	memcpy(text + 250, "x@x.y", 5);
 	assert_int_equal(address_parse(&a, text, 255, &why), -1);
 	same_text("too long", why.text, "an address of 255 octets is too long");
+	/* The canonical form is an address, too: a domain grows when it is written in A-labels. */
+	memcpy(text + 233, "@b\xc3\xbc" "cher.example", 16);
+	assert_int_equal(address_parse(&a, text, 249, &why), -1);
+	same_text("too long", why.text,
+	          "an address of 255 octets in its canonical form is too long");
 }
 
 static void
@@ -107,6 +113,9 @@ parts(void **state)
 	same_text("unicode", u, "b\xc3\xbc" "cher.example");
 	free(u);
 	assert_null(domain_unicode("example.com"));
+	/* No A-labels: what libidn2 decodes them to is another domain, or none. */
+	assert_null(domain_unicode("xn--a.b"));
+	assert_null(domain_unicode("xn--bcher-kvi.example"));
 	assert_false(address_needs_utf8("ann@x.org"));
 	assert_true(address_needs_utf8("gr\xc3\xb6\xc3\x9f" "e@x.org"));
 }

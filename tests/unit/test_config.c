@@ -37,6 +37,8 @@ refused(void **state)
 	              "r.yaml:1:4: tags (!name) are not part of this configuration");
 	check_refused("second document", "a: 1\n---\nb: 2\n", "r.yaml:2:1: a second document begins here");
 	check_refused("odd key", "[a, b]: 1\n", "r.yaml:1:1: a key must be a plain word");
+	check_refused("NUL in a value", "a: \"x\\0\"\n", "r.yaml:1:4: a text holds a NUL");
+	check_refused("NUL in a key", "\"a\\0\": 1\n", "r.yaml:1:1: a text holds a NUL");
 	check_refused("tab", "a:\n\tb: 1\n",
 	              "r.yaml:2:1: found character that cannot start any token");
 	check_refused("open bracket", "a: [ 1, 2\n",

@@ -38,6 +38,37 @@ fields(void **state)
 	bytes_free(&value);
 }
 
+/* A field's value and its words, both on one line. */
+static void
+odd_values(void **state)
+{
+	static const struct {
+		const char *field;
+		size_t length;
+		const char *value, *words;
+	} cases[] = {
+		{ "X: \0a\0\r\n", 8, "a", "a" },
+		{ "X: \"\\\r\n \"(b)\r\n", 15, "\"\\ \"(b)", "\"\\ \"" },
+		{ "X: \"\\\r\"(b)\" c\r\n", 16, "\"\\\"(b)\" c", "\"\\\"(b)\" c" },
+		{ "X: (a) b", 8, "(a) b", "b" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct bytes value = { 0 }, words = { 0 };
+		struct field f;
+		size_t at = 0;
+
+		assert_true(header_next(cases[i].field, cases[i].length, &at, &f));
+		field_unfold(&f, &value);
+		field_words(&f, &words);
+		same_text(cases[i].value, value.data, cases[i].value);
+		same_text(cases[i].value, words.data, cases[i].words);
+		bytes_free(&value);
+		bytes_free(&words);
+	}
+}
+
 static void
 odd_headers(void **state)
 {
@@ -111,6 +142,9 @@ our_own_trace_is_known_again(void **state)
 	assert_true(trace_passed(out.data, out.length, "staff-owner@l.x"));
 	assert_false(trace_passed(out.data, out.length, "staff@l.x"));
 	assert_int_equal(trace_hops(out.data, out.length), 1);
+	bytes_clear(&out);
+	trace_received(&out, NULL, "mail.x", "abc", "\"a>b\"@l.x", 0);
+	assert_true(trace_passed(out.data, out.length, "\"a>b\"@l.x"));
 	bytes_free(&out);
 }
 
@@ -175,9 +209,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(fields),    cmocka_unit_test(odd_headers),
+		cmocka_unit_test(fields),    cmocka_unit_test(odd_values),
 		cmocka_unit_test(loops),     cmocka_unit_test(our_own_trace_is_known_again),
 		cmocka_unit_test(queue_ids), cmocka_unit_test(automatic),
+		cmocka_unit_test(odd_headers),
 	};
 
 	return RUN(tests);

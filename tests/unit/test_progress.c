@@ -22,6 +22,8 @@ distribution_lists(void **state)
 		{ "recipients 1\na@x\n", 0, 0 },
 		{ "recipients 1\na@x\nend 1", 0, 0 },
 		{ "recipients 1\na@x\nend x\n", 0, 0 },
+		{ "recipients 1\na@x\nend \n", 0, 0 },
+		{ "recipients 1\na@x\nend +1\n", 0, 0 },
 		{ "recipients 1\na@x\nend 2\n", -1, 0 },
 		{ "recipients 1\na@x\nb@x\nend 1\n", -1, 0 },
 		{ "recipients 1\na@x\nend 99999999\n", -1, 0 },
@@ -40,6 +42,23 @@ distribution_lists(void **state)
 		same_number(cases[i].text, (long long)d.count, (long long)cases[i].count);
 		distribution_close(&d);
 	}
+}
+
+/* A last line without a number, and nothing in memory behind it: `make asan` sees who looks there. */
+static void
+nothing_is_read_behind_the_end(void **state)
+{
+	static const char text[] = "recipients 1\na@x\nend \n";
+	const size_t length = sizeof(text) - 1;
+	char *copy = malloc(length);
+	struct complaint why;
+	struct distribution d;
+
+	(void)state;
+	assert_non_null(copy);
+	memcpy(copy, text, length);
+	assert_int_equal(distribution_open(&d, copy, length, &why), 0);
+	free(copy);
 }
 
 static void
@@ -155,6 +174,14 @@ damaged_progress(void **state)
 		{ "{\"version\":1}\n{\"what\":1}\n", -1 },
 		{ "{\"version\":1}\nx\n", -1 },
 		{ "{\"version\":1}\n\n", -1 },
+		/* Numbers that would be another line, code or batch when cut to their type. */
+		{ "{\"version\":1}\n{\"batch\":1,\"first\":-1,\"count\":3}\n", -1 },
+		{ "{\"version\":1}\n{\"batch\":1,\"first\":0,\"count\":-1}\n", -1 },
+		{ "{\"version\":1}\n{\"batch\":1,\"lines\":[4294967296]}\n", -1 },
+		{ "{\"version\":1}\n{\"batch\":1,\"line\":-1,\"code\":550}\n", -1 },
+		{ "{\"version\":1}\n{\"batch\":1,\"line\":1,\"code\":4294967846}\n", -1 },
+		{ "{\"version\":1}\n{\"batch\":9223372036854775807,\"code\":250}\n", -1 },
+		{ "{\"version\":1}\n{\"defer\":1,\"tries\":9223372036854775807}\n", -1 },
 	};
 
 	(void)state;
@@ -224,6 +251,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(distribution_lists),
+		cmocka_unit_test(nothing_is_read_behind_the_end),
 		cmocka_unit_test(cut_anywhere_it_is_not_whole),
 		cmocka_unit_test(a_life_in_records),
 		cmocka_unit_test(a_batch_refused_as_a_whole),
