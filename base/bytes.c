@@ -8,6 +8,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+void
+bytes_add_printable(struct bytes *b, const char *text, const char *also)
+{
+	const unsigned char *p = (const unsigned char *)text;
+
+	for (; *p != '\0'; p++) {
+		bool c1 = *p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0;
+
+		if (c1)                   /* in UTF-8: both its bytes */
+			bytes_format(b, "\\x%02x", *p++);
+		if (c1 || *p < 0x20 || *p == 0x7f || strchr(also, *p) != NULL)
+			bytes_format(b, "\\x%02x", *p);
+		else
+			bytes_add_char(b, (char)*p);
+	}
+}
+
 char *
 bytes_room(struct bytes *b, size_t length)
 {

@@ -19,6 +19,12 @@ void bytes_add_text(struct bytes *, const char *text);
 void bytes_add_char(struct bytes *, char c);
 void bytes_format(struct bytes *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/*
+ * Text from elsewhere for a log or a terminal: control characters, those of C1 included, and the
+ * characters in `also` become \xNN.
+ */
+void bytes_add_printable(struct bytes *, const char *text, const char *also);
+
 /* Room for `length` more bytes at data + length; the caller adds to `length` what it used. */
 char *bytes_room(struct bytes *, size_t length);
 

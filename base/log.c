@@ -92,17 +92,6 @@ emit(enum log_level level, const struct bytes *text)
 	bytes_free(&line);
 }
 
-static void
-add_escaped(struct bytes *text, const char *value, const char *also)
-{
-	for (const unsigned char *p = (const unsigned char *)value; *p != '\0'; p++) {
-		if (*p < 0x20 || *p == 0x7f || strchr(also, *p) != NULL)
-			bytes_format(text, "\\x%02x", *p);
-		else
-			bytes_add_char(text, (char)*p);
-	}
-}
-
 void
 log_begin(struct log_line *l, enum log_level level, const char *event)
 {
@@ -120,7 +109,7 @@ log_text(struct log_line *l, const char *key, const char *value)
 		return;
 	plain = *value != '\0' && strpbrk(value, " \"=\\\t\r\n") == NULL;
 	bytes_format(&l->text, plain ? " %s=" : " %s=\"", key);
-	add_escaped(&l->text, value, "\"\\");
+	bytes_add_printable(&l->text, value, "\"\\");
 	if (!plain)
 		bytes_add_char(&l->text, '"');
 }
@@ -160,7 +149,7 @@ log_say(enum log_level level, const char *event, const char *format, ...)
 		made = NULL;
 	va_end(args);
 	bytes_format(&text, "%s: ", event);
-	add_escaped(&text, made == NULL ? format : made, "");
+	bytes_add_printable(&text, made == NULL ? format : made, "");
 	emit(level, &text);
 	free(made);
 	bytes_free(&text);

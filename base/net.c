@@ -57,7 +57,7 @@ endpoint_parse(const char *text, struct endpoint *e, struct complaint *why)
 		e->host = mem_copy(host, (size_t)(colon - host));
 	}
 	port = strtol(colon + 1, &end, 10);
-	if (colon[1] == '\0' || *end != '\0' || port < 1 || port > 65535) {
+	if (colon[1] < '0' || colon[1] > '9' || *end != '\0' || port < 1 || port > 65535) {
 		mem_drop(&e->host);
 		return complain(why, "\"%s\": the port is a number from 1 to 65535", text);
 	}
@@ -312,7 +312,7 @@ networks_add(struct networks *n, const char *cidr, struct complaint *why)
 	free(host);
 	prefix = slash == NULL ? most : strtol(slash + 1, &end, 10);
 	if (ok != 1 || prefix < 0 || prefix > most ||
-	    (slash != NULL && (slash[1] == '\0' || *end != '\0')))
+	    (slash != NULL && (slash[1] < '0' || slash[1] > '9' || *end != '\0')))
 		return complain(why, "\"%s\" is no network: 10.0.0.0/8, ::1, 2001:db8::/32", cidr);
 	net.prefix = (int)(prefix + (128 - most));
 	for (int bit = net.prefix; bit < 128; bit++)

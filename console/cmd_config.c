@@ -134,6 +134,21 @@ print_manual(void)
 	           outbound_setting_rows);
 }
 
+static void
+print_ok(const struct ctl *c)
+{
+	struct js *j;
+
+	if (!c->json) {
+		(void)printf("%s: ok\n", c->config_file);
+		return;
+	}
+	j = js_object();
+	js_set_text(j, "file", c->config_file);
+	js_set_flag(j, "ok", true);
+	ctl_print(&j);
+}
+
 static int
 run(const struct ctl *given)
 {
@@ -153,8 +168,8 @@ run(const struct ctl *given)
 		return CTL_CONFIG;
 	if (print)
 		print_effective(&c, s);
-	else if (!c.json)
-		(void)printf("%s: ok\n", c.config_file);
+	else
+		print_ok(&c);
 	site_drop(&s);
 	return CTL_YES;
 }

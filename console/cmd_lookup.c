@@ -13,10 +13,12 @@ print_target(const struct ctl *c, const char *address, const struct target *t)
 	struct js *j;
 
 	if (!c->json) {
-		(void)printf("%s: %s of the list %s", address, role_word(t->role), t->list->address);
+		ctl_say("%s: %s of the list %s", address, role_word(t->role), t->list->address);
 		if (t->list->name != NULL)
-			(void)printf(" (%s)", t->list->name);
-		(void)printf("\n  source: %s, %s\n", t->destination->source->name, t->list->key);
+			ctl_say(" (%s)", t->list->name);
+		(void)fputs("\n  source: ", stdout);
+		ctl_say("%s, %s", t->destination->source->name, t->list->key);
+		(void)fputc('\n', stdout);
 		if (t->list->errors != NULL)
 			(void)printf("  errors: %s\n", t->list->errors);
 		return;

@@ -23,7 +23,7 @@ print_via(const struct via *via)
 		print_via(via->up);
 		(void)fputs(" > ", stdout);
 	}
-	(void)fputs(via->name, stdout);
+	ctl_say("%s", via->name);
 }
 
 static void
@@ -43,7 +43,7 @@ take(void *arg, const struct member *m)
 	if (!set_add(all->seen, m->canonical, strlen(m->canonical)))
 		return true;
 	if (all->array == NULL) {
-		(void)printf("%-40s ", m->spelling);
+		ctl_say("%-40s ", m->spelling);
 		print_via(m->via);
 		(void)fputc('\n', stdout);
 		return true;

@@ -42,18 +42,19 @@ print_line(const struct entry_summary *sum)
 		print_age(clock_wall() - sum->envelope->arrived, age, sizeof(age));
 	if (t->until > clock_wall())
 		print_age(t->until - clock_wall(), next, sizeof(next));
-	(void)printf("%s  %-8s %5s  %s", sum->id, queue_word(sum->queue), age,
-	             sum->envelope == NULL ? "(cannot be read)" : sum->envelope->list);
+	ctl_say("%s  %-8s %5s  %s", sum->id, queue_word(sum->queue), age,
+	        sum->envelope == NULL ? "(cannot be read)" : sum->envelope->list);
 	if (sum->envelope != NULL && strcmp(sum->envelope->role, "post") != 0)
-		(void)printf(" (%s)", sum->envelope->role);
+		ctl_say(" (%s)", sum->envelope->role);
 	if (sum->recipients > 0)
 		(void)printf("  %zu of %zu sent", t->sent, sum->recipients);
 	if (t->refused > 0)
 		(void)printf(", %zu refused", t->refused);
 	(void)fputc('\n', stdout);
-	if (sum->reason != NULL && *sum->reason != '\0')
-		(void)printf("        %s%s%s%s\n", sum->reason, *next == '\0' ? "" : "; again in ", next,
-		             "");
+	if (sum->reason != NULL && *sum->reason != '\0') {
+		ctl_say("        %s%s%s", sum->reason, *next == '\0' ? "" : "; again in ", next);
+		(void)fputc('\n', stdout);
+	}
 }
 
 static void

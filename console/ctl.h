@@ -42,6 +42,12 @@ bool ctl_option(struct ctl *, const char *option);
 /* The configuration, all parts of it checked; NULL when it is wrong, which is said. */
 struct site *ctl_site(const struct ctl *);
 
+/*
+ * Prints what may come from elsewhere: directories and servers do not get to talk to the operator's
+ * terminal. Line ends are the caller's business.
+ */
+void ctl_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* Says what went wrong on standard error and returns the status. */
 int ctl_fail(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -16,6 +16,31 @@ static const struct command *const commands[] = { &command_lookup, &command_memb
 	                                          &command_retry,  &command_reload,  &command_config,
 	                                          NULL };
 
+/* Formats a text without control characters. */
+static void
+print_clean(FILE *to, const char *format, va_list args)
+{
+	struct bytes clean = { 0 };
+	char *made;
+
+	if (vasprintf(&made, format, args) < 0)
+		return;
+	bytes_add_printable(&clean, made, "");
+	(void)fputs(bytes_text(&clean), to);
+	bytes_free(&clean);
+	free(made);
+}
+
+void
+ctl_say(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	print_clean(stdout, format, args);
+	va_end(args);
+}
+
 int
 ctl_fail(int status, const char *format, ...)
 {
@@ -23,7 +48,7 @@ ctl_fail(int status, const char *format, ...)
 
 	(void)fputs("rollcallctl: ", stderr);
 	va_start(args, format);
-	(void)vfprintf(stderr, format, args);
+	print_clean(stderr, format, args);
 	va_end(args);
 	(void)fputc('\n', stderr);
 	return status;

@@ -95,17 +95,33 @@ role_of_local(const char *local, size_t length)
 	return ROLE_POST;
 }
 
+/* An address of the inside of a local part, which may or may not need its quotes any more. */
+static char *
+address_of(const char *local, size_t length, bool quoted, const char *domain)
+{
+	const char *quote = quoted ? "\"" : "";
+	char *text = mem_format("%s%.*s%s@%s", quote, (int)length, local, quote, domain);
+	struct complaint unused;
+	struct address a;
+
+	if (quoted && address_parse(&a, text, strlen(text), &unused) == 0) {
+		free(text);
+		text = mem_text(a.canonical);
+		address_free(&a);
+	}
+	return text;
+}
+
 static size_t
-add(struct candidate *out, const char *local, size_t length, const char *domain)
+add(struct candidate *out, const char *local, size_t length, bool quoted, const char *domain)
 {
 	enum role role = role_of_local(local, length);
 	size_t n = 0;
 
-	out[n++] = (struct candidate){ mem_format("%.*s@%s", (int)length, local, domain), ROLE_POST };
+	out[n++] = (struct candidate){ address_of(local, length, quoted, domain), ROLE_POST };
 	if (role != ROLE_POST) {
 		length -= strlen(roles[role].suffix);
-		out[n++] = (struct candidate){ mem_format("%.*s@%s", (int)length, local, domain),
-			                       role };
+		out[n++] = (struct candidate){ address_of(local, length, quoted, domain), role };
 	}
 	return n;
 }
@@ -113,18 +129,18 @@ add(struct candidate *out, const char *local, size_t length, const char *domain)
 size_t
 list_candidates(const char *canonical, char delimiter, struct candidate out[CANDIDATES])
 {
-	const char *domain = address_domain(canonical);
+	const char *domain = address_domain(canonical), *local = canonical, *mark;
 	size_t length = (size_t)(domain - canonical) - 1, n;
-	const char *mark;
+	bool quoted = *canonical == '"';
 
-	if (*canonical == '"') {          /* what has to be quoted has no suffix of ours */
-		out[0] = (struct candidate){ mem_text(canonical), ROLE_POST };
-		return 1;
+	if (quoted) {                     /* what is inside: neither suffix nor delimiter is escaped */
+		local++;
+		length -= 2;
 	}
-	n = add(out, canonical, length, domain);
-	mark = delimiter == '\0' ? NULL : memchr(canonical, delimiter, length);
-	if (mark != NULL && mark > canonical)
-		n += add(out + n, canonical, (size_t)(mark - canonical), domain);
+	n = add(out, local, length, quoted, domain);
+	mark = delimiter == '\0' ? NULL : memchr(local, delimiter, length);
+	if (mark != NULL && mark > local)
+		n += add(out + n, local, (size_t)(mark - local), quoted, domain);
 	return n;
 }
 
@@ -139,9 +155,11 @@ char *
 list_role_address(const char *list_address, enum role role)
 {
 	const char *domain = address_domain(list_address);
+	bool quoted = *list_address == '"';
+	size_t length = (size_t)(domain - list_address) - (quoted ? 2 : 1);
 
-	return mem_format("%.*s%s@%s", (int)(domain - list_address) - 1, list_address,
-	                  roles[role].suffix, domain);
+	return mem_format("%.*s%s%s@%s", (int)length, list_address, roles[role].suffix,
+	                  quoted ? "\"" : "", domain);
 }
 
 /*

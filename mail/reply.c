@@ -24,7 +24,6 @@ static const struct reply replies[REPLY_COUNT] = {
 	[REPLY_BAD_SYNTAX] = { 501, "5.5.4", "syntax error" },
 	[REPLY_BAD_PARAMETER] = { 555, "5.5.4", "unknown or malformed parameter" },
 	[REPLY_BAD_SEQUENCE] = { 503, "5.5.1", "not in this order" },
-	[REPLY_BAD_SENDER] = { 501, "5.1.7", "malformed sender address" },
 	[REPLY_BAD_RCPT] = { 501, "5.1.3", "malformed recipient address" },
 	[REPLY_NOT_OURS] = { 550, "5.1.2", "no lists in this domain" },
 	[REPLY_NO_SUCH_LIST] = { 550, "5.1.1", "no such list" },

@@ -16,10 +16,13 @@ static struct pacemaker *pacemaker;
 /* Stands in the context between negotiation and connection: replies may be left out. */
 static char no_replies_mark;
 
+/* NULL where no connection was announced: whoever talks to us is no MTA. */
 static struct session *
 session_of(SMFICTX *ctx)
 {
-	return smfi_getpriv(ctx);
+	void *s = smfi_getpriv(ctx);
+
+	return s == &no_replies_mark ? NULL : s;
 }
 
 static const char *
@@ -30,11 +33,24 @@ queue_id(SMFICTX *ctx)
 	return smfi_getsymval(ctx, name);
 }
 
+/* A macro that is set; NULL for one that is missing or empty. */
+static const char *
+macro(SMFICTX *ctx, char *name)
+{
+	const char *value = smfi_getsymval(ctx, name);
+
+	return value == NULL || *value == '\0' ? NULL : value;
+}
+
 /* The answer of a callback that decides nothing. */
 static sfsistat
 go_on(SMFICTX *ctx)
 {
-	return session_no_replies(session_of(ctx)) ? SMFIS_NOREPLY : SMFIS_CONTINUE;
+	const struct session *s = session_of(ctx);
+
+	if (s == NULL)
+		return SMFIS_TEMPFAIL;
+	return session_no_replies(s) ? SMFIS_NOREPLY : SMFIS_CONTINUE;
 }
 
 static sfsistat
@@ -56,11 +72,11 @@ answer(SMFICTX *ctx, struct verdict v)
 static void
 ask_for_macros(SMFICTX *ctx)
 {
-	static char id[] = "i", login[] = "i {auth_authen}";
+	static char id[] = "i", login[] = "i {auth_authen} {mail_addr}", recipient[] = "i {rcpt_addr}";
 
 	(void)smfi_setsymlist(ctx, SMFIM_CONNECT, id);
 	(void)smfi_setsymlist(ctx, SMFIM_ENVFROM, login);
-	(void)smfi_setsymlist(ctx, SMFIM_ENVRCPT, id);
+	(void)smfi_setsymlist(ctx, SMFIM_ENVRCPT, recipient);
 	(void)smfi_setsymlist(ctx, SMFIM_DATA, id);
 	(void)smfi_setsymlist(ctx, SMFIM_EOH, id);
 	(void)smfi_setsymlist(ctx, SMFIM_EOM, id);
@@ -100,29 +116,43 @@ on_connect(SMFICTX *ctx, char *host, _SOCK_ADDR *address)
 static sfsistat
 on_mail(SMFICTX *ctx, char **argv)
 {
-	static char login[] = "{auth_authen}";
+	static char login[] = "{auth_authen}", address[] = "{mail_addr}";
+	struct session *s = session_of(ctx);
 
-	session_mail(session_of(ctx), argv[0], argv + 1, smfi_getsymval(ctx, login));
+	if (s != NULL)
+		session_mail(s, argv[0], macro(ctx, address), argv + 1, macro(ctx, login));
 	return go_on(ctx);
 }
 
 static sfsistat
 on_rcpt(SMFICTX *ctx, char **argv)
 {
-	return answer(ctx, session_rcpt(session_of(ctx), argv[0], queue_id(ctx)));
+	static char address[] = "{rcpt_addr}";
+	struct session *s = session_of(ctx);
+
+	if (s == NULL)
+		return SMFIS_TEMPFAIL;
+	return answer(ctx, session_rcpt(s, argv[0], macro(ctx, address), queue_id(ctx)));
 }
 
 static sfsistat
 on_data(SMFICTX *ctx)
 {
+	const struct session *s = session_of(ctx);
+
+	if (s == NULL)
+		return SMFIS_TEMPFAIL;
 	/* Mail for nobody of ours needs no further step. */
-	return session_has_lists(session_of(ctx)) ? SMFIS_CONTINUE : SMFIS_ACCEPT;
+	return session_has_lists(s) ? SMFIS_CONTINUE : SMFIS_ACCEPT;
 }
 
 static sfsistat
 on_header(SMFICTX *ctx, char *name, char *value)
 {
-	session_header(session_of(ctx), name, value);
+	struct session *s = session_of(ctx);
+
+	if (s != NULL)
+		session_header(s, name, value);
 	return go_on(ctx);
 }
 
@@ -135,7 +165,10 @@ on_eoh(SMFICTX *ctx)
 static sfsistat
 on_body(SMFICTX *ctx, unsigned char *bytes, size_t length)
 {
-	session_body(session_of(ctx), bytes, length);
+	struct session *s = session_of(ctx);
+
+	if (s != NULL)
+		session_body(s, bytes, length);
 	return go_on(ctx);
 }
 
@@ -143,8 +176,11 @@ static sfsistat
 on_eom(SMFICTX *ctx)
 {
 	struct session *s = session_of(ctx);
-	sfsistat status = answer(ctx, session_end(s, queue_id(ctx)));
+	sfsistat status;
 
+	if (s == NULL)
+		return SMFIS_TEMPFAIL;
+	status = answer(ctx, session_end(s, queue_id(ctx)));
 	session_reset(s);
 	return status;
 }
@@ -154,7 +190,7 @@ on_abort(SMFICTX *ctx)
 {
 	struct session *s = session_of(ctx);
 
-	if (s != NULL && (void *)s != &no_replies_mark)
+	if (s != NULL)
 		session_reset(s);
 	return SMFIS_CONTINUE;
 }
@@ -165,8 +201,7 @@ on_close(SMFICTX *ctx)
 	struct session *s = session_of(ctx);
 
 	(void)smfi_setpriv(ctx, NULL);
-	if ((void *)s != &no_replies_mark)
-		session_free(&s);
+	session_free(&s);
 	return SMFIS_CONTINUE;
 }
 

@@ -81,20 +81,36 @@ session_reset(struct session *s)
 	bytes_clear(&s->header);
 }
 
+static bool
+parse_said(const char *path, struct address *a)
+{
+	struct slice text = syntax_unbracket(path);
+	struct complaint unused;
+
+	return address_parse(a, text.at, text.length, &unused) == 0;
+}
+
+static bool
+parse_resolved(const char *resolved, struct address *a)
+{
+	struct complaint unused;
+
+	return resolved != NULL && address_parse(a, resolved, strlen(resolved), &unused) == 0;
+}
+
 void
-session_mail(struct session *s, const char *path, char *const *parameters, const char *login)
+session_mail(struct session *s, const char *path, const char *resolved, char *const *parameters,
+             const char *login)
 {
 	struct slice sender = syntax_unbracket(path);
-	struct complaint unused;
-	struct address a;
+	struct address a = { 0 };
 
 	session_reset(s);
-	if (sender.length > 0 && address_parse(&a, sender.at, sender.length, &unused) == 0) {
-		s->sender = mem_text(a.canonical);
-		address_free(&a);
-	} else if (sender.length > 0) {
-		s->sender = mem_copy(sender.at, sender.length);
-	}
+	if (sender.length > 0)
+		s->sender = parse_said(path, &a) || parse_resolved(resolved, &a)
+		                    ? mem_text(a.canonical)
+		                    : mem_copy(sender.at, sender.length);
+	address_free(&a);
 	s->login = mem_text(login);
 	for (; parameters != NULL && *parameters != NULL; parameters++) {
 		long long size;
@@ -175,23 +191,47 @@ keep_list(struct session *s, struct target *t)
 	*t = (struct target){ 0 };
 }
 
-struct verdict
-session_rcpt(struct session *s, const char *path, const char *queue_id)
+/* A recipient in none of our domains; or one that nobody can say that of. */
+static struct verdict
+pass_by(struct session *s, const char *path, bool parsed, const char *queue_id)
 {
-	struct slice recipient = syntax_unbracket(path);
+	struct verdict v = verdict_pass();
+
+	if (!parsed && site_is_named(s->service->site, path)) {
+		v = verdict_reject(REPLY_BAD_RCPT, "no address, and it names a domain of lists");
+		log_decision(s, "rcpt", queue_id, path, NULL, v, "syntax", 0);
+	} else {
+		s->others++;
+	}
+	return v;
+}
+
+struct verdict
+session_rcpt(struct session *s, const char *path, const char *resolved, const char *queue_id)
+{
 	const struct destination *d = NULL;
 	int64_t began = clock_ticks_us();
 	struct target t = { 0 };
 	struct complaint why = { "" };
-	struct verdict v = verdict_pass();
-	struct address a;
+	struct verdict v;
+	struct address a = { 0 };
 	const char *decided_by = NULL;
+	bool parsed = parse_said(path, &a);
 
-	/* What is no mailbox to us may be one to the MTA, and is none of our business. */
-	if (address_parse(&a, recipient.at, recipient.length, &why) == 0)
+	if (parsed)
 		d = site_destination(s->service->site, a.canonical);
 	if (d == NULL) {
-		s->others++;
+		struct address other = { 0 };
+
+		if (parse_resolved(resolved, &other)) {
+			parsed = true;
+			address_free(&a);
+			a = other;
+			d = site_destination(s->service->site, a.canonical);
+		}
+	}
+	if (d == NULL) {
+		v = pass_by(s, path, parsed, queue_id);
 		address_free(&a);
 		return v;
 	}
@@ -265,16 +305,27 @@ judge_content(const struct session *s, const struct target *t)
 	return admit_header(s->service->site, t, bytes_text(&s->header), s->header.length);
 }
 
+/*
+ * Whether the expander would have to refuse this in its turn, when the MTA can only return it;
+ * what else is wrong with content it drops.
+ */
+static bool
+would_return(struct verdict v)
+{
+	return v.decision == DECISION_REJECT && v.reply != REPLY_AUTOMATIC && v.reply != REPLY_LOOP;
+}
+
 struct verdict
 session_end(struct session *s, const char *queue_id)
 {
 	struct verdict all = verdict_pass();
-	bool every = s->others == 0;
+	bool every = s->others == 0, proven = s->trusted || s->login != NULL, returned = false;
 
 	for (size_t i = 0; i < s->list_count; i++) {
 		struct verdict v = judge_content(s, &s->lists[i]);
 
 		every &= v.decision != DECISION_PASS;
+		returned |= would_return(v);
 		all = verdict_merge(all, v);
 		log_decision(s, "end", queue_id, NULL, &s->lists[i], v, "content", 0);
 	}
@@ -282,5 +333,5 @@ session_end(struct session *s, const char *queue_id)
 	 * One refusal would be for all of them: where one may have it, it goes on, and is not
 	 * expanded for the others.
 	 */
-	return every ? all : verdict_pass();
+	return every || (returned && !proven) ? all : verdict_pass();
 }

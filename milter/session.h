@@ -22,11 +22,22 @@ void session_free(struct session **);
 /* Whether callbacks that decide nothing were negotiated to need no answer. */
 bool session_no_replies(const struct session *);
 
-/* MAIL: `path` and its parameters as the MTA gives them; `login` may be NULL. Begins a message. */
-void session_mail(struct session *, const char *path, char *const *parameters, const char *login);
+/*
+ * MAIL: `path` and its parameters as the client gave them; `resolved` is what the MTA takes the
+ * address for, NULL where it does not say; `login` may be NULL. Begins a message.
+ */
+void session_mail(struct session *, const char *path, const char *resolved, char *const *parameters,
+                  const char *login);
 
-/* RCPT: pass for whatever is not ours. `queue_id` may be NULL, here and below. */
-struct verdict session_rcpt(struct session *, const char *path, const char *queue_id);
+/*
+ * RCPT: pass for whatever is not ours. An MTA understands many spellings that are no address by RFC
+ * 5321: what is not one in a domain of lists as the client said it may be one as the MTA takes it.
+ * (Asked only then, since Postfix folds the case of that, and writes "ss" for a sharp s.) Where
+ * neither is an address, and the text names a domain of lists, it is refused. `queue_id` may be
+ * NULL, here and below.
+ */
+struct verdict session_rcpt(struct session *, const char *path, const char *resolved,
+                            const char *queue_id);
 
 /* DATA: whether there is anything left to look at: a recipient that is a list. */
 bool session_has_lists(const struct session *);
@@ -35,7 +46,11 @@ bool session_has_lists(const struct session *);
 void session_header(struct session *, const char *name, const char *value);
 void session_body(struct session *, const unsigned char *bytes, size_t length);
 
-/* End of message: refused only if every recipient is. */
+/*
+ * End of message: refused if every recipient is. Where only some are it goes on; but not from
+ * somebody unproven if the expander would have to refuse it later, which would be mail to a forged
+ * sender.
+ */
 struct verdict session_end(struct session *, const char *queue_id);
 
 /* Forgets the message, not the session. May be called at any time. */

@@ -377,6 +377,43 @@ site_destination(const struct site *s, const char *canonical)
 	return NULL;
 }
 
+/* What is left of a text without comments, and without all that cannot be in a domain. */
+static void
+add_bare(struct bytes *out, const char *text)
+{
+	size_t depth = 0;
+
+	for (; *text != '\0'; text++) {
+		unsigned char c = (unsigned char)text_lower(*text);
+
+		if (c == '(')
+			depth++;
+		else if (c == ')' && depth > 0)
+			depth--;
+		else if (depth == 0 && (c >= 0x80 || c == '.' || c == '-' || c == '_' ||
+		                        (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z')))
+			bytes_add_char(out, (char)c);
+	}
+}
+
+bool
+site_is_named(const struct site *s, const char *text)
+{
+	struct bytes bare = { 0 };
+	bool named = false;
+
+	add_bare(&bare, text);
+	for (size_t i = 0; i < s->destination_count && !named; i++) {
+		char *unicode = domain_unicode(s->destinations[i].domain);
+
+		named = strstr(bytes_text(&bare), s->destinations[i].domain) != NULL ||
+		        (unicode != NULL && strstr(bytes_text(&bare), unicode) != NULL);
+		free(unicode);
+	}
+	bytes_free(&bare);
+	return named;
+}
+
 void
 target_drop(struct target *t)
 {

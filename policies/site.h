@@ -72,6 +72,12 @@ void site_drop(struct site **);
 /* The destination an address lies in, or NULL: none of rollcall's business. */
 const struct destination *site_destination(const struct site *, const char *canonical);
 
+/*
+ * Whether a text that is no address names a domain of lists all the same: the MTA may have
+ * understood it, whatever blanks, comments and quotes are in it. Errs on the side of yes.
+ */
+bool site_is_named(const struct site *, const char *text);
+
 /* What an address of a destination stands for. */
 struct target {
 	const struct destination *destination;

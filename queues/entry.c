@@ -19,14 +19,25 @@ envelope_free(struct envelope *e)
 	free(e->report_of);
 	free(e->inject_sender);
 	free(e->inject_add);
+	text_list_free(&e->before);
 	text_list_free(&e->inject_remove);
 	*e = (struct envelope){ 0 };
+}
+
+static struct js *
+array_of(const struct text_list *texts)
+{
+	struct js *array = js_array();
+
+	for (size_t i = 0; i < texts->count; i++)
+		js_append(array, js_string(texts->items[i]));
+	return array;
 }
 
 void
 envelope_print(const struct envelope *e, struct bytes *out)
 {
-	struct js *j = js_object(), *inject = js_object(), *names = js_array();
+	struct js *j = js_object(), *inject = js_object();
 
 	js_set_number(j, "version", ENVELOPE_VERSION);
 	js_set_text(j, "list", e->list);
@@ -40,11 +51,11 @@ envelope_print(const struct envelope *e, struct bytes *out)
 	js_set_flag(j, "utf8", e->utf8);
 	js_set_flag(j, "eight_bit", e->eight_bit);
 	js_set_text(j, "report_of", e->report_of);
+	if (e->before.count > 0)
+		js_set(j, "before", array_of(&e->before));
 	js_set_text(inject, "sender", e->inject_sender);
 	js_set_text(inject, "add", e->inject_add);
-	for (size_t i = 0; i < e->inject_remove.count; i++)
-		js_append(names, js_string(e->inject_remove.items[i]));
-	js_set(inject, "remove", names);
+	js_set(inject, "remove", array_of(&e->inject_remove));
 	js_set(j, "inject", inject);
 	js_print(j, true, out);
 	bytes_add_char(out, '\n');
@@ -60,20 +71,29 @@ take_text(const struct js *j, const char *key, bool required, char **text, struc
 }
 
 static int
+take_texts(const struct js *j, const char *key, struct text_list *texts, struct complaint *why)
+{
+	const struct js *array = js_get(j, key);
+
+	for (size_t i = 0; i < js_count(array); i++) {
+		const char *text = js_string_at(array, i);
+
+		if (text == NULL)
+			return complain(why, "%s[%zu] is no text", key, i);
+		text_list_add(texts, text, strlen(text));
+	}
+	return 0;
+}
+
+static int
 take_inject(const struct js *j, struct envelope *e, struct complaint *why)
 {
-	const struct js *inject = js_get(j, "inject"), *names = js_get(inject, "remove");
+	const struct js *inject = js_get(j, "inject");
 
 	if (take_text(inject, "sender", true, &e->inject_sender, why) < 0 ||
-	    take_text(inject, "add", true, &e->inject_add, why) < 0)
+	    take_text(inject, "add", true, &e->inject_add, why) < 0 ||
+	    take_texts(inject, "remove", &e->inject_remove, why) < 0)
 		return complain_within(why, "inject");
-	for (size_t i = 0; i < js_count(names); i++) {
-		const char *name = js_string_at(names, i);
-
-		if (name == NULL)
-			return complain(why, "inject: remove[%zu] is no text", i);
-		text_list_add(&e->inject_remove, name, strlen(name));
-	}
 	return 0;
 }
 
@@ -101,7 +121,8 @@ envelope_parse(const char *text, size_t length, struct envelope *e, struct compl
 	    take_text(j, "sender", true, &e->sender, why) < 0 ||
 	    take_text(j, "queue_id", false, &e->queue_id, why) < 0 ||
 	    take_text(j, "message_id", false, &e->message_id, why) < 0 ||
-	    take_text(j, "report_of", false, &e->report_of, why) < 0 || take_inject(j, e, why) < 0)
+	    take_text(j, "report_of", false, &e->report_of, why) < 0 ||
+	    take_texts(j, "before", &e->before, why) < 0 || take_inject(j, e, why) < 0)
 		goto out;
 	rc = 0;
 out:

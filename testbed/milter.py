@@ -10,11 +10,13 @@ NO_REPLY = {"header": 0x80, "connect": 0x1000, "mail": 0x4000, "eoh": 0x40000, "
 class Milter:
     """One connection, which is one SMTP session. Whoever calls `packet` reads the answer, or knows there is none."""
 
-    def __init__(self, path, steps=STEPS, timeout=30):
+    def __init__(self, path, steps=STEPS, timeout=30, negotiate=True):
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(timeout)
         self.socket.connect(path)
         self.file = self.socket.makefile("rb")
+        if not negotiate:
+            return
         self.send(b"O", struct.pack(">III", 6, ACTIONS, steps))
         command, data = self.read()
         assert command == b"O"

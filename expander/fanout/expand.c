@@ -65,6 +65,43 @@ find_list(struct expansion *x, struct deadline by)
 }
 
 static bool
+exclude_member(void *arg, const struct member *m)
+{
+	struct expansion *x = arg;
+
+	freezing_exclude(&x->freezing, m->canonical);
+	return true;
+}
+
+/*
+ * One copy across the lists of one post: whoever is on one that came before gets it from there.
+ * The same answer in any order of work; a list that is gone has had no members.
+ */
+static enum found
+exclude_before(struct expansion *x, struct deadline by)
+{
+	const struct text_list *before = &x->entry->envelope.before;
+	enum found found = FOUND_YES;
+
+	for (size_t i = 0; i < before->count && found != FOUND_UNSURE; i++) {
+		const char *address = before->items[i];
+		const struct destination *d = site_destination(x->service->site, address);
+		struct walk_report unused;
+		struct list *list = NULL;
+		size_t which;
+
+		if (d == NULL)
+			continue;
+		found = source_find_list(d->source, &address, 1, by, &list, &which, &x->why);
+		if (found == FOUND_YES)
+			found = source_each_member(d->source, list, PEOPLE_MEMBERS, by,
+			                           exclude_member, x, &unused, &x->why);
+		list_drop(&list);
+	}
+	return found == FOUND_UNSURE ? FOUND_UNSURE : FOUND_YES;
+}
+
+static bool
 add_member(void *arg, const struct member *m)
 {
 	struct expansion *x = arg;
@@ -78,6 +115,8 @@ walk_members(struct expansion *x, struct deadline by)
 	struct complaint walk;
 	enum found found;
 
+	if (exclude_before(x, by) != FOUND_YES)
+		return FOUND_UNSURE;
 	/* A list that names itself is no member of itself. */
 	freezing_exclude(&x->freezing, x->list->address);
 	freezing_exclude(&x->freezing, x->entry->envelope.list);

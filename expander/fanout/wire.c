@@ -4,6 +4,8 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -125,6 +127,12 @@ read_some(struct wire *w)
 	}
 	room = bytes_room(&w->in, PIECE);
 	n = recv(w->fd, room, PIECE, MSG_DONTWAIT);
+	/*
+	 * Postfix writes its replies to pipelined commands in pieces and leaves Nagle's algorithm
+	 * on: the next piece waits until this one is acknowledged, and that must not be delayed. The
+	 * option wears off.
+	 */
+	(void)setsockopt(w->fd, IPPROTO_TCP, TCP_QUICKACK, &(int){ 1 }, sizeof(int));
 	if (n > 0)
 		w->in.length += (size_t)n;
 	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));

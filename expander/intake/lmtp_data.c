@@ -211,6 +211,20 @@ struct entries {
 	size_t count;
 };
 
+/* The lists of the same message that come first: their members are left out of this one. */
+static void
+add_before(struct entries *es)
+{
+	struct envelope *e = &es->envelopes[es->count];
+
+	for (size_t i = 0; i < es->count; i++) {
+		const char *list = es->envelopes[i].list;
+
+		if (es->of[i]->target.role == ROLE_POST)
+			text_list_add(&e->before, list, strlen(list));
+	}
+}
+
 /* One entry for each list and role that takes the message; the others get their replies here. */
 static void
 collect(struct entries *es, struct reception *r, struct mail *m, const char *lhlo)
@@ -235,6 +249,8 @@ collect(struct entries *es, struct reception *r, struct mail *m, const char *lhl
 		r->queues->ops->entry_name(r->draft, to->target.list->address,
 		                           role_word(to->target.role), to->id);
 		fill_envelope(&es->envelopes[es->count], r, m, to, to->id, lhlo);
+		if (to->target.role == ROLE_POST)
+			add_before(es);
 		es->commitments[es->count] = (struct commitment){
 			.queue = to->target.role == ROLE_BOUNCES ? QUEUE_BOUNCE : QUEUE_PENDING,
 			.envelope = &es->envelopes[es->count],

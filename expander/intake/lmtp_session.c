@@ -140,9 +140,13 @@ take_sender(struct session *s, struct slice argument)
 	if (!has_room(s, size))
 		return REPLY_NO_SPACE;
 	if (path.length > 0) {
-		if (address_parse(&a, path.at, path.length, &why) < 0)
-			return REPLY_BAD_SENDER;
-		s->mail.sender_canonical = mem_text(a.canonical);
+		/*
+		 * Whatever the MTA took for a sender will do: to refuse it would make the MTA
+		 * write to it.
+		 */
+		s->mail.sender_canonical = address_parse(&a, path.at, path.length, &why) == 0
+		                                   ? mem_text(a.canonical)
+		                                   : mem_copy(path.at, path.length);
 		address_free(&a);
 	}
 	s->mail.sender = mem_copy(path.at, path.length);

@@ -217,6 +217,21 @@ def test_two_lists_in_one_message(site):
     assert site.wait_for(2) == ["dora@example.com", "emil@example.com"]
 
 
+def test_two_lists_with_the_same_people_in_one_message(site):
+    """Whoever is on both gets one copy, through the list that was named first."""
+    with site.smtp() as c:
+        c.mail("ann@example.com")
+        for to in ("a+b", "errors", "edge", "noowner"):
+            assert c.rcpt(f"{to}@lists.example.com").code == 250
+        assert c.data(client.message()).code == 250
+    site.wait_for(4)
+    site.rollcall.wait_idle()
+    wait_until(lambda: site.postfix.queued() == 0, what="Postfix to have delivered")
+    assert [r.lower() for r in sorted(site.sink.recipients())] == [
+        "shared@example.com", "ann@example.com", "dora@example.com", "two.a@example.com"]
+    assert [t.sender for t in site.sink.delivered("ann@example.com")] == ["errors-bounces@lists.example.com"]
+
+
 def test_log_lines_carry_the_queue_id(site):
     reply = site.post()
     queue_id = re.search(r"queued as (\w+)", reply.text).group(1)
@@ -251,6 +266,33 @@ lists.example.com: { sources: [ lists ] }
 """
 
 # Postfix does not know that both forms of a domain are one: it is told of each.
+# What Postfix, with its defaults, takes for an address of ours (and what it may or may not).
+SPELLINGS = ["<{}@lists.example.com.>", "<@relay.example:{}@lists.example.com>", "<@:{}@lists.example.com>",
+             "<{}@lists.example.com(c)>", "<(c){}@lists.example.com>", "<{}@lists.(x)example.com>",
+             "<{} @lists.example.com>", "<{}@ lists.example.com>", "< {}@lists.example.com>",
+             "<{}@lists.example.com >", "<lists.example.com!{}>", "<<{}@lists.example.com>>",
+             "<\\{}@lists.example.com>", "<x:{}@lists.example.com;>", "<{}@lists.example.com@>", "{}@lists.example.com",
+             "Foo <{}@lists.example.com>", "<{}%lists.example.com@mail.example.com>", '<"{}"@lists.example.com>',
+             "<{}@lists.example.com@mail.example.com>", '<"{}@lists.example.com"@mail.example.com>']
+
+
+def test_no_spelling_goes_past_the_milter(make_site):
+    """Postfix understands more than RFC 5321; whatever it takes for a list is judged as one."""
+    site = make_site(postfix={"main": "mydestination = mail.example.com\n"})
+    accepted = 0
+    for spelling in SPELLINGS:
+        with site.smtp() as c:
+            c.xclient(ADDR="203.0.113.7", NAME="bad.example.net")
+            c.mail("stranger@elsewhere.example")
+            for local in ("staff", "nosuch"):
+                assert c.command("RCPT TO:" + spelling.format(local)).code >= 500, spelling
+        with site.smtp() as c:
+            c.mail("ann@example.com")
+            assert c.command("RCPT TO:" + spelling.format("nosuch")).code >= 500, spelling
+            accepted += c.command("RCPT TO:" + spelling.format("staff")).code == 250
+    assert accepted > 5                   # so the spellings are not all nonsense to Postfix
+
+
 IDN_DOMAINS = ("bücher.example", "xn--bcher-kva.example", "lists.example.com")
 IDN_MAIN = f"""
 relay_domains = {", ".join(IDN_DOMAINS)}

@@ -27,7 +27,8 @@ def test_it_asks_for_what_it_needs_only(connect):
     no_replies = sum(milter.NO_REPLY.values())
     assert m.steps == milter.NO_HELO | milter.NO_UNKNOWN | no_replies
     # 1 is HELO, of which nothing is wanted.
-    assert m.macros == {0: ["i"], 2: ["i", "{auth_authen}"], 3: ["i"], 4: ["i"], 5: ["i"], 6: ["i"]}
+    assert m.macros == {0: ["i"], 2: ["i", "{auth_authen}", "{mail_addr}"], 3: ["i", "{rcpt_addr}"],
+                        4: ["i"], 5: ["i"], 6: ["i"]}
 
 
 @pytest.mark.parametrize("steps", [milter.STEPS, 0x7F, milter.STEPS & ~0x80000], ids=hex)
@@ -48,6 +49,35 @@ def test_mail_for_nobody_of_ours_ends_at_data(connect):
     m.mail("ann@example.com")
     assert m.rcpt("bob@example.com") == (b"c", b"")
     assert m.message([(b"Subject", b" x")])[0] == b"a"
+
+
+def test_whoever_is_no_mta_does_no_harm(connect, lmtp_site):
+    """Steps in any order, with nothing announced: nothing is let through, and the next one is served."""
+    for packet in ((b"M", b"<ann@example.com>\0"), (b"R", b"<staff@lists.example.com>\0"), (b"T", b""),
+                   (b"L", b"a\0b\0"), (b"N", b""), (b"B", b"x"), (b"E", b""), (b"A", b""), (b"Q", b"")):
+        for negotiate in (True, False):
+            m = connect(negotiate=negotiate)
+            m.send(*packet)
+            m.send(b"R", b"<staff@lists.example.com>\0")
+            m.send(b"Q")
+            try:
+                while m.read()[0] != b"c":
+                    pass
+                assert False, f"{packet} was let through"
+            except ConnectionError:
+                pass
+    m = connect()
+    m.connect()
+    m.mail("ann@example.com")
+    assert m.rcpt("staff@lists.example.com") == (b"c", b"")
+
+
+def test_an_empty_login_is_none(connect):
+    m = connect()
+    m.connect("203.0.113.7")
+    m.define(b"M", **{"{auth_authen}": ""})
+    m.step("mail", b"M", b"<eve@elsewhere.example>")
+    assert m.rcpt("staff@lists.example.com")[1].startswith(b"550 5.7.1 ")
 
 
 def test_many_messages_in_one_connection(connect, lmtp_site):

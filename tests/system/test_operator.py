@@ -114,6 +114,20 @@ def test_the_queue_and_why(make_site):
     assert site.rollcall.ctl_json("retry", "all") == {"expander": {"entries": 0}}
 
 
+def test_nobody_else_talks_to_the_terminal(make_site):
+    site = make_site(mta="sink")
+    site.sink.on_rcpt = lambda a, n: "450 4.2.0 \x1b]0;owned\x07\x1b[2J\u009b2Jhello"
+    site.submit()
+    wait_until(lambda: site.rollcall.log_lines("inject", state="deferred"), what="a deferral")
+    text = site.rollcall.ctl("queue", check=0).stdout
+    assert "\\x1b]0;owned\\x07\\x1b[2J\\xc2\\x9b2Jhello" in text
+    assert not set(text) & set("\x1b\x07\u009b")
+
+
+def test_reload_says_what_it_did(lmtp_site):
+    assert set(lmtp_site.rollcall.ctl_json("reload")) == {"milter", "expander"}
+
+
 def test_retry_without_an_expander(lmtp_site):
     lmtp_site.rollcall.kill_expander()
     got = lmtp_site.rollcall.ctl("retry", "all", check=70)
@@ -161,6 +175,7 @@ MISTAKES = [("lanes: 4x", "outbound"), ("lanse: 4", "did you mean \"lanes\"")]
 @pytest.mark.parametrize("line, words", MISTAKES)
 def test_config_check(lmtp_site, line, words):
     assert ": ok" in lmtp_site.rollcall.ctl("config", "--check", check=0).stdout
+    assert lmtp_site.rollcall.ctl_json("config", "--check") == {"file": str(lmtp_site.rollcall.config), "ok": True}
     lmtp_site.rollcall.outbound_more = line
     lmtp_site.rollcall.configure()
     got = lmtp_site.rollcall.ctl("config", "--check", check=78)

@@ -26,7 +26,9 @@ candidates(void **state)
 		{ "+tag@l.x", '+', "+tag@l.x/post" },
 		{ "staff+tag@l.x", '\0', "staff+tag@l.x/post" },
 		{ "staff-unsubscribe@l.x", '+', "staff-unsubscribe@l.x/post staff@l.x/unsubscribe" },
-		{ "\"a b-owner\"@l.x", '+', "\"a b-owner\"@l.x/post" },
+		{ "\"a b-owner\"@l.x", '+', "\"a b-owner\"@l.x/post \"a b\"@l.x/owner" },
+		{ "\"a b+c d\"@l.x", '+', "\"a b+c d\"@l.x/post \"a b\"@l.x/post" },
+		{ "\"ab+c d\"@l.x", '+', "\"ab+c d\"@l.x/post ab@l.x/post" },
 		{ "a=b@l.x", '=', "a=b@l.x/post a@l.x/post" },
 	};
 

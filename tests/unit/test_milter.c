@@ -61,7 +61,7 @@ static const char file_source[] = "kind: file, path: tests/fixtures/contract.jso
 static enum reply_id
 rcpt(struct session *s, const char *address)
 {
-	return session_rcpt(s, address, NULL).reply;
+	return session_rcpt(s, address, NULL, NULL).reply;
 }
 
 static void
@@ -87,16 +87,51 @@ recipients(void **state)
 		{ "<bob@example.com>", REPLY_NONE },
 		{ "<postmaster>", REPLY_NONE },
 		{ "<>", REPLY_NONE },
-		{ "<a b@lists.example.com>", REPLY_NONE },              /* no mailbox: the MTA's business */
+		{ "<a b@elsewhere.org>", REPLY_NONE },                  /* no mailbox: the MTA's business */
+		/* No mailbox to us, and who knows what to the MTA, which does not say it. */
+		{ "<staff @lists.example.com>", REPLY_BAD_RCPT },
+		{ "<staff@Lists.Example.com.>", REPLY_BAD_RCPT },
+		{ "<staff@lists.(x)example.com>", REPLY_BAD_RCPT },
+		{ "<lists.example.com!staff>", REPLY_BAD_RCPT },
+		{ "<x:staff@lists.example.com;>", REPLY_BAD_RCPT },
 	};
 
 	(void)state;
 	serve(file_source, "");
 	s = session_from("127.0.0.1");
-	session_mail(s, "<ann@example.com>", NULL, NULL);
+	session_mail(s, "<ann@example.com>", NULL, NULL, NULL);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
 		same_number(cases[i].address, rcpt(s, cases[i].address), cases[i].want);
 	assert_true(session_has_lists(s));
+	session_free(&s);
+}
+
+/* What counts is what the MTA will deliver to. */
+static void
+what_the_mta_understands(void **state)
+{
+	static const struct {
+		const char *said, *resolved;
+		enum reply_id want;
+	} cases[] = {
+		{ "<staff@lists.example.com.>", "staff@lists.example.com", REPLY_NONE },
+		{ "<stuff@lists.example.com.>", "stuff@lists.example.com", REPLY_NO_SUCH_LIST },
+		{ "<lists.example.com!staff>", "staff@lists.example.com", REPLY_NONE },
+		{ "<@a.b:stuff@lists.example.com>", "stuff@lists.example.com", REPLY_NO_SUCH_LIST },
+		{ "<stuff@lists>", "stuff@lists.example.com", REPLY_NO_SUCH_LIST },
+		{ "<bob>", "bob", REPLY_NONE },
+		{ "<stuff@lists.example.com>", "bob", REPLY_NO_SUCH_LIST },
+		{ "<lists.example.com!staff>", "lists.example.com!staff", REPLY_BAD_RCPT },
+	};
+	struct session *s;
+
+	(void)state;
+	serve(file_source, "");
+	s = session_from("127.0.0.1");
+	session_mail(s, "<\"ann\"@example.com.>", "ann@example.com", NULL, NULL);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		same_number(cases[i].said, session_rcpt(s, cases[i].said, cases[i].resolved, NULL).reply,
+		            cases[i].want);
 	session_free(&s);
 }
 
@@ -109,27 +144,27 @@ who_is_it(void **state)
 	(void)state;
 	serve(file_source, "");
 	s = session_from("203.0.113.7");
-	session_mail(s, "<eve@elsewhere.org>", NULL, NULL);
+	session_mail(s, "<eve@elsewhere.org>", NULL, NULL, NULL);
 	assert_int_equal(rcpt(s, "<staff@lists.example.com>"), REPLY_MAY_NOT_POST);
 	assert_false(session_has_lists(s));
-	session_mail(s, "<eve@elsewhere.org>", NULL, "eve");
+	session_mail(s, "<eve@elsewhere.org>", NULL, NULL, "eve");
 	assert_int_equal(rcpt(s, "<staff@lists.example.com>"), REPLY_NONE);
-	session_mail(s, "<>", NULL, "eve");
+	session_mail(s, "<>", NULL, NULL, "eve");
 	assert_int_equal(rcpt(s, "<staff@lists.example.com>"), REPLY_NO_REPORTS);
 	assert_int_equal(rcpt(s, "<staff-bounces@lists.example.com>"), REPLY_NONE);
-	session_mail(s, "<eve@elsewhere.org>", parameters, "eve");
+	session_mail(s, "<eve@elsewhere.org>", NULL, parameters, "eve");
 	assert_int_equal(rcpt(s, "<staff@lists.example.com>"), REPLY_TOO_BIG);
 	assert_int_equal(rcpt(s, "<bob@example.com>"), REPLY_NONE);
 	session_free(&s);
 	/* A client that is not on the network. */
 	s = session_new(pacemaker, NULL, true);
 	assert_true(session_no_replies(s));
-	session_mail(s, "<eve@elsewhere.org>", NULL, NULL);
+	session_mail(s, "<eve@elsewhere.org>", NULL, NULL, NULL);
 	assert_int_equal(rcpt(s, "<staff@lists.example.com>"), REPLY_MAY_NOT_POST);
 	session_free(&s);
 	serve(file_source, ", check: [ posters: { allow: anyone } ]");
 	s = session_from("203.0.113.7");
-	session_mail(s, "<eve@elsewhere.org>", NULL, NULL);
+	session_mail(s, "<eve@elsewhere.org>", NULL, NULL, NULL);
 	assert_int_equal(rcpt(s, "<staff@lists.example.com>"), REPLY_NONE);
 	session_free(&s);
 }
@@ -142,7 +177,7 @@ post(const char *first, const char *second, const char *field, const char *value
 	struct session *s = session_from("127.0.0.1");
 	enum reply_id reply;
 
-	session_mail(s, "<ann@example.com>", NULL, NULL);
+	session_mail(s, "<ann@example.com>", NULL, NULL, NULL);
 	assert_int_equal(rcpt(s, first), REPLY_NONE);
 	if (second != NULL)
 		assert_int_equal(rcpt(s, second), REPLY_NONE);
@@ -194,6 +229,39 @@ contents(void **state)
 	free(big);
 }
 
+/*
+ * Of a message that also goes elsewhere, what the expander would have to refuse later is refused
+ * now if nobody has proven who the sender is.
+ */
+static void
+from_a_stranger(void **state)
+{
+	static const struct {
+		const char *field, *value, *body;
+		const char *login;
+		enum reply_id want;
+	} cases[] = {
+		{ "X", "y", "\n", NULL, REPLY_BARE_NEWLINE },
+		{ "X", "y", "\n", "ann", REPLY_NONE },
+		{ "Auto-Submitted", "auto-replied", "", NULL, REPLY_NONE },   /* would be dropped */
+		{ "X", "y", "", NULL, REPLY_NONE },
+	};
+
+	(void)state;
+	serve(file_source, ", check: [ posters: { allow: anyone } ]");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct session *s = session_from("203.0.113.7");
+
+		session_mail(s, "<ann@example.com>", NULL, NULL, cases[i].login);
+		assert_int_equal(rcpt(s, "<staff@lists.example.com>"), REPLY_NONE);
+		assert_int_equal(rcpt(s, "<bob@example.com>"), REPLY_NONE);
+		session_header(s, cases[i].field, cases[i].value);
+		session_body(s, (const unsigned char *)cases[i].body, strlen(cases[i].body));
+		same_number(cases[i].value, session_end(s, "4X").reply, cases[i].want);
+		session_free(&s);
+	}
+}
+
 static void
 the_directory_is_unsure(void **state)
 {
@@ -202,7 +270,7 @@ the_directory_is_unsure(void **state)
 	(void)state;
 	serve("kind: fail, answer: unsure", "");
 	s = session_from("127.0.0.1");
-	session_mail(s, "<ann@example.com>", NULL, NULL);
+	session_mail(s, "<ann@example.com>", NULL, NULL, NULL);
 	assert_int_equal(rcpt(s, "<staff@lists.example.com>"), REPLY_UNSURE);
 	assert_int_equal(rcpt(s, "<bob@example.com>"), REPLY_NONE);
 	session_free(&s);
@@ -240,7 +308,7 @@ ask(void *arg)
 	struct session *s = session_from("127.0.0.1");
 	int64_t began = clock_ticks();
 
-	session_mail(s, "<ann@example.com>", NULL, NULL);
+	session_mail(s, "<ann@example.com>", NULL, NULL, NULL);
 	a->reply = rcpt(s, a->address);
 	a->took = clock_ticks() - began;
 	session_free(&s);
@@ -288,6 +356,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(recipients),
+		cmocka_unit_test(what_the_mta_understands),
+		cmocka_unit_test(from_a_stranger),
 		cmocka_unit_test(who_is_it),
 		cmocka_unit_test(contents),
 		cmocka_unit_test(the_directory_is_unsure),

@@ -1,0 +1,408 @@
+"""The rows: each measures something and what it is compared with, by turns, and gives the medians."""
+import selectors
+import time
+
+from testbed import client, directory, milter
+from testbed.base import can_connect, end_process, free_port, wait_until
+
+from stand import BARE, DOMAIN, PEOPLE, SENDER, SIZE, TENS, Rollcall, Tail, median, peak
+
+
+WARM = 3                                  # posts that do not count
+
+
+class Bound:
+    """A target: of the ratio, or of the value itself."""
+
+    def __init__(self, sign, limit, of="ratio", text=None):
+        self.sign, self.limit, self.of, self.text = sign, limit, of, text
+
+    def met(self, value, ratio):
+        measured = ratio if self.of == "ratio" else value
+        return measured <= self.limit if self.sign == "≤" else measured >= self.limit
+
+    def words(self, unit):
+        return self.text or f"{self.sign} {self.limit:g} {'×' if self.of == 'ratio' else unit}"
+
+
+def most(first, then=None, of="ratio"):
+    return Bound("≤", first, of), then and Bound("≤", then, of)
+
+
+def least(first, then):
+    return Bound("≥", first), Bound("≥", then)
+
+
+def row(number, name, value, unit, reference, bounds):
+    """One object of the results. `bounds` are those of the columns first and then; None: nothing is asked."""
+    ratio = None if reference is None else value / reference
+    words = [b and b.words(unit) for b in bounds]
+    met = [b and b.met(value, ratio) for b in bounds]
+
+    def short(x):
+        return None if x is None else float(f"{x:.4g}") if abs(x) < 1000 else round(x)
+    return {"row": number, "name": name, "value": short(value), "unit": unit, "reference": short(reference),
+            "ratio": short(ratio), "target": dict(zip(("first", "then"), words)),
+            "met": dict(zip(("first", "then"), met))}
+
+
+def by_turns(repeats, *measures):
+    """Runs each so often, in alternating order, after one run that does not count. The results of each."""
+    for m in measures:
+        m()
+    got = [[] for _ in measures]
+    for k in range(repeats):
+        order = range(len(measures))
+        for i in order if k % 2 == 0 else reversed(order):
+            got[i].append(measures[i]())
+    return got
+
+
+# ---- fan-out ----
+
+def check_sum(batches, members):
+    if sum(batches.values()) != members:
+        raise RuntimeError(f"{sum(batches.values())} of {members} were sent to")
+
+
+def fan_out(stand, number, members, repeats, bounds):
+    """LMTP's 250 to the last recipient queued, against reading the addresses and injecting the batches."""
+    rc, p = stand.site, stand.postfix
+    sizes = stand.path / "sizes"
+
+    def ours():
+        p.settle()
+        tail = Tail(rc)
+        began = stand.submit(rc, f"g{members}@{DOMAIN}")
+        end, batches = tail.fan_outs(1)
+        check_sum(batches, members)
+        in_order = sorted(batches, key=lambda name: int(name.rpartition(".")[2]))
+        sizes.write_text("".join(f"{batches[name]}\n" for name in in_order))
+        return end - began
+
+    def limit():
+        p.settle()
+        read = stand.run("ldap_reader", stand.people.uri, directory.group_dn(f"g{members}"),
+                         f"ou=people,{directory.SUFFIX}", "deref", 1)
+        put = stand.load("-n", 4, "-b", sizes, p.at("reinject"), stand.members(members))
+        return read["ms"][0] + put["ms"]
+
+    value, reference = map(median, by_turns(repeats, ours, limit))
+    yield row(number, f"{members:,} members, LMTP's 250 to the last recipient queued; read and inject", value,
+              "ms", reference, bounds)
+
+
+def row_1(stand):
+    yield from fan_out(stand, 1, 10000, stand.repeats, most(1.5, 1.1))
+
+
+def row_2(stand):
+    yield from fan_out(stand, 2, 100000, max(1, stand.repeats // 2 + 1), most(1.5, 1.1))
+
+
+def through_postfix(stand, members):
+    """Functions that give the client's connect to the last recipient queued: ours, the rival's two."""
+    rc, p, rival = stand.site, stand.postfix, stand.rival
+    to = stand.addresses(f"g{members}", [f"g{members}@{DOMAIN}"])
+
+    def ours():
+        p.settle()
+        tail = Tail(rc)
+        posted = stand.load("-c", p.at("smtp"), to)
+        end, _ = tail.fan_outs(1)
+        return end - posted["begin"] / 1000
+
+    def at(port):
+        def expand():
+            rival.settle()
+            return stand.load("-c", rival.at(port), to)["ms"]
+        return expand
+    return ours, at("best"), at("usual")
+
+
+def row_3(stand):
+    ours, best, _ = through_postfix(stand, 1000)
+    value, reference = map(median, by_turns(stand.repeats * 2, ours, best))
+    yield row(3, "1,000 members, connect to the last recipient queued; Postfix ldap: at its best", value,
+              "ms", reference, most(1.5, 1.2))
+
+
+def row_4(stand):
+    value, best, usual = map(median, by_turns(stand.repeats, *through_postfix(stand, 10000)))
+    name = "10,000 members, connect to the last recipient queued; Postfix ldap: "
+    yield row(4, name + "at its best", value, "ms", best, most(0.55, 0.40))
+    yield row(4, name + "as usually set up", value, "ms", usual, most(0.40, 0.28))
+
+
+# ---- small lists ----
+
+def latency(stand, rc, p, posts):
+    """The client's 250 to the re-injected 250, of posts that come one by one; all of them, after a few."""
+    took = []
+    for k in range(posts + WARM):
+        to = stand.addresses(f"ten{k % TENS}", [f"ten{k % TENS}@{DOMAIN}"])
+        tail = Tail(rc)
+        posted = stand.load(p.at("smtp"), to)
+        end, _ = tail.fan_outs(1)
+        took.append(end - posted["end"] / 1000)
+        p.settle()
+    return took[WARM:]
+
+
+def row_5(stand):
+    posts = 6 * stand.repeats
+    ms = median(latency(stand, stand.site, stand.postfix, posts))
+    yield row(5, "10 members, DATA's 250 to the re-injected 250", ms, "ms", None, most(25, 8, of="value"))
+    rc, ours, theirs, p = stand.slow_site(3)
+    before = ours.count
+    ms = median(latency(stand, rc, p, posts))
+    rc.wait_idle()
+    if theirs.count == 0:
+        raise RuntimeError("Postfix's syncs were not slowed down")
+    yield row(5, "the same, every sync 3 ms longer", ms, "ms", None, most(25, of="value"))
+    syncs = (ours.count - before) / (posts + WARM)
+    yield row(5, "syncs of rollcall for one post, from LMTP's dot to done", syncs, "syncs", None,
+              (None, Bound("≤", 7, "value")))
+
+
+def row_6(stand):
+    rc, p = stand.site, stand.postfix
+    posts, sessions = 1000, 8
+
+    def ours():
+        p.settle()
+        tail = Tail(rc)
+        posted = stand.load("-n", sessions, "-m", posts, p.at("smtp"), stand.tens())
+        end, _ = tail.fan_outs(posts)
+        return posts / (end - posted["begin"] / 1000) * 1000
+
+    def bare():
+        p.settle()
+        sink = stand.sink("-c", posts, f"unix:{p.queue}/rollcall/sink.sock")
+        put = stand.spawn("mail_load", "-n", 4, "-m", posts, "-r", 10, "-s", SIZE, "-f", SENDER,
+                          p.at("reinject"), stand.members(10000))
+        posted = stand.load("-n", sessions, "-m", posts, p.at("plain"), stand.tens(BARE))
+        end = max(sink.answer()["end"], put.answer()["end"])
+        return posts / (end - posted["begin"]) * 1e6
+
+    value, reference = map(median, by_turns(max(1, stand.repeats // 2 + 1), ours, bare))
+    yield row(6, "posts to 10-member lists, steady; bare Postfix in, LMTP to a sink, batch", value, "posts/s",
+              reference, least(0.5, 0.75))
+
+
+def row_7(stand):
+    members = 10000
+    for technique in ("deref", "or", "base"):
+        rc = Rollcall(stand.path / f"read-{technique}", stand.people.uri, f"technique: {technique}")
+        rc.configure()
+
+        def ours():
+            return median(stand.run("source_reader", rc.config, f"g{members}@{DOMAIN}", 3)["ms"])
+
+        def bare():
+            got = stand.run("ldap_reader", stand.people.uri, directory.group_dn(f"g{members}"),
+                            f"ou=people,{directory.SUFFIX}", technique, 3)
+            if got["addresses"] != members:
+                raise RuntimeError(f"ldap_reader {technique}: {got['addresses']} addresses")
+            return median(got["ms"])
+
+        value, reference = (members / median(ms) * 1000 for ms in by_turns(stand.repeats, ours, bare))
+        yield row(7, f"LDAP read, {technique}, 10,000 members; bare reader", value, "members/s",
+                  reference, least(0.7, 0.9))
+
+
+# ---- taking posts in ----
+
+def row_8(stand):
+    p = stand.postfix
+    _ = stand.site                        # for Postfix to run
+    rc = stand.keep(Rollcall(stand.path / "intake", stand.people.uri))
+    rc.configure()
+    (rc.dir / "state").mkdir()
+    rc.start_expander("--queues", "inbound")
+
+    for sessions, posts, bounds in ((1, 400, least(0.5, 0.7)), (4, 1200, least(0.5, 0.9)),
+                                    (16, 2000, least(0.5, 1.0))):
+        def lmtp():
+            got = stand.load("-l", "-n", sessions, "-m", posts, f"unix:{rc.lmtp_socket}", stand.tens())
+            return posts / got["ms"] * 1000
+
+        def smtp():
+            p.settle()
+            got = stand.load("-n", sessions, "-m", posts, p.at("plain-held"), stand.tens())
+            return posts / got["ms"] * 1000
+
+        value, reference = map(median, by_turns(stand.repeats, lmtp, smtp))
+        yield row(8, f"posts accepted by LMTP, durable, {sessions} session{'s' if sessions > 1 else ''}; "
+                  "Postfix's smtpd", value, "posts/s", reference, bounds)
+    rc.stop()
+
+
+def against_null_milter(stand, *words):
+    """Milliseconds with our milter and with the one that does nothing."""
+    p = stand.postfix
+    _ = stand.site
+
+    def at(port):
+        def measure():
+            p.settle()
+            return stand.load(*words[:-1], p.at(port), words[-1])["ms"]
+        return measure
+    return map(median, by_turns(stand.repeats, at("ours-held"), at("null-held")))
+
+
+def row_9(stand):
+    rounds, each = 10, 1000
+    value, reference = (ms * 1000 / rounds / each for ms in
+                        against_null_milter(stand, "-x", "-m", rounds, "-r", each, stand.tens()))
+    yield row(9, "RCPT through Postfix, list known and cached; a milter that does nothing", value, "µs",
+              reference, most(1.3, 1.1))
+
+
+def row_12(stand):
+    mails = 500
+    to = stand.addresses("others", [f"anna.adler.{i}@elsewhere.example" for i in range(mails)])
+    value, reference = (ms / mails for ms in against_null_milter(stand, "-m", mails, to))
+    yield row(12, "mail without list recipients through Postfix; a milter that does nothing", value, "ms",
+              reference, most(1.3, 1.05))
+
+
+# ---- memory and start ----
+
+def expander_peak(stand, source, members, seconds):
+    port = free_port()
+    sink = stand.sink(f"inet:127.0.0.1:{port}")
+    rc = stand.keep(Rollcall(stand.path / f"memory-{members}", source.uri, mta=port))
+    rc.configure()
+    (rc.dir / "state").mkdir()
+    rc.start_expander()
+    tail = Tail(rc)
+    stand.submit(rc, f"g{members}@{DOMAIN}")
+    _, batches = tail.fan_outs(1, seconds)
+    check_sum(batches, members)
+    held = rc.peak()
+    rc.stop()
+    sink.stop()
+    return held / 1e6
+
+
+def row_14(stand):
+    for members in (10000, PEOPLE, 1000000):
+        source = stand.people
+        if members > PEOPLE:
+            source = stand.slapd("million", members, [(f"g{members}", range(members))], maxsize=8 << 30)
+        mb = expander_peak(stand, source, members, 300)
+        bounds = [Bound("≤", base + each * members / 1e6, "value", f"≤ {base} MB + {each} B a member")
+                  for base, each in ((32, 200), (24, 100))]
+        yield row(14, f"peak memory of the expander, {members:,} members", mb, "MB", None, bounds)
+        if members > PEOPLE:
+            source.stop()
+
+
+def start_milter(rc):
+    """How long until it answers, and what it holds then."""
+    began = time.perf_counter()
+    rc.milter = rc.spawn("rollcall-milter")
+    wait_until(lambda: can_connect(rc.milter_socket), what="the milter", every=0.0005)
+    m = milter.Milter(rc.milter_socket)
+    took = (time.perf_counter() - began) * 1000
+    m.connect()
+    m.mail(SENDER)
+    if m.rcpt(f"l1@{DOMAIN}")[0] != b"c":
+        raise RuntimeError("the milter does not know the list")
+    m.close()
+    held = peak(rc.milter.pid)
+    end_process(rc.milter)
+    return took, held / 1e6
+
+
+def start_expander(rc):
+    began = time.perf_counter()
+    rc.expander = rc.spawn("rollcall-expander")
+    wait_until(lambda: can_connect(rc.lmtp_socket), what="the expander", every=0.0005)
+    with client.Client(rc.lmtp_socket, lmtp=True) as c:
+        took = (time.perf_counter() - began) * 1000
+        c.mail(SENDER)
+        if c.rcpt(f"l1@{DOMAIN}").code != 250:
+            raise RuntimeError("the expander does not know the list")
+    held = rc.peak()
+    end_process(rc.expander)
+    return took, held / 1e6
+
+
+def row_15(stand):
+    sites = []
+    for lists in (12000, 12):
+        groups = [(f"l{k}", [k % 1000, (k * 7 + 1) % 1000]) for k in range(lists)]
+        source = stand.slapd(f"lists-{lists}", 1000, groups)
+        rc = Rollcall(stand.path / f"start-{lists}", source.uri)
+        rc.configure()
+        (rc.dir / "state").mkdir()
+        sites.append(stand.keep(rc))
+    equal = Bound("≤", 1.1, text="equal (≤ 1.1 ×)")
+    for program, start in (("milter", start_milter), ("expander", start_expander)):
+        many, few = by_turns(2 * stand.repeats, lambda: start(sites[0]), lambda: start(sites[1]))
+        for at, what, unit in ((0, "start", "ms"), (1, "memory", "MB")):
+            value, reference = (median(got[at] for got in all_of) for all_of in (many, few))
+            yield row(15, f"{what} of the {program}, 12,000 lists; 12 lists", value, unit, reference,
+                      (equal, equal))
+
+
+# ---- the burst ----
+
+def answers_of(sessions, began):
+    """What each session hears next, and after how many milliseconds."""
+    got = []
+    with selectors.DefaultSelector() as waiting:
+        for s in sessions:
+            waiting.register(s.socket, selectors.EVENT_READ, s)
+        while waiting.get_map():
+            for key, _ in waiting.select(30):
+                waiting.unregister(key.fileobj)
+                got.append((key.data.read()[0], (time.perf_counter() - began) * 1000))
+    return got
+
+
+def burst(rc, source):
+    """60 recipients that are cached and 20 that need a directory that hangs: the slowest of either."""
+    rc.start_milter()
+    sessions = [milter.Milter(rc.milter_socket) for _ in range(80)]
+    for s in sessions:
+        s.connect()
+        s.mail(SENDER)
+    if sessions[0].rcpt(f"ten0@{DOMAIN}")[0] != b"c":
+        raise RuntimeError("the milter does not know the list")
+    source.hang()
+    try:
+        began = time.perf_counter()
+        for n, s in enumerate(sessions):
+            s.define(b"R", i=f"Q{n}")
+            s.send(b"R", (f"<other{n}@{DOMAIN}>\0" if n % 4 == 0 else f"<ten0@{DOMAIN}>\0").encode())
+        answers = answers_of(sessions, began)
+    finally:
+        source.go_on()
+    for s in sessions:
+        s.close()
+    end_process(rc.milter)
+    cached = [ms for command, ms in answers if command == b"c"]
+    others = [ms for command, ms in answers if command != b"c"]
+    if (len(cached), len(others)) != (60, 20):
+        raise RuntimeError(f"{len(cached)} were taken, {len(others)} refused")
+    return max(cached), max(others)
+
+
+def row_21(stand):
+    source = stand.people
+    rc = stand.keep(Rollcall(stand.path / "burst", source.uri))
+    rc.configure()
+    (rc.dir / "state").mkdir()
+    got = [burst(rc, source) for _ in range(max(1, stand.repeats // 2 + 1))]
+    cached, others = (max(g[i] for g in got) for i in (0, 1))
+    yield row(21, "80 RCPTs at once while the directory hangs: the slowest of 60 cached", cached, "ms", None,
+              most(100, 20, of="value"))
+    yield row(21, "80 RCPTs at once while the directory hangs: the slowest of 20 others", others, "ms", None,
+              most(3000, 3000, of="value"))
+
+
+ROWS = {1: row_1, 2: row_2, 3: row_3, 4: row_4, 5: row_5, 6: row_6, 7: row_7, 8: row_8, 9: row_9, 12: row_12,
+        14: row_14, 15: row_15, 21: row_21}
