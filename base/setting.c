@@ -237,7 +237,8 @@ add_effective(struct effective_list *list, const struct setting *row, const char
 	}
 	list->items = mem_resize(list->items, (list->count + 1) * sizeof(*list->items));
 	list->items[list->count++] = (struct effective){
-		mem_format("%s%s%s", path, *path == '\0' ? "" : ".", row->name), value, origin
+		mem_format("%s%s%s", path, *path == '\0' ? "" : ".", row->name), value, origin,
+		(row->flags & SETTING_RESTART) != 0
 	};
 }
 

@@ -54,6 +54,7 @@ struct effective {
 	char *path;                       /* lmtp.listen */
 	char *value;
 	char *origin;                     /* rollcall.yaml:12, or "default" */
+	bool restart;                     /* its row is SETTING_RESTART */
 };
 struct effective_list {
 	struct effective *items;

@@ -41,17 +41,6 @@ struct expander {
 
 /* ---- reload and the control socket ---- */
 
-static void
-note_restart(const struct service *old, const struct service *new)
-{
-	if (strcmp(old->site->state, new->site->state) != 0 ||
-	    old->lmtp.listen.count != new->lmtp.listen.count ||
-	    old->outbound.lanes != new->outbound.lanes || old->outbound.workers != new->outbound.workers)
-		log_say(LEVEL_WARN, "reload",
-		        "state, lmtp.listen, outbound.lanes and outbound.workers take effect at the next "
-		        "start only");
-}
-
 /* Puts a new configuration in force; the old one stays where the new one is wrong. */
 static int
 reload(struct complaint *why)
@@ -66,7 +55,7 @@ reload(struct complaint *why)
 		return -1;
 	}
 	old = service_current();
-	note_restart(old, new);
+	site_note_restart(old->site, new->site);
 	service_drop(&old);
 	service_install(new);
 	log_say(LEVEL_INFO, "reload", "%s is in force", config_file);

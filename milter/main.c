@@ -22,15 +22,6 @@
 static const char program[] = "rollcall-milter";
 static const char *config_file = ROLLCALL_CONFIG;
 
-/* What the operator should know of a new configuration that cannot take effect now. */
-static void
-note_restart(const struct service *old, const struct service *new)
-{
-	if (strcmp(old->settings.listen, new->settings.listen) != 0 ||
-	    strcmp(old->site->state, new->site->state) != 0)
-		log_say(LEVEL_WARN, "reload", "listen and state take effect at the next start only");
-}
-
 /* Puts a new configuration in force; the old one stays where the new one is wrong. */
 static int
 reload(struct complaint *why)
@@ -45,7 +36,7 @@ reload(struct complaint *why)
 		return -1;
 	}
 	old = service_current();
-	note_restart(old, new);
+	site_note_restart(old->site, new->site);
 	service_drop(&old);
 	service_install(new);
 	log_say(LEVEL_INFO, "reload", "%s is in force", config_file);

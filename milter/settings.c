@@ -9,7 +9,8 @@ const struct setting milter_setting_rows[] = {
 	{ .name = "listen", .kind = KIND_TEXT, .offset = FIELD(listen),
 	  .fallback = "unix:/run/rollcall/milter.sock", .flags = SETTING_RESTART,
 	  .check = endpoint_check,
-	  .help = "Where the MTA connects: unix:/path or inet:host:port." },
+	  .help = "Where the MTA connects: unix:/path or inet:host:port. A port answers whoever reaches "
+	          "it: let a firewall see to it that only the MTA does." },
 	{ .name = "group", .kind = KIND_TEXT, .offset = FIELD(group), .flags = SETTING_RESTART,
 	  .help = "The group that may use a unix socket, usually that of the MTA. Without it only the "
 	          "user the milter runs as, and root." },

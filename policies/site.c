@@ -366,6 +366,34 @@ site_drop(struct site **site)
 	free(s);
 }
 
+static const struct effective *
+find_effective(const struct effective_list *list, const char *path)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (strcmp(list->items[i].path, path) == 0)
+			return &list->items[i];
+	return NULL;
+}
+
+/* Those of one list that have another value in the other; or, where `missing`, are not there. */
+static void
+note_differences(const struct effective_list *these, const struct effective_list *others, bool missing)
+{
+	for (size_t i = 0; i < these->count; i++) {
+		const struct effective *e = &these->items[i], *other = find_effective(others, e->path);
+
+		if (e->restart && (other == NULL || (!missing && strcmp(e->value, other->value) != 0)))
+			log_say(LEVEL_WARN, "reload", "%s takes effect at the next start only", e->path);
+	}
+}
+
+void
+site_note_restart(const struct site *old, const struct site *new)
+{
+	note_differences(&new->effective, &old->effective, false);
+	note_differences(&old->effective, &new->effective, true);
+}
+
 const struct destination *
 site_destination(const struct site *s, const char *canonical)
 {

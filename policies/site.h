@@ -69,6 +69,9 @@ struct site *site_load(const char *file, bool strict, const struct site_part *pa
 struct site *site_hold(struct site *);
 void site_drop(struct site **);
 
+/* Logs which settings differ and take effect at the next start only. */
+void site_note_restart(const struct site *old, const struct site *new);
+
 /* The destination an address lies in, or NULL: none of rollcall's business. */
 const struct destination *site_destination(const struct site *, const char *canonical);
 

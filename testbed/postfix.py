@@ -150,7 +150,7 @@ notify_classes =
     def override(text):
         """main.cf with the last of equal settings only, so that Postfix does not warn."""
         last = {}
-        for line in text.splitlines():
+        for line in re.sub(r"\n[ \t]+", " ", text).splitlines():
             name = re.match(r"([A-Za-z0-9_]+)\s*=", line)
             if name:
                 last.pop(name.group(1), None)

@@ -124,6 +124,15 @@ def test_nobody_else_talks_to_the_terminal(make_site):
     assert not set(text) & set("\x1b\x07\u009b")
 
 
+def test_reload_says_what_has_to_wait(lmtp_site):
+    r = lmtp_site.rollcall
+    r.milter_more, r.lmtp_more, r.outbound_more = "group: nogroup", "sessions: 7", "lanes: 2\nbatch: 7"
+    r.configure()
+    r.ctl("reload", check=0)
+    waits = set(re.findall(r"reload: (\S+) takes effect at the next start only", r.log))
+    assert waits == {"milter.group", "outbound.lanes"}
+
+
 def test_reload_says_what_it_did(lmtp_site):
     assert set(lmtp_site.rollcall.ctl_json("reload")) == {"milter", "expander"}
 
