@@ -279,8 +279,8 @@ entry_has(LDAP *ld, LDAPMessage *entry, const char *attribute, const char *value
 static int
 read_root(struct conn *c, struct timeval patience, struct complaint *why)
 {
-	static char control[] = "supportedControl", class[] = "objectClass";
-	char *attributes[] = { control, class, NULL };
+	static char control[] = "supportedControl";
+	char *attributes[] = { control, NULL };
 	LDAPMessage *message = NULL, *entry;
 	int id, rc = ldap_search_ext(c->ld, "", LDAP_SCOPE_BASE, "(objectClass=*)", attributes, 0, NULL,
 	                             NULL, NULL, 0, &id);
@@ -293,7 +293,6 @@ read_root(struct conn *c, struct timeval patience, struct complaint *why)
 	if (entry != NULL) {
 		c->can.paged = entry_has(c->ld, entry, "supportedControl", LDAP_CONTROL_PAGEDRESULTS);
 		c->can.deref = entry_has(c->ld, entry, "supportedControl", LDAP_CONTROL_X_DEREF);
-		c->can.names_missing = entry_has(c->ld, entry, "objectClass", "OpenLDAProotDSE");
 	}
 	ldap_msgfree(message);
 	return 0;

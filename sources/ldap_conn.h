@@ -33,7 +33,6 @@ struct conn_config {
 struct abilities {
 	bool paged;                       /* simple paged results, RFC 2696 */
 	bool deref;                       /* the dereference control */
-	bool names_missing;               /* its deref answers name values whose entries are gone */
 	bool entry_dn;                    /* a search by (entryDN=...) finds what it should */
 	bool probed_entry_dn;
 };

@@ -80,7 +80,7 @@ static bool
 entry_deref(struct walk *w, struct queue_of_dns *q, struct request *r, LDAPMessage *entry)
 {
 	r->entries++;
-	return walk_group_deref(w, entry, q->items[r->first].dn, q->items[r->first].via);
+	return walk_group_deref(w, entry, q->items[r->first].via);
 }
 
 /* ---- single entries ---- */
@@ -89,7 +89,7 @@ static bool
 send_group(struct walk *w, struct queue_of_dns *q, struct request *r)
 {
 	r->count = 1;
-	return send_search(w, q->items[r->first].dn, LDAP_SCOPE_BASE, any_entry, w->plain_attributes,
+	return send_search(w, q->items[r->first].dn, LDAP_SCOPE_BASE, any_entry, w->group_attributes,
 	                   NULL, &r->id, "reading a group");
 }
 
@@ -125,7 +125,7 @@ done_single(struct walk *w, struct queue_of_dns *q, struct request *r, int code)
 		return failed(w, code, "reading an entry");
 	if (r->entries > 0)
 		return true;
-	if (t->via->up == NULL && (q == &w->groups || q == &w->plain)) {
+	if (t->via->up == NULL && q == &w->groups) {
 		/* The list itself. An entry that answers nothing is hidden from us, not gone. */
 		w->root_gone = code == LDAP_NO_SUCH_OBJECT;
 		(void)complain(w->why, "%s: %s %s", w->conn->uri, t->dn,
@@ -361,9 +361,6 @@ walk_read(struct walk *w)
 				              entry_deref, done_single };
 		else if (todo_waiting(&w->groups) > 0)
 			g = (struct reading){ w, &w->groups, (size_t)c->group_window, send_group,
-				              entry_group, done_single };
-		else if (todo_waiting(&w->plain) > 0)
-			g = (struct reading){ w, &w->plain, (size_t)c->group_window, send_group,
 				              entry_group, done_single };
 		else if (todo_waiting(&w->single) > 0)
 			g = (struct reading){ w, &w->single, (size_t)c->window, send_single,

@@ -7,7 +7,6 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "sources/ldap_deref.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +17,8 @@ struct via_node {
 	char name[];
 };
 
-static const struct via *
-via_new(struct walk *w, const struct via *up, const char *name, size_t length)
+const struct via *
+walk_via(struct walk *w, const struct via *up, const char *name, size_t length)
 {
 	struct via_node *n = mem_new(sizeof(*n) + length + 1);
 
@@ -62,9 +61,8 @@ walk_dangling(struct walk *w, const char *dn, const struct via *via)
 	log_say(LEVEL_DEBUG, "dangling", "%s: %s is not there", via->name, dn);
 }
 
-/* Hands a member to the caller. False when told to stop. */
-static bool
-emit(struct walk *w, const struct address *a, const struct via *via)
+bool
+walk_emit(struct walk *w, const struct address *a, const struct via *via)
 {
 	const struct member m = { a->canonical, a->spelling, via };
 
@@ -88,21 +86,21 @@ emit_literal(struct walk *w, const struct berval *value, const struct via *via)
 		        (int)value->bv_len, value->bv_val);
 		return true;
 	}
-	more = emit(w, &a, via);
+	more = walk_emit(w, &a, via);
 	address_free(&a);
 	return more;
 }
 
-static void
-queue_person(struct walk *w, const char *dn, size_t length, const struct via *via)
+void
+walk_queue(struct walk *w, const char *dn, size_t length, const struct via *via)
 {
 	if (set_add(w->seen_people, dn, length))
 		todo_add(&w->people, dn, length, via);
 }
 
 /* A server that gives values in ranges (MS-ADTS 3.1.1.3.1.3.3) has given a part of them only. */
-static bool
-is_whole(struct walk *w, LDAPMessage *entry)
+bool
+walk_is_whole(struct walk *w, LDAPMessage *entry)
 {
 	const char *member = w->config->names.member;
 	size_t length = strlen(member);
@@ -121,8 +119,8 @@ is_whole(struct walk *w, LDAPMessage *entry)
 	return whole;
 }
 
-static bool
-emit_literals(struct walk *w, LDAPMessage *entry, const struct via *via)
+bool
+walk_literals(struct walk *w, LDAPMessage *entry, const struct via *via)
 {
 	const struct text_list *attributes = &w->config->names.member_address;
 	bool more = true;
@@ -144,7 +142,7 @@ queue_values(struct walk *w, LDAPMessage *entry, const char *attribute, const st
 	struct berval **values = ldap_get_values_len(w->conn->ld, entry, attribute);
 
 	for (size_t i = 0; values != NULL && values[i] != NULL; i++)
-		queue_person(w, values[i]->bv_val, values[i]->bv_len, via);
+		walk_queue(w, values[i]->bv_val, values[i]->bv_len, via);
 	ldap_value_free_len(values);
 }
 
@@ -152,7 +150,7 @@ bool
 walk_group_entry(struct walk *w, LDAPMessage *entry, const struct via *via)
 {
 	w->report->groups++;
-	if (!is_whole(w, entry) || !emit_literals(w, entry, via))
+	if (!walk_is_whole(w, entry) || !walk_literals(w, entry, via))
 		return false;
 	queue_values(w, entry, w->config->names.member, via);
 	return true;
@@ -167,9 +165,9 @@ name_group(struct walk *w, const struct via *up, LDAPMessage *entry, const char 
 	const struct via *via;
 
 	if (values != NULL && values[0] != NULL)
-		via = via_new(w, up, values[0]->bv_val, values[0]->bv_len);
+		via = walk_via(w, up, values[0]->bv_val, values[0]->bv_len);
 	else
-		via = via_new(w, up, dn, strlen(dn));
+		via = walk_via(w, up, dn, strlen(dn));
 	ldap_value_free_len(values);
 	return via;
 }
@@ -195,7 +193,7 @@ emit_person(struct walk *w, LDAPMessage *entry, const struct via *via)
 	for (; !found && values != NULL && values[i] != NULL; i++)
 		found = ldap_mailbox(values[i]->bv_val, values[i]->bv_len, &a);
 	if (found)
-		more = emit(w, &a, via);
+		more = walk_emit(w, &a, via);
 	else if (i > 0)
 		w->report->refused++;
 	else
@@ -211,7 +209,7 @@ walk_any_entry(struct walk *w, LDAPMessage *entry, const struct via *via)
 	char *dn;
 	bool ok = true;
 
-	if (!is_whole(w, entry))
+	if (!walk_is_whole(w, entry))
 		return false;
 	if (!has_values(w, entry, w->config->names.member))
 		return emit_person(w, entry, via);
@@ -222,126 +220,22 @@ walk_any_entry(struct walk *w, LDAPMessage *entry, const struct via *via)
 	return ok;
 }
 
-/* One value of the dereference control. */
-static bool
-take_reference(struct walk *w, const struct deref *d, const struct via *via)
-{
-	const char *dn = (const char *)d->dn.at;
-	size_t length = (size_t)(d->dn.end - d->dn.at);
-	struct view values, value;
-	struct address a;
-	bool more;
-
-	if (deref_attribute(d->attributes, w->config->names.member, &values)) {
-		if (set_add(w->seen_groups, dn, length)) {
-			bool named = deref_attribute(d->attributes, w->config->names.mail, &values) &&
-			             deref_value(&values, &value);
-
-			todo_add(&w->groups, dn, length,
-			         named ? via_new(w, via, (const char *)value.at,
-			                         (size_t)(value.end - value.at))
-			               : via_new(w, via, dn, length));
-		}
-		return true;
-	}
-	if (!deref_attribute(d->attributes, w->config->names.mail, &values)) {
-		/* No mail, no entry, or nothing we may see: the entry itself tells. */
-		queue_person(w, dn, length, via);
-		return true;
-	}
-	while (deref_value(&values, &value)) {
-		if (!ldap_mailbox((const char *)value.at, (size_t)(value.end - value.at), &a))
-			continue;
-		more = emit(w, &a, via);
-		address_free(&a);
-		return more;
-	}
-	w->report->refused++;
-	return true;
-}
-
-/*
- * The values that the control did not name, where a server leaves those out whose entries are gone.
- */
-static void
-queue_unnamed(struct walk *w, LDAPMessage *entry, const struct set *named, const struct via *via)
-{
-	struct berval **values = ldap_get_values_len(w->conn->ld, entry, w->config->names.member);
-
-	for (size_t i = 0; values != NULL && values[i] != NULL; i++)
-		if (!set_has(named, values[i]->bv_val, values[i]->bv_len))
-			queue_person(w, values[i]->bv_val, values[i]->bv_len, via);
-	ldap_value_free_len(values);
-}
-
-/* All values of the control. */
-static bool
-take_references(struct walk *w, LDAPMessage *entry, const LDAPControl *control,
-                const struct via *via)
-{
-	struct set *named = w->conn->can.names_missing ? NULL : set_open();
-	struct view refs;
-	struct deref d;
-	bool broken = !deref_open(control->ldctl_value.bv_val, control->ldctl_value.bv_len, &refs);
-	bool more = true;
-
-	while (more && !broken && deref_next(&refs, &d, &broken)) {
-		if (named != NULL)
-			(void)set_add(named, d.dn.at, (size_t)(d.dn.end - d.dn.at));
-		more = take_reference(w, &d, via);
-	}
-	if (more && !broken && named != NULL)
-		queue_unnamed(w, entry, named, via);
-	set_close(&named);
-	if (broken)
-		(void)complain(w->why, "%s: the answer to the dereference control makes no sense",
-		               w->conn->uri);
-	return more && !broken;
-}
-
-bool
-walk_group_deref(struct walk *w, LDAPMessage *entry, const char *dn, const struct via *via)
-{
-	LDAPControl **controls = NULL, *control;
-	bool ok;
-
-	if (ldap_get_entry_controls(w->conn->ld, entry, &controls) != LDAP_SUCCESS)
-		controls = NULL;
-	control = ldap_control_find(LDAP_CONTROL_X_DEREF, controls, NULL);
-	if (control == NULL) {            /* no members, or none that the overlay showed */
-		todo_add(&w->plain, dn, strlen(dn), via);
-		return true;
-	}
-	w->report->groups++;
-	ok = is_whole(w, entry) && emit_literals(w, entry, via) &&
-	     take_references(w, entry, control, via);
-	ldap_controls_free(controls);
-	return ok;
-}
-
 /* The attributes to ask for. */
 static void
 choose_attributes(struct walk *w)
 {
-	static char nothing[] = LDAP_NO_ATTRS;
 	const struct names *n = &w->config->names;
 	size_t count = n->member_address.count;
 
 	w->member_attributes = mem_array(count + 4, sizeof(char *));
 	w->group_attributes = mem_array(count + 2, sizeof(char *));
-	w->plain_attributes = mem_array(count + 2, sizeof(char *));
 	for (size_t i = 0; i < count; i++)
-		w->member_attributes[i] = w->group_attributes[i] = w->plain_attributes[i] =
-			n->member_address.items[i];
+		w->member_attributes[i] = w->group_attributes[i] = n->member_address.items[i];
 	w->member_attributes[count] = n->mail;
 	w->member_attributes[count + 1] = n->member;
 	if (strcasecmp(n->address.items[0], n->mail) != 0)
 		w->member_attributes[count + 2] = n->address.items[0];
-	w->plain_attributes[count] = n->member;
-	if (!w->conn->can.names_missing)
-		w->group_attributes[count] = n->member;
-	else if (count == 0)
-		w->group_attributes[count] = nothing;
+	w->group_attributes[count] = n->member;
 }
 
 /* The owners of a list are values of one attribute; each is a person or a group of them. */
@@ -390,7 +284,7 @@ ldap_walk(struct ldap_source *l, struct conn *c, const struct list *list, enum p
 	struct walk w = { .source = l, .config = &l->config, .conn = c, .by = by, .fn = fn, .arg = arg,
 		          .report = report, .why = why,
 		          .technique = (enum technique)l->config.technique };
-	const struct via *via = via_new(&w, NULL, list->address, strlen(list->address));
+	const struct via *via = walk_via(&w, NULL, list->address, strlen(list->address));
 	enum found found = FOUND_YES;
 
 	if (w.technique == TECHNIQUE_AUTO && c->can.deref)
@@ -409,14 +303,12 @@ ldap_walk(struct ldap_source *l, struct conn *c, const struct list *list, enum p
 	if (found == FOUND_YES && too_many_dangling(&w))
 		found = FOUND_UNSURE;
 	todo_free(&w.groups);
-	todo_free(&w.plain);
 	todo_free(&w.people);
 	todo_free(&w.single);
 	set_close(&w.seen_groups);
 	set_close(&w.seen_people);
 	free(w.member_attributes);
 	free(w.group_attributes);
-	free(w.plain_attributes);
 	while (w.vias != NULL) {
 		struct via_node *n = w.vias;
 

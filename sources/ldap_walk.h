@@ -38,7 +38,6 @@ struct walk {
 	enum technique technique;
 
 	struct queue_of_dns groups;       /* known to be groups, not read yet */
-	struct queue_of_dns plain;        /* groups that the dereference control said nothing about */
 	struct queue_of_dns people;       /* entries of either kind, not read yet */
 	struct queue_of_dns single;       /* those that an OR did not find: to be read one by one */
 	struct set *seen_groups;          /* DNs, so that cycles end and diamonds cost nothing */
@@ -46,16 +45,32 @@ struct walk {
 	struct via_node *vias;            /* all of them, to be freed at the end */
 
 	char **member_attributes;         /* what is asked of an entry that may be a person or a group */
-	char **group_attributes;          /* what is asked of a group beside its dereferenced members */
-	char **plain_attributes;          /* what is asked of a group otherwise */
+	char **group_attributes;          /* what is asked of a group */
 	bool root_gone;
 };
 
 /* ldap_walk.c: what an entry means. False: the walk has failed, and why is said. */
 bool walk_group_entry(struct walk *, LDAPMessage *entry, const struct via *);
-bool walk_group_deref(struct walk *, LDAPMessage *entry, const char *dn, const struct via *);
 bool walk_any_entry(struct walk *, LDAPMessage *entry, const struct via *);
 void walk_dangling(struct walk *, const char *dn, const struct via *);
+
+/* Whether the server has given all members of a group, not a range of them. */
+bool walk_is_whole(struct walk *, LDAPMessage *entry);
+
+/* The members of a group that are addresses. */
+bool walk_literals(struct walk *, LDAPMessage *entry, const struct via *);
+
+/* Hands a member to the caller. False when told to stop. */
+bool walk_emit(struct walk *, const struct address *, const struct via *);
+
+/* An entry of either kind that is to be read, unless it was before. */
+void walk_queue(struct walk *, const char *dn, size_t length, const struct via *);
+
+/* One more step on the way from the list to a member. */
+const struct via *walk_via(struct walk *, const struct via *up, const char *name, size_t length);
+
+/* ldap_refs.c: a group with the dereference control's answer. */
+bool walk_group_deref(struct walk *, LDAPMessage *entry, const struct via *);
 
 /* ldap_read.c: fetches what is waiting in the queues until they are empty. */
 enum found walk_read(struct walk *);

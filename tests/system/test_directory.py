@@ -325,6 +325,35 @@ def test_members_outside_the_base(make_site):
         site.stop()
 
 
+# ---- what the bind identity may not read ----
+
+def acl_site(make_site, technique, *access):
+    """A list with two people, two groups, and people in those."""
+    p, g = directory.person_dn, directory.group_dn
+    out = directory.top() + "".join(directory.person(u) for u in ("ann", "bob", "carl", "dora", "emil"))
+    out += directory.group("staff", [p("ann"), p("bob"), g("dev"), p("carl"), g("ops")])
+    out += directory.group("dev", [p("dora")]) + directory.group("ops", [p("emil")])
+    return make_site(out, mta="sink", slapd=dict(access=access), source_more=f"technique: {technique}")
+
+
+EVERYBODY = [f"{u}@example.com" for u in ("ann", "bob", "carl", "dora", "emil")]
+TECHNIQUES = pytest.mark.parametrize("technique", ["deref", "or", "base"])
+
+
+def members(site):
+    got = site.rollcall.ctl_json("members", "staff@lists.example.com")
+    return sorted(m["address"] for m in got["members"]), got
+
+
+@TECHNIQUES
+@pytest.mark.parametrize("who", ["ann", "bob"])
+def test_the_control_may_stop_in_the_middle(make_site, technique, who):
+    """OpenLDAP's overlay ends its answer at an entry that has an attribute which it must not show."""
+    site = acl_site(make_site, technique,
+                    f'access to dn.exact="{directory.person_dn(who)}" attrs=member by * none')
+    assert members(site)[0] == EVERYBODY
+
+
 def test_addresses_from_the_directory_are_parsed(make_site):
     """Programs, files and other values that are no mailbox are refused, not sent to."""
     out = directory.top() + directory.person("ann") + directory.person("evil", "|/bin/sh -c x")
