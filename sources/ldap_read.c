@@ -60,7 +60,12 @@ send_search(struct walk *w, const char *base, int scope, const char *filter, cha
 static bool
 send_deref(struct walk *w, struct queue_of_dns *q, struct request *r)
 {
-	char *wanted[] = { w->config->names.mail, w->config->names.member, NULL };
+	/*
+	 * In this order: OpenLDAP's overlay takes what it has found of the last attribute of an
+	 * entry for its answer about the next value, where both are `member`.
+	 */
+	char *wanted[] = { w->config->names.mail, w->config->names.member, w->config->names.classes,
+		           NULL };
 	LDAPDerefSpec spec[] = { { w->config->names.member, wanted }, { NULL, NULL } };
 	LDAPControl control = { (char *)LDAP_CONTROL_X_DEREF, { 0, NULL }, 1 };
 	LDAPControl *controls[] = { &control, NULL };
@@ -115,21 +120,25 @@ entry_single(struct walk *w, struct queue_of_dns *q, struct request *r, LDAPMess
 	return walk_any_entry(w, entry, q->items[r->first].via);
 }
 
-/* A base search that found nothing: the entry is not there, or not for us to see. */
+/* The end of a base search: where it found nothing the entry is not there, or not for us to see. */
 static bool
 done_single(struct walk *w, struct queue_of_dns *q, struct request *r, int code)
 {
 	const struct todo *t = &q->items[r->first];
 
-	if (code != LDAP_SUCCESS && code != LDAP_NO_SUCH_OBJECT && code != LDAP_INVALID_DN_SYNTAX)
+	if (code != LDAP_SUCCESS && code != LDAP_INSUFFICIENT_ACCESS && code != LDAP_NO_SUCH_OBJECT &&
+	    code != LDAP_INVALID_DN_SYNTAX)
 		return failed(w, code, "reading an entry");
-	if (r->entries > 0)
+	if (r->entries > 0 && code == LDAP_SUCCESS)
 		return true;
-	if (t->via->up == NULL && q == &w->groups) {
-		/* The list itself. An entry that answers nothing is hidden from us, not gone. */
+	/* An entry that answers nothing is hidden, not gone. */
+	if (code == LDAP_SUCCESS || code == LDAP_INSUFFICIENT_ACCESS) {
+		(void)complain(w->why, "%s: %s cannot be read", w->conn->uri, t->dn);
+		return false;
+	}
+	if (t->via->up == NULL && q == &w->groups) {     /* the list itself */
 		w->root_gone = code == LDAP_NO_SUCH_OBJECT;
-		(void)complain(w->why, "%s: %s %s", w->conn->uri, t->dn,
-		               w->root_gone ? "is not there" : "cannot be read");
+		(void)complain(w->why, "%s: %s is not there", w->conn->uri, t->dn);
 		return false;
 	}
 	walk_dangling(w, t->dn, t->via);

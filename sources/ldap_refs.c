@@ -32,9 +32,30 @@ note_named(struct naming *n, struct view dn)
 	(void)set_add(n->others, dn.at, length);
 }
 
-/* One value of the control. */
+/*
+ * Whether all classes are those of people. Most members have the same, so that they are looked at
+ * once.
+ */
 static bool
-take_reference(struct walk *w, const struct deref *d, const struct via *via)
+is_person(const struct walk *w, struct view classes, struct view *people)
+{
+	size_t length = (size_t)(classes.end - classes.at);
+	enum entry_kind kind = ENTRY_UNKNOWN;
+	struct view all = classes, class;
+
+	if (people->at != NULL && (size_t)(people->end - people->at) == length &&
+	    memcmp(people->at, classes.at, length) == 0)
+		return true;
+	while (deref_value(&classes, &class))
+		kind = walk_kind(w, kind, (const char *)class.at, (size_t)(class.end - class.at));
+	if (kind == ENTRY_PERSON)
+		*people = all;
+	return kind == ENTRY_PERSON;
+}
+
+/* One value of the control. `people` are classes that were seen to be those of people. */
+static bool
+take_reference(struct walk *w, const struct deref *d, struct view *people, const struct via *via)
 {
 	const char *dn = (const char *)d->dn.at;
 	size_t length = (size_t)(d->dn.end - d->dn.at);
@@ -54,8 +75,10 @@ take_reference(struct walk *w, const struct deref *d, const struct via *via)
 		}
 		return true;
 	}
-	if (!deref_attribute(d->attributes, w->config->names.mail, &values)) {
-		/* No mail, no entry, or nothing we may see: the entry itself tells. */
+	if (!deref_attribute(d->attributes, w->config->names.classes, &values) ||
+	    !is_person(w, values, people) ||
+	    !deref_attribute(d->attributes, w->config->names.mail, &values)) {
+		/* A group without members, no mail, no entry, or nothing we may see: it tells. */
 		walk_queue(w, dn, length, via);
 		return true;
 	}
@@ -86,15 +109,16 @@ take_references(struct walk *w, LDAPMessage *entry, const LDAPControl *control,
 {
 	struct naming n = { .values = ldap_get_values_len(w->conn->ld, entry,
 		                                          w->config->names.member) };
-	struct view refs = { 0 };
+	struct view refs = { 0 }, people = { 0 };
 	struct deref d;
-	bool more = true;
+	bool more;
 	bool broken = control != NULL && !deref_open(control->ldctl_value.bv_val,
 	                                             control->ldctl_value.bv_len, &refs);
 
+	more = walk_members_shown(w, entry, control != NULL || n.values != NULL);
 	while (more && !broken && deref_next(&refs, &d, &broken)) {
 		note_named(&n, d.dn);
-		more = take_reference(w, &d, via);
+		more = take_reference(w, &d, &people, via);
 	}
 	if (more && !broken)
 		queue_unnamed(w, &n, via);

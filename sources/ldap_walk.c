@@ -1,7 +1,7 @@
 /*
  * Walking the people of a list: what an entry means. A group is an entry that has member values,
- * whatever its class; everything else is a person. The walk goes level by level, reads each group
- * once, and ends with an answer that is either whole or unsure.
+ * whatever its class, or has the class of a group; everything else is a person. The walk goes level
+ * by level, reads each group once, and ends with an answer that is either whole or unsure.
  */
 #include "sources/ldap_walk.h"
 
@@ -146,11 +146,79 @@ queue_values(struct walk *w, LDAPMessage *entry, const char *attribute, const st
 	ldap_value_free_len(values);
 }
 
+static bool
+has_values(struct walk *w, LDAPMessage *entry, const char *attribute)
+{
+	struct berval **values = ldap_get_values_len(w->conn->ld, entry, attribute);
+	bool has = values != NULL && values[0] != NULL;
+
+	ldap_value_free_len(values);
+	return has;
+}
+
+static bool
+is_among(const struct text_list *list, const char *value, size_t length)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (text_same_n(value, length, list->items[i]))
+			return true;
+	return false;
+}
+
+enum entry_kind
+walk_kind(const struct walk *w, enum entry_kind before, const char *class, size_t length)
+{
+	const struct names *n = &w->config->names;
+	enum entry_kind kind = ENTRY_PERSON;
+
+	if (is_among(&n->never_empty, class, length))
+		kind = ENTRY_FULL_GROUP;
+	else if (is_among(&n->group_classes, class, length))
+		kind = ENTRY_GROUP;
+	return kind > before ? kind : before;
+}
+
+static enum entry_kind
+kind_of(struct walk *w, LDAPMessage *entry)
+{
+	struct berval **values = ldap_get_values_len(w->conn->ld, entry, w->config->names.classes);
+	enum entry_kind kind = ENTRY_UNKNOWN;
+
+	for (size_t i = 0; values != NULL && values[i] != NULL; i++)
+		kind = walk_kind(w, kind, values[i]->bv_val, values[i]->bv_len);
+	ldap_value_free_len(values);
+	return kind;
+}
+
+/* Ends the walk because of an entry of which we are not shown what it takes. */
+static bool
+hidden(struct walk *w, LDAPMessage *entry, const char *what)
+{
+	char *dn = ldap_get_dn(w->conn->ld, entry);
+
+	(void)complain(w->why, "%s: %s of %s cannot be read", w->conn->uri, what, dn);
+	ldap_memfree(dn);
+	return false;
+}
+
+bool
+walk_members_shown(struct walk *w, LDAPMessage *entry, bool any)
+{
+	enum entry_kind kind = any ? ENTRY_GROUP : kind_of(w, entry);
+
+	if (kind == ENTRY_UNKNOWN)
+		return hidden(w, entry, w->config->names.classes);
+	return kind != ENTRY_FULL_GROUP || hidden(w, entry, w->config->names.member);
+}
+
 bool
 walk_group_entry(struct walk *w, LDAPMessage *entry, const struct via *via)
 {
+	bool any = has_values(w, entry, w->config->names.member);
+
 	w->report->groups++;
-	if (!walk_is_whole(w, entry) || !walk_literals(w, entry, via))
+	if (!walk_is_whole(w, entry) || !walk_members_shown(w, entry, any) ||
+	    !walk_literals(w, entry, via))
 		return false;
 	queue_values(w, entry, w->config->names.member, via);
 	return true;
@@ -170,16 +238,6 @@ name_group(struct walk *w, const struct via *up, LDAPMessage *entry, const char 
 		via = walk_via(w, up, dn, strlen(dn));
 	ldap_value_free_len(values);
 	return via;
-}
-
-static bool
-has_values(struct walk *w, LDAPMessage *entry, const char *attribute)
-{
-	struct berval **values = ldap_get_values_len(w->conn->ld, entry, attribute);
-	bool has = values != NULL && values[0] != NULL;
-
-	ldap_value_free_len(values);
-	return has;
 }
 
 static bool
@@ -211,8 +269,14 @@ walk_any_entry(struct walk *w, LDAPMessage *entry, const struct via *via)
 
 	if (!walk_is_whole(w, entry))
 		return false;
-	if (!has_values(w, entry, w->config->names.member))
-		return emit_person(w, entry, via);
+	if (!has_values(w, entry, w->config->names.member)) {
+		enum entry_kind kind = kind_of(w, entry);
+
+		if (kind == ENTRY_UNKNOWN)
+			return hidden(w, entry, w->config->names.classes);
+		if (kind == ENTRY_PERSON)
+			return emit_person(w, entry, via);
+	}
 	dn = ldap_get_dn(w->conn->ld, entry);
 	if (set_add(w->seen_groups, dn, strlen(dn)))
 		ok = walk_group_entry(w, entry, name_group(w, via, entry, dn));
@@ -227,15 +291,17 @@ choose_attributes(struct walk *w)
 	const struct names *n = &w->config->names;
 	size_t count = n->member_address.count;
 
-	w->member_attributes = mem_array(count + 4, sizeof(char *));
-	w->group_attributes = mem_array(count + 2, sizeof(char *));
+	w->member_attributes = mem_array(count + 5, sizeof(char *));
+	w->group_attributes = mem_array(count + 3, sizeof(char *));
 	for (size_t i = 0; i < count; i++)
 		w->member_attributes[i] = w->group_attributes[i] = n->member_address.items[i];
 	w->member_attributes[count] = n->mail;
 	w->member_attributes[count + 1] = n->member;
+	w->member_attributes[count + 2] = n->classes;
 	if (strcasecmp(n->address.items[0], n->mail) != 0)
-		w->member_attributes[count + 2] = n->address.items[0];
+		w->member_attributes[count + 3] = n->address.items[0];
 	w->group_attributes[count] = n->member;
+	w->group_attributes[count + 1] = n->classes;
 }
 
 /* The owners of a list are values of one attribute; each is a person or a group of them. */

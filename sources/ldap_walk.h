@@ -49,10 +49,24 @@ struct walk {
 	bool root_gone;
 };
 
+/* What an entry's classes say. */
+enum entry_kind {
+	ENTRY_UNKNOWN,                    /* there are none that we may see */
+	ENTRY_PERSON,                     /* as far as they say; members make it a group all the same */
+	ENTRY_GROUP,
+	ENTRY_FULL_GROUP                  /* that has members, whether or not we see them */
+};
+
 /* ldap_walk.c: what an entry means. False: the walk has failed, and why is said. */
 bool walk_group_entry(struct walk *, LDAPMessage *entry, const struct via *);
 bool walk_any_entry(struct walk *, LDAPMessage *entry, const struct via *);
 void walk_dangling(struct walk *, const char *dn, const struct via *);
+
+/* What an entry is, as far as it was known before, when it has one more class. */
+enum entry_kind walk_kind(const struct walk *, enum entry_kind, const char *class, size_t length);
+
+/* Whether so many members in sight are believable for a group of its kind. */
+bool walk_members_shown(struct walk *, LDAPMessage *entry, bool any);
 
 /* Whether the server has given all members of a group, not a range of them. */
 bool walk_is_whole(struct walk *, LDAPMessage *entry);

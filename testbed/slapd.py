@@ -19,6 +19,8 @@ objectclass ( 1.3.6.1.4.1.55555.2.1 NAME 'mailGroup' SUP top AUXILIARY
   MAY ( mail $ mailAlternateAddress $ mgrpRFC822MailMember $ mgrpErrorsTo ) )
 objectclass ( 1.3.6.1.4.1.55555.2.2 NAME 'mailRecipient' SUP top AUXILIARY
   MAY ( mail $ mailAlternateAddress ) )
+objectclass ( 1.3.6.1.4.1.55555.2.3 NAME 'groupOfMembers' SUP top STRUCTURAL
+  MUST cn MAY ( member $ owner $ description ) )
 """
 
 

@@ -354,6 +354,65 @@ def test_the_control_may_stop_in_the_middle(make_site, technique, who):
     assert members(site)[0] == EVERYBODY
 
 
+@TECHNIQUES
+@pytest.mark.parametrize("what, words", [
+    ("{dev} attrs=member by * none", "member of {dev} cannot be read"),
+    ("{staff} attrs=member by * none", "member of {staff} cannot be read"),
+    ("{dev} by * disclose", "{dev} cannot be read"),
+    ("{bob} by * disclose", "{bob} cannot be read"),
+    ("{bob} attrs=objectClass by * none", "{bob} cannot be read"),
+])
+def test_what_is_seen_to_be_hidden_is_unsure(make_site, technique, what, words):
+    dn = dict(dev=directory.group_dn("dev"), staff=directory.group_dn("staff"), bob=directory.person_dn("bob"))
+    site = acl_site(make_site, technique, "access to dn.exact=" + what.format(**{k: f'"{v}"' for k, v in dn.items()}))
+    got = site.rollcall.ctl("members", "staff@lists.example.com")
+    assert got.returncode == 75 and words.format(**dn) in got.stderr
+    site.submit()
+    wait_until(lambda: site.rollcall.log_lines("expand", verdict="later"), what="a post that waits")
+    assert site.sink.recipients() == []
+
+
+@TECHNIQUES
+@pytest.mark.parametrize("what, missing, counted", [
+    ("{dev} by * none", "dora", "dangling"),
+    ("{bob} by * none", "bob", "dangling"),
+    ("{bob} attrs=mail by * none", "bob", "without_address"),
+    ("{dev} attrs=mail by * none", None, None),
+])
+def test_what_looks_like_nothing_is_counted(make_site, technique, what, missing, counted):
+    """An entry that slapd does not even disclose is not there; an attribute may be none."""
+    dn = dict(dev=f'"{directory.group_dn("dev")}"', bob=f'"{directory.person_dn("bob")}"')
+    site = acl_site(make_site, technique, "access to dn.exact=" + what.format(**dn))
+    addresses, got = members(site)
+    assert addresses == [a for a in EVERYBODY if a != f"{missing}@example.com"]
+    assert (got["dangling"], got["without_address"]) == (counted == "dangling", counted == "without_address")
+
+
+@TECHNIQUES
+def test_groups_that_may_be_empty(make_site, technique):
+    """They are groups by their class: mail never goes to their own address."""
+    p, g = directory.person_dn, directory.group_dn
+    out = directory.top() + "".join(directory.person(u) for u in ("ann", "bob", "carl"))
+    out += directory.group("staff", [p("ann"), p("bob"), p("carl"), g("empty"), g("full")])
+    out += directory.entry(g("empty"), objectClass=["groupOfMembers", "mailGroup"], cn="empty", mail="e@example.com")
+    out += directory.entry(g("full"), objectClass=["groupOfMembers"], cn="full", member=p("ann"))
+    site = make_site(out, mta="sink", source_more=f"technique: {technique}")
+    addresses, got = members(site)
+    assert sorted(set(addresses)) == EVERYBODY[:3] and got["groups"] == 3
+
+
+def test_a_schema_where_groups_may_be_empty(make_site):
+    site = acl_site(make_site, "auto\n              attributes: { never-empty: [ none ], "
+                    "group-classes: [ groupOfNames ] }",
+                    f'access to dn.exact="{directory.group_dn("dev")}" attrs=member by * none')
+    assert members(site)[0] == [a for a in EVERYBODY if not a.startswith("dora")]
+
+
+def test_classes_by_another_attribute(make_site):
+    site = acl_site(make_site, "deref\n              attributes: { classes: structuralObjectClass }")
+    assert members(site)[0] == EVERYBODY
+
+
 def test_addresses_from_the_directory_are_parsed(make_site):
     """Programs, files and other values that are no mailbox are refused, not sent to."""
     out = directory.top() + directory.person("ann") + directory.person("evil", "|/bin/sh -c x")
