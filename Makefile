@@ -11,8 +11,8 @@ V          ?= 0
 BASE = bytes clock complaint config control daemon digest file hash json log map mem monitor net \
        pool set setting stream text
 MAIL = address automatic date dsn header list phrase reply syntax trace verdict
-SOURCES = cache fail file ldap ldap_conn ldap_deref ldap_find ldap_presets ldap_query ldap_read \
-          ldap_refs ldap_walk registry source
+SOURCES = cache fail file ldap ldap_conn ldap_deref ldap_find ldap_lists ldap_presets ldap_query \
+          ldap_read ldap_refs ldap_walk registry source
 POLICIES = admit chain posters registry site
 QUEUES = distribution entry progress queue schedule spool spool_entry spool_list spool_scan \
          spool_write

@@ -16,14 +16,6 @@
 /* Below so many DNs a filter is not worth its round trip. */
 enum { FEW = 3 };
 
-/* A request under way: which DNs of a queue it is about. */
-struct request {
-	int id;
-	size_t first, count;
-	bool *answered;                   /* per DN of an OR */
-	size_t entries;
-};
-
 struct reading {
 	struct walk *walk;
 	struct queue_of_dns *queue;
@@ -44,8 +36,8 @@ failed(struct walk *w, int code, const char *doing)
 	return false;
 }
 
-static bool
-send_search(struct walk *w, const char *base, int scope, const char *filter, char **attributes,
+bool
+walk_search(struct walk *w, const char *base, int scope, const char *filter, char **attributes,
             LDAPControl **controls, int *id, const char *doing)
 {
 	struct timeval patience = conn_patience(&w->config->conn, w->by);
@@ -75,7 +67,7 @@ send_deref(struct walk *w, struct queue_of_dns *q, struct request *r)
 	if (rc != LDAP_SUCCESS)
 		return failed(w, rc, "dereference control");
 	r->count = 1;
-	sent = send_search(w, q->items[r->first].dn, LDAP_SCOPE_BASE, any_entry, w->group_attributes,
+	sent = walk_search(w, q->items[r->first].dn, LDAP_SCOPE_BASE, any_entry, w->group_attributes,
 	                   controls, &r->id, "reading a group");
 	ber_memfree(control.ldctl_value.bv_val);
 	return sent;
@@ -94,7 +86,7 @@ static bool
 send_group(struct walk *w, struct queue_of_dns *q, struct request *r)
 {
 	r->count = 1;
-	return send_search(w, q->items[r->first].dn, LDAP_SCOPE_BASE, any_entry, w->group_attributes,
+	return walk_search(w, q->items[r->first].dn, LDAP_SCOPE_BASE, any_entry, w->group_attributes,
 	                   NULL, &r->id, "reading a group");
 }
 
@@ -109,7 +101,7 @@ static bool
 send_single(struct walk *w, struct queue_of_dns *q, struct request *r)
 {
 	r->count = 1;
-	return send_search(w, q->items[r->first].dn, LDAP_SCOPE_BASE, any_entry, w->member_attributes,
+	return walk_search(w, q->items[r->first].dn, LDAP_SCOPE_BASE, any_entry, w->member_attributes,
 	                   NULL, &r->id, "reading a member");
 }
 
@@ -171,7 +163,7 @@ send_or(struct walk *w, struct queue_of_dns *q, struct request *r)
 	    ldap_create_page_control(w->conn->ld, (ber_int_t)w->config->page, NULL, 0, &page) ==
 	            LDAP_SUCCESS)
 		controls[0] = page;
-	sent = send_search(w, w->config->base, LDAP_SCOPE_SUBTREE, filter.data, w->member_attributes,
+	sent = walk_search(w, w->config->base, LDAP_SCOPE_SUBTREE, filter.data, w->member_attributes,
 	                   controls, &r->id, "reading members");
 	if (page != NULL)
 		ldap_control_free(page);
@@ -380,6 +372,9 @@ walk_read(struct walk *w)
 		else if (todo_waiting(&w->people) > 0)
 			g = (struct reading){ w, &w->people, (size_t)c->window, send_single,
 				              entry_single, done_single };
+		else if (todo_waiting(&w->addresses) > 0)
+			g = (struct reading){ w, &w->addresses, (size_t)c->or_window, lists_send,
+				              lists_entry, lists_done };
 		else
 			return FOUND_YES;
 		ok = work_off(&g);

@@ -85,7 +85,7 @@ take_reference(struct walk *w, const struct deref *d, struct view *people, const
 	while (deref_value(&values, &value)) {
 		if (!ldap_mailbox((const char *)value.at, (size_t)(value.end - value.at), &a))
 			continue;
-		more = walk_emit(w, &a, via);
+		more = walk_address(w, &a, via, false);
 		address_free(&a);
 		return more;
 	}

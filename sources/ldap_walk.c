@@ -86,7 +86,7 @@ emit_literal(struct walk *w, const struct berval *value, const struct via *via)
 		        (int)value->bv_len, value->bv_val);
 		return true;
 	}
-	more = walk_emit(w, &a, via);
+	more = walk_address(w, &a, via, true);
 	address_free(&a);
 	return more;
 }
@@ -224,9 +224,8 @@ walk_group_entry(struct walk *w, LDAPMessage *entry, const struct via *via)
 	return true;
 }
 
-/* The name of a group for people: its address, or its DN. */
-static const struct via *
-name_group(struct walk *w, const struct via *up, LDAPMessage *entry, const char *dn)
+const struct via *
+walk_via_group(struct walk *w, const struct via *up, LDAPMessage *entry, const char *dn)
 {
 	struct berval **values =
 		ldap_get_values_len(w->conn->ld, entry, w->config->names.address.items[0]);
@@ -251,7 +250,7 @@ emit_person(struct walk *w, LDAPMessage *entry, const struct via *via)
 	for (; !found && values != NULL && values[i] != NULL; i++)
 		found = ldap_mailbox(values[i]->bv_val, values[i]->bv_len, &a);
 	if (found)
-		more = walk_emit(w, &a, via);
+		more = walk_address(w, &a, via, false);
 	else if (i > 0)
 		w->report->refused++;
 	else
@@ -279,7 +278,7 @@ walk_any_entry(struct walk *w, LDAPMessage *entry, const struct via *via)
 	}
 	dn = ldap_get_dn(w->conn->ld, entry);
 	if (set_add(w->seen_groups, dn, strlen(dn)))
-		ok = walk_group_entry(w, entry, name_group(w, via, entry, dn));
+		ok = walk_group_entry(w, entry, walk_via_group(w, via, entry, dn));
 	ldap_memfree(dn);
 	return ok;
 }
@@ -293,6 +292,7 @@ choose_attributes(struct walk *w)
 
 	w->member_attributes = mem_array(count + 5, sizeof(char *));
 	w->group_attributes = mem_array(count + 3, sizeof(char *));
+	w->list_attributes = mem_array(n->address.count + 1, sizeof(char *));
 	for (size_t i = 0; i < count; i++)
 		w->member_attributes[i] = w->group_attributes[i] = n->member_address.items[i];
 	w->member_attributes[count] = n->mail;
@@ -302,6 +302,8 @@ choose_attributes(struct walk *w)
 		w->member_attributes[count + 3] = n->address.items[0];
 	w->group_attributes[count] = n->member;
 	w->group_attributes[count + 1] = n->classes;
+	for (size_t i = 0; i < n->address.count; i++)
+		w->list_attributes[i] = n->address.items[i];
 }
 
 /* The owners of a list are values of one attribute; each is a person or a group of them. */
@@ -357,6 +359,7 @@ ldap_walk(struct ldap_source *l, struct conn *c, const struct list *list, enum p
 		w.technique = TECHNIQUE_DEREF;
 	w.seen_groups = set_open();
 	w.seen_people = set_open();
+	w.seen_addresses = set_open();
 	choose_attributes(&w);
 	if (whom == PEOPLE_MEMBERS) {
 		(void)set_add(w.seen_groups, list->key, strlen(list->key));
@@ -371,10 +374,13 @@ ldap_walk(struct ldap_source *l, struct conn *c, const struct list *list, enum p
 	todo_free(&w.groups);
 	todo_free(&w.people);
 	todo_free(&w.single);
+	todo_free(&w.addresses);
 	set_close(&w.seen_groups);
 	set_close(&w.seen_people);
+	set_close(&w.seen_addresses);
 	free(w.member_attributes);
 	free(w.group_attributes);
+	free(w.list_attributes);
 	while (w.vias != NULL) {
 		struct via_node *n = w.vias;
 

@@ -8,6 +8,7 @@ import pytest
 from testbed import client, directory, proxy, slapd
 from testbed.base import BUILD, ROOT, free_port, wait_until
 
+TECHNIQUES = pytest.mark.parametrize("technique", ["deref", "or", "base"])
 STAFF = ["ann@example.com", "bob@example.com", "carl@example.com", "guest@partner.example.net"]
 
 
@@ -325,6 +326,46 @@ def test_members_outside_the_base(make_site):
         site.stop()
 
 
+# ---- members that are addresses of lists ----
+
+def list_addresses():
+    p = directory.person_dn
+    out = directory.top() + "".join(directory.person(u) for u in ("ann", "bob", "carl", "dora", "emil"))
+    out += directory.person("forward", "D@lists.example.com")
+    out += directory.group("a", [p("ann"), p("bob"), p("emil"), p("forward")],
+                           mgrpRFC822MailMember=["B@Lists.Example.com", "nobody@lists.example.com", "x@example.net",
+                                                 "other@lists.example.org"])
+    out += directory.group("b", [p("ann"), p("carl")], mail="b@lists.example.org",
+                           mailAlternateAddress="b@lists.example.com",
+                           mgrpRFC822MailMember=["a@lists.example.com", "c@lists.example.org"])
+    out += directory.group("c", [p("carl")], mail="c@lists.example.org", mgrpRFC822MailMember="y@example.net")
+    out += directory.group("d", [p("dora")])
+    return out
+
+
+@TECHNIQUES
+@pytest.mark.parametrize("terms", [50, 1])
+def test_addresses_of_lists_are_walked(make_site, technique, terms):
+    """Literal members and people's addresses; a domain is known by the groups on the way to an address."""
+    site = make_site(list_addresses(), mta="sink",
+                     source_more=f"technique: {technique}\n              or-terms: {terms}")
+    got = site.rollcall.ctl_json("members", "a@lists.example.com")
+    addresses = sorted(m["address"] for m in got["members"])
+    assert sorted(set(addresses)) == [
+        "ann@example.com", "bob@example.com", "carl@example.com", "dora@example.com", "emil@example.com",
+        "nobody@lists.example.com", "other@lists.example.org", "x@example.net", "y@example.net"]
+    assert got["groups"] == 4
+    site.submit(to="a@lists.example.com")
+    assert site.wait_for(9) == sorted(set(addresses))
+
+
+def test_an_address_of_two_lists_among_members_is_unsure(make_site):
+    out = list_addresses() + directory.group("e", [directory.person_dn("ann")], mail="d@lists.example.com")
+    site = make_site(out, mta="sink")
+    got = site.rollcall.ctl("members", "a@lists.example.com")
+    assert got.returncode == 75 and "several lists have the address D@lists.example.com" in got.stderr
+
+
 # ---- what the bind identity may not read ----
 
 def acl_site(make_site, technique, *access):
@@ -337,7 +378,6 @@ def acl_site(make_site, technique, *access):
 
 
 EVERYBODY = [f"{u}@example.com" for u in ("ann", "bob", "carl", "dora", "emil")]
-TECHNIQUES = pytest.mark.parametrize("technique", ["deref", "or", "base"])
 
 
 def members(site):
