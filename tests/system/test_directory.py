@@ -359,6 +359,27 @@ def test_addresses_of_lists_are_walked(make_site, technique, terms):
     assert site.wait_for(9) == sorted(set(addresses))
 
 
+def test_a_list_is_one_list_by_all_its_addresses(make_site):
+    """Its own address in the domain names it, or else the first of the alternates; one copy, one List-Id."""
+    out = directory.top() + directory.person("ann")
+    out += directory.group("x", [directory.person_dn("ann")], mail="x@example.com",
+                           mailAlternateAddress=["a2@lists.example.com", "A1@lists.example.com", "a0@example.com"])
+    out += directory.group("y", [directory.person_dn("ann")], mail=["y2@lists.example.com", "y1@lists.example.com"],
+                           mailAlternateAddress="y0@lists.example.com")
+    site = make_site(out)
+    for asked, name in (("a1", "a1"), ("a2", "a1"), ("y0", "y1"), ("y1", "y1"), ("y2", "y1")):
+        got = site.rollcall.ctl_json("lookup", f"{asked}@lists.example.com")
+        assert got["list"] == f"{name}@lists.example.com"
+    with site.smtp() as c:
+        c.mail("ann@example.com")
+        assert c.rcpt("a1@lists.example.com").code == c.rcpt("a2@lists.example.com").code == 250
+        assert c.data(client.message()).code == 250
+    site.wait_for(1)
+    site.rollcall.wait_idle()
+    (got,) = site.sink.transactions
+    assert got.recipients == ["ann@example.com"] and got.fields("List-Id") == ["<a1.lists.example.com>"]
+
+
 def test_an_address_of_two_lists_among_members_is_unsure(make_site):
     out = list_addresses() + directory.group("e", [directory.person_dn("ann")], mail="d@lists.example.com")
     site = make_site(out, mta="sink")
