@@ -1,4 +1,5 @@
 """The milter as the MTA sees it: what it asks for, how it answers, what it does when many come at once."""
+import itertools
 import selectors
 import time
 
@@ -181,6 +182,34 @@ def test_too_many_that_wait(make_site):
     wait_until(lambda: sessions[1].rcpt("stuff@lists.example.com")[1].startswith(b"550 5.1.1 "), what="answers again")
     for s in sessions:
         s.close()
+
+
+@pytest.mark.parametrize("cache", ["{ }", "{ no: 1h }"])
+def test_the_breaker_stays_open_while_the_directory_hangs(make_site, cache):
+    """The probe is never answered from memory, where the answer to an earlier one would be."""
+    site = make_site(mta="sink", source_more=f"cache: {cache}", milter="deadline: 300ms\nbreaker: 2\nprobe: 100ms")
+    m = milter.Milter(site.rollcall.milter_socket)
+    m.connect()
+    m.mail("ann@example.com")
+    for n in range(2):
+        site.slapd.hang()
+        try:
+            for i in range(2):
+                assert m.rcpt(f"other{n}{i}@lists.example.com")[1].startswith(b"451 4.4.3 ")
+            wait_until(lambda: site.rollcall.log.count("has not answered") == n + 1, what="the breaker")
+            ended = time.monotonic() + 2
+            for i in itertools.count():
+                began = time.monotonic()
+                assert m.rcpt(f"more{n}{i}@lists.example.com")[1].startswith(b"451 4.4.3 ")
+                assert time.monotonic() - began < 0.25
+                if began > ended:
+                    break
+                time.sleep(0.1)
+            assert site.rollcall.log.count("answers again") == n
+        finally:
+            site.slapd.go_on()
+        wait_until(lambda: m.rcpt(f"back{n}@lists.example.com")[1].startswith(b"550 5.1.1 "), what="answers again")
+    m.close()
 
 
 def test_progress_is_reported_while_it_waits(make_site):

@@ -287,7 +287,8 @@ count_close(struct source *s)
 	(void)s;                          /* on the stack of the test */
 }
 
-static const struct source_ops counting_ops = { "counting", count_find, NULL, count_each, count_close };
+static const struct source_ops counting_ops = { .kind = "counting", .find_list = count_find,
+	                                        .each_member = count_each, .close = count_close };
 
 static struct source *
 wrap(struct counting *c, const struct cache_config *config)
@@ -387,6 +388,31 @@ a_stale_yes_is_for_existence_only(void **state)
 	clock_shift(3600000);
 	assert_int_equal(source_peek_list(s, &staff, 1, true, &l, &which), FOUND_UNSURE);
 	clock_shift(-3720000);
+	source_close(&s);
+}
+
+static void
+a_probe_is_never_answered_from_memory(void **state)
+{
+	struct counting c;
+	struct source *s = wrap(&c, &config);
+	struct complaint why;
+
+	(void)state;
+	for (size_t i = 1; i <= 3; i++) {
+		assert_int_equal(source_probe(s, deadline_in(1000), &why), FOUND_NO);
+		assert_int_equal(c.finds, i);
+	}
+	c.hold = true;
+	assert_int_equal(source_probe(s, deadline_in(50), &why), FOUND_UNSURE);
+	/* The one that still waits serves the next. */
+	assert_int_equal(source_probe(s, deadline_in(50), &why), FOUND_UNSURE);
+	assert_int_equal(c.finds, 4);
+	monitor_enter(&c.monitor);
+	c.hold = false;
+	monitor_wake(&c.monitor);
+	monitor_leave(&c.monitor);
+	assert_int_equal(source_probe(s, deadline_in(1000), &why), FOUND_NO);
 	source_close(&s);
 }
 
@@ -499,6 +525,7 @@ main(void)
 		cmocka_unit_test(several_readings_share_what_is_known),
 		cmocka_unit_test(unsure_is_never_remembered),
 		cmocka_unit_test(a_stale_yes_is_for_existence_only),
+		cmocka_unit_test(a_probe_is_never_answered_from_memory),
 		cmocka_unit_test(the_cache_is_bounded),
 		cmocka_unit_test(a_list_that_is_gone_is_looked_for_afresh),
 		cmocka_unit_test(callers_share_one_question),
