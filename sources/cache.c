@@ -29,7 +29,8 @@ const struct setting cache_settings[] = {
 	          "was last seen. Members and permissions are never taken from memory." },
 	{ .name = "entries", .kind = KIND_NUMBER, .offset = offsetof(struct cache_config, entries),
 	  .fallback = "20000", .min = "16", .max = "10000000",
-	  .help = "How many addresses are remembered at most." },
+	  .help = "How many addresses are remembered at most. A quarter of them is for those that are no "
+	          "lists." },
 	{ .name = "workers", .kind = KIND_NUMBER, .offset = offsetof(struct cache_config, workers),
 	  .fallback = "4", .min = "1", .max = "64",
 	  .help = "How many lookups are asked of the source at the same time." },
@@ -66,11 +67,14 @@ struct cache {
 	struct cache_config config;
 	struct pool *pool;
 	struct monitor monitor;           /* over what follows */
-	struct map *slots;                /* address → struct slot */
+	struct map *lists, *others;       /* address → struct slot, those with a list and without */
 	struct map *flights;              /* key → struct flight */
 };
 
-enum { FLIGHTS_MOST = 1024 };
+enum {
+	FLIGHTS_MOST = 1024,
+	OTHERS_PART = 4                   /* one in so many entries is for addresses of no list */
+};
 
 static void
 slot_free(void *unused, void *value)
@@ -83,22 +87,47 @@ slot_free(void *unused, void *value)
 	free(s);
 }
 
-/* Remembers one answer. `list` is held if it is kept. */
+static void
+forget(struct map *m, const char *address)
+{
+	struct slot *s = map_remove(m, address, strlen(address));
+
+	if (s != NULL)
+		slot_free(NULL, s);
+}
+
+/*
+ * Remembers one answer. `list` is held if it is kept. What is no list has a share of its own, so
+ * that many unknown addresses do not make anybody forget the lists.
+ */
 static void
 remember(struct cache *c, const char *address, struct list *list)
 {
 	int64_t now = clock_ticks(), fresh = list == NULL ? c->config.no : c->config.yes;
+	size_t share = (size_t)c->config.entries / OTHERS_PART;
+	struct map *m = list == NULL ? c->others : c->lists;
 	struct slot *s = mem_new(sizeof(*s)), *old;
 
 	s->address = mem_text(address);
 	s->list = list == NULL ? NULL : list_hold(list);
 	s->fresh_until = now + fresh;
 	s->stale_until = now + (list == NULL ? fresh : fresh + c->config.stale);
-	old = map_put(c->slots, address, strlen(address), s);
-	if (old == NULL && map_count(c->slots) > (size_t)c->config.entries)
-		old = map_remove_oldest(c->slots);
+	forget(list == NULL ? c->lists : c->others, address);
+	old = map_put(m, address, strlen(address), s);
+	if (old == NULL &&
+	    map_count(m) > (list == NULL ? share : (size_t)c->config.entries - share))
+		old = map_remove_oldest(m);
 	if (old != NULL)
 		slot_free(NULL, old);
+}
+
+static const struct slot *
+look_up(struct cache *c, const char *address)
+{
+	size_t length = strlen(address);
+	const struct slot *s = map_get(c->lists, address, length);
+
+	return s == NULL ? map_get(c->others, address, length) : s;
 }
 
 /*
@@ -112,7 +141,7 @@ recall(struct cache *c, const char *const *addresses, size_t count, bool stale,
 	int64_t now = clock_ticks();
 
 	for (size_t i = 0; i < count; i++) {
-		const struct slot *s = map_get(c->slots, addresses[i], strlen(addresses[i]));
+		const struct slot *s = look_up(c, addresses[i]);
 
 		if (s == NULL || now >= (stale ? s->stale_until : s->fresh_until)) {
 			/* A stale question may pass over what is not known to be a list. */
@@ -282,12 +311,8 @@ each_member(struct source *s, const struct list *list, enum people whom, struct 
 	enum found found = source_each_member(c->inner, list, whom, by, fn, arg, report, why);
 
 	if (found == FOUND_NO) {          /* it was moved or removed: look for it afresh */
-		struct slot *slot;
-
 		monitor_enter(&c->monitor);
-		slot = map_remove(c->slots, list->address, strlen(list->address));
-		if (slot != NULL)
-			slot_free(NULL, slot);
+		forget(c->lists, list->address);
 		monitor_leave(&c->monitor);
 	}
 	return found;
@@ -299,8 +324,10 @@ close_source(struct source *s)
 	struct cache *c = (struct cache *)s;
 
 	pool_close(&c->pool);
-	map_each(c->slots, slot_free, NULL);
-	map_close(&c->slots);
+	map_each(c->lists, slot_free, NULL);
+	map_each(c->others, slot_free, NULL);
+	map_close(&c->lists);
+	map_close(&c->others);
 	map_close(&c->flights);
 	monitor_destroy(&c->monitor);
 	source_close(&c->inner);
@@ -326,7 +353,8 @@ cache_wrap(struct source *inner, const struct cache_config *config)
 	c->config = *config;
 	c->pool = pool_open(inner->name, (size_t)config->workers, FLIGHTS_MOST);
 	monitor_init(&c->monitor);
-	c->slots = map_open();
+	c->lists = map_open();
+	c->others = map_open();
 	c->flights = map_open();
 	return &c->source;
 }

@@ -243,7 +243,7 @@ struct counting {
 	size_t finds;
 	bool hold;                        /* do not answer yet */
 	enum found answer;
-	const char *exists;               /* the only list there is */
+	const char *exists;               /* the only list there is; NULL: all are */
 };
 
 static enum found
@@ -262,9 +262,9 @@ count_find(struct source *s, const char *const *addresses, size_t count, struct 
 	(void)complain(why, "told to");
 	if (found == FOUND_YES) {
 		for (size_t i = 0; i < count; i++)
-			if (strcmp(addresses[i], c->exists) == 0) {
+			if (c->exists == NULL || strcmp(addresses[i], c->exists) == 0) {
 				*which_r = i;
-				*list_r = list_new(mem_text(c->exists), NULL, mem_text("k"), NULL);
+				*list_r = list_new(mem_text(addresses[i]), NULL, mem_text("k"), NULL);
 				return FOUND_YES;
 			}
 		return FOUND_NO;
@@ -425,18 +425,31 @@ the_cache_is_bounded(void **state)
 	char address[32];
 
 	(void)state;
+	/* Many unknown addresses leave the lists alone, and of the unknown the youngest stay. */
+	assert_int_equal(ask(s, "staff@l.x", &why), FOUND_YES);
 	for (int i = 0; i < 100; i++) {
 		(void)snprintf(address, sizeof(address), "x%d@l.x", i);
 		assert_int_equal(ask(s, address, &why), FOUND_NO);
-		if (i % 8 == 0)
-			assert_int_equal(ask(s, "staff@l.x", &why), FOUND_YES);
 	}
-	/* What is asked for often stays; of the rest the youngest. */
 	assert_int_equal(c.finds, 101);
+	assert_int_equal(ask(s, "staff@l.x", &why), FOUND_YES);
 	assert_int_equal(ask(s, "x99@l.x", &why), FOUND_NO);
 	assert_int_equal(c.finds, 101);
 	assert_int_equal(ask(s, "x0@l.x", &why), FOUND_NO);
 	assert_int_equal(c.finds, 102);
+	/* The lists are bounded as well; what is asked for often stays. */
+	c.exists = NULL;
+	for (int i = 0; i < 100; i++) {
+		(void)snprintf(address, sizeof(address), "l%d@l.x", i);
+		assert_int_equal(ask(s, address, &why), FOUND_YES);
+		if (i % 8 == 0)
+			assert_int_equal(ask(s, "staff@l.x", &why), FOUND_YES);
+	}
+	assert_int_equal(c.finds, 202);
+	assert_int_equal(ask(s, "l99@l.x", &why), FOUND_YES);
+	assert_int_equal(c.finds, 202);
+	assert_int_equal(ask(s, "l0@l.x", &why), FOUND_YES);
+	assert_int_equal(c.finds, 203);
 	source_close(&s);
 }
 
