@@ -59,6 +59,17 @@ conn_close(struct conn **conn)
 	*conn = NULL;
 }
 
+static void
+close_all(struct conn *c)
+{
+	while (c != NULL) {
+		struct conn *next = c->next;
+
+		conn_close(&c);
+		c = next;
+	}
+}
+
 /* libldap sets up its globals at the first call, which must not be made by two threads at once. */
 static void
 prepare_library(void)
@@ -81,12 +92,7 @@ server_init(struct server *s, const struct conn_config *config)
 void
 server_close(struct server *s)
 {
-	while (s->idle != NULL) {
-		struct conn *c = s->idle;
-
-		s->idle = c->next;
-		conn_close(&c);
-	}
+	close_all(s->idle);
 	(void)pthread_mutex_destroy(&s->lock);
 }
 
@@ -358,20 +364,35 @@ is_quiet(const struct conn *c)
 	       poll(&p, 1, 0) == 0;
 }
 
+/* Takes out those that were not used for their time. The youngest comes first. Under the lock. */
+static struct conn *
+cut_old(struct server *s)
+{
+	struct conn **c = &s->idle, *old;
+	int64_t now = clock_ticks();
+
+	while (*c != NULL && now - (*c)->last_used < s->config->idle)
+		c = &(*c)->next;
+	old = *c;
+	*c = NULL;
+	return old;
+}
+
 /* The youngest idle connection that is good, or NULL. Old and broken ones are closed on the way. */
 static struct conn *
 take_idle(struct server *s)
 {
-	struct conn *c;
+	struct conn *c, *old;
 
 	for (;;) {
 		(void)pthread_mutex_lock(&s->lock);
+		old = cut_old(s);
 		c = s->idle;
 		if (c != NULL)
 			s->idle = c->next;
 		(void)pthread_mutex_unlock(&s->lock);
-		if (c == NULL ||
-		    (clock_ticks() - c->last_used < s->config->idle && is_quiet(c)))
+		close_all(old);
+		if (c == NULL || is_quiet(c))
 			return c;
 		conn_close(&c);
 	}
@@ -411,7 +432,7 @@ conn_take(struct server *s, struct deadline by, struct complaint *why)
 void
 conn_give(struct server *s, struct conn **conn, bool healthy)
 {
-	struct conn *c = *conn;
+	struct conn *c = *conn, *old;
 
 	*conn = NULL;
 	if (c == NULL)
@@ -420,9 +441,11 @@ conn_give(struct server *s, struct conn **conn, bool healthy)
 		conn_close(&c);
 		return;
 	}
-	c->last_used = clock_ticks();
 	(void)pthread_mutex_lock(&s->lock);
+	c->last_used = clock_ticks();
 	c->next = s->idle;
 	s->idle = c;
+	old = cut_old(s);                 /* what a burst has left behind */
 	(void)pthread_mutex_unlock(&s->lock);
+	close_all(old);
 }

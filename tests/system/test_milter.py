@@ -212,6 +212,37 @@ def test_the_breaker_stays_open_while_the_directory_hangs(make_site, cache):
     m.close()
 
 
+def connections(port):
+    """How many there are to a port of this host."""
+    rows = [line.split() for line in open("/proc/net/tcp")][1:]
+    return sum(remote.endswith(f":{port:04X}") and state == "01" for _, _, remote, state, *_ in rows)
+
+
+def test_connections_of_a_burst_are_closed_again(make_site):
+    """Though one of them is always in use."""
+    site = make_site(mta="sink", source_more="cache: { yes: 0s, no: 0s }\n              idle: 1s",
+                     milter="deadline: 20s\nbreaker: 1000")
+    sessions = [milter.Milter(site.rollcall.milter_socket) for _ in range(4)]
+    for s in sessions:
+        s.connect()
+        s.mail("ann@example.com")
+    site.slapd.hang()
+    try:
+        for n, s in enumerate(sessions):
+            s.send(b"R", b"<other%d@lists.example.com>\0" % n)
+        time.sleep(0.5)
+    finally:
+        site.slapd.go_on()
+    assert all(text.startswith(b"550 5.1.1 ") for _, text, _ in answers_of(sessions, time.monotonic()))
+    assert connections(site.slapd.port) == 4
+    for n in range(6):
+        time.sleep(0.3)
+        assert sessions[0].rcpt(f"again{n}@lists.example.com")[1].startswith(b"550 5.1.1 ")
+    assert connections(site.slapd.port) == 1
+    for s in sessions:
+        s.close()
+
+
 def test_progress_is_reported_while_it_waits(make_site):
     """So that the MTA's own time does not run out first."""
     site = make_site(mta="sink", milter="deadline: 20s\nbreaker: 1000")
