@@ -54,11 +54,45 @@ todo_free(struct queue_of_dns *q)
 	*q = (struct queue_of_dns){ 0 };
 }
 
+/* How many members that are not there are named in the log, for each walk and kind. */
+enum { NAMED_MOST = 3 };
+
+/* Whether an entry lies, or would lie, right beside another. */
+static bool
+is_beside(const char *a, const char *b)
+{
+	LDAPDN da = NULL, db = NULL;
+	char *ua = NULL, *ub = NULL;
+	bool beside = ldap_str2dn(a, &da, LDAP_DN_FORMAT_LDAPV3) == LDAP_SUCCESS &&
+	              ldap_str2dn(b, &db, LDAP_DN_FORMAT_LDAPV3) == LDAP_SUCCESS && da != NULL &&
+	              db != NULL &&
+	              ldap_dn2str(da + 1, &ua, LDAP_DN_FORMAT_LDAPV3) == LDAP_SUCCESS &&
+	              ldap_dn2str(db + 1, &ub, LDAP_DN_FORMAT_LDAPV3) == LDAP_SUCCESS &&
+	              strcasecmp(ua, ub) == 0;
+
+	ldap_memfree(ua);
+	ldap_memfree(ub);
+	ldap_dnfree(da);
+	ldap_dnfree(db);
+	return beside;
+}
+
+/*
+ * Nothing tells a group that is gone from a person, but for where its DN points to: a group may have
+ * been many people, and somebody should hear of it.
+ */
 void
 walk_dangling(struct walk *w, const char *dn, const struct via *via)
 {
+	bool group = is_beside(dn, w->list);
+	size_t *named = group ? &w->named_groups : &w->named_members;
+	enum log_level level = group ? LEVEL_WARN : LEVEL_INFO;
+
 	w->report->dangling++;
-	log_say(LEVEL_DEBUG, "dangling", "%s: %s is not there", via->name, dn);
+	if (++*named > NAMED_MOST)
+		level = LEVEL_DEBUG;
+	log_say(level, "dangling", "%s: %s%s is not there", via->name, dn,
+	        group ? ", perhaps a group by its place," : "");
 }
 
 bool
@@ -350,7 +384,7 @@ ldap_walk(struct ldap_source *l, struct conn *c, const struct list *list, enum p
           struct complaint *why)
 {
 	struct walk w = { .source = l, .config = &l->config, .conn = c, .by = by, .fn = fn, .arg = arg,
-		          .report = report, .why = why,
+		          .report = report, .why = why, .list = list->key,
 		          .technique = (enum technique)l->config.technique };
 	const struct via *via = walk_via(&w, NULL, list->address, strlen(list->address));
 	enum found found = FOUND_YES;

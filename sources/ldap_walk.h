@@ -35,6 +35,8 @@ struct walk {
 	void *arg;
 	struct walk_report *report;
 	struct complaint *why;
+	const char *list;                 /* its DN */
+	size_t named_members, named_groups;      /* dangling, so far */
 	enum technique technique;
 
 	struct queue_of_dns groups;       /* known to be groups, not read yet */

@@ -462,6 +462,20 @@ def test_groups_that_may_be_empty(make_site, technique):
     assert sorted(set(addresses)) == EVERYBODY[:3] and got["groups"] == 3
 
 
+def test_members_that_are_gone_are_named_in_the_log(make_site):
+    """A few of them; a group may have been many people, and its place says that it was one."""
+    p, g = directory.person_dn, directory.group_dn
+    out = directory.top() + "".join(directory.person(f"u{n}") for n in range(12))
+    out += directory.group("staff", [p(f"u{n}") for n in range(12)] + [p(f"gone{n}") for n in range(5)] + [g("old")])
+    site = make_site(out, mta="sink")
+    site.submit()
+    assert len(site.wait_for(12)) == 12
+    log = [line for line in site.rollcall.log.splitlines() if ": dangling: staff@" in line]
+    assert len([line for line in log if ": info: " in line and "uid=gone" in line]) == 3
+    (line,) = [line for line in log if ": warn" in line]
+    assert "cn=old,ou=groups,dc=example,dc=com, perhaps a group by its place, is not there" in line
+
+
 def test_a_schema_where_groups_may_be_empty(make_site):
     site = acl_site(make_site, "auto\n              attributes: { never-empty: [ none ], "
                     "group-classes: [ groupOfNames ] }",
