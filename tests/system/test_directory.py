@@ -1,5 +1,6 @@
 """The directory: binding, TLS, failover, every technique, and everything that may go wrong with it."""
 import pathlib
+import re
 import subprocess
 import time
 
@@ -447,6 +448,13 @@ def test_what_looks_like_nothing_is_counted(make_site, technique, what, missing,
     addresses, got = members(site)
     assert addresses == [a for a in EVERYBODY if a != f"{missing}@example.com"]
     assert (got["dangling"], got["without_address"]) == (counted == "dangling", counted == "without_address")
+
+
+@TECHNIQUES
+def test_the_documented_rights_are_enough(make_site, technique):
+    rule = re.search(r"^    access to (.*?)\n *by dn.exact=.* read\n", (ROOT / "docs/sources.md").read_text(), re.M)
+    site = acl_site(make_site, technique, f"access to {rule[1]} by anonymous read", "access to * by * none")
+    assert members(site)[0] == EVERYBODY
 
 
 @TECHNIQUES
