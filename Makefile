@@ -14,11 +14,12 @@ MAIL = address automatic date dsn header list phrase reply syntax trace verdict
 SOURCES = cache fail file ldap ldap_conn ldap_deref ldap_find ldap_lists ldap_presets ldap_query \
           ldap_read ldap_refs ldap_walk registry source
 POLICIES = admit chain posters registry site
-QUEUES = distribution entry progress queue schedule spool spool_entry spool_list spool_scan \
-         spool_write
+QUEUES = distribution entry progress queue schedule spool spool_entry spool_list \
+         spool_progress spool_scan spool_write
 MILTER = ask hooks main pacemaker service session settings
 EXPANDER = main recipients service settings work intake/content intake/heading intake/lmtp_data \
-           intake/lmtp_server intake/lmtp_session fanout/expand fanout/inject fanout/post \
+           intake/lmtp_server intake/lmtp_session fanout/expand fanout/inject fanout/later \
+           fanout/post \
            fanout/report fanout/settle fanout/smtp_client fanout/wire bounces/handover
 CONSOLE = cmd_config cmd_daemons cmd_lookup cmd_members cmd_queue main
 

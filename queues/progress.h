@@ -11,7 +11,8 @@
  *	{"defer":…,"at":…,"tries":3,"text":"…"}         the whole entry waits until then
  *
  * A batch with an intent and no result is in doubt. A last line without an end was torn by a crash
- * and is cut off.
+ * and is cut off. A line in the middle that is no record may have been anything: what was open there
+ * stays in doubt, whatever is said of it later, and what begins behind it counts as it stands.
  */
 #ifndef QUEUES_PROGRESS_H
 #define QUEUES_PROGRESS_H
@@ -23,7 +24,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum record_kind { RECORD_INTENT, RECORD_LINE, RECORD_RESULT, RECORD_DEFER };
+enum record_kind {
+	RECORD_INTENT,
+	RECORD_LINE,
+	RECORD_RESULT,
+	RECORD_DEFER,
+	RECORD_DAMAGE                     /* a line that is no record: `line` from 1, and why in `text` */
+};
 
 struct record {
 	enum record_kind kind;
@@ -44,7 +51,7 @@ void progress_print(const struct record *, struct bytes *);
 
 /*
  * Calls visit for each record. Returns how many bytes are whole lines, or -1 with a complaint where
- * the file is damaged or of a newer version. The record and what it points to is valid during the
+ * the file is of a newer version. The record and what it points to is valid during the
  * call.
  */
 ptrdiff_t progress_read(const char *text, size_t length, void (*visit)(void *, const struct record *),
@@ -74,6 +81,7 @@ struct tally {
 	int64_t tries;                    /* times the entry was put off, or a batch failed */
 	int64_t until;                    /* it waits until then; 0 for not */
 	int64_t last;                     /* time of the last record */
+	size_t damaged;                   /* the last line that is no record, from 1; 0: all are */
 	char *reason;                     /* of the last defer or failed result; NULL: none */
 	struct refusal *refusals;         /* of the lines that are LINE_REFUSED */
 	size_t refusal_count;

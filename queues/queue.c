@@ -49,7 +49,15 @@ queue_defer(struct entry **entry, const struct schedule *schedule, const char *r
 	struct complaint why;
 
 	/* Without the record it will be tried again as well, only sooner after a restart. */
-	if (ops->note(*entry, &r, true, &why) < 0)
+	if ((*entry)->damage != NULL)
+		until = now + schedule->most;     /* how often it was tried already nobody can say */
+	else if (ops->note(*entry, &r, true, &why) < 0)
 		log_say(LEVEL_WARN, "queue", "%s: %s", (*entry)->id, why.text);
 	ops->release(entry, until);
+}
+
+bool
+queue_expired(const struct entry *entry, const struct schedule *schedule)
+{
+	return schedule_expired(schedule, entry->envelope.arrived, clock_wall());
 }

@@ -58,6 +58,7 @@ struct entry {
 	enum queue_id queue;
 	struct envelope envelope;
 	int64_t tries, until;             /* as the last defer record says */
+	char *damage;                     /* why its progress cannot be read, and nothing be noted; or NULL */
 };
 
 /* One line for a listing. */
@@ -99,7 +100,7 @@ struct queue_ops {
 
 	/*
 	 * The next entry of a queue that is due and that nobody has; NULL where there is none now.
-	 * Entries that cannot be read are logged and left alone for a while.
+	 * Entries whose envelope cannot be read are logged and left alone for a while.
 	 */
 	struct entry *(*claim)(struct queues *, enum queue_id);
 
@@ -126,7 +127,9 @@ struct queue_ops {
 	/* Sums up the progress of an entry with `count` recipients. */
 	int (*progress)(struct entry *, size_t count, struct tally *, struct complaint *);
 
-	/* Adds a record; a durable one is on disk when it returns. */
+	/*
+	 * Adds a record, whole or not at all; a durable one is on disk when it returns.
+	 */
 	int (*note)(struct entry *, const struct record *, bool durable, struct complaint *);
 
 	/*
@@ -168,6 +171,9 @@ void queues_close(struct queues **);
  * was; lets it go.
  */
 void queue_defer(struct entry **, const struct schedule *, const char *reason);
+
+/* Whether the time for trying is over. */
+bool queue_expired(const struct entry *, const struct schedule *);
 
 /* ---- the spool ---- */
 

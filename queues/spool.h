@@ -46,7 +46,11 @@ struct spool_entry {
 	int dir;                          /* of the entry */
 	int lock;                         /* its envelope.json, flock()ed */
 	struct file_map message, recipients;
+	struct monitor appending;         /* over what follows, while others may note, too */
 	int progress;                     /* opened for appending; -1 until needed */
+	off_t end;                        /* of its whole records */
+	bool torn;                        /* there is a part of one behind the end */
+
 	int freezing;                     /* recipients being written, or -1 */
 	struct bytes buffer;              /* of it */
 	size_t frozen;                    /* lines written */
@@ -79,10 +83,12 @@ int spool_freeze_begin(struct entry *, struct complaint *);
 int spool_freeze_add(struct entry *, const char *, const char *, struct complaint *);
 int spool_freeze_finish(struct entry *, struct complaint *);
 int spool_recipients(struct entry *, struct distribution *, struct complaint *);
-int spool_progress(struct entry *, size_t, struct tally *, struct complaint *);
-int spool_note(struct entry *, const struct record *, bool durable, struct complaint *);
 int spool_move(struct entry **, enum queue_id, struct complaint *);
 void spool_release(struct entry **, int64_t until);
+
+/* spool_progress.c */
+int spool_progress(struct entry *, size_t, struct tally *, struct complaint *);
+int spool_note(struct entry *, const struct record *, bool durable, struct complaint *);
 
 /* spool_list.c */
 int spool_each_name(const struct spool *, enum queue_id, void (*)(void *, const char *), void *,

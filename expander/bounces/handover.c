@@ -70,7 +70,7 @@ hand_over(struct handover *h)
 {
 	struct deadline by = deadline_in(h->service->outbound.expand);
 	char id[DIGEST_NAME + 1], list[512];
-	enum found found = find_list(h, by);
+	enum found found = h->entry->damage != NULL ? FOUND_UNSURE : find_list(h, by);
 
 	if (found == FOUND_UNSURE || freezing_begin(&h->freezing, h->entry, &h->why) < 0)
 		return FOUND_UNSURE;
@@ -115,6 +115,7 @@ work_on(struct entry *entry)
 {
 	struct handover h = { .entry = entry, .service = service_current() };
 
+	(void)complain(&h.why, "%s", entry->damage == NULL ? "" : entry->damage);
 	switch (hand_over(&h)) {
 	case FOUND_YES:
 		entry->queues->ops->release(&h.entry, 0);
@@ -123,7 +124,8 @@ work_on(struct entry *entry)
 		keep(&h);
 		break;
 	case FOUND_UNSURE:
-		log_say(LEVEL_WARN, "bounce", "%s: later: %s", entry->id, h.why.text);
+		log_say(entry->damage == NULL ? LEVEL_WARN : LEVEL_ERROR, "bounce", "%s: later: %s",
+		        entry->id, h.why.text);
 		queue_defer(&h.entry, &h.service->outbound.retry, h.why.text);
 		break;
 	}

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/monitor.h"
+#include "expander/fanout/later.h"
 #include "expander/fanout/post.h"
 #include "expander/fanout/report.h"
 #include "expander/fanout/settle.h"
@@ -132,7 +133,7 @@ static void
 finish(struct post *p, const struct service *s)
 {
 	const struct queue_ops *ops = p->entry->queues->ops;
-	bool expired = schedule_expired(&s->outbound.retry, p->entry->envelope.arrived, clock_wall());
+	bool expired = queue_expired(p->entry, &s->outbound.retry);
 	const char *given_up = NULL;
 	struct complaint why;
 
@@ -324,8 +325,10 @@ static bool
 take_entry(struct injector *in, const struct service *s)
 {
 	struct queues *queues = in->work->queues;
+	struct complaint why;
 	struct entry *entry;
 	struct post *p;
+	bool found;
 
 	monitor_enter(&in->monitor);
 	if (in->count >= MOST_POSTS) {
@@ -335,7 +338,10 @@ take_entry(struct injector *in, const struct service *s)
 	in->count++;
 	monitor_leave(&in->monitor);
 	entry = queues->ops->claim(queues, QUEUE_OUTBOUND);
-	p = entry == NULL ? NULL : post_open(entry, s);
+	found = entry != NULL;
+	p = found ? post_open(entry, &why) : NULL;
+	if (found && p == NULL)
+		put_off(&entry, s, "inject", why.text);
 	monitor_enter(&in->monitor);
 	if (p == NULL) {
 		in->count--;
@@ -347,7 +353,7 @@ take_entry(struct injector *in, const struct service *s)
 	/* There may be enough for the others as well. */
 	if (p != NULL)
 		queues->ops->wake(queues);
-	return entry != NULL;
+	return found;
 }
 
 static void

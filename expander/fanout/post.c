@@ -48,7 +48,8 @@ read_post(struct post *p, struct complaint *why)
 	const struct queue_ops *ops = p->entry->queues->ops;
 	const char *message;
 	size_t length, body;
-	int rc = ops->recipients(p->entry, &p->list, why);
+	int rc = p->entry->damage != NULL ? complain(why, "%s", p->entry->damage)
+	                                  : ops->recipients(p->entry, &p->list, why);
 
 	if (rc == 0)
 		(void)complain(why, "the distribution list is not whole");
@@ -79,15 +80,13 @@ settle_doubt(struct post *p)
 }
 
 struct post *
-post_open(struct entry *entry, const struct service *service)
+post_open(struct entry *entry, struct complaint *why)
 {
 	struct post *p = mem_new(sizeof(*p));
-	struct complaint why;
 
 	p->entry = entry;
-	if (read_post(p, &why) < 0) {
-		log_say(LEVEL_ERROR, "inject", "%s: %s", entry->id, why.text);
-		queue_defer(&p->entry, &service->outbound.retry, why.text);
+	if (read_post(p, why) < 0) {
+		p->entry = NULL;
 		post_close(&p);
 		return NULL;
 	}

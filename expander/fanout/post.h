@@ -8,7 +8,6 @@
 #define EXPANDER_FANOUT_POST_H
 
 #include "base/bytes.h"
-#include "expander/service.h"
 #include "queues/queue.h"
 
 struct post {
@@ -37,8 +36,8 @@ struct batch {
 	char name[DIGEST_NAME + 24];      /* <entry>.<number> */
 };
 
-/* Takes over the entry in any case. NULL: it was put off, and why is logged. */
-struct post *post_open(struct entry *, const struct service *);
+/* Takes over the entry; not where it answers NULL, with a complaint. */
+struct post *post_open(struct entry *, struct complaint *);
 void post_close(struct post **);
 
 /* Whether a batch can be cut now. */

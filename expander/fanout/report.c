@@ -82,7 +82,7 @@ report_failures(struct entry *entry, const struct site *site, const struct distr
 		           .members = tally->count, .sent = tally->sent, .reason = reason,
 		           .failure = get_failure, .arg = &f };
 	struct bytes text = { 0 };
-	int rc = 0;
+	int rc;
 
 	if (*entry->envelope.inject_sender == '\0' ||
 	    (reason == NULL && tally->refusal_count == 0)) {
@@ -95,14 +95,16 @@ report_failures(struct entry *entry, const struct site *site, const struct distr
 	if (reason != NULL)
 		collect_waiting(&f);
 	dsn.failures = tally->refusal_count + f.waiting_count;
-	if (entry->queues->ops->message(entry, &dsn.header, &dsn.header_length, why) < 0)
-		rc = -1;
-	if (rc == 0) {
-		dsn_print(&dsn, &text);
-		report.arrived = clock_wall();
-		report.size = (int64_t)text.length;
-		rc = store(entry->queues, &text, &report, id, why);
+	/* Of a message that cannot be read at least that is reported. */
+	if (entry->queues->ops->message(entry, &dsn.header, &dsn.header_length, why) < 0) {
+		log_say(LEVEL_ERROR, "report", "%s: %s", entry->id, why->text);
+		dsn.header = "";
+		dsn.header_length = 0;
 	}
+	dsn_print(&dsn, &text);
+	report.arrived = clock_wall();
+	report.size = (int64_t)text.length;
+	rc = store(entry->queues, &text, &report, id, why);
 	if (rc == 0)
 		log_say(LEVEL_INFO, "report", "%s: %zu failures of %zu recipients reported as %s",
 		        entry->id, dsn.failures, tally->count, id);

@@ -13,22 +13,24 @@ set_reason(struct post *p, const char *text)
 	(void)snprintf(p->reason, sizeof(p->reason), "%s", text);
 }
 
-static void
+static bool
 note(const struct batch *b, const struct record *r)
 {
 	struct complaint why;
 
-	if (b->post->entry->queues->ops->note(b->post->entry, r, false, &why) < 0)
-		log_say(LEVEL_ERROR, "inject", "%s: %s", b->name, why.text);
+	if (b->post->entry->queues->ops->note(b->post->entry, r, false, &why) == 0)
+		return true;
+	log_say(LEVEL_ERROR, "inject", "%s: %s", b->name, why.text);
+	return false;
 }
 
-static void
+static bool
 note_line(const struct batch *b, uint32_t line, int code, const char *text)
 {
 	const struct record r = { .kind = RECORD_LINE, .batch = b->number, .line = line, .code = code,
 		                  .text = text };
 
-	note(b, &r);
+	return note(b, &r);
 }
 
 static void
@@ -39,7 +41,7 @@ note_result(const struct batch *b, const struct outcome *o)
 		                  .text = o->code / 100 == 2 ? NULL : o->text,
 		                  .id = o->queue_id[0] == '\0' ? NULL : o->queue_id };
 
-	note(b, &r);
+	(void)note(b, &r);
 }
 
 void
@@ -120,8 +122,12 @@ settle(struct batch *b, const struct outcome *o, size_t *learnt)
 void
 settle_note(const struct batch *b, const struct outcome *o)
 {
-	for (size_t i = 0; i < b->count; i++)
+	bool whole = true;
+
+	for (size_t i = 0; i < b->count && whole; i++)
 		if (o->codes[i] / 100 == 4 || o->codes[i] / 100 == 5)
-			note_line(b, b->lines[i], o->codes[i], o->texts[i]);
-	note_result(b, o);
+			whole = note_line(b, b->lines[i], o->codes[i], o->texts[i]);
+	/* A result without its exceptions would say too much: then the batch stays in doubt. */
+	if (whole)
+		note_result(b, o);
 }

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* On disk: first the recipients that fared otherwise than the batch, then the batch. */
+/* On disk: first the recipients that fared otherwise than the batch, then, if that went well, the batch. */
 void settle_note(const struct batch *, const struct outcome *);
 
 /*

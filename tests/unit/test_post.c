@@ -44,7 +44,6 @@ rewriting(void **state)
 static struct post *
 make_post(struct queues *q, size_t recipients, const struct record *records, size_t count)
 {
-	struct service service = { .outbound.retry = { 1000, 1000, 1000000 } };
 	char id[DIGEST_NAME + 1], address[32];
 	struct complaint why;
 	struct entry *e;
@@ -61,7 +60,7 @@ make_post(struct queues *q, size_t recipients, const struct record *records, siz
 	(void)q->ops->move(&e, QUEUE_OUTBOUND, &why);
 	for (size_t i = 0; i < count; i++)
 		(void)q->ops->note(e, &records[i], true, &why);
-	p = post_open(e, &service);
+	p = post_open(e, &why);
 	assert_non_null(p);
 	return p;
 }

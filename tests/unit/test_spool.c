@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -247,6 +248,40 @@ unreadable_entries_are_left_alone(void **state)
 }
 
 static void
+a_progress_of_a_newer_version(void **state)
+{
+	const struct record d = { .kind = RECORD_DEFER, .at = 1, .until = 5, .tries = 2, .text = "x" };
+	const struct schedule s = { 1000, 60000, 3600000 };
+	char *dir = make_temp_dir(), id[DIGEST_NAME + 1], *path;
+	struct queues *q = open_spool(dir);
+	struct complaint why;
+	struct entry *e;
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "staff@l.x", id), STORED);
+	path = entry_file(dir, QUEUE_PENDING, id, "progress");
+	write_file(path, "{\"version\":2}\n");
+	/* It is claimed, to be put off and reported in the end, and nothing is added to it. */
+	e = q->ops->claim(q, QUEUE_PENDING);
+	assert_non_null(e);
+	same_text("damage", e->damage, "progress: not of a version known to this program");
+	assert_int_equal(q->ops->note(e, &d, true, &why), -1);
+	queue_defer(&e, &s, "x");
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_size, 14);
+	assert_null(q->ops->claim(q, QUEUE_PENDING));
+	clock_shift(61000);
+	e = q->ops->claim(q, QUEUE_PENDING);
+	clock_shift(-61000);
+	assert_non_null(e);
+	q->ops->release(&e, 0);
+	queues_close(&q);
+	free(path);
+	remove_temp_dir(dir);
+}
+
+static void
 others_put_entries_there(void **state)
 {
 	char *dir = make_temp_dir(), id[DIGEST_NAME + 1], *junk = mem_format("%s/pending/README", dir);
@@ -302,6 +337,94 @@ a_second_publication_is_dropped(void **state)
 }
 
 /* ---- a full disk ---- */
+
+/* As if the disk had room for files of so many bytes. */
+static void
+limit_files(rlim_t bytes)
+{
+	struct rlimit l;
+
+	(void)signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &l), 0);
+	l.rlim_cur = bytes;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &l), 0);
+}
+
+/* A disk that is full from any byte on, and has room again: no record is torn or glued to another. */
+static void
+a_full_disk_under_progress(void **state)
+{
+	static const uint32_t three[] = { 3 };
+	const struct record records[] = {
+		{ .kind = RECORD_INTENT, .at = 1, .batch = 1, .first = 0, .count = 3 },
+		{ .kind = RECORD_LINE, .batch = 1, .line = 1, .code = 550, .text = "550 no" },
+		{ .kind = RECORD_RESULT, .at = 2, .batch = 1, .code = 250 },
+	};
+	const struct record again = { .kind = RECORD_INTENT, .at = 3, .batch = 2, .count = 1, .lines = three };
+	char *dir = make_temp_dir();
+	struct queues *q = open_spool(dir);
+
+	(void)state;
+	for (rlim_t room = 0; room < 160; room++) {
+		char id[DIGEST_NAME + 1], list[32];
+		struct complaint why;
+		struct entry *e;
+		struct tally t;
+		size_t written = 0;
+
+		(void)snprintf(list, sizeof(list), "l%d@l.x", (int)room);
+		assert_int_equal(store_one(q, QUEUE_PENDING, hello, list, id), STORED);
+		e = q->ops->claim(q, QUEUE_PENDING);
+		assert_non_null(e);
+		limit_files(room);
+		for (size_t i = 0; i < 3 && written == i; i++)
+			written += q->ops->note(e, &records[i], true, &why) == 0;
+		limit_files(RLIM_INFINITY);
+		assert_int_equal(q->ops->note(e, &again, true, &why), 0);
+		q->ops->release(&e, 0);
+		e = q->ops->claim(q, QUEUE_PENDING);
+		assert_non_null(e);
+		assert_null(e->damage);
+		assert_int_equal(q->ops->progress(e, 4, &t, &why), 0);
+		assert_int_equal(t.damaged, 0);
+		assert_int_equal(t.lines[3], LINE_DOUBT);
+		assert_true(written == 3 ? t.sent == 2 && t.refused == 1 : t.sent == 0);
+		tally_free(&t);
+		assert_int_equal(q->ops->move(&e, QUEUE_DONE, &why), 0);
+	}
+	queues_close(&q);
+	remove_temp_dir(dir);
+}
+
+static void
+a_full_disk_under_the_recipients(void **state)
+{
+	char *dir = make_temp_dir(), id[DIGEST_NAME + 1];
+	struct queues *q = open_spool(dir);
+	struct distribution d;
+	struct complaint why;
+	struct entry *e;
+
+	(void)state;
+	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "staff@l.x", id), STORED);
+	e = q->ops->claim(q, QUEUE_PENDING);
+	for (rlim_t room = 0; room < 60; room++) {
+		int rc;
+
+		limit_files(room);
+		assert_int_equal(q->ops->freeze_begin(e, &why), 0);
+		assert_int_equal(q->ops->freeze_add(e, "ann@x.org", "ann@x.org", &why), 0);
+		assert_int_equal(q->ops->freeze_add(e, "bob@x.org", "Bob@x.org", &why), 0);
+		rc = q->ops->freeze_finish(e, &why);
+		limit_files(RLIM_INFINITY);
+		assert_int_equal(q->ops->recipients(e, &d, &why), rc == 0);
+		assert_int_equal(d.count, rc == 0 ? 2 : 0);
+		distribution_close(&d);
+	}
+	q->ops->release(&e, 0);
+	queues_close(&q);
+	remove_temp_dir(dir);
+}
 
 static void
 a_full_disk(void **state)
@@ -408,7 +531,10 @@ main(void)
 		cmocka_unit_test(stopped_at_every_step),
 		cmocka_unit_test(a_torn_record_is_cut_off),
 		cmocka_unit_test(unreadable_entries_are_left_alone),
+		cmocka_unit_test(a_progress_of_a_newer_version),
 		cmocka_unit_test(others_put_entries_there),
+		cmocka_unit_test(a_full_disk_under_progress),
+		cmocka_unit_test(a_full_disk_under_the_recipients),
 		cmocka_unit_test(a_second_publication_is_dropped),
 		cmocka_unit_test(a_full_disk),
 		cmocka_unit_test(a_disk_full_of_entries),

@@ -1,0 +1,119 @@
+"""The queues under stress: full disks, files that make no sense, ends that come at a bad moment, posts that wait."""
+import subprocess
+
+import pytest
+
+from testbed import directory
+from testbed.base import wait_until
+
+from test_injection import STAFF, reports
+
+
+@pytest.fixture
+def small_disk(place):
+    """A file system of one megabyte, where mounting is permitted."""
+    mounted = []
+
+    def mount(path):
+        path.mkdir(parents=True, exist_ok=True)
+        got = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", path], stderr=subprocess.PIPE, text=True)
+        if got.returncode:
+            pytest.skip(f"no right to mount a small file system: {got.stderr.strip()}")
+        mounted.append(path)
+        return path
+
+    yield mount
+    for path in mounted:
+        subprocess.run(["umount", "-l", path], check=True)
+
+
+def fill(path):
+    with open(path, "wb", 0) as f:
+        try:
+            while f.write(b"x" * 4096) == 4096:
+                pass
+        except OSError:
+            pass
+
+
+def test_a_disk_that_is_full_during_injection(make_site, small_disk):
+    """Whatever could not be written down: nobody is left out, and at most what was in flight goes twice."""
+    site = make_site(directory.top() + directory.crowd(300, [300]), mta="sink", start=False,
+                     outbound="lanes: 2\nbatch: 50")
+    disk = small_disk(site.rollcall.dir / "state/spool")
+    busy = set()
+
+    def once_busy(address, n):
+        if len(busy) < 100 and n % 2 and address not in busy:
+            busy.add(address)
+            return "450 4.2.1 this mailbox is busy, and says so in many words, so that its record takes some room"
+        return None
+
+    def filling(t):
+        if not (disk / "fill").exists():
+            fill(disk / "fill")
+
+    site.sink.on_rcpt, site.sink.on_dot = once_busy, filling
+    site.start()
+    site.submit(to="g300@lists.example.com")
+    wait_until(lambda: "cannot write progress: No space left" in site.rollcall.log, what="a full disk")
+    site.sink.on_dot = None
+    (disk / "fill").unlink()
+    wait_until(lambda: len(set(site.sink.recipients())) == 300, what="all copies")
+    site.rollcall.wait_idle()
+    assert len(site.sink.recipients()) <= 300 + 2 * 50
+    assert "left alone" not in site.rollcall.log and "is no record" not in site.rollcall.log
+
+
+def test_a_disk_that_is_full_during_expansion(make_site, small_disk):
+    """A list that cannot be written down is put off, and nobody is sent anything by then."""
+    site = make_site(directory.top() + directory.crowd(2000, [2000]), mta="sink", start=False)
+    disk = small_disk(site.rollcall.dir / "state/spool")
+    site.start()
+    site.slapd.hang()
+    with site.lmtp() as c:
+        site.slapd.go_on()
+        c.mail("ann@example.com")
+        c.rcpt("g2000@lists.example.com")
+        site.slapd.hang()
+        assert c.data(b"Subject: x\r\n\r\n")[0].code == 250
+    fill(disk / "fill")
+    site.slapd.go_on()
+    wait_until(lambda: "No space left" in site.rollcall.log, what="a full disk")
+    assert site.sink.delivered() == []
+    (disk / "fill").unlink()
+    assert len(site.wait_for(2000)) == 2000
+
+
+def test_a_progress_that_cannot_be_read_is_reported_in_the_end(make_site):
+    site = make_site(mta="sink", outbound="expire: 3s\nretry-first: 500ms\nretry-most: 500ms")
+    site.sink.on_mail = lambda a: "451 4.3.0 not now" if a else None
+    site.submit()
+    wait_until(lambda: site.rollcall.counts()["outbound"] == 1, what="the entry")
+    site.rollcall.kill_expander()
+    (progress,) = (site.rollcall.dir / "state/spool/outbound").glob("*/progress")
+    progress.write_text('{"version":9}\n')
+    site.rollcall.start_expander()
+    (entry,) = site.rollcall.ctl_json("queue")["entries"]
+    assert entry["reason"] == "progress: not of a version known to this program"
+    wait_until(lambda: reports(site), what="the report")
+    (report,) = reports(site)
+    assert "what was sent cannot be read: progress: not of a version known" in report.data.decode()
+    assert report.recipients == ["ann@example.com"]
+    site.rollcall.wait_idle()
+
+
+def test_a_progress_that_a_full_disk_has_spoilt(lmtp_site):
+    """Half a record with the next one glued to it: what it was about is in doubt, and is sent again."""
+    lmtp_site.sink.on_mail = lambda a: "451 4.3.0 not now" if a else None
+    lmtp_site.submit()
+    wait_until(lambda: lmtp_site.rollcall.counts()["outbound"] == 1, what="the entry")
+    lmtp_site.rollcall.kill_expander()
+    (progress,) = (lmtp_site.rollcall.dir / "state/spool/outbound").glob("*/progress")
+    progress.write_text('{"batch":1,"at":1,"first":0,"count":4}\n'
+                        '{"batch":1,"line":1,"code":550,"te{"batch":1,"at":2,"code":250}\n')
+    lmtp_site.sink.on_mail = None
+    lmtp_site.rollcall.start_expander()
+    assert lmtp_site.wait_for(4) == STAFF
+    lmtp_site.rollcall.wait_idle()
+    assert "progress, line 2, is no record: what was under way there is in doubt" in lmtp_site.rollcall.log
