@@ -163,7 +163,7 @@ notify_classes =
         if self.part:
             part = read_part("master.cf.part").replace("127.0.0.1:10026", f"127.0.0.1:{self.reinject}")
             if not self.chroot:
-                part = re.sub(r"^(rollcall +unix +- +- +)y", r"\1n", part, flags=re.M)
+                part = re.sub(r"^(rollcall\S* +unix +\S+ +- +)y", r"\1n", part, flags=re.M)
                 part = re.sub(r"^(127\S+ inet n +- +)y", r"\1n", part, flags=re.M)
         return base + part + self.more_master
 

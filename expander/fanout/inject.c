@@ -295,15 +295,17 @@ inject(struct lane *l, const struct service *s, struct batch *b)
 	struct injector *in = l->injector;
 	struct outcome o = { 0 };
 	int64_t began = clock_ticks_us();
+	enum fate fate;
 	size_t sent;
 	bool reached;
 
 	o.codes = mem_array(b->count, sizeof(*o.codes));
 	o.texts = mem_array(b->count, sizeof(*o.texts));
 	run(l, s, b, &o);
-	settle_note(b, &o);
+	fate = settle_judge(b, &o);
+	settle_note(b, &o, fate);
 	monitor_enter(&in->monitor);
-	sent = settle(b, &o, &in->learnt);
+	sent = settle(b, &o, fate, &in->learnt);
 	settle_log(b, &o, sent, began);
 	b->post->busy--;
 	reached = o.code != 0 || sent > 0;

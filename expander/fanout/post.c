@@ -127,6 +127,8 @@ post_cut(struct post *p, size_t most, size_t lanes)
 		want = SMALLEST_SHARE;
 	if (want > most)
 		want = most;
+	if (p->most != 0 && want > p->most)
+		want = p->most;
 	b->post = p;
 	b->number = ++p->tally.batches;
 	(void)snprintf(b->name, sizeof(b->name), "%s.%" PRId64, p->entry->id, b->number);
@@ -142,6 +144,13 @@ post_cut(struct post *p, size_t most, size_t lanes)
 	}
 	p->busy++;
 	return b;
+}
+
+void
+post_limit(struct post *p, size_t most)
+{
+	if (p->most == 0 || most < p->most)
+		p->most = most;
 }
 
 void

@@ -22,6 +22,7 @@ struct post {
 	size_t busy;                      /* batches under way */
 	bool *later;                      /* of each line: waits for the next time */
 	size_t later_count;
+	size_t most;                      /* recipients of its batches; 0: no limit of its own */
 	bool halted;                      /* no further batch this time */
 	char reason[512];                 /* of the last failure */
 };
@@ -48,6 +49,8 @@ bool post_has_work(const struct post *);
  * left among `lanes`.
  */
 struct batch *post_cut(struct post *, size_t most, size_t lanes);
+/* Its batches have at most so many recipients from now on. */
+void post_limit(struct post *, size_t most);
 void batch_free(struct batch **);
 
 /* A line of a batch has come to this. */

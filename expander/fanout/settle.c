@@ -33,11 +33,28 @@ note_line(const struct batch *b, uint32_t line, int code, const char *text)
 	return note(b, &r);
 }
 
-static void
-note_result(const struct batch *b, const struct outcome *o)
+/* RFC 3463: 5.3.4 is a message too big for the system. */
+static bool
+is_too_big(int code, const char *text)
 {
+	return code == 552 || (code / 100 == 5 && strstr(text, " 5.3.4 ") != NULL);
+}
+
+enum fate
+settle_judge(const struct batch *b, const struct outcome *o)
+{
+	/* An MTA may count the recipients as well, as Postfix does. */
+	if (o->made == SMTP_ANSWERED && is_too_big(o->code, o->text) && b->count > 1)
+		return FATE_SMALLER;
+	return FATE_AS_SAID;
+}
+
+static void
+note_result(const struct batch *b, const struct outcome *o, enum fate fate)
+{
+	bool counts = fate == FATE_AS_SAID && (o->made == SMTP_ANSWERED || o->code >= 400);
 	const struct record r = { .kind = RECORD_RESULT, .at = clock_wall(), .batch = b->number,
-		                  .code = o->made == SMTP_ANSWERED || o->code >= 400 ? o->code : 0,
+		                  .code = counts ? o->code : 0,
 		                  .text = o->code / 100 == 2 ? NULL : o->text,
 		                  .id = o->queue_id[0] == '\0' ? NULL : o->queue_id };
 
@@ -73,13 +90,15 @@ is_too_many(int code, const char *text, size_t accepted)
 
 /* The result of the whole batch, for a recipient whose RCPT was accepted. */
 static void
-settle_accepted(struct batch *b, uint32_t line, const struct outcome *o, size_t *sent)
+settle_accepted(struct batch *b, uint32_t line, const struct outcome *o, enum fate fate, size_t *sent)
 {
 	struct post *p = b->post;
 
 	if (o->made == SMTP_ANSWERED && o->code / 100 == 2) {
 		post_sent(p, line);
 		(*sent)++;
+	} else if (fate == FATE_SMALLER) {
+		post_again(p, line);
 	} else if (o->code / 100 == 5) {
 		post_refused(p, line, o->code, o->text);
 	} else {
@@ -88,10 +107,13 @@ settle_accepted(struct batch *b, uint32_t line, const struct outcome *o, size_t 
 }
 
 size_t
-settle(struct batch *b, const struct outcome *o, size_t *learnt)
+settle(struct batch *b, const struct outcome *o, enum fate fate, size_t *learnt)
 {
 	struct post *p = b->post;
 	size_t sent = 0, accepted = 0;
+
+	if (fate == FATE_SMALLER)
+		post_limit(p, b->count / 2);
 
 	for (size_t i = 0; i < b->count; i++) {
 		uint32_t line = b->lines[i];
@@ -99,7 +121,7 @@ settle(struct batch *b, const struct outcome *o, size_t *learnt)
 
 		if (code / 100 == 2) {
 			accepted++;
-			settle_accepted(b, line, o, &sent);
+			settle_accepted(b, line, o, fate, &sent);
 		} else if (is_too_many(code, o->texts[i], accepted)) {
 			if (*learnt == 0 || accepted < *learnt)
 				*learnt = accepted;
@@ -120,7 +142,7 @@ settle(struct batch *b, const struct outcome *o, size_t *learnt)
 }
 
 void
-settle_note(const struct batch *b, const struct outcome *o)
+settle_note(const struct batch *b, const struct outcome *o, enum fate fate)
 {
 	bool whole = true;
 
@@ -129,5 +151,5 @@ settle_note(const struct batch *b, const struct outcome *o)
 			whole = note_line(b, b->lines[i], o->codes[i], o->texts[i]);
 	/* A result without its exceptions would say too much: then the batch stays in doubt. */
 	if (whole)
-		note_result(b, o);
+		note_result(b, o, fate);
 }

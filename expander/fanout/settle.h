@@ -11,14 +11,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* How the MTA's replies are taken. */
+enum fate {
+	FATE_AS_SAID,
+	FATE_SMALLER                      /* too large with so many recipients: again, with fewer */
+};
+
+enum fate settle_judge(const struct batch *, const struct outcome *);
+
 /* On disk: first the recipients that fared otherwise than the batch, then, if that went well, the batch. */
-void settle_note(const struct batch *, const struct outcome *);
+void settle_note(const struct batch *, const struct outcome *, enum fate);
 
 /*
  * Sets the state of each recipient in its post; under the lock of the injector. How many were sent.
  * `learnt` is how many recipients the MTA takes in one transaction, 0 while that is not known.
  */
-size_t settle(struct batch *, const struct outcome *, size_t *learnt);
+size_t settle(struct batch *, const struct outcome *, enum fate, size_t *learnt);
 
 /* One line; `began` in microseconds of clock_ticks_us(). */
 void settle_log(const struct batch *, const struct outcome *, size_t sent, int64_t began);

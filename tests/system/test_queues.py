@@ -3,7 +3,7 @@ import subprocess
 
 import pytest
 
-from testbed import directory
+from testbed import client, directory
 from testbed.base import wait_until
 
 from test_injection import STAFF, reports
@@ -117,3 +117,42 @@ def test_a_progress_that_a_full_disk_has_spoilt(lmtp_site):
     assert lmtp_site.wait_for(4) == STAFF
     lmtp_site.rollcall.wait_idle()
     assert "progress, line 2, is no record: what was under way there is in doubt" in lmtp_site.rollcall.log
+
+
+def test_a_message_that_is_too_big_with_so_many_recipients(make_site):
+    """552 at the end of data: again with half of the recipients, until it is taken; each one has it once."""
+    site = make_site(directory.top() + directory.crowd(300, [300]), mta="sink", outbound="lanes: 2")
+    site.sink.on_dot = lambda t: "552 5.3.4 message file too big" if len(t.recipients) > 40 else None
+    site.submit(to="g300@lists.example.com")
+    assert len(site.wait_for(300)) == 300
+    site.rollcall.wait_idle()
+    assert len(set(site.sink.recipients())) == len(site.sink.recipients()) == 300
+    assert reports(site) == []
+
+
+def test_a_message_that_is_too_big_for_one_is_refused(lmtp_site):
+    lmtp_site.sink.on_dot = lambda t: "552 5.3.4 message file too big" if t.sender else None
+    lmtp_site.submit()
+    wait_until(lambda: reports(lmtp_site), what="the report")
+    assert "was sent to nobody" in reports(lmtp_site)[0].data.decode()
+    lmtp_site.rollcall.wait_idle()
+
+
+def test_at_the_limit_of_size(make_site):
+    """Postfix takes a post with its default limit, and has room for our fields and for all recipients."""
+    size = 10240000
+    people = [f"person-with-a-rather-long-name-{i:05}" for i in range(1000)]
+    ldif = directory.top() + "".join(directory.person(u) for u in people)
+    ldif += directory.group("all", [directory.person_dn(u) for u in people])
+    site = make_site(ldif, postfix={"main": f"message_size_limit = {size}\n"})
+    for lines in range(size // 1000 - 8, 0, -1):          # the largest that it takes
+        with site.smtp() as c:
+            c.mail("ann@example.com")
+            c.rcpt("all@lists.example.com")
+            if c.data(client.message(to="all@lists.example.com", body=("x" * 998 + "\r\n") * lines)).code == 250:
+                break
+    assert lines > size // 1000 - 30
+    assert len(set(site.wait_for(1000, 60))) == 1000
+    site.rollcall.wait_idle()
+    assert all(b["sent"] == b["recipients"] for b in site.rollcall.log_lines("batch"))
+    assert "too big" not in site.rollcall.log
