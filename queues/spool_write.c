@@ -267,7 +267,19 @@ prepare_all(struct spool *s, struct spool_draft *d, struct commitment *all, size
 	}
 }
 
-/* Makes the names in one queue durable, if any are new. */
+/*
+ * Whether the answer for a commitment depends on what is in a queue. The entry that a repeat met may
+ * have come a moment ago by somebody who has not synced it yet, or never will, and may have moved on
+ * since: any queue from its own on.
+ */
+static bool
+concerns(const struct commitment *c, enum queue_id queue)
+{
+	return (c->result == STORED && c->queue == queue) ||
+	       (c->result == STORED_BEFORE && c->queue <= queue);
+}
+
+/* Makes the names in one queue durable, if any are new or were found to be there. */
 static void
 sync_queue(const struct spool *s, enum queue_id queue, struct commitment *all, size_t count,
            struct complaint *why)
@@ -275,12 +287,15 @@ sync_queue(const struct spool *s, enum queue_id queue, struct commitment *all, s
 	bool any = false;
 
 	for (size_t i = 0; i < count; i++)
-		any |= all[i].queue == queue && all[i].result == STORED;
+		any |= concerns(&all[i], queue);
 	if (!any || file_sync(s->dirs[queue], queue_word(queue), why) == 0)
 		return;
-	/* They are there and may not last: the MTA will send them again, and find them or not. */
+	/*
+	 * They are there and may not last: the MTA will send them again, and they are synced again
+	 * before it is told that they are there.
+	 */
 	for (size_t i = 0; i < count; i++)
-		if (all[i].queue == queue && all[i].result == STORED)
+		if (concerns(&all[i], queue))
 			all[i].result = STORE_FAILED;
 }
 
@@ -296,7 +311,7 @@ spool_commit(struct draft *draft, struct commitment *all, size_t count, struct c
 	for (size_t i = 0; i < count; i++)
 		if (all[i].result == STORED)
 			all[i].result = publish(s, all[i].queue, &prepared[i], why);
-	for (enum queue_id q = QUEUE_PENDING; q < QUEUE_DONE; q++)
+	for (enum queue_id q = QUEUE_PENDING; q < QUEUE_COUNT; q++)
 		sync_queue(s, q, all, count, why);
 	step(7);
 	for (size_t i = 0; i < count; i++) {

@@ -15,6 +15,7 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 static const char hello[] = "Subject: hello\r\n\r\nHello.\r\n";
@@ -179,6 +180,89 @@ stopped_at_every_step(void **state)
 		queues_close(&q);
 		remove_temp_dir(dir);
 	}
+}
+
+/* ---- syncs ---- */
+
+/* What was synced, by the last part of its path; in place of the C library's. */
+static char synced[1024];
+static const char *failing;               /* what cannot be synced; NULL: nothing */
+
+int
+fdatasync(int fd)
+{
+	char link[32], path[256];
+	const char *name;
+	ssize_t n;
+
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, sizeof(path) - 1);
+	path[n < 0 ? 0 : n] = '\0';
+	name = strrchr(path, '/') == NULL ? path : strrchr(path, '/') + 1;
+	if (strlen(synced) + strlen(name) + 2 < sizeof(synced))
+		(void)strcat(strcat(synced, " "), name);
+	if (failing != NULL && strcmp(failing, name) == 0) {
+		errno = EIO;
+		return -1;
+	}
+	return (int)syscall(SYS_fdatasync, fd);
+}
+
+/* 250 for a repeat means what it means for the first: that it is there, and lasts. */
+static void
+a_repeat_is_durable(void **state)
+{
+	char *dir = make_temp_dir(), id[DIGEST_NAME + 1];
+	struct queues *q = open_spool(dir);
+	struct complaint why;
+	struct entry *e;
+
+	(void)state;
+	failing = "pending";
+	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "staff@l.x", id), STORE_FAILED);
+	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "staff@l.x", id), STORE_FAILED);
+	failing = NULL;
+	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "staff@l.x", id), STORED_BEFORE);
+	synced[0] = '\0';
+	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "staff@l.x", id), STORED_BEFORE);
+	same_text("repeat", strstr(synced, " pending"), " pending bounce outbound done");
+	/* It may have moved on: a rename that nobody has synced. */
+	e = q->ops->claim(q, QUEUE_PENDING);
+	assert_int_equal(q->ops->move(&e, QUEUE_OUTBOUND, &why), 0);
+	q->ops->release(&e, 0);
+	failing = "outbound";
+	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "staff@l.x", id), STORE_FAILED);
+	failing = NULL;
+	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "staff@l.x", id), STORED_BEFORE);
+	queues_close(&q);
+	remove_temp_dir(dir);
+}
+
+/* What a post with one list of one batch costs; the numbers of docs/spool.md. */
+static void
+syncs_of_a_post(void **state)
+{
+	const struct record intent = { .kind = RECORD_INTENT, .at = 1, .batch = 1, .count = 1 };
+	char *dir = make_temp_dir(), id[DIGEST_NAME + 1], want[256];
+	struct queues *q = open_spool(dir);
+	struct complaint why;
+	struct entry *e;
+
+	(void)state;
+	synced[0] = '\0';
+	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "staff@l.x", id), STORED);
+	e = q->ops->claim(q, QUEUE_PENDING);
+	assert_int_equal(q->ops->freeze_begin(e, &why), 0);
+	assert_int_equal(q->ops->freeze_add(e, "ann@x.org", "ann@x.org", &why), 0);
+	assert_int_equal(q->ops->freeze_finish(e, &why), 0);
+	assert_int_equal(q->ops->move(&e, QUEUE_OUTBOUND, &why), 0);
+	assert_int_equal(q->ops->note(e, &intent, true, &why), 0);
+	assert_int_equal(q->ops->move(&e, QUEUE_DONE, &why), 0);
+	(void)snprintf(want, sizeof(want), "%s", " pending recipients progress done");
+	same_text("syncs", strstr(synced, " pending"), want);
+	assert_non_null(strstr(synced, " message.eml envelope.json"));
+	queues_close(&q);
+	remove_temp_dir(dir);
 }
 
 /* ---- damage ---- */
@@ -529,6 +613,8 @@ main(void)
 		cmocka_unit_test(contract_memory),
 		cmocka_unit_test(contract_spool),
 		cmocka_unit_test(stopped_at_every_step),
+		cmocka_unit_test(a_repeat_is_durable),
+		cmocka_unit_test(syncs_of_a_post),
 		cmocka_unit_test(a_torn_record_is_cut_off),
 		cmocka_unit_test(unreadable_entries_are_left_alone),
 		cmocka_unit_test(a_progress_of_a_newer_version),
