@@ -98,14 +98,16 @@ clean:
 
 # ---- tests ----
 
-UNIT = address base config dsn header intake json ldap list milter net post progress setting site \
-       sources spool syntax wire
+UNIT = address base config dsn header intake json ldap list milter net post progress report setting \
+       site sources spool syntax wire
 TESTS = $(UNIT:%=$(BUILD)/tests/test_%) $(BUILD)/tests/contract_ldap
 
 $(BUILD)/tests/test_spool: $(BUILD)/tests/unit/queue_contract.o $(BUILD)/tests/unit/queue_memory.o
 $(BUILD)/tests/test_intake: $(BUILD)/expander/intake/content.o $(BUILD)/expander/intake/heading.o
 $(BUILD)/tests/test_post: $(BUILD)/expander/fanout/post.o $(BUILD)/tests/unit/queue_contract.o \
                           $(BUILD)/tests/unit/queue_memory.o
+$(BUILD)/tests/test_report: $(BUILD)/expander/fanout/report.o $(BUILD)/tests/unit/queue_contract.o \
+                            $(BUILD)/tests/unit/queue_memory.o
 $(BUILD)/tests/test_site: $(BUILD)/milter/settings.o $(BUILD)/expander/settings.o
 $(BUILD)/tests/test_milter: $(patsubst %,$(BUILD)/milter/%.o,$(filter-out hooks main,$(MILTER)))
 $(BUILD)/tests/test_sources: $(BUILD)/tests/unit/source_contract.o

@@ -87,6 +87,11 @@ struct queue_ops {
 	                   char id[DIGEST_NAME + 1]);
 
 	/*
+	 * The whole message is written: names are to be made of this key, not of the message's bytes.
+	 */
+	void (*name_by)(struct draft *, const char *key);
+
+	/*
 	 * Stores the message once for each commitment, under the name that entry_name() gives.
 	 * Whether it is possible is seen for all before the first becomes visible. Each gets its
 	 * own result; STORED means durable. The complaint is that of the last failure.

@@ -73,6 +73,7 @@ bool spool_later(const struct spool *, enum queue_id queue, const char *id);
 struct draft *spool_draft(struct queues *, enum stored *, struct complaint *);
 enum stored spool_write(struct draft *, const void *, size_t, struct complaint *);
 void spool_name(struct draft *, const char *list, const char *role, char id[DIGEST_NAME + 1]);
+void spool_name_by(struct draft *, const char *key);
 void spool_commit(struct draft *, struct commitment *, size_t, struct complaint *);
 void spool_discard(struct draft **);
 

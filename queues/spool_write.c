@@ -24,7 +24,7 @@ struct spool_draft {
 	int dir, message;
 	struct bytes buffer;
 	struct digest *digest;
-	unsigned char sum[DIGEST_SIZE];   /* once the message is whole */
+	unsigned char sum[DIGEST_SIZE];   /* of the message or the key, once the message is whole */
 	bool whole, synced;
 };
 
@@ -124,6 +124,17 @@ spool_name(struct draft *draft, const char *list, const char *role, char id[DIGE
 	digest_add(all, role, strlen(role) + 1);
 	digest_end(&all, sum);
 	digest_name(sum, id);
+}
+
+void
+spool_name_by(struct draft *draft, const char *key)
+{
+	struct spool_draft *d = (struct spool_draft *)draft;
+	struct digest *digest = digest_open();
+
+	digest_add(digest, key, strlen(key) + 1);
+	digest_end(&digest, d->sum);
+	d->whole = true;
 }
 
 bool

@@ -102,6 +102,32 @@ the_same_is_stored_once(struct queues *q)
 }
 
 static void
+named_by_a_key(struct queues *q)
+{
+	static const char *const bytes[] = { hello, "Subject: other bytes\r\n\r\n" };
+	struct complaint why;
+	enum stored result;
+
+	for (int i = 0; i < 2; i++) {
+		struct envelope e = envelope_for("keyed@l.x", "bounces");
+		struct commitment c = { .queue = QUEUE_BOUNCE, .envelope = &e };
+		struct draft *d = q->ops->draft(q, &result, &why);
+		struct entry *entry;
+
+		assert_int_equal(q->ops->write(d, bytes[i], strlen(bytes[i]), &why), STORED);
+		q->ops->name_by(d, "report of something");
+		q->ops->commit(d, &c, 1, &why);
+		assert_int_equal(c.result, i == 0 ? STORED : STORED_BEFORE);
+		q->ops->discard(&d);
+		envelope_free(&e);
+		entry = q->ops->claim(q, QUEUE_BOUNCE);
+		assert_true((entry != NULL) == (i == 0));
+		if (entry != NULL)
+			assert_int_equal(q->ops->move(&entry, QUEUE_DONE, &why), 0);
+	}
+}
+
+static void
 one_message_for_several(struct queues *q)
 {
 	struct envelope a = envelope_for("a@l.x", "post"), b = envelope_for("b@l.x", "bounces");
@@ -286,6 +312,7 @@ queue_contract(const struct back_end *b)
 
 	nothing_remains_of_what_is_not_committed(q);
 	the_same_is_stored_once(q);
+	named_by_a_key(q);
 	one_message_for_several(q);
 	a_claim_excludes_others(q);
 	what_is_put_off_is_not_due(q);

@@ -30,6 +30,7 @@ struct memory {
 struct memory_draft {
 	struct draft draft;
 	struct bytes message;
+	char *key;                        /* of the names; NULL: the message */
 };
 
 static struct envelope
@@ -69,14 +70,25 @@ static void
 entry_name(struct draft *d, const char *list, const char *role, char id[DIGEST_NAME + 1])
 {
 	const struct bytes *message = &((struct memory_draft *)d)->message;
+	const char *key = ((struct memory_draft *)d)->key;
 	unsigned char sum[DIGEST_SIZE];
 	struct digest *digest = digest_open();
 
 	digest_add(digest, list, strlen(list) + 1);
 	digest_add(digest, role, strlen(role) + 1);
-	digest_add(digest, message->data, message->length);
+	if (key == NULL)
+		digest_add(digest, message->data, message->length);
+	else
+		digest_add(digest, key, strlen(key) + 1);
 	digest_end(&digest, sum);
 	digest_name(sum, id);
+}
+
+static void
+name_by(struct draft *d, const char *key)
+{
+	free(((struct memory_draft *)d)->key);
+	((struct memory_draft *)d)->key = mem_text(key);
 }
 
 static void
@@ -117,6 +129,7 @@ discard(struct draft **d)
 	if (*d == NULL)
 		return;
 	bytes_free(&((struct memory_draft *)*d)->message);
+	free(((struct memory_draft *)*d)->key);
 	free(*d);
 	*d = NULL;
 }
@@ -335,6 +348,7 @@ static const struct queue_ops ops = {
 	.draft = draft,
 	.write = write_some,
 	.entry_name = entry_name,
+	.name_by = name_by,
 	.commit = commit,
 	.discard = discard,
 	.claim = claim,
