@@ -17,9 +17,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { MOST_THREADS = 512, STOP_PATIENCE = 5000, FORGET_EVERY = 3600000 };
+enum {
+	MOST_THREADS = 512,
+	STOP_PATIENCE = 5000,             /* ms for what is under way to come to its end */
+	ABANDONED = 1000,                 /* ms more to write down what was given up */
+	FORGET_EVERY = 3600000
+};
 
 static const char program[] = "rollcall-expander";
 static const char *config_file = ROLLCALL_CONFIG;
@@ -162,6 +168,32 @@ start(struct expander *x, const struct service *s, struct complaint *why)
 	return works[WORKS_INBOUND] ? lmtp_server_start(x->lmtp, &x->work, why) : 0;
 }
 
+/*
+ * The end does not depend on servers that say nothing. Lanes give up what they wait for, and note
+ * it; a thread that waits for a directory cannot be told, and needs not: the spool is made for a
+ * process that ends at any moment.
+ */
+static void *
+run_out_of_patience(void *arg)
+{
+	const struct timespec kind = { STOP_PATIENCE / 1000, 0 }, last = { ABANDONED / 1000, 0 };
+
+	(void)nanosleep(&kind, NULL);
+	work_abandon(arg);
+	(void)nanosleep(&last, NULL);
+	log_say(LEVEL_WARN, "stop", "ended while something waited for a server that does not answer");
+	_exit(EXIT_SUCCESS);
+}
+
+static void
+limit_patience(struct expander *x)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, run_out_of_patience, &x->work) == 0)
+		(void)pthread_detach(thread);
+}
+
 static void
 stop(struct expander *x)
 {
@@ -233,6 +265,7 @@ run(struct expander *x, struct service *s, struct complaint *why)
 	rc = 0;
 out:
 	if (working) {
+		limit_patience(x);
 		control_close(&x->control);
 		stop(x);
 	}

@@ -253,7 +253,8 @@ static bool
 connect_lane(struct lane *l, const struct service *s, struct complaint *why)
 {
 	const struct smtp_config c = { .mta = &s->mta, .hostname = s->site->hostname,
-		                       .connect = s->outbound.connect, .reply = s->outbound.reply };
+		                       .connect = s->outbound.connect, .reply = s->outbound.reply,
+		                       .abandon = l->injector->work->abandon };
 
 	if (l->smtp == NULL) {
 		l->smtp = smtp_open(&c, why);

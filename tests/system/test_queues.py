@@ -1,5 +1,7 @@
 """The queues under stress: full disks, files that make no sense, ends that come at a bad moment, posts that wait."""
+import signal
 import subprocess
+import time
 
 import pytest
 
@@ -156,3 +158,57 @@ def test_at_the_limit_of_size(make_site):
     site.rollcall.wait_idle()
     assert all(b["sent"] == b["recipients"] for b in site.rollcall.log_lines("batch"))
     assert "too big" not in site.rollcall.log
+
+
+def end(site, seconds):
+    """Ends the expander, which has to do it in so many seconds; how many it took."""
+    began = time.monotonic()
+    site.rollcall.expander.send_signal(signal.SIGTERM)
+    assert site.rollcall.expander.wait(seconds) == 0
+    site.rollcall.expander = None
+    return time.monotonic() - began
+
+
+@pytest.mark.parametrize("where", ["on_mail", "on_dot"])
+def test_the_end_while_the_mta_is_silent(make_site, where):
+    """A batch whose end was sent is in doubt; nobody is left out by what was given up."""
+    site = make_site(mta="sink")
+    setattr(site.sink, where, lambda *unused: "hang")
+    site.submit()
+    time.sleep(0.5)
+    assert 4 < end(site, 8)
+    (batch,) = site.rollcall.log_lines("batch")
+    assert "not waited for any more" in batch["reply"] and ("doubt" in batch) == (where == "on_dot")
+    setattr(site.sink, where, None)
+    site.rollcall.start_expander()
+    assert site.wait_for(4) == STAFF
+
+
+def test_the_end_while_the_directory_is_silent(make_site):
+    site = make_site(mta="sink", source_more="timeout: 1m")
+    site.submit()
+    site.wait_for(4)
+    site.slapd.hang()
+    try:
+        with site.lmtp() as c:
+            c.mail("ann@example.com")
+            c.rcpt("staff@lists.example.com")
+            assert c.data(client.message())[0].code == 250
+            time.sleep(0.5)
+            end(site, 8)
+    finally:
+        site.slapd.go_on()
+    site.rollcall.start_expander()
+    assert site.wait_for(8) == sorted(STAFF * 2)
+
+
+def test_the_end_when_nothing_hangs(lmtp_site):
+    """Batches that are under way come to their end."""
+    lmtp_site.sink.delay_dot = 1.5
+    lmtp_site.submit()
+    time.sleep(0.5)
+    assert end(lmtp_site, 8) < 3
+    assert lmtp_site.wait_for(4) == STAFF
+    lmtp_site.rollcall.start_expander()
+    lmtp_site.rollcall.wait_idle()
+    assert sorted(lmtp_site.sink.recipients()) == STAFF
