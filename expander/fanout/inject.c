@@ -19,6 +19,8 @@
 enum {
 	MOST_POSTS = 64,                  /* under way at once: enough for small ones to pass a huge one */
 	AFTER_FAILURE = 1000,             /* ms that a lane rests when the MTA is not there */
+	IDLE = 60000,                     /* ms: how long a lane waits at a time for something to do */
+	WHEN_FULL = 1000,                 /* ms at most until a lane without work looks again */
 	REPORT_AGAIN = 60000              /* ms until a report that could not be stored is tried again */
 };
 
@@ -35,7 +37,9 @@ struct injector {
 struct lane {
 	struct injector *injector;
 	struct smtp *smtp;
+	char *mta;                        /* where it leads */
 	bool used;                        /* a transaction has gone over it */
+	int64_t last_used;                /* ticks */
 };
 
 struct injector *
@@ -166,6 +170,7 @@ finish_if_idle(struct injector *in, struct post *p, const struct service *s)
 		return;
 	unlink_post(in, p);
 	in->count--;
+	monitor_wake(&in->monitor);
 	monitor_leave(&in->monitor);
 	finish(p, s);
 	post_close(&p);
@@ -256,10 +261,17 @@ connect_lane(struct lane *l, const struct service *s, struct complaint *why)
 		                       .connect = s->outbound.connect, .reply = s->outbound.reply,
 		                       .abandon = l->injector->work->abandon };
 
+	char *mta = mem_format("%s port %s", s->mta.host, s->mta.port);
+
+	/* A reload may have named another. */
+	if (l->smtp != NULL && strcmp(l->mta, mta) != 0)
+		smtp_close(&l->smtp);
 	if (l->smtp == NULL) {
 		l->smtp = smtp_open(&c, why);
 		l->used = false;
 	}
+	free(l->mta);
+	l->mta = mta;
 	return l->smtp != NULL;
 }
 
@@ -283,6 +295,7 @@ run(struct lane *l, const struct service *s, struct batch *b, struct outcome *o)
 		t.utf8 = use_utf8(b, smtp_has_utf8(l->smtp), o);
 		smtp_send(l->smtp, &t, o);
 		l->used = true;
+		l->last_used = clock_ticks();
 		if (o->closing)
 			smtp_close(&l->smtp);
 		again = !fresh && o->made == SMTP_NOT_STARTED;
@@ -359,16 +372,38 @@ take_entry(struct injector *in, const struct service *s)
 	return found;
 }
 
+/* Until there may be work. What is due does not help while there are too many posts under way. */
 static void
 rest(struct lane *l, const struct service *s)
 {
-	struct queues *queues = l->injector->work->queues;
-	int64_t began = clock_ticks();
+	struct injector *in = l->injector;
+	struct queues *queues = in->work->queues;
+	int64_t end = l->last_used + s->outbound.idle, now = clock_ticks();
+	struct deadline by = deadline_in(l->smtp == NULL ? IDLE : end > now ? end - now : 0);
+	bool full;
 
-	queues->ops->wait(queues, QUEUE_OUTBOUND,
-	                  deadline_in(l->smtp == NULL ? 60000 : s->outbound.idle));
-	if (l->smtp != NULL && clock_ticks() - began >= s->outbound.idle)
+	monitor_enter(&in->monitor);
+	full = in->count >= MOST_POSTS;
+	if (full)
+		(void)monitor_wait_until(&in->monitor, deadline_earlier(by, deadline_in(WHEN_FULL)));
+	monitor_leave(&in->monitor);
+	if (!full)
+		queues->ops->wait(queues, QUEUE_OUTBOUND, by);
+	if (l->smtp != NULL && clock_ticks() >= end)
 		smtp_close(&l->smtp);
+}
+
+/* The next batch for a lane, once what is due has been taken up: it may be small, and not wait. */
+static struct batch *
+find_work(struct injector *in, const struct service *s, bool *took)
+{
+	struct batch *b;
+
+	*took = take_entry(in, s);
+	monitor_enter(&in->monitor);
+	b = next_batch(in, (size_t)s->outbound.batch);
+	monitor_leave(&in->monitor);
+	return b;
 }
 
 void
@@ -378,21 +413,20 @@ injector_lane(struct injector *in)
 
 	while (!work_stopping(in->work)) {
 		struct service *s = service_current();
-		struct batch *b;
+		bool took;
+		struct batch *b = find_work(in, s, &took);
 
-		monitor_enter(&in->monitor);
-		b = next_batch(in, (size_t)s->outbound.batch);
-		monitor_leave(&in->monitor);
 		if (b != NULL) {
 			bool reached = inject(&lane, s, b);
 
 			batch_free(&b);
 			if (!reached)
 				work_pause(in->work, AFTER_FAILURE);
-		} else if (!take_entry(in, s)) {
+		} else if (!took) {
 			rest(&lane, s);
 		}
 		service_drop(&s);
 	}
 	smtp_close(&lane.smtp);
+	free(lane.mta);
 }

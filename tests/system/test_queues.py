@@ -1,11 +1,12 @@
 """The queues under stress: full disks, files that make no sense, ends that come at a bad moment, posts that wait."""
+import os
 import signal
 import subprocess
 import time
 
 import pytest
 
-from testbed import client, directory
+from testbed import client, directory, sink
 from testbed.base import wait_until
 
 from test_injection import STAFF, reports
@@ -212,3 +213,69 @@ def test_the_end_when_nothing_hangs(lmtp_site):
     lmtp_site.rollcall.start_expander()
     lmtp_site.rollcall.wait_idle()
     assert sorted(lmtp_site.sink.recipients()) == STAFF
+
+
+def test_a_small_post_passes_a_huge_one(make_site):
+    ldif = directory.top() + directory.person("ann") + directory.crowd(6000, [6000])
+    ldif += directory.group("small", [directory.person_dn("ann")])
+    site = make_site(ldif, mta="sink", outbound="batch: 100\nlanes: 2")
+    site.sink.delay_dot = 0.5
+    site.submit(to="g6000@lists.example.com")
+    wait_until(lambda: site.sink.recipients(), what="the first batch")
+    began = time.monotonic()
+    site.submit(to="small@lists.example.com")
+    wait_until(lambda: "ann@example.com" in site.sink.recipients(), what="the small post", every=0.01)
+    assert time.monotonic() - began < 1.7          # what is left of a batch, and its own
+    assert len(site.sink.recipients()) < 2000
+    site.sink.delay_dot = 0
+    assert len(set(site.wait_for(6001))) == 6001
+
+
+def test_more_posts_than_are_worked_on_at_once(make_site):
+    """The lanes that find nothing wait, and do not look for it all the time."""
+    site = make_site(mta="sink", outbound="lanes: 80")
+    site.sink.delay_dot = 3
+    with site.lmtp() as c:
+        for i in range(90):
+            c.mail("ann@example.com")
+            c.rcpt("staff@lists.example.com")
+            assert c.data(client.message())[0].code == 250
+    wait_until(lambda: len(site.sink.open) >= 60, what="busy lanes")
+
+    def used():
+        fields = open(f"/proc/{site.rollcall.expander.pid}/stat", encoding="ascii").read().rsplit(") ", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    before = used()
+    time.sleep(1.5)
+    assert used() - before < 0.3
+    site.sink.delay_dot = 0
+    assert len(site.wait_for(360)) == 360
+
+
+@pytest.mark.parametrize("lanes", [1, 3])
+def test_connections_that_are_not_used_are_closed(make_site, lanes):
+    site = make_site(mta="sink", outbound=f"rescan: 300ms\nidle: 1s\nlanes: {lanes}")
+    site.submit()
+    site.wait_for(4)
+    assert len(site.sink.open) == 1
+    time.sleep(0.5)
+    assert len(site.sink.open) == 1
+    wait_until(lambda: not site.sink.open, 2, "a connection to be closed")
+
+
+def test_a_reload_that_names_another_mta(make_site):
+    """A connection to the one before is not used any more."""
+    site = make_site(mta="sink", outbound="idle: 1m\nlanes: 1")
+    site.submit()
+    site.wait_for(4)
+    site.rollcall.wait_idle()
+    old, site.sink = site.sink, sink.Sink()
+    try:
+        site.rollcall.mta = site.sink.port
+        site.rollcall.configure()
+        site.rollcall.ctl("reload", check=0)
+        site.submit()
+        assert site.wait_for(4) == STAFF
+        assert len(old.recipients()) == 4
+    finally:
+        old.stop()
