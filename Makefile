@@ -19,8 +19,7 @@ QUEUES = distribution entry progress queue schedule spool spool_entry spool_list
 MILTER = ask hooks main pacemaker service session settings
 EXPANDER = main recipients service settings work intake/content intake/heading intake/lmtp_data \
            intake/lmtp_server intake/lmtp_session fanout/expand fanout/inject fanout/later \
-           fanout/post \
-           fanout/report fanout/settle fanout/smtp_client fanout/wire bounces/handover
+           fanout/learnt fanout/post fanout/report fanout/settle fanout/smtp_client fanout/wire bounces/handover
 CONSOLE = cmd_config cmd_daemons cmd_lookup cmd_members cmd_queue main
 
 LIBRARY = $(BASE:%=base/%) $(MAIL:%=mail/%) $(SOURCES:%=sources/%) $(POLICIES:%=policies/%) \
@@ -104,7 +103,8 @@ TESTS = $(UNIT:%=$(BUILD)/tests/test_%) $(BUILD)/tests/contract_ldap
 
 $(BUILD)/tests/test_spool: $(BUILD)/tests/unit/queue_contract.o $(BUILD)/tests/unit/queue_memory.o
 $(BUILD)/tests/test_intake: $(BUILD)/expander/intake/content.o $(BUILD)/expander/intake/heading.o
-$(BUILD)/tests/test_post: $(BUILD)/expander/fanout/post.o $(BUILD)/tests/unit/queue_contract.o \
+$(BUILD)/tests/test_post: $(BUILD)/expander/fanout/post.o $(BUILD)/expander/fanout/settle.o \
+                          $(BUILD)/expander/fanout/learnt.o $(BUILD)/tests/unit/queue_contract.o \
                           $(BUILD)/tests/unit/queue_memory.o
 $(BUILD)/tests/test_report: $(BUILD)/expander/fanout/report.o $(BUILD)/tests/unit/queue_contract.o \
                             $(BUILD)/tests/unit/queue_memory.o

@@ -30,7 +30,7 @@ struct injector {
 	struct monitor monitor;           /* over what follows, and the posts */
 	struct post *posts;               /* the next batch is cut from the first that has work */
 	size_t count;
-	size_t learnt;                    /* recipients the MTA takes in one transaction; 0: not known */
+	struct learnt learnt;             /* of the MTA */
 };
 
 /* What one lane has for itself. */
@@ -106,9 +106,7 @@ next_batch(struct injector *in, size_t most)
 		return NULL;
 	unlink_post(in, p);
 	append(in, p);
-	if (in->learnt != 0 && in->learnt < most)
-		most = in->learnt;
-	return post_cut(p, most, in->lanes);
+	return post_cut(p, learnt_most(&in->learnt, most, clock_ticks()), in->lanes);
 }
 
 /* ---- the end of a post ---- */
@@ -264,8 +262,12 @@ connect_lane(struct lane *l, const struct service *s, struct complaint *why)
 	char *mta = mem_format("%s port %s", s->mta.host, s->mta.port);
 
 	/* A reload may have named another. */
-	if (l->smtp != NULL && strcmp(l->mta, mta) != 0)
+	if (l->mta != NULL && strcmp(l->mta, mta) != 0) {
 		smtp_close(&l->smtp);
+		monitor_enter(&l->injector->monitor);
+		l->injector->learnt = (struct learnt){ 0 };
+		monitor_leave(&l->injector->monitor);
+	}
 	if (l->smtp == NULL) {
 		l->smtp = smtp_open(&c, why);
 		l->used = false;

@@ -107,10 +107,11 @@ settle_accepted(struct batch *b, uint32_t line, const struct outcome *o, enum fa
 }
 
 size_t
-settle(struct batch *b, const struct outcome *o, enum fate fate, size_t *learnt)
+settle(struct batch *b, const struct outcome *o, enum fate fate, struct learnt *learnt)
 {
 	struct post *p = b->post;
 	size_t sent = 0, accepted = 0;
+	bool limited = false;
 
 	if (fate == FATE_SMALLER)
 		post_limit(p, b->count / 2);
@@ -123,8 +124,9 @@ settle(struct batch *b, const struct outcome *o, enum fate fate, size_t *learnt)
 			accepted++;
 			settle_accepted(b, line, o, fate, &sent);
 		} else if (is_too_many(code, o->texts[i], accepted)) {
-			if (*learnt == 0 || accepted < *learnt)
-				*learnt = accepted;
+			if (!limited)
+				learnt_limit(learnt, accepted, clock_ticks());
+			limited = true;
 			post_again(p, line);
 		} else if (code / 100 == 5) {
 			post_refused(p, line, code, o->texts[i]);
@@ -136,6 +138,8 @@ settle(struct batch *b, const struct outcome *o, enum fate fate, size_t *learnt)
 		if (code / 100 == 4)
 			set_reason(p, o->texts[i]);
 	}
+	if (!limited)
+		learnt_fine(learnt, accepted);
 	if (o->code / 100 != 2 && o->text[0] != '\0')
 		set_reason(p, o->text);
 	return sent;

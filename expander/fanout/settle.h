@@ -5,6 +5,7 @@
 #ifndef EXPANDER_FANOUT_SETTLE_H
 #define EXPANDER_FANOUT_SETTLE_H
 
+#include "expander/fanout/learnt.h"
 #include "expander/fanout/post.h"
 #include "expander/fanout/smtp_client.h"
 
@@ -24,9 +25,8 @@ void settle_note(const struct batch *, const struct outcome *, enum fate);
 
 /*
  * Sets the state of each recipient in its post; under the lock of the injector. How many were sent.
- * `learnt` is how many recipients the MTA takes in one transaction, 0 while that is not known.
  */
-size_t settle(struct batch *, const struct outcome *, enum fate, size_t *learnt);
+size_t settle(struct batch *, const struct outcome *, enum fate, struct learnt *);
 
 /* One line; `began` in microseconds of clock_ticks_us(). */
 void settle_log(const struct batch *, const struct outcome *, size_t sent, int64_t began);

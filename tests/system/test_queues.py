@@ -279,3 +279,14 @@ def test_a_reload_that_names_another_mta(make_site):
         assert len(old.recipients()) == 4
     finally:
         old.stop()
+
+
+def test_a_limit_that_is_absurd_is_not_learnt(make_site):
+    site = make_site(mta="sink", outbound="lanes: 1")
+    once = [1]
+    site.sink.on_rcpt = lambda a, n: "452 4.5.3 too many recipients" if n and once and once.pop() else None
+    site.submit()
+    assert site.wait_for(4) == STAFF
+    site.submit()
+    assert len(site.wait_for(8)) == 8
+    assert [len(t.recipients) for t in site.sink.transactions][-1] == 4
