@@ -61,6 +61,8 @@ progress_print(const struct record *r, struct bytes *out)
 		js_set_number(j, "line", (int64_t)r->line);
 	if (r->kind == RECORD_LINE || r->kind == RECORD_RESULT)
 		js_set_number(j, "code", r->code);
+	if (r->kind == RECORD_RESULT && r->held != 0)
+		js_set_number(j, "held", r->held);
 	js_set_text(j, "id", r->id);
 	js_set_text(j, "text", r->text);
 	add_line(out, &j);
@@ -110,6 +112,7 @@ parse_record(const struct js *j, struct record *r, uint32_t **lines_r)
 	*r = (struct record){ .at = js_number(j, "at", 0),
 		              .batch = number(j, "batch", 0, UINT32_MAX, &damaged),
 		              .code = (int)number(j, "code", -1, 999, &damaged),
+		              .held = (int)number(j, "held", 0, 999, &damaged),
 		              .text = js_text(j, "text"),
 		              .id = js_text(j, "id"),
 		              .until = js_number(j, "defer", -1),
@@ -331,6 +334,10 @@ apply(void *arg, const struct record *r)
 			tally_set(t, r->line, LINE_WAITING);
 		break;
 	case RECORD_RESULT:
+		if (r->held != 0 && t->held == 0)
+			t->held = r->at;
+		if (r->code / 100 == 2)
+			t->held = 0;
 		close_batch(p, r);
 		break;
 	case RECORD_DEFER:

@@ -318,7 +318,9 @@ inject(struct lane *l, const struct service *s, struct batch *b)
 	o.codes = mem_array(b->count, sizeof(*o.codes));
 	o.texts = mem_array(b->count, sizeof(*o.texts));
 	run(l, s, b, &o);
-	fate = settle_judge(b, &o);
+	monitor_enter(&in->monitor);
+	fate = settle_judge(b, &o, s->outbound.distrust);
+	monitor_leave(&in->monitor);
 	settle_note(b, &o, fate);
 	monitor_enter(&in->monitor);
 	sent = settle(b, &o, fate, &in->learnt);

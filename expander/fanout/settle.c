@@ -5,6 +5,7 @@
 #include "base/log.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void
@@ -40,22 +41,73 @@ is_too_big(int code, const char *text)
 	return code == 552 || (code / 100 == 5 && strstr(text, " 5.3.4 ") != NULL);
 }
 
-enum fate
-settle_judge(const struct batch *b, const struct outcome *o)
+/* RFC 3463: 5.7 is security and policy; a 554 without such a number says no more than no. */
+static bool
+is_policy(const char *text)
 {
+	return strncmp(text + 3, " 5.7.", 5) == 0 ||
+	       (strncmp(text, "554 ", 4) == 0 && strncmp(text, "554 5.", 6) != 0);
+}
+
+/* Whether all recipients are refused alike, by a policy. */
+static bool
+refuses_all(const struct batch *b, const struct outcome *o)
+{
+	enum { HANDFUL = 4, CLASS = 9 };          /* bytes of "554 5.7.1" */
+	const struct tally *t = &b->post->tally;
+
+	if (b->count <= HANDFUL && t->sent + t->refused > 0)
+		return false;
+	for (size_t i = 0; i < b->count; i++)
+		if (o->codes[i] / 100 != 5 || !is_policy(o->texts[i]) ||
+		    strncmp(o->texts[i], o->texts[0], CLASS) != 0)
+			return false;
+	return true;
+}
+
+/* Whether the transaction was refused before the message: MAIL, or DATA. */
+static bool
+refuses_sender(const struct outcome *o)
+{
+	return o->made == SMTP_NOT_SENT && o->code / 100 == 5 && !is_too_big(o->code, o->text);
+}
+
+/* The reply that refuses everybody. */
+static const char *
+reply_to_all(const struct outcome *o)
+{
+	return o->text[0] != '\0' ? o->text : o->texts[0];
+}
+
+enum fate
+settle_judge(struct batch *b, const struct outcome *o, int64_t distrust)
+{
+	struct tally *t = &b->post->tally;
+	int64_t now = clock_wall();
+
 	/* An MTA may count the recipients as well, as Postfix does. */
 	if (o->made == SMTP_ANSWERED && is_too_big(o->code, o->text) && b->count > 1)
 		return FATE_SMALLER;
-	return FATE_AS_SAID;
+	if (!refuses_all(b, o) && !refuses_sender(o))
+		return FATE_AS_SAID;
+	if (t->held == 0)
+		t->held = now;
+	if (now - t->held >= distrust)
+		return FATE_AS_SAID;
+	log_say(LEVEL_ERROR, "inject", "%s: nobody is taken (%s): as long as this may be a mistake in the "
+	        "MTA's configuration, it is tried again", b->name, reply_to_all(o));
+	return FATE_HELD;
 }
 
 static void
 note_result(const struct batch *b, const struct outcome *o, enum fate fate)
 {
 	bool counts = fate == FATE_AS_SAID && (o->made == SMTP_ANSWERED || o->code >= 400);
+	const char *text = o->code / 100 == 2 ? NULL : o->text;
 	const struct record r = { .kind = RECORD_RESULT, .at = clock_wall(), .batch = b->number,
 		                  .code = counts ? o->code : 0,
-		                  .text = o->code / 100 == 2 ? NULL : o->text,
+		                  .held = fate == FATE_HELD ? atoi(reply_to_all(o)) : 0,
+		                  .text = fate == FATE_HELD ? reply_to_all(o) : text,
 		                  .id = o->queue_id[0] == '\0' ? NULL : o->queue_id };
 
 	(void)note(b, &r);
@@ -106,6 +158,17 @@ settle_accepted(struct batch *b, uint32_t line, const struct outcome *o, enum fa
 	}
 }
 
+/* All of it next time. */
+static size_t
+hold(struct batch *b, const struct outcome *o)
+{
+	for (size_t i = 0; i < b->count; i++)
+		post_later(b->post, b->lines[i]);
+	b->post->halted = true;           /* its other batches would fare no better now */
+	set_reason(b->post, reply_to_all(o));
+	return 0;
+}
+
 size_t
 settle(struct batch *b, const struct outcome *o, enum fate fate, struct learnt *learnt)
 {
@@ -113,6 +176,8 @@ settle(struct batch *b, const struct outcome *o, enum fate fate, struct learnt *
 	size_t sent = 0, accepted = 0;
 	bool limited = false;
 
+	if (fate == FATE_HELD)
+		return hold(b, o);
 	if (fate == FATE_SMALLER)
 		post_limit(p, b->count / 2);
 
@@ -138,6 +203,8 @@ settle(struct batch *b, const struct outcome *o, enum fate fate, struct learnt *
 		if (code / 100 == 4)
 			set_reason(p, o->texts[i]);
 	}
+	if (sent > 0)
+		p->tally.held = 0;
 	if (!limited)
 		learnt_fine(learnt, accepted);
 	if (o->code / 100 != 2 && o->text[0] != '\0')
@@ -150,7 +217,7 @@ settle_note(const struct batch *b, const struct outcome *o, enum fate fate)
 {
 	bool whole = true;
 
-	for (size_t i = 0; i < b->count && whole; i++)
+	for (size_t i = 0; i < b->count && whole && fate != FATE_HELD; i++)
 		if (o->codes[i] / 100 == 4 || o->codes[i] / 100 == 5)
 			whole = note_line(b, b->lines[i], o->codes[i], o->texts[i]);
 	/* A result without its exceptions would say too much: then the batch stays in doubt. */

@@ -15,10 +15,16 @@
 /* How the MTA's replies are taken. */
 enum fate {
 	FATE_AS_SAID,
-	FATE_SMALLER                      /* too large with so many recipients: again, with fewer */
+	FATE_SMALLER,                     /* too large with so many recipients: again, with fewer */
+	FATE_HELD                         /* nobody is taken: believed when it has lasted */
 };
 
-enum fate settle_judge(const struct batch *, const struct outcome *);
+/*
+ * Under the lock of the injector. A refusal that does not seem to be about the recipients, but about
+ * us, is held for `distrust` milliseconds from the first one on: a wrong line in the MTA's
+ * configuration must not cost the posts of the minute that it stood there.
+ */
+enum fate settle_judge(struct batch *, const struct outcome *, int64_t distrust);
 
 /* On disk: first the recipients that fared otherwise than the batch, then, if that went well, the batch. */
 void settle_note(const struct batch *, const struct outcome *, enum fate);

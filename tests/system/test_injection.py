@@ -68,12 +68,60 @@ def test_a_report_that_is_refused_is_the_end(lmtp_site):
     assert lmtp_site.rollcall.counts()["done"] == 2
 
 
-def test_the_whole_post_refused(lmtp_site):
-    lmtp_site.sink.on_mail = lambda a: "550 5.7.1 not you" if a else None
+REFUSALS = {"mail": lambda a: "550 5.7.1 not you" if a else None,
+            "rcpt": lambda a, n: f"554 5.7.1 <{a}>: Relay access denied"}
+
+
+@pytest.mark.parametrize("stage", ["mail", "rcpt"])
+def test_the_whole_post_refused(make_site, stage):
+    """It may be a mistake in the MTA's configuration: believed when it has lasted, and reported then."""
+    site = make_site(mta="sink", outbound="distrust: 1s")
+    setattr(site.sink, f"on_{stage}", REFUSALS[stage])
+    began = time.monotonic()
+    site.submit()
+    wait_until(lambda: "reported as" in site.rollcall.log, what="the report")
+    assert time.monotonic() - began > 1
+    site.sink.on_rcpt = None
+    site.rollcall.ctl("retry", "all")
+    wait_until(lambda: reports(site), what="the report")
+    text = reports(site)[0].data.decode()
+    assert "was sent to nobody" in text and text.count("Action: failed") == 4
+    assert ("550 5.7.1 not you" if stage == "mail" else "Relay access denied") in text
+
+
+@pytest.mark.parametrize("stage", ["mail", "rcpt"])
+def test_the_whole_post_refused_for_a_moment(make_site, stage):
+    """The posts of that moment are not lost, also where the expander ends in it."""
+    site = make_site(directory.top() + directory.crowd(300, [300]), mta="sink", outbound="batch: 50")
+    setattr(site.sink, f"on_{stage}", REFUSALS[stage])
+    site.submit(to="g300@lists.example.com")
+    wait_until(lambda: "nobody is taken (55" in site.rollcall.log, what="the log")
+    time.sleep(0.5)
+    (entry,) = site.rollcall.ctl_json("queue")["entries"]
+    assert " 5.7.1 " in entry["reason"] and entry["refused"] == 0 and entry["waiting"] == 300
+    site.rollcall.kill_expander()
+    setattr(site.sink, f"on_{stage}", None)
+    site.rollcall.start_expander()
+    assert len(set(site.wait_for(300))) == 300
+    site.rollcall.wait_idle()
+    assert reports(site) == [] and len(site.sink.recipients()) == 300
+
+
+def test_one_of_many_refused_by_a_policy(lmtp_site):
+    """That is about the recipient: reported at once."""
+    lmtp_site.sink.on_rcpt = lambda a, n: "550 5.7.1 not here" if a == "bob@example.com" else None
     lmtp_site.submit()
-    wait_until(lambda: reports(lmtp_site), what="the report")
-    assert "was sent to nobody" in reports(lmtp_site)[0].data.decode()
-    assert "550 5.7.1 not you" in reports(lmtp_site)[0].data.decode()
+    wait_until(lambda: reports(lmtp_site), 2, what="the report")
+
+
+def test_the_only_member_is_unknown(lmtp_site):
+    """Reported at once."""
+    lmtp_site.sink.on_rcpt = lambda a, n: "550 5.1.1 no such user" if a == "dora@example.com" else None
+    lmtp_site.rollcall.more = "errors: postmaster@example.com"
+    lmtp_site.rollcall.configure()
+    lmtp_site.rollcall.ctl("reload", check=0)
+    lmtp_site.submit(to="a+b@lists.example.com")
+    wait_until(lambda: reports(lmtp_site), 2, what="the report")
 
 
 def test_refused_after_the_dot(lmtp_site):
