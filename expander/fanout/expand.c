@@ -124,7 +124,11 @@ walk_members(struct expansion *x, struct deadline by)
 	                           &x->report, &walk);
 	if (found != FOUND_YES && !x->freezing.failed)
 		x->why = walk;
-	return found;
+	if (found != FOUND_YES || x->freezing.count > 0)
+		return found;
+	/* Whoever posted took it for a list of people: not done without a word. */
+	(void)complain(&x->why, "the list has no members to send to");
+	return FOUND_UNSURE;
 }
 
 /* The owners; for a list without any the site's address for such things. */

@@ -1,4 +1,5 @@
 """The queues under stress: full disks, files that make no sense, ends that come at a bad moment, posts that wait."""
+import json
 import os
 import signal
 import subprocess
@@ -290,3 +291,29 @@ def test_a_limit_that_is_absurd_is_not_learnt(make_site):
     site.submit()
     assert len(site.wait_for(8)) == 8
     assert [len(t.recipients) for t in site.sink.transactions][-1] == 4
+
+
+@pytest.mark.parametrize("members", [[], ["hermit@lists.example.com"]])
+def test_a_list_without_members(make_site, place, members):
+    """Not done without a word: it waits for somebody, and is reported in the end."""
+    def write(some):
+        (place / "lists.json").write_text(json.dumps({"lists": [
+            {"address": "hermit@lists.example.com", "members": some, "owners": ["ann@example.com"]}]}), encoding="utf-8")
+    write(members)
+    site = make_site(mta="sink", sources=f"corp: {{ kind: file, path: {place}/lists.json }}",
+                     outbound="expire: 3s\nretry-first: 500ms\nretry-most: 500ms")
+    site.submit(to="hermit@lists.example.com")
+    wait_until(lambda: site.rollcall.ctl_json("queue")["entries"][0]["tries"], what="a try")
+    (entry,) = site.rollcall.ctl_json("queue")["entries"]
+    assert entry["queue"] == "pending" and entry["reason"] == "the list has no members to send to"
+    write(["bob@example.com"])
+    site.rollcall.ctl("reload", check=0)
+    assert site.wait_for(1) == ["bob@example.com"]
+    write(members)
+    site.rollcall.ctl("reload", check=0)
+    site.submit(to="hermit@lists.example.com")
+    wait_until(lambda: reports(site), what="the report")
+    (report,) = reports(site)
+    assert report.recipients == ["ann@example.com"]
+    assert "was sent to nobody.\r\nIt has been given up: the list has no members to send to" in report.data.decode()
+    site.rollcall.wait_idle()
