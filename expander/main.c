@@ -24,7 +24,8 @@ enum {
 	MOST_THREADS = 512,
 	STOP_PATIENCE = 5000,             /* ms for what is under way to come to its end */
 	ABANDONED = 1000,                 /* ms more to write down what was given up */
-	FORGET_EVERY = 3600000
+	FORGET_EVERY = 3600000,
+	LONGEST = 3600000                 /* ms that an entry may wait: kept bounces do so long */
 };
 
 static const char program[] = "rollcall-expander";
@@ -210,7 +211,9 @@ stop(struct expander *x)
 static struct queues *
 open_queues(const struct service *s, struct complaint *why)
 {
-	struct spool_config config = { .path = site_spool(s->site), .rescan = s->outbound.rescan };
+	int64_t most = s->outbound.retry.most;
+	struct spool_config config = { .path = site_spool(s->site), .rescan = s->outbound.rescan,
+		                       .longest = most > LONGEST ? most : LONGEST };
 	struct queues *q = spool_open(&config, why);
 
 	free(config.path);

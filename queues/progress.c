@@ -342,6 +342,7 @@ apply(void *arg, const struct record *r)
 		break;
 	case RECORD_DEFER:
 		t->until = r->until;
+		t->put_off = r->at;
 		t->tries = r->tries;
 		break;
 	case RECORD_DAMAGE:

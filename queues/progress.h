@@ -82,6 +82,7 @@ struct tally {
 	int64_t batches;                  /* the highest number used */
 	int64_t tries;                    /* times the entry was put off, or a batch failed */
 	int64_t until;                    /* it waits until then; 0 for not */
+	int64_t put_off;                  /* when that was written */
 	int64_t last;                     /* time of the last record */
 	int64_t held;                     /* since when everything was refused and not believed; 0: not */
 	size_t damaged;                   /* the last line that is no record, from 1; 0: all are */

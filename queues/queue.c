@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+enum { FEWEST_TRIES = 3 };                /* before an entry is given up */
+
 static const char *const words[QUEUE_COUNT] = {
 	[QUEUE_PENDING] = "pending",
 	[QUEUE_BOUNCE] = "bounce",
@@ -59,5 +61,6 @@ queue_defer(struct entry **entry, const struct schedule *schedule, const char *r
 bool
 queue_expired(const struct entry *entry, const struct schedule *schedule)
 {
-	return schedule_expired(schedule, entry->envelope.arrived, clock_wall());
+	return (entry->damage != NULL || entry->tries + 1 >= FEWEST_TRIES) &&
+	       schedule_expired(schedule, entry->envelope.arrived, clock_wall());
 }

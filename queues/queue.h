@@ -177,7 +177,9 @@ void queues_close(struct queues **);
  */
 void queue_defer(struct entry **, const struct schedule *, const char *reason);
 
-/* Whether the time for trying is over. */
+/*
+ * Whether the time for trying is over, and it was tried some times: the clock may have jumped.
+ */
 bool queue_expired(const struct entry *, const struct schedule *);
 
 /* ---- the spool ---- */
@@ -185,6 +187,7 @@ bool queue_expired(const struct entry *, const struct schedule *);
 struct spool_config {
 	char *path;                       /* the directory; made where it is missing */
 	int64_t rescan;                   /* ms between looks for entries that others put there */
+	int64_t longest;                  /* ms that an entry waits at most, whatever it says; 0: no limit */
 	bool read_only;                   /* to look only: nothing is made, claimed or removed */
 };
 

@@ -66,6 +66,19 @@ lock_entry(struct spool *s, enum queue_id queue, struct spool_entry *e, struct c
 	return CLAIMED;
 }
 
+/* A clock that ran ahead must not put an entry off for years. */
+static int64_t
+waits_until(const struct spool *s, const struct tally *t)
+{
+	int64_t longest = s->config.longest;
+
+	if (longest == 0 || t->until == 0)
+		return t->until;
+	if (t->put_off > clock_wall())
+		return 0;
+	return t->until < t->put_off + longest ? t->until : t->put_off + longest;
+}
+
 static enum claimed
 read_entry(struct spool *s, struct spool_entry *e, struct complaint *why)
 {
@@ -85,7 +98,7 @@ read_entry(struct spool *s, struct spool_entry *e, struct complaint *why)
 		e->entry.damage = mem_text(why->text);
 	} else {
 		e->entry.tries = t.tries;
-		e->entry.until = t.until;
+		e->entry.until = waits_until(s, &t);
 		if (t.damaged != 0)
 			log_say(LEVEL_ERROR, "spool", "%s: progress, line %zu, is no record: what was "
 			        "under way there is in doubt", e->entry.id, t.damaged);

@@ -168,6 +168,8 @@ spool_put_back(struct spool *s, enum queue_id queue, const char *id, int64_t due
 }
 
 struct unseen {
+	struct line_up *line_up;
+	int64_t latest;                   /* when an entry may be due at the latest */
 	struct text_list ids;
 };
 
@@ -179,6 +181,10 @@ collect_unseen(void *arg, void *value)
 
 	if (!w->seen && !w->claimed)
 		text_list_add(&u->ids, w->id, strlen(w->id));
+	if (!w->claimed && w->due > u->latest) {
+		w->due = u->latest;       /* it was put off by a clock that ran ahead */
+		sift(u->line_up, w->place);
+	}
 	w->seen = false;
 }
 
@@ -196,7 +202,8 @@ static void
 scan(struct spool *s, enum queue_id queue)
 {
 	struct line_up *l = &s->line_ups[queue];
-	struct unseen unseen = { 0 };
+	int64_t longest = s->config.longest;
+	struct unseen unseen = { l, longest == 0 ? INT64_MAX : clock_wall() + longest, { 0 } };
 	struct complaint why;
 
 	l->scanned = clock_ticks();

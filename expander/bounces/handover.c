@@ -96,7 +96,7 @@ keep(struct handover *h)
 	const struct queue_ops *ops = h->entry->queues->ops;
 	const char *list = h->entry->envelope.list;
 
-	if (!schedule_expired(&kept, h->entry->envelope.arrived, clock_wall())) {
+	if (!queue_expired(h->entry, &kept)) {
 		if (h->entry->tries == 0)
 			log_say(LEVEL_WARN, "bounce",
 			        "%s: kept: neither %s nor the site names an errors address",

@@ -265,6 +265,54 @@ syncs_of_a_post(void **state)
 	remove_temp_dir(dir);
 }
 
+/* ---- clocks ---- */
+
+static void
+a_clock_that_ran_ahead(void **state)
+{
+	enum { DAY = 86400000 };
+	const struct schedule s = { 1000, 1000, (int64_t)5 * DAY };
+	const int64_t years = (int64_t)3650 * DAY;
+	char *dir = make_temp_dir(), id[DIGEST_NAME + 1];
+	const struct spool_config c = { .path = dir, .rescan = 50, .longest = 60000 };
+	struct record r = { .kind = RECORD_DEFER, .tries = 1 };
+	struct complaint why;
+	struct queues *q = spool_open(&c, &why);
+	struct entry *e;
+
+	(void)state;
+	/* It put the entry off, and was set right: due at once for who comes next, … */
+	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "staff@l.x", id), STORED);
+	clock_shift(years);
+	e = q->ops->claim(q, QUEUE_PENDING);
+	assert_false(queue_expired(e, &s));      /* one failure is not five days of them */
+	e->tries = 2;
+	assert_true(queue_expired(e, &s));
+	queue_defer(&e, &s, "x");
+	clock_shift(-years);
+	/* … and soon for who remembers when it was to be due. */
+	assert_int_equal(q->ops->hurry(q, "nobody"), 0);        /* looks into the directories */
+	assert_null(q->ops->claim(q, QUEUE_PENDING));
+	clock_shift(61000);
+	e = q->ops->claim(q, QUEUE_PENDING);
+	assert_non_null(e);
+	/* A time far away by a clock that was right. */
+	r.at = clock_wall();
+	r.until = r.at + years;
+	assert_int_equal(q->ops->note(e, &r, true, &why), 0);
+	q->ops->release(&e, r.until);
+	queues_close(&q);
+	q = spool_open(&c, &why);
+	assert_null(q->ops->claim(q, QUEUE_PENDING));
+	clock_shift(61000);
+	e = q->ops->claim(q, QUEUE_PENDING);
+	assert_non_null(e);
+	q->ops->release(&e, 0);
+	clock_shift(-2 * 61000);
+	queues_close(&q);
+	remove_temp_dir(dir);
+}
+
 /* ---- damage ---- */
 
 static char *
@@ -615,6 +663,7 @@ main(void)
 		cmocka_unit_test(stopped_at_every_step),
 		cmocka_unit_test(a_repeat_is_durable),
 		cmocka_unit_test(syncs_of_a_post),
+		cmocka_unit_test(a_clock_that_ran_ahead),
 		cmocka_unit_test(a_torn_record_is_cut_off),
 		cmocka_unit_test(unreadable_entries_are_left_alone),
 		cmocka_unit_test(a_progress_of_a_newer_version),
