@@ -32,6 +32,7 @@ struct spool_draft {
 struct prepared {
 	char id[DIGEST_NAME + 1];
 	char name[NAME_SIZE];             /* of its directory in tmp/ */
+	int dir;                          /* that directory, whose lock keeps it; -1 for the draft's own */
 	bool moved;                       /* renamed to its queue */
 };
 
@@ -198,18 +199,17 @@ static enum stored
 prepare_linked(struct spool *s, struct spool_draft *d, const struct envelope *envelope,
                struct prepared *p, struct complaint *why)
 {
-	int dir = make_dir(s, p->name, why);
 	enum stored result;
 
-	if (dir < 0)
+	p->dir = make_dir(s, p->name, why);
+	if (p->dir < 0)
 		return spool_failure(errno);
-	if (linkat(d->dir, "message.eml", dir, "message.eml", 0) < 0) {
+	if (linkat(d->dir, "message.eml", p->dir, "message.eml", 0) < 0) {
 		result = spool_failure(errno);
 		(void)complain_errno(why, "cannot link message.eml");
 	} else {
-		result = prepare(dir, envelope, why);
+		result = prepare(p->dir, envelope, why);
 	}
-	(void)close(dir);
 	return result;
 }
 
@@ -261,6 +261,7 @@ prepare_all(struct spool *s, struct spool_draft *d, struct commitment *all, size
 		struct commitment *c = &all[i];
 		const char *id = prepared[i].id;
 
+		prepared[i].dir = -1;
 		spool_name(&d->draft, c->envelope->list, c->envelope->role, prepared[i].id);
 		c->result = message;
 		if (message == STORED && (faccessat(s->dirs[c->queue], id, F_OK, 0) == 0 ||
@@ -335,6 +336,8 @@ spool_commit(struct draft *draft, struct commitment *all, size_t count, struct c
 			d->name[0] = '\0';       /* the draft's directory has become the entry */
 		else if (!p->moved && !own && p->name[0] != '\0')
 			(void)file_remove_dir(s->tmp, p->name, &unused);
+		if (p->dir >= 0)
+			(void)close(p->dir);
 	}
 	free(prepared);
 }

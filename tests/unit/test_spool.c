@@ -265,6 +265,66 @@ syncs_of_a_post(void **state)
 	remove_temp_dir(dir);
 }
 
+/* ---- two processes ---- */
+
+static const char *shared;
+static int prepared;                      /* entries */
+
+/* A long time after the last step 5, and before the first step 6, another process starts, and cleans up. */
+static void
+clean_meanwhile(int number)
+{
+	const struct spool_config c = { .path = (char *)shared, .rescan = 50 };
+	char command[128];
+	struct complaint why;
+	struct queues *q;
+
+	if (number != 5 || ++prepared < 2)
+		return;
+	spool_step = NULL;
+	(void)snprintf(command, sizeof(command), "touch -d @0 %s/tmp/*", shared);
+	assert_int_equal(system(command), 0);
+	q = spool_open(&c, &why);
+	assert_non_null(q);
+	queues_close(&q);
+}
+
+static void
+what_is_being_written_is_not_cleaned_away(void **state)
+{
+	char *dir = make_temp_dir();
+	struct queues *q = open_spool(dir);
+	struct envelope a = envelope_for("a@l.x", "post"), b = envelope_for("b@l.x", "post");
+	struct commitment c[] = { { .queue = QUEUE_PENDING, .envelope = &a },
+		                  { .queue = QUEUE_PENDING, .envelope = &b } };
+	struct complaint why;
+	enum stored result;
+	struct draft *d = q->ops->draft(q, &result, &why);
+	const char *data;
+	size_t length;
+
+	(void)state;
+	assert_int_equal(q->ops->write(d, hello, sizeof(hello) - 1, &why), STORED);
+	shared = dir;
+	spool_step = clean_meanwhile;
+	q->ops->commit(d, c, 2, &why);
+	q->ops->discard(&d);
+	for (int i = 0; i < 2; i++) {
+		struct entry *e;
+
+		assert_int_equal(c[i].result, STORED);
+		e = q->ops->claim(q, QUEUE_PENDING);
+		assert_non_null(e);
+		assert_int_equal(q->ops->message(e, &data, &length, &why), 0);
+		assert_int_equal(length, sizeof(hello) - 1);
+		assert_int_equal(q->ops->move(&e, QUEUE_DONE, &why), 0);
+	}
+	envelope_free(&a);
+	envelope_free(&b);
+	queues_close(&q);
+	remove_temp_dir(dir);
+}
+
 /* ---- clocks ---- */
 
 static void
@@ -663,6 +723,7 @@ main(void)
 		cmocka_unit_test(stopped_at_every_step),
 		cmocka_unit_test(a_repeat_is_durable),
 		cmocka_unit_test(syncs_of_a_post),
+		cmocka_unit_test(what_is_being_written_is_not_cleaned_away),
 		cmocka_unit_test(a_clock_that_ran_ahead),
 		cmocka_unit_test(a_torn_record_is_cut_off),
 		cmocka_unit_test(unreadable_entries_are_left_alone),
