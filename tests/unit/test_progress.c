@@ -27,6 +27,15 @@ distribution_lists(void **state)
 		{ "recipients 1\na@x\nend 2\n", -1, 0 },
 		{ "recipients 1\na@x\nb@x\nend 1\n", -1, 0 },
 		{ "recipients 1\na@x\nend 99999999\n", -1, 0 },
+		{ "recipients 1\nax\nend 1\n", -1, 0 },
+		{ "recipients 1\n\nend 1\n", -1, 0 },
+		{ "recipients 1\na@x\r\nend 1\n", -1, 0 },
+		{ "recipients 1\na@x\x01\nend 1\n", -1, 0 },
+		{ "recipients 1\na@x\x7f\nend 1\n", -1, 0 },
+		{ "recipients 1\na@x\t\nend 1\n", -1, 0 },
+		{ "recipients 1\na@x\tA\nend 1\n", -1, 0 },
+		{ "recipients 1\na@x\tA@x\tB@x\nend 1\n", -1, 0 },
+		{ "recipients 1\na@x>\rRCPT TO:<b@x\nend 1\n", -1, 0 },
 		{ "recipients 2\na@x\nend 1\n", -1, 0 },
 		{ "something else entirely\n", -1, 0 },
 	};
@@ -59,6 +68,18 @@ nothing_is_read_behind_the_end(void **state)
 	memcpy(copy, text, length);
 	assert_int_equal(distribution_open(&d, copy, length, &why), 0);
 	free(copy);
+}
+
+static void
+no_nul_in_an_address(void **state)
+{
+	static const char text[] = "recipients 1\na@x\0y\nend 1\n";
+	struct complaint why;
+	struct distribution d;
+
+	(void)state;
+	assert_int_equal(distribution_open(&d, text, sizeof(text) - 1, &why), -1);
+	same_text("complaint", why.text, "recipients: line 0 is no address");
 }
 
 static void
@@ -298,6 +319,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(distribution_lists),
 		cmocka_unit_test(nothing_is_read_behind_the_end),
+		cmocka_unit_test(no_nul_in_an_address),
 		cmocka_unit_test(cut_anywhere_it_is_not_whole),
 		cmocka_unit_test(a_life_in_records),
 		cmocka_unit_test(a_batch_refused_as_a_whole),
