@@ -304,6 +304,17 @@ run(struct lane *l, const struct service *s, struct batch *b, struct outcome *o)
 	}
 }
 
+/* Whether the MTA said anything at all. */
+static bool
+was_answered(const struct batch *b, const struct outcome *o)
+{
+	bool answered = o->code != 0;
+
+	for (size_t i = 0; i < b->count && !answered; i++)
+		answered = o->codes[i] != 0;
+	return answered;
+}
+
 /* Injects one batch and writes down what became of it. True if the MTA could be reached. */
 static bool
 inject(struct lane *l, const struct service *s, struct batch *b)
@@ -326,7 +337,7 @@ inject(struct lane *l, const struct service *s, struct batch *b)
 	sent = settle(b, &o, fate, &in->learnt);
 	settle_log(b, &o, sent, began);
 	b->post->busy--;
-	reached = o.code != 0 || sent > 0;
+	reached = was_answered(b, &o);
 	if (!reached)
 		b->post->halted = true;   /* its other batches would fare no better now */
 	finish_if_idle(in, b->post, s);

@@ -49,20 +49,23 @@ is_policy(const char *text)
 	       (strncmp(text, "554 ", 4) == 0 && strncmp(text, "554 5.", 6) != 0);
 }
 
-/* Whether all recipients are refused alike, by a policy. */
+/* Whether all recipients, as far as the MTA answered, are refused alike, by a policy. */
 static bool
 refuses_all(const struct batch *b, const struct outcome *o)
 {
 	enum { HANDFUL = 4, CLASS = 9 };          /* bytes of "554 5.7.1" */
 	const struct tally *t = &b->post->tally;
+	size_t refused = 0;
 
-	if (b->count <= HANDFUL && t->sent + t->refused > 0)
-		return false;
-	for (size_t i = 0; i < b->count; i++)
+	for (size_t i = 0; i < b->count; i++) {
+		if (o->codes[i] == 0)
+			continue;
 		if (o->codes[i] / 100 != 5 || !is_policy(o->texts[i]) ||
-		    strncmp(o->texts[i], o->texts[0], CLASS) != 0)
+		    o->codes[0] == 0 || strncmp(o->texts[i], o->texts[0], CLASS) != 0)
 			return false;
-	return true;
+		refused++;
+	}
+	return refused > HANDFUL || (refused > 0 && t->sent + t->refused == 0);
 }
 
 /* Whether the transaction was refused before the message: MAIL, or DATA. */
@@ -76,7 +79,7 @@ refuses_sender(const struct outcome *o)
 static const char *
 reply_to_all(const struct outcome *o)
 {
-	return o->text[0] != '\0' ? o->text : o->texts[0];
+	return o->codes[0] / 100 == 5 ? o->texts[0] : o->text;
 }
 
 enum fate

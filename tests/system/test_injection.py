@@ -107,6 +107,37 @@ def test_the_whole_post_refused_for_a_moment(make_site, stage):
     assert reports(site) == [] and len(site.sink.recipients()) == 300
 
 
+def test_refused_until_the_mta_has_enough(make_site):
+    """A port that is not meant for us loses patience with so many errors: still nobody is refused for good."""
+    site = make_site(directory.top() + directory.crowd(300, [300]), mta="sink", outbound="batch: 50\nlanes: 1")
+    count = []
+
+    def impatient(address, n):
+        count.append(address)
+        return "421 4.7.0 too many errors" if len(count) % 21 == 0 else f"554 5.7.1 <{address}>: Relay access denied"
+    site.sink.on_rcpt = impatient
+    site.submit(to="g300@lists.example.com")
+    wait_until(lambda: site.rollcall.log.count("nobody is taken (554") > 1, what="the log")
+    site.sink.on_rcpt = None
+    assert len(site.wait_for(300)) == 300
+    site.rollcall.wait_idle()
+    assert reports(site) == [] and len(site.sink.recipients()) == 300
+
+
+def test_a_batch_of_unknown_members_does_not_hold_up_the_others(make_site):
+    site = make_site(directory.top() + directory.crowd(300, [300]), mta="sink", outbound="batch: 50\nlanes: 1\n"
+                     "retry-first: 1m")
+    refused = set()
+
+    def first_fifty(address, n):
+        if len(refused) < 50:
+            refused.add(address)
+        return "550 5.1.1 no such user" if address in refused else None
+    site.sink.on_rcpt = first_fifty
+    site.submit(to="g300@lists.example.com")
+    assert len(site.wait_for(250)) >= 250
+
+
 def test_one_of_many_refused_by_a_policy(lmtp_site):
     """That is about the recipient: reported at once."""
     lmtp_site.sink.on_rcpt = lambda a, n: "550 5.7.1 not here" if a == "bob@example.com" else None
