@@ -104,7 +104,8 @@ struct queue_ops {
 	/* ---- working ---- */
 
 	/*
-	 * The next entry of a queue that is due and that nobody has; NULL where there is none now.
+	 * The next entry of a queue that is due and that nobody has, of those that came through
+	 * this process in the order in which they came; NULL where there is none now.
 	 * Entries whose envelope cannot be read are logged and left alone for a while.
 	 */
 	struct entry *(*claim)(struct queues *, enum queue_id);

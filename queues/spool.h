@@ -16,6 +16,7 @@
 struct waiting {
 	char id[DIGEST_NAME + 1];
 	int64_t due;                      /* wall clock */
+	uint64_t order;                   /* among those due at the same time: first come, first served */
 	bool claimed;
 	bool hurried;                     /* due whatever its progress file says */
 	bool seen;                        /* by the scan that is going on */
@@ -27,6 +28,7 @@ struct line_up {
 	struct map *known;                /* id → struct waiting */
 	struct waiting **heap;            /* by due, of those not claimed */
 	size_t count, capacity;
+	uint64_t orders;
 	int64_t scanned;                  /* ticks; when the directory was read last */
 };
 

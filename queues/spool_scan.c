@@ -42,21 +42,27 @@ put(struct line_up *l, size_t place, struct waiting *w)
 	w->place = place;
 }
 
+static bool
+is_before(const struct waiting *a, const struct waiting *b)
+{
+	return a->due != b->due ? a->due < b->due : a->order < b->order;
+}
+
 static void
 sift(struct line_up *l, size_t place)
 {
 	struct waiting *w = l->heap[place];
 
-	while (place > 0 && l->heap[(place - 1) / 2]->due > w->due) {
+	while (place > 0 && is_before(w, l->heap[(place - 1) / 2])) {
 		put(l, place, l->heap[(place - 1) / 2]);
 		place = (place - 1) / 2;
 	}
 	for (;;) {
 		size_t child = place * 2 + 1;
 
-		if (child + 1 < l->count && l->heap[child + 1]->due < l->heap[child]->due)
+		if (child + 1 < l->count && is_before(l->heap[child + 1], l->heap[child]))
 			child++;
-		if (child >= l->count || l->heap[child]->due >= w->due)
+		if (child >= l->count || !is_before(l->heap[child], w))
 			break;
 		put(l, place, l->heap[child]);
 		place = child;
@@ -71,6 +77,7 @@ push(struct line_up *l, struct waiting *w)
 		l->capacity = l->capacity == 0 ? 64 : l->capacity * 2;
 		l->heap = mem_resize(l->heap, l->capacity * sizeof(*l->heap));
 	}
+	w->order = l->orders++;
 	put(l, l->count++, w);
 	sift(l, w->place);
 }

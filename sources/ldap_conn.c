@@ -268,6 +268,22 @@ bind_as_told(struct conn *c, const struct conn_config *config, struct timeval pa
 	return 0;
 }
 
+struct berval **
+conn_values(const struct conn *c, LDAPMessage *entry, const char *attribute)
+{
+	BerElement *ber = NULL;
+	char *name = ldap_first_attribute(c->ld, entry, &ber);
+	bool there = false;
+
+	while (name != NULL) {
+		there = text_same(name, attribute);
+		ldap_memfree(name);
+		name = there ? NULL : ldap_next_attribute(c->ld, entry, ber);
+	}
+	ber_free(ber, 0);
+	return there ? ldap_get_values_len(c->ld, entry, attribute) : NULL;
+}
+
 /* Whether an entry's attribute holds the value. */
 static bool
 entry_has(LDAP *ld, LDAPMessage *entry, const char *attribute, const char *value)

@@ -125,8 +125,7 @@ lists_entry(struct walk *w, struct queue_of_dns *q, struct request *r, LDAPMessa
 	bool ok = true;
 
 	for (size_t i = 0; i < attributes->count; i++) {
-		struct berval **values =
-			ldap_get_values_len(w->conn->ld, entry, attributes->items[i]);
+		struct berval **values = conn_values(w->conn, entry, attributes->items[i]);
 
 		for (size_t k = 0; values != NULL && values[k] != NULL; k++)
 			mine[which_address(q, r, values[k])] = true;

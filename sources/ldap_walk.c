@@ -160,8 +160,7 @@ walk_literals(struct walk *w, LDAPMessage *entry, const struct via *via)
 	bool more = true;
 
 	for (size_t i = 0; more && i < attributes->count; i++) {
-		struct berval **values =
-			ldap_get_values_len(w->conn->ld, entry, attributes->items[i]);
+		struct berval **values = conn_values(w->conn, entry, attributes->items[i]);
 
 		for (size_t k = 0; more && values != NULL && values[k] != NULL; k++)
 			more = emit_literal(w, values[k], via);
@@ -173,7 +172,7 @@ walk_literals(struct walk *w, LDAPMessage *entry, const struct via *via)
 static void
 queue_values(struct walk *w, LDAPMessage *entry, const char *attribute, const struct via *via)
 {
-	struct berval **values = ldap_get_values_len(w->conn->ld, entry, attribute);
+	struct berval **values = conn_values(w->conn, entry, attribute);
 
 	for (size_t i = 0; values != NULL && values[i] != NULL; i++)
 		walk_queue(w, values[i]->bv_val, values[i]->bv_len, via);
@@ -183,7 +182,7 @@ queue_values(struct walk *w, LDAPMessage *entry, const char *attribute, const st
 static bool
 has_values(struct walk *w, LDAPMessage *entry, const char *attribute)
 {
-	struct berval **values = ldap_get_values_len(w->conn->ld, entry, attribute);
+	struct berval **values = conn_values(w->conn, entry, attribute);
 	bool has = values != NULL && values[0] != NULL;
 
 	ldap_value_free_len(values);
@@ -215,7 +214,7 @@ walk_kind(const struct walk *w, enum entry_kind before, const char *class, size_
 static enum entry_kind
 kind_of(struct walk *w, LDAPMessage *entry)
 {
-	struct berval **values = ldap_get_values_len(w->conn->ld, entry, w->config->names.classes);
+	struct berval **values = conn_values(w->conn, entry, w->config->names.classes);
 	enum entry_kind kind = ENTRY_UNKNOWN;
 
 	for (size_t i = 0; values != NULL && values[i] != NULL; i++)
@@ -261,8 +260,7 @@ walk_group_entry(struct walk *w, LDAPMessage *entry, const struct via *via)
 const struct via *
 walk_via_group(struct walk *w, const struct via *up, LDAPMessage *entry, const char *dn)
 {
-	struct berval **values =
-		ldap_get_values_len(w->conn->ld, entry, w->config->names.address.items[0]);
+	struct berval **values = conn_values(w->conn, entry, w->config->names.address.items[0]);
 	const struct via *via;
 
 	if (values != NULL && values[0] != NULL)
@@ -276,7 +274,7 @@ walk_via_group(struct walk *w, const struct via *up, LDAPMessage *entry, const c
 static bool
 emit_person(struct walk *w, LDAPMessage *entry, const struct via *via)
 {
-	struct berval **values = ldap_get_values_len(w->conn->ld, entry, w->config->names.mail);
+	struct berval **values = conn_values(w->conn, entry, w->config->names.mail);
 	struct address a = { 0 };
 	bool more = true, found = false;
 	size_t i = 0;

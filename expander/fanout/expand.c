@@ -126,6 +126,9 @@ walk_members(struct expansion *x, struct deadline by)
 		x->why = walk;
 	if (found != FOUND_YES || x->freezing.count > 0)
 		return found;
+	/* All of them have it from another list of the same message. */
+	if (x->entry->envelope.before.count > 0 && x->report.members > 0)
+		return FOUND_YES;
 	/* Whoever posted took it for a list of people: not done without a word. */
 	(void)complain(&x->why, "the list has no members to send to");
 	return FOUND_UNSURE;

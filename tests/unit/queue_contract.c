@@ -293,6 +293,25 @@ an_entry_goes_its_way(struct queues *q)
 }
 
 static void
+first_come_first_served(struct queues *q)
+{
+	char ids[20][DIGEST_NAME + 1], list[32];
+	struct entry *e;
+	struct complaint why;
+
+	for (size_t i = 0; i < 20; i++) {
+		(void)snprintf(list, sizeof(list), "list%zu@l.x", i);
+		assert_int_equal(store_one(q, QUEUE_OUTBOUND, hello, list, ids[i]), STORED);
+	}
+	for (size_t i = 0; i < 20; i++) {
+		e = q->ops->claim(q, QUEUE_OUTBOUND);
+		assert_non_null(e);
+		same_text("the next", e->id, ids[i]);
+		assert_int_equal(q->ops->move(&e, QUEUE_DONE, &why), 0);
+	}
+}
+
+static void
 what_is_done_is_forgotten_in_time(struct queues *q)
 {
 	size_t done = count(q, QUEUE_DONE);
@@ -318,6 +337,7 @@ queue_contract(const struct back_end *b)
 	what_is_put_off_is_not_due(q);
 	an_entry_goes_its_way(q);
 	an_entry_goes_its_way(q);
+	first_come_first_served(q);
 	what_is_done_is_forgotten_in_time(q);
 	/* Waiting ends at the deadline, and at a call. */
 	e = must_claim(q, QUEUE_PENDING, NULL);

@@ -99,16 +99,16 @@ commit(struct draft *d, struct commitment *all, size_t count, struct complaint *
 	(void)why;
 	monitor_enter(&m->monitor);
 	for (size_t i = 0; i < count; i++) {
-		struct memory_entry *e = m->all;
+		struct memory_entry **at = &m->all, *e;
 		char id[DIGEST_NAME + 1];
 
 		entry_name(d, all[i].envelope->list, all[i].envelope->role, id);
-		while (e != NULL && strcmp(e->entry.id, id) != 0)
-			e = e->next;
-		all[i].result = e == NULL ? STORED : STORED_BEFORE;
-		if (e != NULL)
+		while (*at != NULL && strcmp((*at)->entry.id, id) != 0)
+			at = &(*at)->next;
+		all[i].result = *at == NULL ? STORED : STORED_BEFORE;
+		if (*at != NULL)
 			continue;
-		e = mem_new(sizeof(*e));
+		*at = e = mem_new(sizeof(*e));
 		memcpy(e->entry.id, id, sizeof(id));
 		e->entry.queues = d->queues;
 		e->entry.queue = all[i].queue;
@@ -116,8 +116,6 @@ commit(struct draft *d, struct commitment *all, size_t count, struct complaint *
 		bytes_add(&e->message, ((struct memory_draft *)d)->message.data,
 		          ((struct memory_draft *)d)->message.length);
 		progress_head(&e->progress);
-		e->next = m->all;
-		m->all = e;
 	}
 	monitor_wake(&m->monitor);
 	monitor_leave(&m->monitor);
