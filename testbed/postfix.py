@@ -77,7 +77,8 @@ class Postfix:
         return path.read_text(errors="replace") if path.exists() else ""
 
     def make_directories(self):
-        for d in ["etc", "data", "queue", "queue/pid", "queue/public", "queue/maildrop", "queue/rollcall"]:
+        sockets = ["queue/rollcall"] if self.part else []
+        for d in ["etc", "data", "queue", "queue/pid", "queue/public", "queue/maildrop", *sockets]:
             (self.dir / d).mkdir(parents=True, exist_ok=True)
         for d in QUEUES:
             (self.queue / d).mkdir(exist_ok=True, mode=0o700)
@@ -193,8 +194,9 @@ notify_classes =
             text = pathlib.Path("/etc/postfix/dynamicmaps.cf").read_text()
         (self.dir / "etc/dynamicmaps.cf").write_text(text)
 
-    def start(self):
-        self.configure()
+    def start(self, configure=True):
+        if configure:
+            self.configure()
         self.process = subprocess.Popen(
             [server_path("/usr/lib/postfix/sbin/master"), "-c", str(self.dir / "etc"), "-d"],
             env=self.environment(), stdout=subprocess.DEVNULL, stderr=open(self.dir / "errors", "ab"),
