@@ -17,6 +17,7 @@ struct session {
 	struct pacemaker *pacemaker;
 	bool no_replies;
 	bool trusted;
+	bool local;
 	char client[INET6_ADDRSTRLEN];
 
 	/* The message. */
@@ -26,6 +27,8 @@ struct session {
 	struct target *lists;             /* accepted recipients that are lists */
 	size_t list_count;
 	size_t others;                    /* recipients that are none of our business */
+	size_t unknown;                   /* of a local message, that are no lists */
+	struct verdict refused;           /* of a local message, merged: what RCPT could not say */
 	struct bytes header;
 	int64_t size;                     /* header and body so far */
 	bool header_too_big;
@@ -67,6 +70,12 @@ session_no_replies(const struct session *s)
 }
 
 void
+session_set_local(struct session *s)
+{
+	s->local = true;
+}
+
+void
 session_reset(struct session *s)
 {
 	mem_drop(&s->sender);
@@ -75,7 +84,8 @@ session_reset(struct session *s)
 		target_drop(&s->lists[i]);
 	free(s->lists);
 	s->lists = NULL;
-	s->list_count = s->others = 0;
+	s->list_count = s->others = s->unknown = 0;
+	s->refused = verdict_pass();
 	s->announced = s->size = 0;
 	s->header_too_big = s->bare_newline = s->after_cr = false;
 	bytes_clear(&s->header);
@@ -191,6 +201,18 @@ keep_list(struct session *s, struct target *t)
 	*t = (struct target){ 0 };
 }
 
+/* What cannot be said at RCPT is kept for the end. */
+static struct verdict
+put_aside(struct session *s, struct verdict v)
+{
+	v.reason = "";
+	if (v.reply == REPLY_NO_SUCH_LIST)
+		s->unknown++;
+	else
+		s->refused = verdict_merge(s->refused, v);
+	return verdict_pass();
+}
+
 /* A recipient in none of our domains; or one that nobody can say that of. */
 static struct verdict
 pass_by(struct session *s, const char *path, bool parsed, const char *queue_id)
@@ -206,40 +228,50 @@ pass_by(struct session *s, const char *path, bool parsed, const char *queue_id)
 	return v;
 }
 
+/* The domain of lists that a recipient lies in, as the client says it or as the MTA takes it. */
+static const struct destination *
+find_destination(const struct session *s, const char *path, const char *resolved, struct address *a,
+                 bool *parsed)
+{
+	const struct destination *d = NULL;
+	struct address other = { 0 };
+
+	*parsed = parse_said(path, a);
+	if (*parsed)
+		d = site_destination(s->service->site, a->canonical);
+	if (d == NULL && parse_resolved(resolved, &other)) {
+		*parsed = true;
+		address_free(a);
+		*a = other;
+		d = site_destination(s->service->site, a->canonical);
+	}
+	return d;
+}
+
 struct verdict
 session_rcpt(struct session *s, const char *path, const char *resolved, const char *queue_id)
 {
-	const struct destination *d = NULL;
+	const struct destination *d;
 	int64_t began = clock_ticks_us();
 	struct target t = { 0 };
 	struct complaint why = { "" };
 	struct verdict v;
 	struct address a = { 0 };
 	const char *decided_by = NULL;
-	bool parsed = parse_said(path, &a);
+	bool parsed;
 
-	if (parsed)
-		d = site_destination(s->service->site, a.canonical);
-	if (d == NULL) {
-		struct address other = { 0 };
-
-		if (parse_resolved(resolved, &other)) {
-			parsed = true;
-			address_free(&a);
-			a = other;
-			d = site_destination(s->service->site, a.canonical);
-		}
-	}
+	d = find_destination(s, path, resolved, &a, &parsed);
 	if (d == NULL) {
 		v = pass_by(s, path, parsed, queue_id);
-		address_free(&a);
-		return v;
+	} else {
+		v = judge(s, d, a.canonical, &t, &decided_by, &why);
+		if (v.decision != DECISION_PASS)
+			log_decision(s, "rcpt", queue_id, a.canonical, &t, v, decided_by, began);
+		else
+			keep_list(s, &t);
 	}
-	v = judge(s, d, a.canonical, &t, &decided_by, &why);
-	if (v.decision != DECISION_PASS)
-		log_decision(s, "rcpt", queue_id, a.canonical, &t, v, decided_by, began);
-	if (v.decision == DECISION_PASS)
-		keep_list(s, &t);
+	if (v.decision != DECISION_PASS && s->local)
+		v = put_aside(s, v);
 	v.reason = "";                    /* it may have been our complaint */
 	target_drop(&t);
 	address_free(&a);
@@ -249,7 +281,7 @@ session_rcpt(struct session *s, const char *path, const char *resolved, const ch
 bool
 session_has_lists(const struct session *s)
 {
-	return s->list_count > 0;
+	return s->list_count > 0 || s->unknown > 0 || s->refused.decision != DECISION_PASS;
 }
 
 void
@@ -321,6 +353,10 @@ session_end(struct session *s, const char *queue_id)
 	struct verdict all = verdict_pass();
 	bool every = s->others == 0, proven = s->trusted || s->login != NULL, returned = false;
 
+	if (s->refused.decision != DECISION_PASS)
+		return s->refused;
+	if (s->unknown > 0)
+		all = verdict_reject(REPLY_NO_SUCH_LIST, "");
 	for (size_t i = 0; i < s->list_count; i++) {
 		struct verdict v = judge_content(s, &s->lists[i]);
 

@@ -139,6 +139,7 @@ notify_classes =
 """
         if path:
             lines += f"import_environment = MAIL_CONFIG MAIL_DEBUG MAIL_LOGTAG TZ LANG=C LD_LIBRARY_PATH={path}\n"
+            lines += f"export_environment = TZ MAIL_CONFIG LANG LD_LIBRARY_PATH={path}\n"
         if self.relay:
             to = f"smtp:[{self.relay[0]}]:{self.relay[1]}"
             for name in ("default", "relay", "local", "virtual"):
