@@ -9,7 +9,7 @@ SANITIZE   ?=
 V          ?= 0
 
 BASE = bytes clock complaint config control daemon digest file hash json log map mem monitor net \
-       pool set setting stream text
+       notify pool set setting stream text
 MAIL = address automatic date dsn header list phrase reply syntax trace verdict
 SOURCES = cache fail file ldap ldap_conn ldap_deref ldap_find ldap_lists ldap_presets ldap_query \
           ldap_read ldap_refs ldap_walk registry source
@@ -17,9 +17,10 @@ POLICIES = admit chain posters registry site
 QUEUES = distribution entry progress queue schedule spool spool_entry spool_list \
          spool_progress spool_scan spool_write
 MILTER = ask hooks main pacemaker service session settings
-EXPANDER = main recipients service settings work intake/content intake/heading intake/lmtp_data \
-           intake/lmtp_server intake/lmtp_session fanout/expand fanout/inject fanout/later \
-           fanout/learnt fanout/post fanout/report fanout/settle fanout/smtp_client fanout/wire bounces/handover
+EXPANDER = main pulse recipients service settings work intake/content intake/heading \
+           intake/lmtp_data intake/lmtp_server intake/lmtp_session fanout/expand fanout/inject \
+           fanout/later fanout/learnt fanout/post fanout/report fanout/settle fanout/smtp_client \
+           fanout/wire bounces/handover
 CONSOLE = cmd_config cmd_daemons cmd_lookup cmd_members cmd_queue main
 
 LIBRARY = $(BASE:%=base/%) $(MAIL:%=mail/%) $(SOURCES:%=sources/%) $(POLICIES:%=policies/%) \
@@ -39,7 +40,7 @@ endif
 CFLAGS   ?= -O2 -g
 ALLCFLAGS = -std=c17 -D_GNU_SOURCE -I. -pthread $(WARNINGS) $(HARDEN) $(CFLAGS) \
             -DROLLCALL_CONFIG='"$(SYSCONFDIR)/rollcall/rollcall.yaml"'
-LIBS      = -lldap -llber -ljansson -lyaml -lidn2 -lunistring -lcrypto
+LIBS      = -lldap -llber -ljansson -lyaml -lidn2 -lunistring -lcrypto -lsystemd
 
 PROGRAMS = $(BUILD)/rollcall-milter $(BUILD)/rollcall-expander $(BUILD)/rollcallctl
 MANUALS  = docs/man/rollcall-milter.8 docs/man/rollcall-expander.8 docs/man/rollcallctl.8 \

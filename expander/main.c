@@ -6,11 +6,13 @@
 #include "base/daemon.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/notify.h"
 #include "base/version.h"
 #include "expander/bounces/handover.h"
 #include "expander/fanout/expand.h"
 #include "expander/fanout/inject.h"
 #include "expander/intake/lmtp_server.h"
+#include "expander/pulse.h"
 
 #include <getopt.h>
 #include <signal.h>
@@ -50,7 +52,7 @@ struct expander {
 
 /* Puts a new configuration in force; the old one stays where the new one is wrong. */
 static int
-reload(struct complaint *why)
+replace(struct complaint *why)
 {
 	struct service *new = service_load(config_file, true, why), *old;
 
@@ -67,6 +69,17 @@ reload(struct complaint *why)
 	service_install(new);
 	log_say(LEVEL_INFO, "reload", "%s is in force", config_file);
 	return 0;
+}
+
+static int
+reload(struct complaint *why)
+{
+	int rc;
+
+	notify_reloading();
+	rc = replace(why);
+	notify_ready();
+	return rc;
 }
 
 static int
@@ -102,7 +115,9 @@ static void *
 run_expand(void *arg)
 {
 	(void)pthread_setname_np(pthread_self(), "expand");
+	pulse_begin("expand");
 	expand_worker(arg);
+	pulse_end();
 	return NULL;
 }
 
@@ -110,7 +125,9 @@ static void *
 run_handover(void *arg)
 {
 	(void)pthread_setname_np(pthread_self(), "bounce");
+	pulse_begin("bounce");
 	handover_worker(arg);
+	pulse_end();
 	return NULL;
 }
 
@@ -118,7 +135,9 @@ static void *
 run_lane(void *arg)
 {
 	(void)pthread_setname_np(pthread_self(), "lane");
+	pulse_begin("lane");
 	injector_lane(arg);
+	pulse_end();
 	return NULL;
 }
 
@@ -220,17 +239,33 @@ open_queues(const struct service *s, struct complaint *why)
 	return q;
 }
 
+/* The service manager hears that the process lives while every thread does. */
+static void
+show_life(void)
+{
+	const char *late = pulse_late();
+
+	if (late == NULL)
+		notify_alive();
+	else
+		log_say(LEVEL_ERROR, "watchdog", "a thread (%s) has not come back in time", late);
+}
+
 static void
 wait_for_signals(void)
 {
 	struct complaint why;
+	int64_t every = notify_every();
 
 	for (;;) {
-		int caught = daemon_signal();
+		int caught = daemon_signal(every);
 
-		if (caught != SIGUSR1 && caught != SIGHUP)
+		if (caught == SIGUSR1 || caught == SIGHUP)
+			(void)reload(&why);
+		else if (caught != 0)
 			return;
-		(void)reload(&why);
+		if (every > 0)
+			show_life();
 	}
 }
 
@@ -264,7 +299,9 @@ run(struct expander *x, struct service *s, struct complaint *why)
 	if (start(x, s, why) < 0)
 		goto out;
 	log_say(LEVEL_INFO, "start", "version %s, %s", ROLLCALL_VERSION, config_file);
+	notify_ready();
 	wait_for_signals();
+	notify_stopping();
 	rc = 0;
 out:
 	if (working) {

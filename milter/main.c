@@ -6,6 +6,7 @@
 #include "base/daemon.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/notify.h"
 #include "base/version.h"
 #include "milter/hooks.h"
 #include "milter/service.h"
@@ -24,7 +25,7 @@ static const char *config_file = ROLLCALL_CONFIG;
 
 /* Puts a new configuration in force; the old one stays where the new one is wrong. */
 static int
-reload(struct complaint *why)
+replace(struct complaint *why)
 {
 	struct service *new = service_load(config_file, true, why), *old;
 
@@ -41,6 +42,17 @@ reload(struct complaint *why)
 	service_install(new);
 	log_say(LEVEL_INFO, "reload", "%s is in force", config_file);
 	return 0;
+}
+
+static int
+reload(struct complaint *why)
+{
+	int rc;
+
+	notify_reloading();
+	rc = replace(why);
+	notify_ready();
+	return rc;
 }
 
 static int
@@ -138,6 +150,7 @@ run(struct service *s, struct complaint *why)
 	log_say(LEVEL_INFO, "start", "version %s, %s, listening on %s", ROLLCALL_VERSION, config_file,
 	        connection);
 	rc = smfi_main() == MI_SUCCESS ? 0 : complain(why, "libmilter has ended");
+	notify_stopping();
 	atomic_store(&ending, true);
 	(void)pthread_kill(thread, SIGUSR1);
 	(void)pthread_join(thread, NULL);

@@ -2,6 +2,7 @@
 #include "expander/bounces/handover.h"
 
 #include "base/log.h"
+#include "expander/pulse.h"
 #include "expander/recipients.h"
 #include "expander/service.h"
 
@@ -116,6 +117,7 @@ work_on(struct entry *entry)
 	struct handover h = { .entry = entry, .service = service_current() };
 
 	(void)complain(&h.why, "%s", entry->damage == NULL ? "" : entry->damage);
+	pulse_step(h.service->outbound.expand);
 	switch (hand_over(&h)) {
 	case FOUND_YES:
 		entry->queues->ops->release(&h.entry, 0);
@@ -139,11 +141,13 @@ handover_worker(struct work *w)
 	const struct queue_ops *ops = w->queues->ops;
 
 	while (!work_stopping(w)) {
-		struct entry *entry = ops->claim(w->queues, QUEUE_BOUNCE);
+		struct entry *entry;
 
+		pulse_step(0);
+		entry = ops->claim(w->queues, QUEUE_BOUNCE);
 		if (entry != NULL)
 			work_on(entry);
 		else
-			ops->wait(w->queues, QUEUE_BOUNCE, deadline_in(IDLE));
+			ops->wait(w->queues, QUEUE_BOUNCE, deadline_in(pulse_rest(IDLE)));
 	}
 }

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "expander/fanout/later.h"
+#include "expander/pulse.h"
 #include "expander/recipients.h"
 #include "expander/service.h"
 
@@ -188,6 +189,7 @@ work_on(struct entry *entry)
 	int whole = entry->damage != NULL ? complain(&x.why, "%s", entry->damage)
 	                                  : ops->recipients(entry, &frozen, &x.why);
 
+	pulse_step(x.service->outbound.expand);
 	distribution_close(&frozen);
 	/* A crash after the freezing and before the move leaves a whole list: it stands. */
 	if (whole < 0 || (whole == 1 && ops->move(&x.entry, QUEUE_OUTBOUND, &x.why) < 0) ||
@@ -205,11 +207,13 @@ expand_worker(struct work *w)
 	const struct queue_ops *ops = w->queues->ops;
 
 	while (!work_stopping(w)) {
-		struct entry *entry = ops->claim(w->queues, QUEUE_PENDING);
+		struct entry *entry;
 
+		pulse_step(0);
+		entry = ops->claim(w->queues, QUEUE_PENDING);
 		if (entry != NULL)
 			work_on(entry);
 		else
-			ops->wait(w->queues, QUEUE_PENDING, deadline_in(IDLE));
+			ops->wait(w->queues, QUEUE_PENDING, deadline_in(pulse_rest(IDLE)));
 	}
 }

@@ -9,6 +9,7 @@
 #include "expander/fanout/report.h"
 #include "expander/fanout/settle.h"
 #include "expander/fanout/smtp_client.h"
+#include "expander/pulse.h"
 #include "expander/service.h"
 #include "mail/address.h"
 
@@ -269,6 +270,7 @@ connect_lane(struct lane *l, const struct service *s, struct complaint *why)
 		monitor_leave(&l->injector->monitor);
 	}
 	if (l->smtp == NULL) {
+		pulse_step(s->outbound.connect);
 		l->smtp = smtp_open(&c, why);
 		l->used = false;
 	}
@@ -397,6 +399,7 @@ rest(struct lane *l, const struct service *s)
 	struct deadline by = deadline_in(l->smtp == NULL ? IDLE : end > now ? end - now : 0);
 	bool full;
 
+	by = deadline_in(pulse_rest(deadline_left(by)));
 	monitor_enter(&in->monitor);
 	full = in->count >= MOST_POSTS;
 	if (full)
@@ -431,6 +434,7 @@ injector_lane(struct injector *in)
 		bool took;
 		struct batch *b = find_work(in, s, &took);
 
+		pulse_step(0);
 		if (b != NULL) {
 			bool reached = inject(&lane, s, b);
 

@@ -2,6 +2,7 @@
 #include "expander/fanout/wire.h"
 
 #include "base/clock.h"
+#include "expander/pulse.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -174,6 +175,7 @@ move(struct wire *w, struct outgoing *o, int64_t patience, struct deadline *by)
 
 	if (!wire_written(o))
 		both[0].events |= POLLOUT;
+	pulse_step(deadline_left(*by));
 	n = poll(both, 2, (int)deadline_left(*by));
 	p = both[0];
 	if (n == 0)
