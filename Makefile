@@ -38,13 +38,14 @@ HARDEN   = -fPIE -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-re
 LINKHARD = -pie -fsanitize=$(SANITIZE)
 endif
 CFLAGS   ?= -O2 -g
-ALLCFLAGS = -std=c17 -D_GNU_SOURCE -I. -pthread $(WARNINGS) $(HARDEN) $(CFLAGS) \
+# Nothing of what is built says where: the same source gives the same bytes.
+ALLCFLAGS = -ffile-prefix-map=$(CURDIR)=. -std=c17 -D_GNU_SOURCE -I. -pthread $(WARNINGS) $(HARDEN) $(CFLAGS) \
             -DROLLCALL_CONFIG='"$(SYSCONFDIR)/rollcall/rollcall.yaml"'
 LIBS      = -lldap -llber -ljansson -lyaml -lidn2 -lunistring -lcrypto -lsystemd
 
 PROGRAMS = $(BUILD)/rollcall-milter $(BUILD)/rollcall-expander $(BUILD)/rollcallctl
-MANUALS  = docs/man/rollcall-milter.8 docs/man/rollcall-expander.8 docs/man/rollcallctl.8 \
-           $(BUILD)/rollcall.yaml.5
+MANUALS  = docs/man/rollcall-milter.8 docs/man/rollcall-expander.8 docs/man/rollcall-postfix.8 \
+           docs/man/rollcallctl.8 $(BUILD)/rollcall.yaml.5
 
 # `make V=1` shows whole commands.
 ifeq ($(V),1)
@@ -82,16 +83,30 @@ $(BUILD)/rollcall.yaml.5: docs/man/rollcall.yaml.5.in $(BUILD)/rollcallctl
 
 -include $(shell find $(BUILD) -path $(BUILD)/servers -prune -o -type f -name '*.d' -print 2>/dev/null)
 
+# Places are written into what is installed: $(call place,file,to,mode).
+SBIN  = $(PREFIX)/sbin
+SHARE = $(PREFIX)/share
+DOC   = $(SHARE)/doc/rollcall
+place = sed -e 's|@SBINDIR@|$(SBIN)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' \
+            -e 's|^parts=.*|parts=$(SHARE)/rollcall|' $(1) >$(DESTDIR)$(2) && chmod $(3) $(DESTDIR)$(2)
+
 install: all
-	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/man/man5 \
-	    $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/doc/rollcall/examples \
-	    $(DESTDIR)$(PREFIX)/share/doc/rollcall/postfix
-	install $(PROGRAMS) $(DESTDIR)$(PREFIX)/sbin
-	install -m 644 $(filter %.5,$(MANUALS)) $(DESTDIR)$(PREFIX)/share/man/man5
-	install -m 644 $(filter %.8,$(MANUALS)) $(DESTDIR)$(PREFIX)/share/man/man8
-	install -m 644 README.md NEWS LICENSE docs/*.md $(DESTDIR)$(PREFIX)/share/doc/rollcall
-	install -m 644 examples/* $(DESTDIR)$(PREFIX)/share/doc/rollcall/examples
-	install -m 644 postfix/* $(DESTDIR)$(PREFIX)/share/doc/rollcall/postfix
+	install -d $(addprefix $(DESTDIR),$(SBIN) $(SHARE)/rollcall $(SHARE)/man/man5 $(SHARE)/man/man8 \
+	    $(DOC)/docs $(DOC)/examples $(DOC)/postfix \
+	    $(addprefix $(PREFIX)/lib/,systemd/system sysusers.d tmpfiles.d))
+	install -m 755 $(PROGRAMS) $(DESTDIR)$(SBIN)
+	$(call place,postfix/rollcall-postfix,$(SBIN)/rollcall-postfix,755)
+	install -m 644 postfix/main.cf.part postfix/master.cf.part $(DESTDIR)$(SHARE)/rollcall
+	install -m 644 $(filter %.5,$(MANUALS)) $(DESTDIR)$(SHARE)/man/man5
+	install -m 644 $(filter %.8,$(MANUALS)) $(DESTDIR)$(SHARE)/man/man8
+	install -m 644 README.md NEWS LICENSE $(DESTDIR)$(DOC)
+	install -m 644 docs/*.md $(DESTDIR)$(DOC)/docs
+	install -m 644 examples/* $(DESTDIR)$(DOC)/examples
+	install -m 644 postfix/README.md $(DESTDIR)$(DOC)/postfix
+	$(call place,packaging/systemd/rollcall-milter.service,$(PREFIX)/lib/systemd/system/rollcall-milter.service,644)
+	$(call place,packaging/systemd/rollcall-expander.service,$(PREFIX)/lib/systemd/system/rollcall-expander.service,644)
+	$(call place,packaging/sysusers.d/rollcall.conf,$(PREFIX)/lib/sysusers.d/rollcall.conf,644)
+	$(call place,packaging/tmpfiles.d/rollcall.conf,$(PREFIX)/lib/tmpfiles.d/rollcall.conf,644)
 
 clean:
 	rm -rf build build-asan build-tsan build-fuzz
@@ -202,7 +217,7 @@ fuzz:
 
 help:
 	@echo 'make            the programs, in build/'
-	@echo 'make install    to $$(DESTDIR)$$(PREFIX); PREFIX is /usr/local'
+	@echo 'make install    to $$(DESTDIR)$$(PREFIX); PREFIX is /usr/local, SYSCONFDIR /etc'
 	@echo 'make demo       a whole private site that shows what rollcall does; as root; make demo-stop ends it'
 	@echo 'make check      all tests; as root. Parts of it: layers, unit, system ONLY="-k name"'
 	@echo 'make asan tsan  the tests with the address and undefined, with the thread sanitizer'

@@ -20,7 +20,7 @@ def test_links_lead_somewhere():
 def test_files_that_are_named_exist():
     for page in PAGES:
         for name in re.findall(r"`((?:testbed|tests|bench|base|mail|sources|policies|queues|console|examples|postfix"
-                               r"|docs)/[\w./-]*\w)`", page.read_text()):
+                               r"|docs|packaging)/[\w./-]*\w)`", page.read_text()):
             assert (ROOT / name).exists(), f"{page}: {name}"
 
 

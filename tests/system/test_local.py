@@ -51,10 +51,12 @@ def test_with_the_milter_it_comes_from_this_host(make_site):
     assert site.wait_for(4) == STAFF
     (line,) = site.rollcall.log_lines("end")
     assert (line["client"], line["verdict"], line["from"]) == ("127.0.0.1", "pass", "eve@example.com")
-    assert "login" not in line and f"{line['queue']}: uid={os.getuid()} from=<eve@example.com>" in site.postfix.log
+    assert "login" not in line
+    assert f"{line['queue']}: uid={os.getuid()} from=<eve@example.com>" in site.postfix.log
 
 
-@pytest.mark.parametrize("options", [{"more": STRANGE}, {"destinations": NOBODY_HERE}], ids=["networks", "posters"])
+@pytest.mark.parametrize("options", [{"more": STRANGE}, {"destinations": NOBODY_HERE}],
+                         ids=["networks", "posters"])
 def test_who_may_not_post_gets_it_back(make_site, options):
     """A refusal at RCPT would leave the message in maildrop for ever: it comes at the end."""
     site = judged(make_site, **options)

@@ -312,7 +312,9 @@ def test_undo_of_a_file_with_an_unrelated_change(setup):
     s.script("apply", DOMAIN)
     s.add(main="# a note\n", master="# another\n")
     s.script("undo")
-    assert s.files() == {n: t + {"main.cf": "# a note\n", "master.cf": "# another\n"}[n] for n, t in before.items()}
+    before["main.cf"] += "# a note\n"
+    before["master.cf"] += "# another\n"
+    assert s.files() == before
 
 
 def test_undo_leaves_a_service_that_was_changed(setup):
@@ -365,9 +367,10 @@ CONFLICTS = {
     "mydestination": ("mydestination = $myhostname, Lists.Example.com", "", "is in mydestination"),
     "a table in mydestination": ("mydestination = inline:{ lists.example.com=x }", "", "is in mydestination"),
     "virtual_alias_domains": ("virtual_alias_domains = lists.example.com", "", "is in virtual_alias_domains"),
-    "virtual_alias_maps": ("virtual_alias_maps = inline:{ lists.example.com=x }", "", "is in virtual_alias_domains"),
-    "a catch-all": ("virtual_alias_domains =\nvirtual_alias_maps = inline:{ @lists.example.com=bob@example.com }", "",
-                    "virtual_alias_maps sends all of @lists.example.com to bob@example.com"),
+    "virtual_alias_maps": ("virtual_alias_maps = inline:{ lists.example.com=x }", "",
+                           "is in virtual_alias_domains"),
+    "a catch-all": ("virtual_alias_domains =\nvirtual_alias_maps = inline:{ @lists.example.com=bob@example.com }",
+                    "", "virtual_alias_maps sends all of @lists.example.com to bob@example.com"),
     "virtual_mailbox_domains": ("virtual_mailbox_domains = .example.com", "", "is in virtual_mailbox_domains"),
     "an exclusion": ("relay_domains = !lists.example.com, example.com", "", "excludes lists.example.com"),
     "a transport": ("transport_maps = inline:{ lists.example.com=smtp:elsewhere }", "",
@@ -427,7 +430,7 @@ def test_a_user_who_is_not_there(setup):
 
 def test_usage(setup):
     s = setup()
-    for words in (("apply",), ("nonsense", DOMAIN), ("apply", "a..b"), ("apply", "x y"), ("apply", "-p", "x", DOMAIN),
-                  ("apply", "-x"), ("apply", "{x}")):
+    for words in (("apply",), ("nonsense", DOMAIN), ("apply", "a..b"), ("apply", "x y"),
+                  ("apply", "-p", "x", DOMAIN), ("apply", "-x"), ("apply", "{x}")):
         s.script(*words, status=USAGE)
     assert "main.cf" in s.script("show", "-c", "/nonexistent", DOMAIN, status=NO_POSTFIX)
