@@ -47,6 +47,14 @@ def test_the_manual_of_rollcallctl_has_every_command():
         assert f".It Ic {command}" in MANUALS["rollcallctl.8"]
 
 
+def test_the_manual_of_rollcall_postfix_has_every_command_and_option():
+    script, manual = (ROOT / "postfix/rollcall-postfix").read_text(), MANUALS["rollcall-postfix.8"]
+    for command in re.search(r"case \$command in ([a-z |]+)\)", script).group(1).split(" | "):
+        assert f".It Cm {command}\n" in manual, command
+    for option in re.search(r"getopts (\S+)", script).group(1).replace(":", ""):
+        assert re.search(rf"(?m)^\.It Fl {option}\b", manual), option
+
+
 def test_the_manual_of_the_configuration_has_every_setting():
     text = (BUILD / "rollcall.yaml.5").read_text()
     assert "@SETTINGS@" not in text

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from testbed import client
-from testbed.base import ROOT, server_path
+from testbed.base import ROOT, server_path, wait_until
 from testbed.postfix import MASTER
 
 SCRIPT = ROOT / "postfix/rollcall-postfix"
@@ -62,12 +62,23 @@ class Setup:
     def service(self, name):
         return " ".join(self.postfix.run("/usr/sbin/postconf", "-M", name).stdout.split())
 
-    def start(self):
+    def start_postfix(self):
         then = time.time() - 10       # Postfix waits for a file that was written just now
         for name in ("main.cf", "master.cf"):
             os.utime(self.etc / name, (then, then))
-        self.site.rollcall.start()
         self.postfix.start(configure=False)
+
+    def start(self):
+        self.site.rollcall.start()
+        self.start_postfix()
+
+    def settled(self):
+        """An smtpd that waits already serves one more session as it was before a reload."""
+        self.reloads = getattr(self, "reloads", 0) + 1
+        wait_until(lambda: self.postfix.log.count("reload -- version") == self.reloads, what="the reload")
+        for _ in range(3):
+            with self.site.smtp():
+                pass
 
 
 @pytest.fixture
@@ -170,6 +181,25 @@ def test_show_changes_nothing_and_says_what_apply_would_do(setup):
     env = dict(s.postfix.environment(), PATH=f"{server_path('/usr/sbin')}:/usr/bin:/bin")
     subprocess.run(["sh", "-e"], input=shown, env=env, check=True, text=True)
     assert "set up for" in s.script("check", DOMAIN)
+
+
+def test_a_running_postfix_is_told(setup):
+    """-r reloads it: from then on it works, and after undo it does not know the domain any more."""
+    s = setup()
+    s.start_postfix()
+    assert "set up for" not in s.script("apply", "-r", DOMAIN)
+    s.site.rollcall.start()
+    s.settled()
+    works(s.site)
+    shown = s.script("undo", "-n")
+    assert f"cp -p {s.etc}/rollcall-setup/main.cf.before {s.etc}/main.cf" in shown
+    s.site.rollcall.stop()
+    s.script("undo", "-r")
+    s.settled()
+    with s.site.smtp() as c:
+        c.xclient(ADDR="203.0.113.7", NAME="relay.example.net")
+        c.mail("eve@elsewhere.example")
+        assert c.rcpt("staff@lists.example.com") == "554 5.7.1"       # relay access denied
 
 
 def test_the_directory_of_the_sockets(setup):
@@ -304,13 +334,16 @@ def test_undo_keeps_what_was_changed_since(setup):
     assert "rollcall " not in s.file("master.cf")
 
 
-def test_undo_of_a_file_with_an_unrelated_change(setup):
-    """The same bytes but for that change."""
+@pytest.mark.parametrize("again", [False, True])
+def test_undo_of_a_file_with_an_unrelated_change(setup, again):
+    """The same bytes but for that change, also if something was applied after it."""
     s = setup()
     s.add(main="smtpd_milters = inet:127.0.0.1:8891\n")
     before = s.files()
     s.script("apply", DOMAIN)
     s.add(main="# a note\n", master="# another\n")
+    if again:
+        s.script("apply", "more.example")
     s.script("undo")
     before["main.cf"] += "# a note\n"
     before["master.cf"] += "# another\n"
