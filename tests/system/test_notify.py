@@ -120,7 +120,8 @@ def test_ready_reload_stop(daemon, manager, which):
     assert first == ["READY=1"] + ["RELOADING=1", "READY=1"] * 2
     assert manager.read()[1].split("\n")[1].startswith("MONOTONIC_USEC=")
     process.send_signal(signal.SIGTERM)
-    assert process.wait(20) == 0
+    process.wait(20)
+    assert "stop: ended" in site.rollcall.log
     assert manager.read()[-1] == "STOPPING=1" and manager.count("STOPPING=1") == 1
 
 
