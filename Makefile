@@ -96,7 +96,7 @@ install: all
 	    $(addprefix $(PREFIX)/lib/,systemd/system sysusers.d tmpfiles.d))
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(SBIN)
 	$(call place,postfix/rollcall-postfix,$(SBIN)/rollcall-postfix,755)
-	install -m 644 postfix/main.cf.part postfix/master.cf.part $(DESTDIR)$(SHARE)/rollcall
+	install -m 644 postfix/reading.sh postfix/main.cf.part postfix/master.cf.part $(DESTDIR)$(SHARE)/rollcall
 	install -m 644 $(filter %.5,$(MANUALS)) $(DESTDIR)$(SHARE)/man/man5
 	install -m 644 $(filter %.8,$(MANUALS)) $(DESTDIR)$(SHARE)/man/man8
 	install -m 644 README.md NEWS LICENSE $(DESTDIR)$(DOC)

@@ -20,7 +20,7 @@ share/doc/rollcall/examples/file.yaml share/doc/rollcall/examples/lists.json
 share/doc/rollcall/examples/rollcall.yaml share/doc/rollcall/postfix/README.md
 share/man/man5/rollcall.yaml.5 share/man/man8/rollcall-expander.8 share/man/man8/rollcall-milter.8
 share/man/man8/rollcall-postfix.8 share/man/man8/rollcallctl.8
-share/rollcall/main.cf.part share/rollcall/master.cf.part
+share/rollcall/main.cf.part share/rollcall/master.cf.part share/rollcall/reading.sh
 """.split()
 UNITS = ["rollcall-milter.service", "rollcall-expander.service"]
 
