@@ -81,7 +81,7 @@ $(BUILD)/rollcall.yaml.5: docs/man/rollcall.yaml.5.in $(BUILD)/rollcallctl
 	$(call say,MAN)$(BUILD)/rollcallctl config --manual > $@.settings && \
 	sed -e '/^@SETTINGS@$$/{r $@.settings' -e 'd;}' $< > $@ && rm $@.settings
 
--include $(shell find $(BUILD) -path $(BUILD)/servers -prune -o -type f -name '*.d' -print 2>/dev/null)
+-include $(shell find $(BUILD) -path '$(BUILD)/servers*' -prune -o -type f -name '*.d' -print 2>/dev/null)
 
 # Places are written into what is installed: $(call place,file,to,mode).
 SBIN  = $(PREFIX)/sbin
@@ -92,6 +92,7 @@ place = sed -e 's|@SBINDIR@|$(SBIN)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' \
 
 install: all
 	install -d $(addprefix $(DESTDIR),$(SBIN) $(SHARE)/rollcall $(SHARE)/man/man5 $(SHARE)/man/man8 \
+	    $(SHARE)/rollcall/sendmail-cf/feature $(SHARE)/rollcall/sendmail-cf/mailer \
 	    $(DOC)/docs $(DOC)/examples $(DOC)/postfix \
 	    $(addprefix $(PREFIX)/lib/,systemd/system sysusers.d tmpfiles.d))
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(SBIN)
@@ -107,6 +108,9 @@ install: all
 	$(call place,packaging/systemd/rollcall-expander.service,$(PREFIX)/lib/systemd/system/rollcall-expander.service,644)
 	$(call place,packaging/sysusers.d/rollcall.conf,$(PREFIX)/lib/sysusers.d/rollcall.conf,644)
 	$(call place,packaging/tmpfiles.d/rollcall.conf,$(PREFIX)/lib/tmpfiles.d/rollcall.conf,644)
+	install -m 644 sendmail-cf/README.md sendmail-cf/example.mc $(DESTDIR)$(SHARE)/rollcall/sendmail-cf
+	install -m 644 sendmail-cf/feature/* $(DESTDIR)$(SHARE)/rollcall/sendmail-cf/feature
+	install -m 644 sendmail-cf/mailer/* $(DESTDIR)$(SHARE)/rollcall/sendmail-cf/mailer
 
 clean:
 	rm -rf build build-asan build-tsan build-fuzz

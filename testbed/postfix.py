@@ -72,6 +72,10 @@ class Postfix:
         return self.dir / "queue"
 
     @property
+    def sockets(self):
+        return self.queue / "rollcall"
+
+    @property
     def log(self):
         path = self.dir / "maillog"
         return path.read_text(errors="replace") if path.exists() else ""

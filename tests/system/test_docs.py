@@ -5,7 +5,7 @@ import subprocess
 
 from testbed.base import BUILD, ROOT
 
-PAGES = sorted(p for d in (".", "docs", "postfix", "bench") for p in (ROOT / d).glob("*.md"))
+PAGES = sorted(p for d in (".", "docs", "postfix", "sendmail-cf", "bench") for p in (ROOT / d).glob("*.md"))
 MANUALS = {p.name: p.read_text() for p in (ROOT / "docs/man").iterdir()}
 
 
@@ -20,7 +20,7 @@ def test_links_lead_somewhere():
 def test_files_that_are_named_exist():
     for page in PAGES:
         for name in re.findall(r"`((?:testbed|tests|bench|base|mail|sources|policies|queues|console|examples|postfix"
-                               r"|docs|packaging)/[\w./-]*\w)`", page.read_text()):
+                               r"|docs|packaging|sendmail-cf)/[\w./-]*\w)`", page.read_text()):
             assert (ROOT / name).exists(), f"{page}: {name}"
 
 
