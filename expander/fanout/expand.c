@@ -7,6 +7,7 @@
 #include "expander/pulse.h"
 #include "expander/recipients.h"
 #include "expander/service.h"
+#include "mail/address.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -107,7 +108,7 @@ add_member(void *arg, const struct member *m)
 {
 	struct expansion *x = arg;
 
-	return freezing_add(&x->freezing, m->canonical, m->spelling);
+	return freezing_add(&x->freezing, m->canonical, address_to_send(m->canonical, m->spelling));
 }
 
 static enum found
