@@ -135,8 +135,8 @@ def refused(site, to="dev@lists.example.com"):
         return reply, time.monotonic() - began
 
 
-def test_down_and_back_again(make_site):
-    site = make_site(through_proxy=True, source_more='cache: { yes: 200ms, no: 200ms, stale: 5s }')
+def test_down_and_back_again(make_site, mta):
+    site = make_site(mta=mta, through_proxy=True, source_more='cache: { yes: 200ms, no: 200ms, stale: 5s }')
     site.post()
     site.wait_for(4)
     site.proxy.refusing = True
@@ -145,7 +145,7 @@ def test_down_and_back_again(make_site):
     # Not in memory: 451. Known lately: it exists still, and the post waits until its members can be read.
     assert refused(site)[0] == "451 4.4.3"
     site.post()
-    wait_until(lambda: site.postfix.queued() > 0 or site.rollcall.log_lines("expand", verdict="later"),
+    wait_until(lambda: site.mta.queued() > 0 or site.rollcall.log_lines("expand", verdict="later"),
                what="a post that waits")
     assert refused(site, "bob@example.com")[0].code == 250
     assert len(site.sink.recipients()) == 4
@@ -167,8 +167,8 @@ def test_restarted_while_connections_are_idle(make_site):
     assert not site.rollcall.log_lines("expand", verdict="later")
 
 
-def test_hanging(make_site):
-    site = make_site(source_more='cache: { yes: 300ms, no: 300ms }', milter="deadline: 700ms")
+def test_hanging(make_site, mta):
+    site = make_site(mta=mta, source_more='cache: { yes: 300ms, no: 300ms }', milter="deadline: 700ms")
     site.slapd.hang()
     try:
         reply, took = refused(site)

@@ -380,12 +380,31 @@ def test_mail_to_the_owner(make_site):
     assert site.sink.transactions[0].sender == ""
 
 
-def test_through_postfix_an_unknown_member_is_reported(make_site):
+KNOWS_ITS_USERS = {
+    "postfix": {"main": "mydestination = example.com\nlocal_recipient_maps = inline:{ann=x, carl=x}\n"},
+    "sendmail": {"mc": "LOCAL_RULESETS\nSLocal_check_rcpt\n"
+                       'R< bob@example.com >\t$#error $@ 5.1.1 $: "550 User unknown"\ndivert(0)dnl\n'},
+}
+
+
+def test_through_an_mta_an_unknown_member_is_reported(make_site, mta):
     """A real MTA that knows its users refuses at RCPT; the report goes through it to the owner."""
-    site = make_site(postfix={"main": "mydestination = example.com\nlocal_recipient_maps = inline:{ann=x, carl=x}\n"})
+    site = make_site(mta=mta, **{mta: KNOWS_ITS_USERS[mta]})
     site.post()
     wait_until(lambda: reports(site), what="the report")
     (report,) = reports(site)
     assert report.recipients == ["ann@example.com"]
     assert re.search(r"bob@example.com\r\n +550 5.1.1", report.data.decode())
     assert sorted(set(site.sink.recipients())) == ["ann@example.com", "carl@example.com", "guest@partner.example.net"]
+
+
+def test_what_the_mta_cannot_deliver_comes_to_the_errors_address(make_site, mta):
+    """Refused by a host beyond the MTA: its bounce goes to list-bounces, and from there to who is named for it."""
+    site = make_site(mta=mta, more="errors: postmaster@example.com")
+    site.sink.on_rcpt = lambda a, n: "550 5.1.1 no such user" if a == "bob@example.com" else None
+    site.post()
+    wait_until(lambda: reports(site), what="the bounce")
+    (bounce,) = reports(site)
+    assert (bounce.sender, bounce.recipients) == ("", ["postmaster@example.com"])
+    assert "bob@example.com" in bounce.data.decode()
+    assert site.rollcall.log_lines("lmtp", role="bounces")
