@@ -172,7 +172,7 @@ tsan: tests-install
 demo:
 	@testbed/install demo
 	@$(MAKE) --no-print-directory -s all
-	@$(PYTHON) demo/run.py
+	@$(PYTHON) demo/run.py $(MTA)
 
 demo-stop:
 	@$(PYTHON) demo/run.py stop
@@ -222,7 +222,8 @@ fuzz:
 help:
 	@echo 'make            the programs, in build/'
 	@echo 'make install    to $$(DESTDIR)$$(PREFIX); PREFIX is /usr/local, SYSCONFDIR /etc'
-	@echo 'make demo       a whole private site that shows what rollcall does; as root; make demo-stop ends it'
+	@echo 'make demo       a whole private site that shows what rollcall does; as root; make demo-stop ends it.'
+	@echo '                With MTA=sendmail it is not Postfix that it is inside of'
 	@echo 'make check      all tests; as root. Parts of it: layers, unit, system ONLY="-k name"'
 	@echo 'make asan tsan  the tests with the address and undefined, with the thread sanitizer'
 	@echo 'make bench      the measurements; ROWS=1,5 some of them'

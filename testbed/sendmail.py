@@ -40,32 +40,31 @@ FEATURE(`nocanonify')dnl
 FEATURE(`nouucp', `nospecial')dnl
 FEATURE(`accept_unresolvable_domains')dnl
 DAEMON_OPTIONS(`Name=MTA, Addr=127.0.0.1, Port={port}')dnl
-{relay}{mc}{feature}MAILER(`local')dnl
+{relay}{mc}define(`ROLLCALL_DAEMON_OPTIONS', `Addr=127.0.0.1, Port={reinject}')dnl
+FEATURE(`rollcall', `{domains}', `unix:{sockets}/milter.sock', `{lmtp}')dnl
+MAILER(`local')dnl
 MAILER(`smtp')dnl
-{mailer}{mailers}"""
+MAILER(`rollcall')dnl
+{mailers}"""
 
 RELAY = """define(`RELAY_MAILER_ARGS', `TCP $h {port}')dnl
 define(`RELAY_MAILER_LL', `0')dnl
 define(`SMART_HOST', `relay:[{host}]')dnl
 """
 
-FEATURE = """define(`ROLLCALL_DAEMON_OPTIONS', `Addr=127.0.0.1, Port={reinject}')dnl
-FEATURE(`rollcall', `{domains}', `unix:{sockets}/milter.sock', `{lmtp}')dnl
-"""
-
 
 class Sendmail:
     """
-    `mc` are more lines of the .mc file before our feature, `mailers` behind the mailers. Mail for elsewhere goes to
-    `relay` (host, port). `lmtp` is where the expander listens, if it is not the socket in `sockets`.
+    `mc` are more lines of the .mc file before our feature, `mailers` behind the mailers. Mail for elsewhere goes
+    to `relay` (host, port). `lmtp` is where the expander listens, if it is not the socket in `sockets`.
     """
 
     owner = None                          # it is root who uses the sockets
 
-    def __init__(self, directory, relay=None, mc="", mailers="", domains="lists.example.com", lmtp=None, part=True):
+    def __init__(self, directory, relay=None, mc="", mailers="", domains="lists.example.com", lmtp=None):
         self.dir = pathlib.Path(directory)
         self.port, self.reinject = free_port(), free_port()
-        self.relay, self.mc, self.mailers, self.domains, self.part = relay, mc, mailers, domains, part
+        self.relay, self.mc, self.mailers, self.domains = relay, mc, mailers, domains
         self.lmtp = lmtp or f"unix:{self.sockets}/lmtp.sock"
         self.process = None
 
@@ -91,25 +90,17 @@ class Sendmail:
 
     def make_cf_directory(self):
         """The macros as they would be with ours installed: links to sendmail's and to ours."""
-        theirs, cf = unpacked("sendmail") / "usr/share/sendmail/cf", self.dir / "cf"
-        for folder in theirs.iterdir():
-            mine = ROOT / "sendmail-cf" / folder.name
-            if not mine.is_dir():
-                if not (cf / folder.name).exists():
-                    cf.mkdir(exist_ok=True)
-                    (cf / folder.name).symlink_to(folder)
-                continue
-            (cf / folder.name).mkdir(parents=True, exist_ok=True)
-            for path in [*folder.iterdir(), *mine.iterdir()]:
-                if not (cf / folder.name / path.name).exists():
-                    (cf / folder.name / path.name).symlink_to(path)
+        for cf in (unpacked("sendmail") / "usr/share/sendmail/cf", ROOT / "sendmail-cf"):
+            for path in cf.glob("*/*"):
+                link = self.dir / "cf" / path.relative_to(cf)
+                link.parent.mkdir(parents=True, exist_ok=True)
+                if not link.exists():
+                    link.symlink_to(path)
 
     def text(self):
         relay = RELAY.format(host=self.relay[0], port=self.relay[1]) if self.relay else ""
-        feature = FEATURE.format(reinject=self.reinject, domains=self.domains, sockets=self.sockets, lmtp=self.lmtp)
-        return MC.format(dir=self.dir, port=self.port, relay=relay, mc=self.mc, mailers=self.mailers,
-                         feature=feature if self.part else "",
-                         mailer="MAILER(`rollcall')dnl\n" if self.part else "")
+        return MC.format(dir=self.dir, port=self.port, reinject=self.reinject, domains=self.domains, relay=relay,
+                         sockets=self.sockets, lmtp=self.lmtp, mc=self.mc, mailers=self.mailers)
 
     def environment(self):
         """For sendmail; it passes nothing of it on."""
@@ -151,12 +142,9 @@ class Sendmail:
             self.command("-bD", "-q1s"), env=self.environment(), stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=open(self.dir / "errors", "ab"), start_new_session=True)
         wait_until(lambda: self.process.poll() is not None or
-                   all(can_connect(("127.0.0.1", p)) for p in self.ports()), what="sendmail")
+                   all(can_connect(("127.0.0.1", p)) for p in (self.port, self.reinject)), what="sendmail")
         if self.process.poll() is not None:
             raise RuntimeError(f"sendmail did not start: {(self.dir / 'errors').read_text()}{self.log[-2000:]}")
-
-    def ports(self):
-        return [self.port, self.reinject] if self.part else [self.port]
 
     def stop(self):
         """All of it: whoever is busy with a session or a delivery is in a session of its own."""

@@ -53,7 +53,7 @@ def company_ldif():
 
 
 class Site:
-    """`mta` is "postfix", "sendmail" or "sink": with the latter the sink takes the injections itself, for faults."""
+    """`mta` is "postfix", "sendmail" or "sink": with that the sink takes the injections itself, for faults."""
 
     def __init__(self, path, ldif, mta="postfix", **options):
         self.path = path

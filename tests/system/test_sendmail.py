@@ -1,4 +1,4 @@
-"""What is sendmail's own: our macros in Debian's configuration, what it lacks, and what it does when we are away."""
+"""What is sendmail's own: our macros in Debian's configuration, what it lacks, what it does when we are away."""
 import re
 import signal
 import ssl
@@ -42,8 +42,8 @@ undefine(`ALIAS_FILE')dnl
                      (domain, domain + private),
                      ("Port=smtp", f"Addr=127.0.0.1, Port={sm.port}"),
                      ("Port=submission", f"Addr=127.0.0.1, Port={free_port()}"),
-                     (feature, f"\n{port}\nFEATURE(`rollcall', `lists.example.com', `unix:{sm.sockets}/milter.sock', "
-                               f"`unix:{sm.sockets}/lmtp.sock')dnl\n")):
+                     (feature, f"\n{port}\nFEATURE(`rollcall', `lists.example.com', `unix:{sm.sockets}/milter.sock'"
+                               f", `unix:{sm.sockets}/lmtp.sock')dnl\n")):
         assert text.count(old) == 1, old
         text = text.replace(old, new)
     (sm.dir / "local-host-names").touch()
@@ -139,7 +139,7 @@ def test_more_recipients_than_it_takes(make_site):
 
 
 def test_names_beyond_ascii(make_site, place):
-    """Domains work in their ASCII form; addresses that need SMTPUTF8 are refused, and reported where members have them."""
+    """Domains work in their ASCII form; addresses that need SMTPUTF8 are refused, and those of members reported."""
     (place / "lists.json").write_text("""{ "lists": [
         { "address": "alle@bücher.example", "errors": "errors@example.com",
           "members": [ "ann@example.com", "jörg@example.com", "bob@müller.example" ] } ] }""", encoding="utf-8")
@@ -170,12 +170,13 @@ def test_a_login(make_site):
     site = make_site(mta="sendmail", start=False)
     tls = site.slapd.dir
     site.slapd.make_certificates()
-    subprocess.run("openssl req -newkey rsa:2048 -nodes -subj /CN=ann -keyout ann.key -out ann.req && openssl x509 -req"
-                   " -in ann.req -CA ca.pem -CAkey cakey.pem -days 2 -CAcreateserial -out ann.pem && chmod 600 *key*",
+    subprocess.run("openssl req -newkey rsa:2048 -nodes -subj /CN=ann -keyout ann.key -out ann.req &&"
+                   " openssl x509 -req -in ann.req -CA ca.pem -CAkey cakey.pem -days 2 -CAcreateserial -out ann.pem &&"
+                   " chmod 600 *key*",
                    shell=True, cwd=tls, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    site.mta.mc = "".join(f"define(`{k}', `{v}')dnl\n" for k, v in (
+    site.mta.mc = "TRUST_AUTH_MECH(`EXTERNAL')dnl\n" + "".join(f"define(`{k}', `{v}')dnl\n" for k, v in (
         ("confCACERT", tls / "ca.pem"), ("confCACERT_PATH", tls), ("confSERVER_CERT", tls / "cert.pem"),
-        ("confSERVER_KEY", tls / "key.pem"), ("confAUTH_MECHANISMS", "EXTERNAL"))) + "TRUST_AUTH_MECH(`EXTERNAL')dnl\n"
+        ("confSERVER_KEY", tls / "key.pem"), ("confAUTH_MECHANISMS", "EXTERNAL")))
     site.start()
     context = ssl.create_default_context(cafile=tls / "ca.pem")
     context.load_cert_chain(tls / "ann.pem", tls / "ann.key")
@@ -198,7 +199,7 @@ def test_a_login(make_site):
 # ---- when we are away ----
 
 def test_the_milter_is_away(make_site):
-    """Everybody is told to come back; what is in the spool goes out all the same, by the daemon without filters."""
+    """Everybody is told to come back; what is in the spool goes out, by the daemon without filters."""
     site = make_site(mta="sendmail")
     end_process(site.rollcall.milter)
     with site.smtp() as c:
