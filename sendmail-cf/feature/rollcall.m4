@@ -8,7 +8,8 @@ dnl	lmtp	where rollcall-expander listens; unix:/run/rollcall/lmtp.sock if not gi
 dnl
 dnl Both listeners are written as sendmail writes those of filters: unix:/path or inet:port@host.
 dnl MAILER(`rollcall') must follow. What may be defined before: ROLLCALL_MILTER_FLAGS,
-dnl ROLLCALL_MILTER_TIMES, ROLLCALL_DAEMON_OPTIONS, and what the mailer has. README.md explains all of it.
+dnl ROLLCALL_MILTER_TIMES, ROLLCALL_DAEMON_OPTIONS, ROLLCALL_DAEMON_FILTERS, and what the mailer has.
+dnl README.md explains all of it.
 dnl
 divert(0)
 VERSIONID(`rollcall.m4: lists from a directory')
@@ -21,6 +22,7 @@ define(`_ROLLCALL_LMTP_', ifelse(len(X`'_ARG3_), `1', ``unix:/run/rollcall/lmtp.
 _DEFIFNOT(`ROLLCALL_MILTER_FLAGS', `T')
 _DEFIFNOT(`ROLLCALL_MILTER_TIMES', `C:10s;S:10s;R:1m;E:5m')
 _DEFIFNOT(`ROLLCALL_DAEMON_OPTIONS', `Addr=127.0.0.1, Port=10026')
+_DEFIFNOT(`ROLLCALL_DAEMON_FILTERS', `')
 
 dnl The host that rule set 0 names for the mailer, and the arguments of its [IPC].
 define(`_ROLLCALL_REST_', `substr(_ROLLCALL_LMTP_, 5)')
@@ -44,8 +46,8 @@ LOCAL_CONFIG
 # domains of lists
 C{Rollcall}_ARG_
 
-# where posts come back: no filters, no AUTH, STARTTLS and ETRN, no look-up of each recipient's host
-O DaemonPortOptions=Name=rollcall, ROLLCALL_DAEMON_OPTIONS, InputMailFilters=, M=ACES
+# where posts come back: not our filter; no AUTH, STARTTLS and ETRN, no look-up of each recipient's host
+O DaemonPortOptions=Name=rollcall, ROLLCALL_DAEMON_OPTIONS, InputMailFilters=ROLLCALL_DAEMON_FILTERS, M=ACES
 
 LOCAL_RULE_0
 # lists, whether or not the name server knows their domain

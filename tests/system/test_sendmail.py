@@ -1,5 +1,6 @@
 """What is sendmail's own: our macros in Debian's configuration, what it lacks, what it does when we are away."""
 import re
+import shutil
 import signal
 import ssl
 import subprocess
@@ -70,11 +71,22 @@ def test_what_the_macros_make(make_site, domains, lmtp, line):
     sm.configure()
     cf = (sm.dir / "sendmail.cf").read_text()
     assert line in cf
+    assert f"Name=rollcall, Addr=127.0.0.1, Port={sm.reinject}, InputMailFilters=, M=ACES\n" in cf
     for domain in domains.split():
         addresses = "".join(f"3,0 staff@{d}\n" for d in (domain, domain.upper(), "no" + domain, "sub." + domain))
         got = re.findall(r"parse +returns: (.*)", sm.run("-bt", input=addresses).stdout)
         host = "$@ localhost" if lmtp.startswith("unix") else "$@ [ 127 . 0 . 0 . 1 ]"
         assert [g.startswith(f"$# rollcall {host} $: staff") for g in got] == [True, True, False, False], got
+
+
+def test_filters_for_posts_on_their_way_out(make_site):
+    """Here it is ours that is named: then it is asked where posts come back, and refuses while it is away."""
+    site = make_site(mta="sendmail", sendmail={"mc": "define(`ROLLCALL_DAEMON_FILTERS', `rollcall')dnl\n"})
+    site.submit()
+    assert site.wait_for(4) == STAFF
+    end_process(site.rollcall.milter)
+    site.submit()
+    wait_until(lambda: "451 4.3.2" in site.rollcall.log, what="a batch that is put off")
 
 
 @pytest.mark.parametrize("domains, lmtp, complaint", [
@@ -105,7 +117,8 @@ def test_what_the_expander_gets(make_site):
         c.mail("ann")
         assert c.rcpt("staff@lists.example.com").code == 250
         to = "To: a@example.com,b@example.com,\r\n   \"C, D\" <c@example.com>\r\n"
-        assert c.data(f"From: ann\r\n{to}\r\nHello.\r\n".encode()).code == 250
+        gone = "Return-Path: <x@example.org>\r\nBcc: x@example.org\r\nContent-Length: 6\r\n"
+        assert c.data(f"{gone}From: ann\r\n{to}\r\nHello.\r\n".encode()).code == 250
     wait_until(lambda: len(site.sink.transactions) == 2, what="two messages")
     plain, addresses = sorted(site.sink.transactions, key=lambda t: b"X-Odd" not in t.data)
     received = re.match(rb"Received: .*\r\n(\t.*\r\n)*", plain.data)
@@ -113,7 +126,7 @@ def test_what_the_expander_gets(make_site):
     assert plain.recipients == ["Staff+Detail@lists.example.com"] and "BODY=8BITMIME" in plain.parameters
     assert addresses.sender == "ann@mail.example.com"
     assert addresses.data.endswith(
-        b'From: ann\r\nTo: a@example.com, b@example.com, "C, D" <c@example.com>\r\n\r\nHello.\r\n')
+        b'GMT\r\nFrom: ann\r\nTo: a@example.com, b@example.com, "C, D" <c@example.com>\r\n\r\nHello.\r\n')
 
 
 def test_several_lists_are_one_transaction(make_site):
@@ -237,3 +250,18 @@ def test_the_expander_is_away(make_site):
     site.rollcall.start_expander()
     assert site.wait_for(4) == STAFF
     wait_until(lambda: site.mta.queued() == 0, what="an empty queue")
+
+
+def test_as_a_user_of_its_own(make_site):
+    """The sockets of README.md: rollcall's own, in a directory of its own, which only root may enter besides."""
+    site = make_site(mta="sendmail", start=False, more="user: nobody")
+    state = site.rollcall.dir / "state"
+    state.mkdir()
+    for path, mode in ((state, 0o700), (site.mta.sockets, 0o750)):
+        shutil.chown(path, "nobody", "nogroup")
+        path.chmod(mode)
+    (site.rollcall.dir / "log").touch()
+    shutil.chown(site.rollcall.dir / "log", "nobody")
+    site.start()
+    site.post()
+    assert site.wait_for(4) == STAFF
