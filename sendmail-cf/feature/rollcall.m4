@@ -28,7 +28,7 @@ dnl The host that rule set 0 names for the mailer, and the arguments of its [IPC
 define(`_ROLLCALL_REST_', `substr(_ROLLCALL_LMTP_, 5)')
 define(`_ROLLCALL_AT_', `index(_ROLLCALL_REST_, `@')')
 ifelse(index(_ROLLCALL_LMTP_, `unix:'), `0',
-	`define(`_ROLLCALL_HOST_', `localhost')
+	`define(`_ROLLCALL_HOST_', `rollcall')
 	define(`_ROLLCALL_ARGS_', `FILE '_ROLLCALL_REST_)',
 index(_ROLLCALL_LMTP_, `inet:')eval(_ROLLCALL_AT_ > 0), `01',
 	`define(`_ROLLCALL_HOST_', `['substr(_ROLLCALL_REST_, eval(_ROLLCALL_AT_ + 1))`]')

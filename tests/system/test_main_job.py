@@ -34,17 +34,16 @@ def test_unknown_list_is_refused_at_rcpt(site):
     assert site.wait_for(4) == STAFF
 
 
-@pytest.mark.parametrize("local", ["*", "st*", "staff)(mail=*", "staff\\", "\\2a", "(", ")", "&", "|", "!",
-                                   "st\0aff"])
-def test_directory_metacharacters_match_nothing(site, local):
+def test_directory_metacharacters_match_nothing(site):
     """Whatever a stranger writes before the @ names no list and breaks no filter."""
-    with site.smtp() as c:
-        c.mail("ann@example.com")
-        quoted = re.sub(r'(["\\])', r"\\\1", local)
-        assert 500 <= c.rcpt(f'"{quoted}"@lists.example.com').code < 560
-        if re.fullmatch(r"[*&|!]+|st\*", local):
-            assert c.rcpt(f"{local}@lists.example.com") == "550 5.1.1"
-        assert c.rcpt("staff@lists.example.com").code == 250
+    for local in ("*", "st*", "staff)(mail=*", "staff\\", "\\2a", "(", ")", "&", "|", "!", "st\0aff"):
+        with site.smtp() as c:
+            c.mail("ann@example.com")
+            quoted = re.sub(r'(["\\])', r"\\\1", local)
+            assert 500 <= c.rcpt(f'"{quoted}"@lists.example.com').code < 560, local
+            if re.fullmatch(r"[*&|!]+|st\*", local):
+                assert c.rcpt(f"{local}@lists.example.com") == "550 5.1.1", local
+            assert c.rcpt("staff@lists.example.com").code == 250
 
 
 def test_closed_by_default(site):
@@ -53,6 +52,8 @@ def test_closed_by_default(site):
         assert c.rcpt("staff@lists.example.com") == "550 5.7.1"
         assert c.rcpt("stuff@lists.example.com") == "550 5.1.1"
         assert c.rcpt("staff-owner@lists.example.com").code == 250
+    if not site.postfix:                  # a login with sendmail: test_sendmail.py
+        return
     with site.smtp() as c:
         c.xclient(ADDR="203.0.113.7", NAME="relay.example.net", LOGIN="ann")
         c.mail("ann@example.com")

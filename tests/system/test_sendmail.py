@@ -75,7 +75,7 @@ def test_what_the_macros_make(make_site, domains, lmtp, line):
     for domain in domains.split():
         addresses = "".join(f"3,0 staff@{d}\n" for d in (domain, domain.upper(), "no" + domain, "sub." + domain))
         got = re.findall(r"parse +returns: (.*)", sm.run("-bt", input=addresses).stdout)
-        host = "$@ localhost" if lmtp.startswith("unix") else "$@ [ 127 . 0 . 0 . 1 ]"
+        host = "$@ rollcall" if lmtp.startswith("unix") else "$@ [ 127 . 0 . 0 . 1 ]"
         assert [g.startswith(f"$# rollcall {host} $: staff") for g in got] == [True, True, False, False], got
 
 
