@@ -37,7 +37,6 @@ undefine(`ALIAS_FILE')dnl
 undefine(`confCT_FILE')dnl
 FEATURE(`no_default_msa')dnl
 FEATURE(`nocanonify')dnl
-FEATURE(`nouucp', `nospecial')dnl
 FEATURE(`accept_unresolvable_domains')dnl
 DAEMON_OPTIONS(`Name=MTA, Addr=127.0.0.1, Port={port}')dnl
 {relay}{mc}define(`ROLLCALL_DAEMON_OPTIONS', `Addr=127.0.0.1, Port={reinject}')dnl

@@ -74,12 +74,13 @@ class Site:
               base: dc=example,dc=com
               {options.pop("source_more", "")}
             """
+        of_mta = {name: options.pop(name, {}) for name in ("postfix", "sendmail")}
         port, group, sockets = self.sink.port, None, None
         if mta == "postfix":
-            self.mta = postfix.Postfix(path / "pf", relay=self.sink.address, **options.pop("postfix", {}))
+            self.mta = postfix.Postfix(path / "pf", relay=self.sink.address, **of_mta["postfix"])
             self.postfix = self.mta
         elif mta == "sendmail":
-            self.mta = sendmail.Sendmail(path / "sm", relay=self.sink.address, **options.pop("sendmail", {}))
+            self.mta = sendmail.Sendmail(path / "sm", relay=self.sink.address, **of_mta["sendmail"])
             options["more"] = "networks: [ 127.0.0.1/32 ]\n" + options.get("more", "")
         if self.mta:
             self.mta.make_directories()

@@ -42,7 +42,8 @@ def test_directory_metacharacters_match_nothing(site):
             quoted = re.sub(r'(["\\])', r"\\\1", local)
             assert 500 <= c.rcpt(f'"{quoted}"@lists.example.com').code < 560, local
             if re.fullmatch(r"[*&|!]+|st\*", local):
-                assert c.rcpt(f"{local}@lists.example.com") == "550 5.1.1", local
+                uucp = local == "!" and not site.postfix          # to sendmail it is more than a letter
+                assert c.rcpt(f"{local}@lists.example.com") == ("554 5.0.0" if uucp else "550 5.1.1"), local
             assert c.rcpt("staff@lists.example.com").code == 250
 
 
@@ -224,7 +225,7 @@ def test_two_lists_in_one_message(site):
 
 
 def test_two_lists_with_the_same_people_in_one_message(site):
-    """Whoever is on several gets one copy; through the one that comes first in the order of Postfix."""
+    """Whoever is on several gets one copy; through the one that comes first in the order of the MTA."""
     with site.smtp() as c:
         c.mail("ann@example.com")
         for to in ("a+b", "errors", "edge", "noowner"):
@@ -232,10 +233,11 @@ def test_two_lists_with_the_same_people_in_one_message(site):
         assert c.data(client.message()).code == 250
     site.wait_for(4)
     site.rollcall.wait_idle()
-    wait_until(lambda: site.postfix.queued() == 0, what="Postfix to have delivered")
+    wait_until(lambda: site.mta.queued() == 0, what="the MTA to have delivered")
     assert [r.lower() for r in sorted(site.sink.recipients())] == [
         "shared@example.com", "ann@example.com", "dora@example.com", "two.a@example.com"]
-    assert [t.sender for t in site.sink.delivered("ann@example.com")] == ["edge-bounces@lists.example.com"]
+    first = "edge" if site.postfix else "noowner"             # sendmail begins with the last
+    assert [t.sender for t in site.sink.delivered("ann@example.com")] == [f"{first}-bounces@lists.example.com"]
 
 
 def test_log_lines_carry_the_queue_id(site):
@@ -272,24 +274,23 @@ bücher.example: { sources: [ lists ] }
 lists.example.com: { sources: [ lists ] }
 """
 
-# Postfix does not know that both forms of a domain are one: it is told of each.
-# What Postfix, with its defaults, takes for an address of ours (and what it may or may not).
+# What Postfix or sendmail, with their defaults, take for an address of ours (and what they may or may not).
 SPELLINGS = ["<{}@lists.example.com.>", "<@relay.example:{}@lists.example.com>", "<@:{}@lists.example.com>",
              "<{}@lists.example.com(c)>", "<(c){}@lists.example.com>", "<{}@lists.(x)example.com>",
              "<{} @lists.example.com>", "<{}@ lists.example.com>", "< {}@lists.example.com>",
              "<{}@lists.example.com >", "<lists.example.com!{}>", "<<{}@lists.example.com>>",
              "<\\{}@lists.example.com>", "<x:{}@lists.example.com;>", "<{}@lists.example.com@>", "{}@lists.example.com",
              "Foo <{}@lists.example.com>", "<{}%lists.example.com@mail.example.com>", '<"{}"@lists.example.com>',
-             "<{}@lists.example.com@mail.example.com>", '<"{}@lists.example.com"@mail.example.com>']
+             "<{}@lists.example.com@mail.example.com>", '<"{}@lists.example.com"@mail.example.com>',
+             "<lists.example.com!{}@mail.example.com>", "<mail.example.com!lists.example.com!{}>"]
 
 
 def test_no_spelling_goes_past_the_milter(make_site):
-    """Postfix understands more than RFC 5321; whatever it takes for a list is judged as one."""
+    """MTAs understand more than RFC 5321; whatever they take for a list is judged as one."""
     site = make_site(postfix={"main": "mydestination = mail.example.com\n"})
     accepted = 0
     for spelling in SPELLINGS:
-        with site.smtp() as c:
-            c.xclient(ADDR="203.0.113.7", NAME="bad.example.net")
+        with site.smtp_from_abroad() as c:
             c.mail("stranger@elsewhere.example")
             for local in ("staff", "nosuch"):
                 assert c.command("RCPT TO:" + spelling.format(local)).code >= 500, spelling
@@ -297,9 +298,10 @@ def test_no_spelling_goes_past_the_milter(make_site):
             c.mail("ann@example.com")
             assert c.command("RCPT TO:" + spelling.format("nosuch")).code >= 500, spelling
             accepted += c.command("RCPT TO:" + spelling.format("staff")).code == 250
-    assert accepted > 5                   # so the spellings are not all nonsense to Postfix
+    assert accepted > 5                   # so the spellings are not all nonsense to it
 
 
+# Postfix does not know that both forms of a domain are one: it is told of each.
 IDN_DOMAINS = ("bücher.example", "xn--bcher-kva.example", "lists.example.com")
 IDN_MAIN = f"""
 relay_domains = {", ".join(IDN_DOMAINS)}
