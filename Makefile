@@ -131,7 +131,7 @@ $(BUILD)/tests/test_report: $(BUILD)/expander/fanout/report.o $(BUILD)/tests/uni
 $(BUILD)/tests/test_site: $(BUILD)/milter/settings.o $(BUILD)/expander/settings.o
 $(BUILD)/tests/test_milter: $(patsubst %,$(BUILD)/milter/%.o,$(filter-out hooks main,$(MILTER)))
 $(BUILD)/tests/test_sources: $(BUILD)/tests/unit/source_contract.o
-$(BUILD)/tests/test_wire: $(BUILD)/expander/fanout/wire.o
+$(BUILD)/tests/test_wire: $(BUILD)/expander/fanout/wire.o $(BUILD)/expander/pulse.o
 
 $(BUILD)/tests/contract_ldap: $(BUILD)/tests/unit/contract_ldap.o \
                               $(BUILD)/tests/unit/source_contract.o $(BUILD)/librollcall.a
@@ -206,7 +206,7 @@ FUZZ_SECONDS ?= 30
 FUZZERS = $(FUZZ:%=$(BUILD)/fuzz_%)
 
 $(FUZZERS): $(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/expander/intake/content.o \
-                             $(BUILD)/expander/fanout/post.o $(BUILD)/expander/fanout/wire.o \
+                             $(BUILD)/expander/fanout/post.o $(BUILD)/expander/fanout/wire.o $(BUILD)/expander/pulse.o \
                              $(BUILD)/milter/settings.o $(BUILD)/expander/settings.o \
                              $(BUILD)/librollcall.a
 	$(LINK) -fsanitize=fuzzer $(LIBS)
