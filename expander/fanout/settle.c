@@ -5,7 +5,6 @@
 #include "base/log.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static void
@@ -107,9 +106,10 @@ note_result(const struct batch *b, const struct outcome *o, enum fate fate)
 {
 	bool counts = fate == FATE_AS_SAID && (o->made == SMTP_ANSWERED || o->code >= 400);
 	const char *text = o->code / 100 == 2 ? NULL : o->text;
+	int held = o->codes[0] / 100 == 5 ? o->codes[0] : o->code;
 	const struct record r = { .kind = RECORD_RESULT, .at = clock_wall(), .batch = b->number,
 		                  .code = counts ? o->code : 0,
-		                  .held = fate == FATE_HELD ? atoi(reply_to_all(o)) : 0,
+		                  .held = fate == FATE_HELD ? held : 0,
 		                  .text = fate == FATE_HELD ? reply_to_all(o) : text,
 		                  .id = o->queue_id[0] == '\0' ? NULL : o->queue_id };
 
