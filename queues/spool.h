@@ -10,6 +10,7 @@
 #include "base/monitor.h"
 #include "queues/queue.h"
 
+#include <stdatomic.h>
 #include <sys/types.h>
 
 /* When an entry that is not claimed is due. */
@@ -41,6 +42,7 @@ struct spool {
 	struct line_up line_ups[QUEUE_COUNT];
 	uint64_t wakes;
 	uint64_t drafts;                  /* a number for each */
+	atomic_int_fast64_t sync_took;    /* microseconds: the last sync of a message */
 };
 
 struct spool_entry {

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { NAME_SIZE = 64, WRITE_BUFFER = 65536 };
+enum {
+	NAME_SIZE = 64,
+	WRITE_BUFFER = 65536,
+	SLOW_SYNC = 1000                  /* us: from here on a thread of its own is worth its while */
+};
 
 struct spool_draft {
 	struct draft draft;
@@ -213,24 +218,58 @@ prepare_linked(struct spool *s, struct spool_draft *d, const struct envelope *en
 	return result;
 }
 
-/* Syncs the message, once. */
-static enum stored
-finish_message(struct spool_draft *d, struct complaint *why)
-{
-	if (d->synced)
-		return STORED;
-	if (d->buffer.length > 0) {
-		enum stored result = flush(d, why);
+/*
+ * The sync of the message. On a disk where that takes its time it goes on beside those of the
+ * entry, which do not depend on it.
+ */
+struct syncing {
+	struct spool *spool;
+	struct spool_draft *draft;
+	pthread_t thread;
+	bool beside;
+	enum stored result;
+	struct complaint why;
+};
 
-		if (result != STORED)
-			return result;
-	}
+static void *
+sync_message(void *arg)
+{
+	struct syncing *y = arg;
+	int64_t began = clock_ticks_us();
+
+	if (file_sync(y->draft->message, "message.eml", &y->why) < 0)
+		y->result = spool_failure(errno);
+	atomic_store(&y->spool->sync_took, clock_ticks_us() - began);
+	return NULL;
+}
+
+static void
+begin_sync(struct syncing *y)
+{
+	struct spool_draft *d = y->draft;
+
+	if (d->buffer.length > 0)
+		y->result = flush(d, &y->why);
 	step(2);
-	if (file_sync(d->message, "message.eml", why) < 0)
-		return spool_failure(errno);
-	d->synced = true;
+	if (d->synced || y->result != STORED)
+		return;
+	y->beside = atomic_load(&y->spool->sync_took) > SLOW_SYNC &&
+	            pthread_create(&y->thread, NULL, sync_message, y) == 0;
+	if (!y->beside)
+		(void)sync_message(y);
+}
+
+static enum stored
+end_sync(struct syncing *y, struct complaint *why)
+{
+	if (y->beside)
+		(void)pthread_join(y->thread, NULL);
+	if (y->result == STORED)
+		y->draft->synced = true;
+	else
+		*why = y->why;
 	step(3);
-	return STORED;
+	return y->result;
 }
 
 static enum stored
@@ -254,19 +293,21 @@ static void
 prepare_all(struct spool *s, struct spool_draft *d, struct commitment *all, size_t count,
             struct prepared *prepared, struct complaint *why)
 {
-	enum stored message = finish_message(d, why);
+	struct syncing sync = { .spool = s, .draft = d, .result = STORED };
+	enum stored message;
 	size_t own = 0;
 
+	begin_sync(&sync);
 	for (size_t i = 0; i < count; i++) {
 		struct commitment *c = &all[i];
 		const char *id = prepared[i].id;
 
 		prepared[i].dir = -1;
 		spool_name(&d->draft, c->envelope->list, c->envelope->role, prepared[i].id);
-		c->result = message;
-		if (message == STORED && (faccessat(s->dirs[c->queue], id, F_OK, 0) == 0 ||
-		                          spool_later(s, c->queue, id)))
-			c->result = STORED_BEFORE;
+		c->result = faccessat(s->dirs[c->queue], id, F_OK, 0) == 0 ||
+		                            spool_later(s, c->queue, id)
+		                    ? STORED_BEFORE
+		                    : STORED;
 	}
 	while (own < count && all[own].result != STORED)
 		own++;
@@ -277,6 +318,9 @@ prepare_all(struct spool *s, struct spool_draft *d, struct commitment *all, size
 		memcpy(prepared[own].name, d->name, sizeof(d->name));
 		all[own].result = prepare(d->dir, all[own].envelope, why);
 	}
+	message = end_sync(&sync, why);
+	for (size_t i = 0; message != STORED && i < count; i++)
+		all[i].result = message;
 }
 
 /*
