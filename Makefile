@@ -56,7 +56,7 @@ endif
 
 all: $(PROGRAMS) $(BUILD)/rollcall.yaml.5
 
-$(BUILD)/%.o: %.c
+$(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(ALLCFLAGS) -MMD -MP -c -o $@ $<
 

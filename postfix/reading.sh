@@ -96,8 +96,8 @@ part_services() {
 	awk '/^[ \t]*(#|$)/ { next } /^[ \t]/ { line = line " " $0; next } { if (line) print line; line = $0 }
 	END { print line }' "$parts/master.cf.part" |
 		awk -v lmtp="$(chroot_of lmtp smtp)" -v smtpd="$(chroot_of smtpd smtp)" \
-			-v from=":$example_port" -v to=":$port" '
-		{ $5 = $8 == "lmtp" ? lmtp : smtpd; at = index($1, from)
+			-v cleanup="$(chroot_of cleanup smtpd)" -v from=":$example_port" -v to=":$port" '
+		{ $5 = $8 == "lmtp" ? lmtp : $8 == "cleanup" ? cleanup : smtpd; at = index($1, from)
 		  if (at) $1 = substr($1, 1, at - 1) to
 		  $1 = $1; print }'
 }

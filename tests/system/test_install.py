@@ -14,14 +14,14 @@ lib/systemd/system/rollcall-expander.service lib/systemd/system/rollcall-milter.
 lib/sysusers.d/rollcall.conf lib/tmpfiles.d/rollcall.conf
 sbin/rollcall-expander sbin/rollcall-milter sbin/rollcall-postfix sbin/rollcallctl
 share/doc/rollcall/LICENSE share/doc/rollcall/NEWS share/doc/rollcall/README.md
-share/doc/rollcall/docs/jetstream.md share/doc/rollcall/docs/overview.md share/doc/rollcall/docs/policies.md
-share/doc/rollcall/docs/sources.md share/doc/rollcall/docs/spool.md
 share/doc/rollcall/examples/file.yaml share/doc/rollcall/examples/lists.json
 share/doc/rollcall/examples/rollcall.yaml share/doc/rollcall/postfix/README.md
 share/man/man5/rollcall.yaml.5 share/man/man8/rollcall-expander.8 share/man/man8/rollcall-milter.8
 share/man/man8/rollcall-postfix.8 share/man/man8/rollcallctl.8
 share/rollcall/main.cf.part share/rollcall/master.cf.part share/rollcall/reading.sh
-""".split()
+share/rollcall/sendmail-cf/README.md share/rollcall/sendmail-cf/example.mc
+share/rollcall/sendmail-cf/feature/rollcall.m4 share/rollcall/sendmail-cf/mailer/rollcall.m4
+""".split() + [f"share/doc/rollcall/docs/{p.name}" for p in (ROOT / "docs").glob("*.md")]
 UNITS = ["rollcall-milter.service", "rollcall-expander.service"]
 
 
