@@ -11,17 +11,18 @@ V          ?= 0
 BASE = bytes clock complaint config control daemon digest file hash json log map mem monitor net \
        notify pool set setting stream text
 MAIL = address automatic date dsn header list phrase reply syntax trace verdict
-SOURCES = cache fail file ldap ldap_conn ldap_deref ldap_find ldap_lists ldap_presets ldap_query \
-          ldap_read ldap_refs ldap_walk registry source
-POLICIES = admit chain posters registry site
+SOURCES = cache fail file ldap ldap_conn ldap_deref ldap_find ldap_lists ldap_presets \
+          ldap_query ldap_read ldap_refs ldap_walk registry source
+POLICIES = admit chain drain posters registry site
 QUEUES = distribution entry progress queue schedule spool spool_entry spool_list \
          spool_progress spool_scan spool_write
 MILTER = ask hooks main pacemaker service session settings
 EXPANDER = main pulse recipients service settings work intake/content intake/heading \
-           intake/lmtp_data intake/lmtp_server intake/lmtp_session fanout/expand fanout/inject \
-           fanout/later fanout/learnt fanout/post fanout/report fanout/settle fanout/smtp_client \
-           fanout/wire bounces/handover
-CONSOLE = cmd_config cmd_daemons cmd_lookup cmd_members cmd_queue main
+           intake/lmtp_data intake/lmtp_server intake/lmtp_session fanout/expand \
+           fanout/inject fanout/later fanout/learnt fanout/post fanout/report fanout/settle \
+           fanout/smtp_client fanout/wire bounces/handover
+CONSOLE = cmd_config cmd_daemons cmd_drain cmd_lookup cmd_members cmd_queue daemons listing \
+          main
 
 LIBRARY = $(BASE:%=base/%) $(MAIL:%=mail/%) $(SOURCES:%=sources/%) $(POLICIES:%=policies/%) \
           $(QUEUES:%=queues/%)

@@ -13,6 +13,7 @@
 #include "expander/fanout/inject.h"
 #include "expander/intake/lmtp_server.h"
 #include "expander/pulse.h"
+#include "policies/drain.h"
 
 #include <getopt.h>
 #include <signal.h>
@@ -103,9 +104,26 @@ retry_verb(void *arg, const char *arguments, struct js *answer, struct complaint
 	return 0;
 }
 
+static int
+status_verb(void *arg, const char *arguments, struct js *answer, struct complaint *why)
+{
+	const struct expander *x = arg;
+	struct service *s = service_current();
+
+	(void)arguments, (void)why;
+	js_set_text(answer, "version", ROLLCALL_VERSION);
+	js_set_flag(answer, "draining", drain_is_on(s->site));
+	/* Whoever was let in before a drain began is among these. */
+	js_set_number(answer, "receiving",
+	              x->lmtp == NULL ? 0 : (int64_t)lmtp_server_busy(x->lmtp));
+	service_drop(&s);
+	return 0;
+}
+
 static const struct control_verb verbs[] = {
 	{ "reload", reload_verb },
 	{ "retry", retry_verb },
+	{ "status", status_verb },
 	{ NULL, NULL },
 };
 

@@ -10,6 +10,7 @@
 #include "base/version.h"
 #include "milter/hooks.h"
 #include "milter/service.h"
+#include "policies/drain.h"
 
 #include <libmilter/mfapi.h>
 #include <pthread.h>
@@ -63,7 +64,23 @@ reload_verb(void *arg, const char *arguments, struct js *answer, struct complain
 	return reload(why);
 }
 
-static const struct control_verb verbs[] = { { "reload", reload_verb }, { NULL, NULL } };
+static int
+status_verb(void *arg, const char *arguments, struct js *answer, struct complaint *why)
+{
+	struct service *s = service_current();
+
+	(void)arg, (void)arguments, (void)why;
+	js_set_text(answer, "version", ROLLCALL_VERSION);
+	js_set_flag(answer, "draining", drain_is_on(s->site));
+	service_drop(&s);
+	return 0;
+}
+
+static const struct control_verb verbs[] = {
+	{ "reload", reload_verb },
+	{ "status", status_verb },
+	{ NULL, NULL },
+};
 
 static atomic_bool ending;
 

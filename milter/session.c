@@ -6,6 +6,7 @@
 #include "mail/address.h"
 #include "mail/syntax.h"
 #include "policies/admit.h"
+#include "policies/drain.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -174,6 +175,7 @@ judge(struct session *s, const struct destination *d, const char *canonical, str
 		               .login = s->login, .sender = s->sender };
 	struct deadline by = deadline_in(s->service->settings.deadline);
 	enum answered how;
+	struct verdict v;
 
 	*decided_by = "source";
 	switch (gates_find(s->service->gates, s->pacemaker, d, canonical, t, &how, why)) {
@@ -190,7 +192,12 @@ judge(struct session *s, const struct destination *d, const char *canonical, str
 		*decided_by = "size";
 		return verdict_reject(REPLY_TOO_BIG, "SIZE= is above the limit");
 	}
-	return admit_rcpt(t, &facts, by, decided_by);
+	v = admit_rcpt(t, &facts, by, decided_by);
+	if (v.decision == DECISION_PASS && drain_is_on(s->service->site)) {
+		*decided_by = "drain";
+		v = verdict_defer(REPLY_DRAINING, "draining");
+	}
+	return v;
 }
 
 static void

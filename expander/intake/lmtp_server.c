@@ -216,6 +216,18 @@ shut_sessions(struct lmtp_server *l, bool all)
 			(void)shutdown(t->fd, all ? SHUT_RDWR : SHUT_RD);
 }
 
+size_t
+lmtp_server_busy(struct lmtp_server *l)
+{
+	size_t busy = 0;
+
+	monitor_enter(&l->monitor);
+	for (struct session_thread *t = l->sessions; t != NULL; t = t->next)
+		busy += !atomic_load(&t->idle);
+	monitor_leave(&l->monitor);
+	return busy;
+}
+
 void
 lmtp_server_stop(struct lmtp_server *l, int64_t patience)
 {
