@@ -8,21 +8,21 @@ BUILD      ?= build
 SANITIZE   ?=
 V          ?= 0
 
-BASE = bytes clock complaint config control daemon digest file hash json log map mem monitor net \
-       notify pool set setting stream text
+BASE = bytes clock complaint config control daemon digest file hash json log map mem metric \
+       monitor net notify pool process set setting stream text
 MAIL = address automatic date dsn header list phrase reply syntax trace verdict
 SOURCES = cache fail file ldap ldap_conn ldap_deref ldap_find ldap_lists ldap_presets \
           ldap_query ldap_read ldap_refs ldap_walk registry source
 POLICIES = admit chain drain posters registry site
 QUEUES = distribution entry progress queue schedule spool spool_entry spool_list \
          spool_progress spool_scan spool_write
-MILTER = ask hooks main pacemaker service session settings
+MILTER = ask hooks main metrics pacemaker service session settings
 EXPANDER = main pulse recipients service settings work intake/content intake/heading \
            intake/lmtp_data intake/lmtp_server intake/lmtp_session fanout/expand \
            fanout/inject fanout/later fanout/learnt fanout/post fanout/report fanout/settle \
-           fanout/smtp_client fanout/wire bounces/handover
-CONSOLE = cmd_config cmd_daemons cmd_drain cmd_lookup cmd_members cmd_queue daemons listing \
-          main
+           fanout/smtp_client fanout/wire bounces/handover metrics
+CONSOLE = cmd_config cmd_daemons cmd_drain cmd_lookup cmd_members cmd_metrics cmd_queue \
+          daemons listing main
 
 LIBRARY = $(BASE:%=base/%) $(MAIL:%=mail/%) $(SOURCES:%=sources/%) $(POLICIES:%=policies/%) \
           $(QUEUES:%=queues/%)
@@ -118,8 +118,8 @@ clean:
 
 # ---- tests ----
 
-UNIT = address base config dsn header intake json ldap list milter net post progress report setting \
-       site sources spool syntax wire
+UNIT = address base config dsn header intake json ldap list metric milter net post progress report \
+       setting site sources spool syntax wire
 TESTS = $(UNIT:%=$(BUILD)/tests/test_%) $(BUILD)/tests/contract_ldap
 
 $(BUILD)/tests/test_spool: $(BUILD)/tests/unit/queue_contract.o $(BUILD)/tests/unit/queue_memory.o

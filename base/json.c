@@ -228,6 +228,23 @@ js_print(const struct js *j, bool indented, struct bytes *into)
 }
 
 void
+js_each(const struct js *j, void (*visit)(void *arg, const char *key, const struct js *value),
+        void *arg)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach(in(j), key, value)
+		visit(arg, key, (const struct js *)value);
+}
+
+struct js *
+js_hold(const struct js *j)
+{
+	return (struct js *)json_incref(in(j));
+}
+
+void
 js_drop(struct js **j)
 {
 	if (*j != NULL)

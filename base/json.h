@@ -34,6 +34,13 @@ void js_set(struct js *, const char *key, struct js *value);      /* takes the v
 
 void js_append(struct js *array, struct js *value);               /* takes the value */
 
+/* Calls visit for each key of an object. */
+void js_each(const struct js *, void (*visit)(void *arg, const char *key, const struct js *value),
+             void *arg);
+
+/* A further reference to the same value. */
+struct js *js_hold(const struct js *);
+
 /* Borrowed from the object. */
 const char *js_text(const struct js *, const char *key);            /* or NULL */
 int64_t js_number(const struct js *, const char *key, int64_t otherwise);

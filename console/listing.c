@@ -16,21 +16,44 @@ listing_state(const struct entry_summary *sum)
 	return sum->tally->until > clock_wall() ? ENTRY_DEFERRED : ENTRY_WORK;
 }
 
+/* The spool, to look at; NULL in *queues_r where there is none yet. */
+static int
+open_spool(const struct site *s, struct queues **queues_r, struct complaint *why)
+{
+	struct spool_config config = { .path = site_spool(s), .read_only = true };
+	int rc = 0;
+
+	*queues_r = NULL;
+	if (access(config.path, F_OK) == 0) {
+		*queues_r = spool_open(&config, why);
+		rc = *queues_r == NULL ? -1 : 0;
+	}
+	free(config.path);
+	return rc;
+}
+
 int
 listing_each(const struct site *s, enum queue_id first, enum queue_id last,
              void (*see)(void *, const struct entry_summary *), void *arg, struct complaint *why)
 {
-	struct spool_config config = { .path = site_spool(s), .read_only = true };
-	struct queues *queues = NULL;
-	int rc = 0;
+	struct queues *queues;
+	int rc = open_spool(s, &queues, why);
 
-	if (access(config.path, F_OK) == 0) {
-		queues = spool_open(&config, why);
-		rc = queues == NULL ? -1 : 0;
-	}
-	free(config.path);
 	for (enum queue_id q = first; queues != NULL && q <= last && rc == 0; q++)
 		rc = queues->ops->each(queues, q, see, arg, why);
+	queues_close(&queues);
+	return rc;
+}
+
+int
+listing_count(const struct site *s, struct queue_count counts[QUEUE_COUNT], struct complaint *why)
+{
+	struct queues *queues;
+	int rc = open_spool(s, &queues, why);
+
+	memset(counts, 0, QUEUE_COUNT * sizeof(*counts));
+	for (enum queue_id q = QUEUE_PENDING; queues != NULL && q < QUEUE_COUNT && rc == 0; q++)
+		rc = queues->ops->count(queues, q, &counts[q], why);
 	queues_close(&queues);
 	return rc;
 }

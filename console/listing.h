@@ -22,6 +22,9 @@ enum entry_state listing_state(const struct entry_summary *);
 int listing_each(const struct site *, enum queue_id first, enum queue_id last,
                  void (*see)(void *, const struct entry_summary *), void *arg, struct complaint *);
 
+/* How much is in each queue. */
+int listing_count(const struct site *, struct queue_count counts[QUEUE_COUNT], struct complaint *);
+
 /* "3s", "12m", "5h", "2d" */
 void listing_age(int64_t milliseconds, char *text, size_t size);
 

@@ -12,6 +12,7 @@
 #include "expander/fanout/expand.h"
 #include "expander/fanout/inject.h"
 #include "expander/intake/lmtp_server.h"
+#include "expander/metrics.h"
 #include "expander/pulse.h"
 #include "policies/drain.h"
 
@@ -120,7 +121,17 @@ status_verb(void *arg, const char *arguments, struct js *answer, struct complain
 	return 0;
 }
 
+static int
+metrics_verb(void *arg, const char *arguments, struct js *answer, struct complaint *why)
+{
+	(void)arg, (void)arguments, (void)why;
+	metric_gather(answer, "expander", expander_metrics);
+	metric_gather(answer, "expander", process_metrics);
+	return 0;
+}
+
 static const struct control_verb verbs[] = {
+	{ "metrics", metrics_verb },
 	{ "reload", reload_verb },
 	{ "retry", retry_verb },
 	{ "status", status_verb },
@@ -308,11 +319,11 @@ run(struct expander *x, struct service *s, struct complaint *why)
 	if (x->work.queues == NULL)
 		goto out;
 	control = site_control(s->site, "expander");
+	service_install(s);
+	s = service_current();
 	x->control = control_open(control, verbs, x, why);
 	if (x->control == NULL)
 		goto out;
-	service_install(s);
-	s = service_current();
 	working = true;
 	if (start(x, s, why) < 0)
 		goto out;

@@ -1,6 +1,8 @@
 /* Every reply that rollcall gives, in one place. */
 #include "mail/reply.h"
 
+#include <stdio.h>
+
 static const struct reply replies[REPLY_COUNT] = {
 	[REPLY_NONE] = { 0, "", "" },
 	[REPLY_GREETING] = { 220, "", "LMTP rollcall" },
@@ -45,4 +47,17 @@ const struct reply *
 reply_of(enum reply_id id)
 {
 	return &replies[id];
+}
+
+const char *
+reply_label(size_t id)
+{
+	static _Thread_local char text[16];
+	const struct reply *r = &replies[id];
+
+	if (r->code == 0)
+		return "";
+	(void)snprintf(text, sizeof(text), "%d%s%s", r->code, *r->enhanced == '\0' ? "" : " ",
+	               r->enhanced);
+	return text;
 }

@@ -6,6 +6,8 @@
 #ifndef MAIL_REPLY_H
 #define MAIL_REPLY_H
 
+#include <stddef.h>
+
 enum reply_id {
 	REPLY_NONE,
 	REPLY_GREETING,
@@ -54,5 +56,11 @@ struct reply {
 };
 
 const struct reply *reply_of(enum reply_id);
+
+/*
+ * "550 5.1.1", "354", or "" for none: to count replies by. Several ids may have one. Until the next
+ * call in this thread.
+ */
+const char *reply_label(size_t id);
 
 #endif

@@ -138,6 +138,18 @@ leave_gate(struct gate *gate, enum found found, struct deadline by)
 	monitor_leave(&gate->gates->monitor);
 }
 
+bool
+gates_view(struct gates *g, size_t which, struct gate_view *view)
+{
+	if (which >= g->count)
+		return false;
+	monitor_enter(&g->monitor);
+	*view = (struct gate_view){ g->all[which].source->name, g->all[which].waiting,
+		                    g->all[which].open };
+	monitor_leave(&g->monitor);
+	return true;
+}
+
 enum found
 gates_find(struct gates *g, struct pacemaker *pacemaker, const struct destination *d,
            const char *canonical, struct target *t, enum answered *how, struct complaint *why)

@@ -26,4 +26,12 @@ enum answered { ANSWERED_MEMORY, ANSWERED_SOURCE, ANSWERED_STALE, ANSWERED_NOBOD
 enum found gates_find(struct gates *, struct pacemaker *, const struct destination *,
                       const char *canonical, struct target *, enum answered *, struct complaint *);
 
+/* What stands at one of the doors; false behind the last. */
+struct gate_view {
+	const char *source;               /* as long as the site */
+	size_t waiting;
+	bool open;                        /* the breaker */
+};
+bool gates_view(struct gates *, size_t which, struct gate_view *);
+
 #endif

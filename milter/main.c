@@ -9,6 +9,7 @@
 #include "base/notify.h"
 #include "base/version.h"
 #include "milter/hooks.h"
+#include "milter/metrics.h"
 #include "milter/service.h"
 #include "policies/drain.h"
 
@@ -76,7 +77,17 @@ status_verb(void *arg, const char *arguments, struct js *answer, struct complain
 	return 0;
 }
 
+static int
+metrics_verb(void *arg, const char *arguments, struct js *answer, struct complaint *why)
+{
+	(void)arg, (void)arguments, (void)why;
+	metric_gather(answer, "milter", milter_metrics);
+	metric_gather(answer, "milter", process_metrics);
+	return 0;
+}
+
 static const struct control_verb verbs[] = {
+	{ "metrics", metrics_verb },
 	{ "reload", reload_verb },
 	{ "status", status_verb },
 	{ NULL, NULL },

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "mail/address.h"
 #include "mail/syntax.h"
+#include "milter/metrics.h"
 #include "policies/admit.h"
 #include "policies/drain.h"
 
@@ -45,6 +46,7 @@ session_new(struct pacemaker *pacemaker, const struct sockaddr *address, bool no
 	s->service = service_current();
 	s->pacemaker = pacemaker;
 	s->no_replies = no_replies;
+	metric_count(&milter_metrics[MILTER_SESSIONS], 1);
 	s->trusted = networks_have(s->service->site->networks, address);
 	net_peer(address, s->client, sizeof(s->client));
 	return s;
@@ -58,6 +60,7 @@ session_free(struct session **session)
 	*session = NULL;
 	if (s == NULL)
 		return;
+	metric_count(&milter_metrics[MILTER_SESSIONS], -1);
 	session_reset(s);
 	bytes_free(&s->header);
 	service_drop(&s->service);
@@ -166,6 +169,14 @@ log_decision(const struct session *s, const char *event, const char *queue_id, c
 	log_end(&l);
 }
 
+static void
+count_recipient(struct verdict v, const struct target *t, int64_t began)
+{
+	metric_add(&milter_metrics[MILTER_RECIPIENTS], v.decision, v.reply,
+	           t->list == NULL ? ROLE_COUNT : t->role, 1);
+	metric_time(&milter_metrics[MILTER_RECIPIENT_SECONDS], clock_ticks_us() - began);
+}
+
 /* A recipient in one of our domains: what it is, and whether this message may go there. */
 static struct verdict
 judge(struct session *s, const struct destination *d, const char *canonical, struct target *t,
@@ -175,10 +186,12 @@ judge(struct session *s, const struct destination *d, const char *canonical, str
 		               .login = s->login, .sender = s->sender };
 	struct deadline by = deadline_in(s->service->settings.deadline);
 	enum answered how;
+	enum found found = gates_find(s->service->gates, s->pacemaker, d, canonical, t, &how, why);
 	struct verdict v;
 
+	metric_add(&milter_metrics[MILTER_LOOKUPS], how, 0, 0, 1);
 	*decided_by = "source";
-	switch (gates_find(s->service->gates, s->pacemaker, d, canonical, t, &how, why)) {
+	switch (found) {
 	case FOUND_NO:
 		return verdict_reject(REPLY_NO_SUCH_LIST, "no list has this address");
 	case FOUND_UNSURE:
@@ -229,6 +242,7 @@ pass_by(struct session *s, const char *path, bool parsed, const char *queue_id)
 	if (!parsed && site_is_named(s->service->site, path)) {
 		v = verdict_reject(REPLY_BAD_RCPT, "no address, and it names a domain of lists");
 		log_decision(s, "rcpt", queue_id, path, NULL, v, "syntax", 0);
+		count_recipient(v, &(struct target){ 0 }, clock_ticks_us());
 	} else {
 		s->others++;
 	}
@@ -272,6 +286,7 @@ session_rcpt(struct session *s, const char *path, const char *resolved, const ch
 		v = pass_by(s, path, parsed, queue_id);
 	} else {
 		v = judge(s, d, a.canonical, &t, &decided_by, &why);
+		count_recipient(v, &t, began);
 		if (v.decision != DECISION_PASS)
 			log_decision(s, "rcpt", queue_id, a.canonical, &t, v, decided_by, began);
 		else
@@ -376,5 +391,8 @@ session_end(struct session *s, const char *queue_id)
 	 * One refusal would be for all of them: where one may have it, it goes on, and is not
 	 * expanded for the others.
 	 */
-	return every || (returned && !proven) ? all : verdict_pass();
+	if (!every && (!returned || proven))
+		all = verdict_pass();
+	metric_add(&milter_metrics[MILTER_MESSAGES], all.decision, all.reply, 0, 1);
+	return all;
 }

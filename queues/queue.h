@@ -61,6 +61,12 @@ struct entry {
 	char *damage;                     /* why its progress cannot be read, and nothing be noted; or NULL */
 };
 
+/* What is in a queue, without reading the entries. */
+struct queue_count {
+	size_t entries;
+	int64_t oldest;                   /* when it came, wall clock; 0: none, or not known of QUEUE_DONE */
+};
+
 /* One line for a listing. */
 struct entry_summary {
 	const char *id;
@@ -153,6 +159,9 @@ struct queue_ops {
 	int (*each)(struct queues *, enum queue_id,
 	            void (*see)(void *, const struct entry_summary *), void *arg,
 	            struct complaint *);
+
+	/* Counts the entries of a queue; cheap enough to be asked every few seconds. */
+	int (*count)(struct queues *, enum queue_id, struct queue_count *, struct complaint *);
 
 	/* Forgets entries that were done before `before` (wall clock). How many. */
 	size_t (*forget)(struct queues *, int64_t before);

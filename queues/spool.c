@@ -53,6 +53,7 @@ static const struct queue_ops ops = {
 	.move = spool_move,
 	.release = spool_release,
 	.each = spool_each,
+	.count = spool_count,
 	.forget = spool_forget,
 	.close = close_spool,
 };

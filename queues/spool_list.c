@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -104,6 +105,40 @@ spool_each(struct queues *queues, enum queue_id queue,
 	struct summing g = { (struct spool *)queues, queue, see, arg };
 
 	return spool_each_name(g.spool, queue, sum_up, &g, why);
+}
+
+struct counting {
+	const struct spool *spool;
+	enum queue_id queue;
+	struct queue_count *count;
+};
+
+/* An envelope is written once: its file's time is that of the arrival. */
+static void
+count_one(void *arg, const char *id)
+{
+	const struct counting *c = arg;
+	char path[DIGEST_NAME + sizeof("/envelope.json")];
+	struct stat st;
+	int64_t at;
+
+	c->count->entries++;
+	(void)snprintf(path, sizeof(path), "%s/envelope.json", id);
+	if (c->queue == QUEUE_DONE || fstatat(c->spool->dirs[c->queue], path, &st, 0) < 0)
+		return;
+	at = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
+	if (c->count->oldest == 0 || at < c->count->oldest)
+		c->count->oldest = at;
+}
+
+int
+spool_count(struct queues *queues, enum queue_id queue, struct queue_count *count,
+            struct complaint *why)
+{
+	struct counting c = { (struct spool *)queues, queue, count };
+
+	*count = (struct queue_count){ 0 };
+	return spool_each_name(c.spool, queue, count_one, &c, why);
 }
 
 struct forgetting {

@@ -2,6 +2,7 @@
 #include "expander/bounces/handover.h"
 
 #include "base/log.h"
+#include "expander/metrics.h"
 #include "expander/pulse.h"
 #include "expander/recipients.h"
 #include "expander/service.h"
@@ -85,6 +86,7 @@ hand_over(struct handover *h)
 	list[sizeof(list) - 1] = '\0';
 	if (freezing_finish(&h->freezing, &h->why) < 0)
 		return FOUND_UNSURE;
+	metric_add(&expander_metrics[BOUNCES], BOUNCE_HANDED, 0, 0, 1);
 	log_say(LEVEL_INFO, "bounce", "%s: for %s, handed over", id, list);
 	return FOUND_YES;
 }
@@ -102,9 +104,11 @@ keep(struct handover *h)
 			log_say(LEVEL_WARN, "bounce",
 			        "%s: kept: neither %s nor the site names an errors address",
 			        h->entry->id, list);
+		metric_add(&expander_metrics[BOUNCES], BOUNCE_KEPT, 0, 0, 1);
 		queue_defer(&h->entry, &kept, "kept: there is no errors address");
 		return;
 	}
+	metric_add(&expander_metrics[BOUNCES], BOUNCE_DROPPED, 0, 0, 1);
 	log_say(LEVEL_WARN, "bounce", "%s: for %s, thrown away: nobody was named in time", h->entry->id,
 	        list);
 	if (ops->move(&h->entry, QUEUE_DONE, &h->why) < 0)
@@ -126,6 +130,7 @@ work_on(struct entry *entry)
 		keep(&h);
 		break;
 	case FOUND_UNSURE:
+		metric_add(&expander_metrics[BOUNCES], BOUNCE_LATER, 0, 0, 1);
 		log_say(entry->damage == NULL ? LEVEL_WARN : LEVEL_ERROR, "bounce", "%s: later: %s",
 		        entry->id, h.why.text);
 		queue_defer(&h.entry, &h.service->outbound.retry, h.why.text);

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "expander/fanout/later.h"
+#include "expander/metrics.h"
 #include "expander/pulse.h"
 #include "expander/recipients.h"
 #include "expander/service.h"
@@ -29,8 +30,12 @@ struct expansion {
 static void
 log_expansion(const struct expansion *x, const char *id, size_t count, int64_t began)
 {
+	int64_t took = clock_ticks_us() - began;
 	struct log_line l;
 
+	metric_add(&expander_metrics[EXPANSIONS], EXPANDED_WHOLE, 0, 0, 1);
+	metric_count(&expander_metrics[EXPANDED], (int64_t)count);
+	metric_time(&expander_metrics[EXPANSION_SECONDS], took);
 	log_begin(&l, LEVEL_INFO, "expand");
 	log_text(&l, "id", id);
 	log_text(&l, "list", x->list->address);
@@ -43,7 +48,7 @@ log_expansion(const struct expansion *x, const char *id, size_t count, int64_t b
 		log_number(&l, "without_address", (int64_t)x->report.without_address);
 	if (x->report.refused > 0)
 		log_number(&l, "refused", (int64_t)x->report.refused);
-	log_ms(&l, "ms", clock_ticks_us() - began);
+	log_ms(&l, "ms", took);
 	log_end(&l);
 }
 
@@ -195,7 +200,10 @@ work_on(struct entry *entry)
 	/* A crash after the freezing and before the move leaves a whole list: it stands. */
 	if (whole < 0 || (whole == 1 && ops->move(&x.entry, QUEUE_OUTBOUND, &x.why) < 0) ||
 	    (whole == 0 && !expand(&x)))
-		put_off(&x.entry, x.service, "expand", x.why.text);
+		metric_add(&expander_metrics[EXPANSIONS],
+		           put_off(&x.entry, x.service, "expand", x.why.text) ? EXPANSION_EXPIRED
+		                                                              : EXPANSION_LATER,
+		           0, 0, 1);
 	else
 		ops->release(&x.entry, 0);
 	list_drop(&x.list);

@@ -9,6 +9,7 @@
 #include "expander/fanout/report.h"
 #include "expander/fanout/settle.h"
 #include "expander/fanout/smtp_client.h"
+#include "expander/metrics.h"
 #include "expander/pulse.h"
 #include "expander/service.h"
 #include "mail/address.h"
@@ -141,6 +142,7 @@ finish(struct post *p, const struct service *s)
 	struct complaint why;
 
 	if (p->tally.waiting > 0 && !expired) {
+		metric_add(&expander_metrics[POSTS], POST_LATER, 0, 0, 1);
 		log_post(p, "deferred");
 		queue_defer(&p->entry, &s->outbound.retry, p->reason);
 		return;
@@ -152,6 +154,7 @@ finish(struct post *p, const struct service *s)
 		ops->release(&p->entry, clock_wall() + REPORT_AGAIN);
 		return;
 	}
+	metric_add(&expander_metrics[POSTS], given_up == NULL ? POST_DONE : POST_EXPIRED, 0, 0, 1);
 	log_post(p, given_up == NULL ? "done" : "expired");
 	if (ops->move(&p->entry, QUEUE_DONE, &why) < 0) {
 		log_say(LEVEL_ERROR, "inject", "%s: %s", p->entry->id, why.text);
@@ -374,7 +377,8 @@ take_entry(struct injector *in, const struct service *s)
 	found = entry != NULL;
 	p = found ? post_open(entry, &why) : NULL;
 	if (found && p == NULL)
-		put_off(&entry, s, "inject", why.text);
+		metric_add(&expander_metrics[POSTS],
+		           put_off(&entry, s, "inject", why.text) ? POST_EXPIRED : POST_LATER, 0, 0, 1);
 	monitor_enter(&in->monitor);
 	if (p == NULL) {
 		in->count--;

@@ -25,7 +25,7 @@ report(struct entry *entry, const struct service *s, const char *reason, struct 
 	return rc;
 }
 
-static void
+static bool
 give_up(struct entry **entry, const struct service *s, const char *event, const char *reason)
 {
 	const struct queue_ops *ops = (*entry)->queues->ops;
@@ -36,22 +36,21 @@ give_up(struct entry **entry, const struct service *s, const char *event, const 
 	if (report(*entry, s, reason, &why) < 0 || ops->move(entry, QUEUE_DONE, &why) < 0) {
 		log_say(LEVEL_ERROR, event, "%s: %s", id, why.text);
 		queue_defer(entry, &s->outbound.retry, why.text);
-	} else {
-		log_say(LEVEL_ERROR, event, "%s: given up, sent to nobody: %s", id, reason);
+		return false;
 	}
+	log_say(LEVEL_ERROR, event, "%s: given up, sent to nobody: %s", id, reason);
+	return true;
 }
 
-void
+bool
 put_off(struct entry **entry, const struct service *s, const char *event, const char *reason)
 {
 	const struct schedule *retry = &s->outbound.retry;
 	const struct entry *e = *entry;
 	struct log_line l;
 
-	if (queue_expired(e, retry)) {
-		give_up(entry, s, event, reason);
-		return;
-	}
+	if (queue_expired(e, retry))
+		return give_up(entry, s, event, reason);
 	log_begin(&l, e->damage == NULL ? LEVEL_WARN : LEVEL_ERROR, event);
 	log_text(&l, "id", e->id);
 	log_text(&l, "list", e->envelope.list);
@@ -60,4 +59,5 @@ put_off(struct entry **entry, const struct service *s, const char *event, const 
 	log_text(&l, "reason", reason);
 	log_end(&l);
 	queue_defer(entry, retry, reason);
+	return false;
 }

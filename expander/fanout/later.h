@@ -5,10 +5,12 @@
 #include "expander/service.h"
 #include "queues/queue.h"
 
+#include <stdbool.h>
+
 /*
  * Puts the entry off, or, when its time is over, reports that it is given up, and ends it. `event` is
- * the word for the log. Lets the entry go.
+ * the word for the log. Lets the entry go. True: it was given up.
  */
-void put_off(struct entry **, const struct service *, const char *event, const char *reason);
+bool put_off(struct entry **, const struct service *, const char *event, const char *reason);
 
 #endif

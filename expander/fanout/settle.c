@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "expander/metrics.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -116,11 +117,24 @@ note_result(const struct batch *b, const struct outcome *o, enum fate fate)
 	(void)note(b, &r);
 }
 
+/* How the batch fared as a whole. */
+static enum batch_result
+result_of(const struct outcome *o, size_t sent)
+{
+	return sent > 0                     ? BATCH_SENT
+	       : o->made == SMTP_IN_DOUBT   ? BATCH_DOUBT
+	       : o->code / 100 == 5         ? BATCH_REFUSED
+	                                    : BATCH_LATER;
+}
+
 void
 settle_log(const struct batch *b, const struct outcome *o, size_t sent, int64_t began)
 {
+	int64_t took = clock_ticks_us() - began;
 	struct log_line l;
 
+	metric_add(&expander_metrics[BATCHES], result_of(o, sent), 0, 0, 1);
+	metric_time(&expander_metrics[BATCH_SECONDS], took);
 	log_begin(&l, sent > 0 ? LEVEL_INFO : LEVEL_WARN, "batch");
 	log_text(&l, "name", b->name);
 	log_text(&l, "list", b->post->entry->envelope.list);
@@ -131,8 +145,28 @@ settle_log(const struct batch *b, const struct outcome *o, size_t sent, int64_t 
 		log_text(&l, "doubt", "yes");
 	if (o->code / 100 != 2)
 		log_text(&l, "reply", o->text);
-	log_ms(&l, "ms", clock_ticks_us() - began);
+	log_ms(&l, "ms", took);
 	log_end(&l);
+}
+
+static void
+count(enum recipient_result result)
+{
+	metric_add(&expander_metrics[RECIPIENTS], result, 0, 0, 1);
+}
+
+static void
+refuse(struct post *p, uint32_t line, int code, const char *text)
+{
+	post_refused(p, line, code, text);
+	count(RECIPIENT_REFUSED);
+}
+
+static void
+leave(struct post *p, uint32_t line)
+{
+	post_later(p, line);
+	count(RECIPIENT_LATER);
 }
 
 /* RFC 5321 section 4.5.3.1.10: no more recipients in this transaction, but in the next. */
@@ -151,13 +185,14 @@ settle_accepted(struct batch *b, uint32_t line, const struct outcome *o, enum fa
 
 	if (o->made == SMTP_ANSWERED && o->code / 100 == 2) {
 		post_sent(p, line);
+		count(RECIPIENT_SENT);
 		(*sent)++;
 	} else if (fate == FATE_SMALLER) {
 		post_again(p, line);
 	} else if (o->code / 100 == 5) {
-		post_refused(p, line, o->code, o->text);
+		refuse(p, line, o->code, o->text);
 	} else {
-		post_later(p, line);
+		leave(p, line);
 	}
 }
 
@@ -197,11 +232,11 @@ settle(struct batch *b, const struct outcome *o, enum fate fate, struct learnt *
 			limited = true;
 			post_again(p, line);
 		} else if (code / 100 == 5) {
-			post_refused(p, line, code, o->texts[i]);
+			refuse(p, line, code, o->texts[i]);
 		} else if (code == 0 && o->code / 100 == 5 && o->made == SMTP_NOT_SENT) {
-			post_refused(p, line, o->code, o->text);      /* MAIL was refused for good */
+			refuse(p, line, o->code, o->text);      /* MAIL was refused for good */
 		} else {
-			post_later(p, line);
+			leave(p, line);
 		}
 		if (code / 100 == 4)
 			set_reason(p, o->texts[i]);

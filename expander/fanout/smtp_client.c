@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/mem.h"
 #include "expander/fanout/wire.h"
+#include "expander/metrics.h"
 #include "mail/syntax.h"
 
 #include <poll.h>
@@ -72,6 +73,7 @@ smtp_open(const struct smtp_config *c, struct complaint *why)
 	if (fd < 0)
 		return NULL;
 	s = mem_new(sizeof(*s));
+	metric_count(&expander_metrics[MTA_CONNECTIONS], 1);
 	s->wire.fd = fd;
 	s->wire.abandon = c->abandon;
 	s->reply = c->reply;
@@ -99,6 +101,7 @@ smtp_close(struct smtp **smtp)
 		return;
 	if (!s->broken)
 		(void)send(s->wire.fd, "QUIT\r\n", 6, MSG_NOSIGNAL | MSG_DONTWAIT);
+	metric_count(&expander_metrics[MTA_CONNECTIONS], -1);
 	(void)close(s->wire.fd);
 	bytes_free(&s->wire.in);
 	free(s);

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "expander/intake/heading.h"
+#include "expander/metrics.h"
 #include "mail/header.h"
 #include "mail/trace.h"
 #include "policies/admit.h"
@@ -203,6 +204,17 @@ reply_to(enum stored stored)
 	return REPLY_LOCAL_ERROR;
 }
 
+static void
+count_entry(const struct recipient *to, enum stored stored)
+{
+	const enum entry_result result = stored == STORED          ? ENTRY_STORED
+	                                 : stored == STORED_BEFORE ? ENTRY_REPEATED
+	                                 : stored == STORE_FULL    ? ENTRY_FULL
+	                                                           : ENTRY_FAILED;
+
+	metric_add(&expander_metrics[ENTRIES], to->target.role, result, 0, 1);
+}
+
 /* The entries of one message. */
 struct entries {
 	struct envelope *envelopes;
@@ -274,6 +286,7 @@ store(struct reception *r, struct mail *m, const char *lhlo)
 		enum stored result = es.commitments[i].result;
 
 		es.of[i]->reply = reply_to(result);
+		count_entry(es.of[i], result);
 		log_recipient(r, m, es.of[i],
 		              result == STORED          ? NULL
 		              : result == STORED_BEFORE ? "a repeat of what is here already"

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "expander/intake/lmtp_session.h"
+#include "expander/metrics.h"
 #include "expander/pulse.h"
 #include "mail/reply.h"
 
@@ -87,6 +88,7 @@ forget_session(struct session_thread *t)
 		at = &(*at)->next;
 	*at = t->next;
 	l->session_count--;
+	metric_count(&expander_metrics[LMTP_SESSIONS], -1);
 	(void)close(t->fd);
 	monitor_wake(&l->monitor);
 	monitor_leave(&l->monitor);
@@ -140,6 +142,9 @@ start_session(struct lmtp_server *l, int fd, const struct sockaddr *from, int64_
 			l->session_count--;
 		}
 	}
+	/* Under the lock, so that it is not counted down before. */
+	if (started)
+		metric_count(&expander_metrics[LMTP_SESSIONS], 1);
 	monitor_leave(&l->monitor);
 	(void)pthread_attr_destroy(&attributes);
 	if (!started)
@@ -164,6 +169,7 @@ accept_one(struct lmtp_server *l, int listener)
 		}
 		return;
 	}
+	metric_count(&expander_metrics[LMTP_CONNECTIONS], 1);
 	s = service_current();
 	if (from.ss_family != AF_UNIX && !networks_have(s->networks, address)) {
 		char client[INET6_ADDRSTRLEN];

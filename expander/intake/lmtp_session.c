@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "expander/intake/lmtp_data.h"
+#include "expander/metrics.h"
 #include "mail/address.h"
 #include "mail/syntax.h"
 #include "policies/admit.h"
@@ -40,8 +41,11 @@ say(struct session *s, enum reply_id id)
 	const struct reply *r = reply_of(id);
 
 	/* What is no LMTP counts (500 to 504); a recipient that is refused does not. */
-	if (r->code / 10 == 50 && ++s->errors > MOST_ERRORS)
-		r = reply_of(REPLY_TOO_MANY_ERRORS);
+	if (r->code / 10 == 50 && ++s->errors > MOST_ERRORS) {
+		id = REPLY_TOO_MANY_ERRORS;
+		r = reply_of(id);
+	}
+	metric_add(&expander_metrics[LMTP_REPLIES], id, 0, 0, 1);
 	bytes_format(&s->stream.out, "%d %s%s%s\r\n", r->code, r->enhanced,
 	             *r->enhanced == '\0' ? "" : " ", r->text);
 	if (r->code == 421)
@@ -259,6 +263,7 @@ say_results(struct session *s)
 		const struct recipient *to = &s->mail.recipients[i];
 		const struct reply *r = reply_of(to->reply);
 
+		metric_add(&expander_metrics[LMTP_REPLIES], to->reply, 0, 0, 1);
 		bytes_format(&s->stream.out, "%d %s %s%s%s\r\n", r->code, r->enhanced, r->text,
 		             to->reply == REPLY_ACCEPTED ? " " : "",
 		             to->reply == REPLY_ACCEPTED ? to->id : "");

@@ -55,10 +55,14 @@ count_one(void *arg, const struct entry_summary *sum)
 static size_t
 count(struct queues *q, enum queue_id queue)
 {
+	struct queue_count quick;
 	struct complaint why;
 	size_t n = 0;
 
 	assert_int_equal(q->ops->each(q, queue, count_one, &n, &why), 0);
+	assert_int_equal(q->ops->count(q, queue, &quick, &why), 0);
+	assert_int_equal(quick.entries, n);
+	assert_int_equal(quick.oldest != 0, n > 0 && queue != QUEUE_DONE);
 	return n;
 }
 

@@ -295,6 +295,23 @@ each(struct queues *q, enum queue_id queue, void (*see)(void *, const struct ent
 	return 0;
 }
 
+static int
+count_queue(struct queues *q, enum queue_id queue, struct queue_count *count, struct complaint *why)
+{
+	(void)why;
+	*count = (struct queue_count){ 0 };
+	for (struct memory_entry *e = ((struct memory *)q)->all; e != NULL; e = e->next) {
+		int64_t at = e->entry.envelope.arrived;
+
+		if (e->entry.queue != queue)
+			continue;
+		count->entries++;
+		if (queue != QUEUE_DONE && (count->oldest == 0 || at < count->oldest))
+			count->oldest = at;
+	}
+	return 0;
+}
+
 static void
 free_entry(struct memory_entry *e)
 {
@@ -363,6 +380,7 @@ static const struct queue_ops ops = {
 	.move = move,
 	.release = release,
 	.each = each,
+	.count = count_queue,
 	.forget = forget,
 	.close = close_memory,
 };

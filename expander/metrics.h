@@ -1,0 +1,32 @@
+/* What the expander counts. */
+#ifndef EXPANDER_METRICS_H
+#define EXPANDER_METRICS_H
+
+#include "base/metric.h"
+
+enum expander_metric {
+	LMTP_REPLIES,                     /* by reply */
+	LMTP_CONNECTIONS,
+	LMTP_SESSIONS,
+	ENTRIES,                          /* by role and enum entry_result */
+	EXPANSIONS,                       /* by enum expansion_result */
+	EXPANSION_SECONDS,
+	EXPANDED,
+	BATCHES,                          /* by enum batch_result */
+	BATCH_SECONDS,
+	RECIPIENTS,                       /* by enum recipient_result */
+	POSTS,                            /* by enum post_result */
+	BOUNCES,                          /* by enum bounce_result */
+	MTA_CONNECTIONS
+};
+
+enum entry_result { ENTRY_STORED, ENTRY_REPEATED, ENTRY_FULL, ENTRY_FAILED, ENTRY_RESULTS };
+enum expansion_result { EXPANDED_WHOLE, EXPANSION_LATER, EXPANSION_EXPIRED, EXPANSION_RESULTS };
+enum batch_result { BATCH_SENT, BATCH_REFUSED, BATCH_LATER, BATCH_DOUBT, BATCH_RESULTS };
+enum recipient_result { RECIPIENT_SENT, RECIPIENT_REFUSED, RECIPIENT_LATER, RECIPIENT_RESULTS };
+enum post_result { POST_DONE, POST_LATER, POST_EXPIRED, POST_RESULTS };
+enum bounce_result { BOUNCE_HANDED, BOUNCE_KEPT, BOUNCE_DROPPED, BOUNCE_LATER, BOUNCE_RESULTS };
+
+extern const struct metric expander_metrics[];
+
+#endif
