@@ -69,6 +69,21 @@ is_line(const char *at, size_t length)
 }
 
 int
+distribution_check(const char *text, size_t length, struct complaint *why)
+{
+	const size_t word = sizeof("recipients ") - 1;
+	size_t version = 0;
+
+	if (length < word || memcmp(text, head, word) != 0 ||
+	    memcmp(text, head, length < sizeof(head) - 1 ? length : sizeof(head) - 1) == 0)
+		return 0;
+	while (word + version < length && version < 20 && text[word + version] != '\n')
+		version++;
+	return complain(why, "recipients: version %.*s is not known to this program", (int)version,
+	                text + word);
+}
+
+int
 distribution_open(struct distribution *d, const char *text, size_t length, struct complaint *why)
 {
 	long long promised;

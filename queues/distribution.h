@@ -28,6 +28,12 @@ void distribution_begin(struct bytes *);
 void distribution_line(struct bytes *, const char *canonical, const char *spelling);
 void distribution_end(struct bytes *, size_t count);
 
+/*
+ * Whether this beginning of a file, of at least one line or the whole, says a version that is not
+ * ours: then it is for another program. -1 with a complaint if so; what is no list is not newer.
+ */
+int distribution_check(const char *text, size_t length, struct complaint *);
+
 /* A distribution list that is read in place. */
 struct distribution {
 	const char *text;                 /* borrowed */

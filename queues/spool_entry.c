@@ -79,6 +79,20 @@ waits_until(const struct spool *s, const struct tally *t)
 	return t->until < t->put_off + longest ? t->until : t->put_off + longest;
 }
 
+/* A list of a newer version is not ours to begin anew. */
+static int
+check_recipients(const struct spool_entry *e, struct complaint *why)
+{
+	int fd = openat(e->dir, "recipients", O_RDONLY | O_CLOEXEC);
+	char start[64];
+	ssize_t n = fd < 0 ? 0 : read(fd, start, sizeof(start) - 1);
+
+	if (fd >= 0)
+		(void)close(fd);
+	start[n < 0 ? 0 : n] = '\0';
+	return n <= 0 ? 0 : distribution_check(start, (size_t)n, why);
+}
+
 static enum claimed
 read_entry(struct spool *s, struct spool_entry *e, struct complaint *why)
 {
@@ -91,7 +105,7 @@ read_entry(struct spool *s, struct spool_entry *e, struct complaint *why)
 	if (rc == 1)
 		rc = envelope_parse(text.data, text.length, &e->entry.envelope, why);
 	bytes_free(&text);
-	if (rc < 0)
+	if (rc < 0 || check_recipients(e, why) < 0)
 		return CLAIM_UNREADABLE;
 	/* Whose envelope can be read, has its fate: it is put off, and reported in the end. */
 	if (spool_progress(&e->entry, 0, &t, why) < 0) {
