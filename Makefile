@@ -14,7 +14,7 @@ MAIL = address automatic date dsn header list phrase reply syntax trace verdict
 SOURCES = cache fail file ldap ldap_conn ldap_deref ldap_find ldap_lists ldap_presets \
           ldap_query ldap_read ldap_refs ldap_walk registry source
 POLICIES = admit chain drain posters registry site
-QUEUES = distribution entry progress queue schedule spool spool_entry spool_list \
+QUEUES = distribution entry progress queue schedule spool spool_entry spool_hold spool_list \
          spool_progress spool_scan spool_write
 MILTER = ask hooks main metrics pacemaker service session settings
 EXPANDER = main pulse recipients service settings work intake/content intake/heading \
@@ -22,7 +22,7 @@ EXPANDER = main pulse recipients service settings work intake/content intake/hea
            fanout/inject fanout/later fanout/learnt fanout/post fanout/report fanout/settle \
            fanout/smtp_client fanout/wire bounces/handover metrics
 CONSOLE = cmd_config cmd_daemons cmd_drain cmd_lookup cmd_members cmd_metrics cmd_queue \
-          daemons listing main
+          cmd_release daemons listing main
 
 LIBRARY = $(BASE:%=base/%) $(MAIL:%=mail/%) $(SOURCES:%=sources/%) $(POLICIES:%=policies/%) \
           $(QUEUES:%=queues/%)

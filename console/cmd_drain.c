@@ -67,7 +67,8 @@ look(const struct site *s, struct rest *r, struct complaint *why)
 static size_t
 left(const struct rest *r)
 {
-	return r->states[ENTRY_WORK] + r->states[ENTRY_DEFERRED] + r->states[ENTRY_UNREADABLE];
+	return r->states[ENTRY_WORK] + r->states[ENTRY_DEFERRED] + r->states[ENTRY_HELD] +
+	       r->states[ENTRY_UNREADABLE];
 }
 
 static void
@@ -77,6 +78,8 @@ print_rest(const struct rest *r, const char *before)
 	             r->queues[QUEUE_OUTBOUND], r->queues[QUEUE_BOUNCE]);
 	if (r->states[ENTRY_DEFERRED] > 0)
 		(void)printf(", %zu of them wait for a retry", r->states[ENTRY_DEFERRED]);
+	if (r->states[ENTRY_HELD] > 0)
+		(void)printf(", %zu of them are held", r->states[ENTRY_HELD]);
 	if (r->states[ENTRY_UNREADABLE] > 0)
 		(void)printf(", %zu of them cannot be read", r->states[ENTRY_UNREADABLE]);
 	if (r->receiving > 0)
@@ -148,6 +151,7 @@ report(const struct ctl *c, struct rest *r)
 		js_set_number(j, "receiving", (int64_t)r->receiving);
 		js_set(j, "left", counts);
 		js_set_number(j, "deferred", (int64_t)r->states[ENTRY_DEFERRED]);
+		js_set_number(j, "held", (int64_t)r->states[ENTRY_HELD]);
 		js_set_number(j, "unreadable", (int64_t)r->states[ENTRY_UNREADABLE]);
 		js_set_number(j, "kept", (int64_t)r->states[ENTRY_KEPT]);
 		js_set_number(j, "next", r->next);

@@ -36,6 +36,13 @@ read_entries(struct metric_page *p)
 }
 
 static void
+read_held(struct metric_page *p)
+{
+	for (enum queue_id q = QUEUE_PENDING; q < QUEUE_DONE; q++)
+		metric_sample_of(p, "queue", queue_word(q), (double)seen.counts[q].held);
+}
+
+static void
 read_oldest(struct metric_page *p)
 {
 	for (enum queue_id q = QUEUE_PENDING; q < QUEUE_DONE; q++) {
@@ -59,6 +66,8 @@ static const struct metric own_metrics[] = {
 	  .help = "1 while no mail for lists is taken." },
 	{ .name = "rollcall_queue_entries", .kind = METRIC_GAUGE, .read = read_entries,
 	  .help = "Entries in a queue." },
+	{ .name = "rollcall_queue_held", .kind = METRIC_GAUGE, .read = read_held,
+	  .help = "Entries that are held, since the spool was restored." },
 	{ .name = "rollcall_queue_oldest_seconds", .kind = METRIC_GAUGE, .read = read_oldest,
 	  .help = "Age of the oldest entry in a queue, 0 where it is empty." },
 	{ .kind = METRIC_END },

@@ -11,6 +11,7 @@ struct listing {
 	struct js *array;                 /* for --json, or NULL */
 	size_t counts[QUEUE_COUNT];
 	size_t kept;                      /* bounces that nobody is named for */
+	size_t held;
 };
 
 static void
@@ -32,6 +33,8 @@ print_line(const struct entry_summary *sum)
 		(void)printf("  %zu of %zu sent", t->sent, sum->recipients);
 	if (t->refused > 0)
 		(void)printf(", %zu refused", t->refused);
+	if (sum->held)
+		(void)printf("  held");
 	(void)fputc('\n', stdout);
 	if (sum->reason != NULL && *sum->reason != '\0') {
 		ctl_say("        %s%s%s", sum->reason, *next == '\0' ? "" : "; again in ", next);
@@ -64,6 +67,7 @@ add_json(struct js *array, const struct entry_summary *sum)
 		js_set_number(j, "until", sum->tally->until);
 	}
 	js_set_text(j, "reason", sum->reason);
+	js_set_flag(j, "held", sum->held);
 	js_append(array, j);
 }
 
@@ -76,6 +80,7 @@ see(void *arg, const struct entry_summary *sum)
 	if (sum->queue == QUEUE_DONE)
 		return;
 	l->kept += listing_state(sum) == ENTRY_KEPT;
+	l->held += sum->held;
 	if (l->array != NULL)
 		add_json(l->array, sum);
 	else
@@ -98,6 +103,7 @@ print_counts(struct listing *l, const struct site *s)
 	for (enum queue_id q = QUEUE_PENDING; q < QUEUE_COUNT; q++)
 		js_set_number(counts, queue_word(q), (int64_t)l->counts[q]);
 	js_set_number(counts, "kept", (int64_t)l->kept);
+	js_set_number(counts, "held", (int64_t)l->held);
 	js_set(j, "counts", counts);
 	js_set_flag(j, "draining", drain_since(s) != 0);
 	js_set(j, "entries", l->array);
@@ -105,14 +111,19 @@ print_counts(struct listing *l, const struct site *s)
 	ctl_print(&j);
 }
 
-/* New mail is put off, which nobody should forget. */
+/* What nobody should forget. */
 static void
-print_drain(const struct listing *l, const struct site *s)
+print_states(const struct listing *l, const struct site *s)
 {
 	int64_t since = drain_since(s);
 	char age[24];
 
-	if (since == 0 || l->array != NULL)
+	if (l->array != NULL)
+		return;
+	if (l->held > 0)
+		(void)printf("%zu entries are held, since the spool was restored: they may have been sent "
+		             "already; rollcallctl release or discard\n", l->held);
+	if (since == 0)
 		return;
 	listing_age(clock_wall() - since, age, sizeof(age));
 	(void)printf("draining for %s: new mail is put off; rollcallctl resume ends it\n", age);
@@ -128,7 +139,7 @@ list(const struct ctl *c, const struct site *s)
 	if (listing_each(s, QUEUE_PENDING, QUEUE_DONE, see, &l, &why) < 0) {
 		status = ctl_fail(CTL_FAILED, "%s", why.text);
 	} else {
-		print_drain(&l, s);
+		print_states(&l, s);
 		print_counts(&l, s);
 	}
 	js_drop(&l.array);

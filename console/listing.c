@@ -9,6 +9,8 @@
 enum entry_state
 listing_state(const struct entry_summary *sum)
 {
+	if (sum->held)
+		return ENTRY_HELD;
 	if (sum->envelope == NULL || sum->tally == NULL)
 		return ENTRY_UNREADABLE;
 	if (sum->queue == QUEUE_BOUNCE && sum->reason != NULL && strncmp(sum->reason, "kept", 4) == 0)

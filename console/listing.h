@@ -9,6 +9,7 @@
 enum entry_state {
 	ENTRY_WORK,                       /* nothing: somebody works on it, or may at once */
 	ENTRY_DEFERRED,                   /* the time of its next try */
+	ENTRY_HELD,                       /* an operator: rollcallctl release */
 	ENTRY_KEPT,                       /* an errors address: a bounce that nobody is named for */
 	ENTRY_UNREADABLE,                 /* a person, or a newer program */
 	ENTRY_STATES

@@ -13,9 +13,9 @@
 #include <string.h>
 
 static const struct command *const commands[] = { &command_lookup, &command_members, &command_queue,
-	                                          &command_retry,  &command_drain,   &command_resume,
-	                                          &command_metrics, &command_reload, &command_config,
-	                                          NULL };
+	                                          &command_retry,  &command_release, &command_discard,
+	                                          &command_drain,  &command_resume,  &command_metrics,
+	                                          &command_reload, &command_config,  NULL };
 
 /* Formats a text without control characters. */
 static void

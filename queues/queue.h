@@ -63,7 +63,7 @@ struct entry {
 
 /* What is in a queue, without reading the entries. */
 struct queue_count {
-	size_t entries;
+	size_t entries, held;
 	int64_t oldest;                   /* when it came, wall clock; 0: none, or not known of QUEUE_DONE */
 };
 
@@ -73,6 +73,7 @@ struct entry_summary {
 	enum queue_id queue;
 	const struct envelope *envelope;  /* NULL where it cannot be read */
 	size_t recipients;                /* 0 while there is no distribution list */
+	bool held;                        /* nobody works on it until an operator lets it go */
 	const struct tally *tally;
 	const char *reason;               /* of the last defer or failure; may be NULL */
 };
@@ -203,6 +204,14 @@ struct spool_config {
 
 /* Takes a copy of the config. Network file systems are refused. */
 struct queues *spool_open(const struct spool_config *, struct complaint *);
+
+/*
+ * What an operator decides about the entries that are held, since the spool was restored, or about
+ * one of them: work on them again, or be done with them unsent. Expanders need not be told. -1 with
+ * a complaint, else 0 and how many.
+ */
+int spool_release_held(const char *path, const char *id, bool discard, size_t *count,
+                       struct complaint *);
 
 /*
  * Called at each numbered step of docs/spool.md, if not NULL: for tests that stop the process

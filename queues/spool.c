@@ -24,6 +24,8 @@ close_spool(struct queues *queues)
 	}
 	if (s->tmp >= 0)
 		(void)close(s->tmp);
+	if (s->held >= 0)
+		(void)close(s->held);
 	if (s->root >= 0)
 		(void)close(s->root);
 	monitor_destroy(&s->monitor);
@@ -86,7 +88,10 @@ open_root(struct spool *s, struct complaint *why)
 		if (s->dirs[q] < 0)
 			return -1;
 	}
-	return s->tmp < 0 ? -1 : 0;
+	if (s->tmp < 0)
+		return -1;
+	s->held = open_dir(s, "held", why);
+	return s->held < 0 && !s->config.read_only ? -1 : 0;
 }
 
 struct queues *
@@ -97,14 +102,15 @@ spool_open(const struct spool_config *config, struct complaint *why)
 	s->queues.ops = &ops;
 	s->config = *config;
 	s->config.path = mem_text(config->path);
-	s->root = s->tmp = -1;
+	s->root = s->tmp = s->held = -1;
 	monitor_init(&s->monitor);
 	for (enum queue_id q = QUEUE_PENDING; q < QUEUE_COUNT; q++) {
 		s->dirs[q] = -1;
 		line_up_init(&s->line_ups[q]);
 	}
 	if (open_root(s, why) < 0 ||
-	    (!config->read_only && file_sync(s->root, config->path, why) < 0)) {
+	    (!config->read_only && (file_sync(s->root, config->path, why) < 0 ||
+	                            spool_identify(s, why) < 0))) {
 		close_spool(&s->queues);
 		return NULL;
 	}

@@ -37,6 +37,7 @@ struct spool {
 	struct queues queues;
 	struct spool_config config;
 	int root, tmp;                    /* directories */
+	int held;                         /* another; -1 where it is only looked at and was never made */
 	int dirs[QUEUE_COUNT];
 	struct monitor monitor;           /* over what follows */
 	struct line_up line_ups[QUEUE_COUNT];
@@ -95,7 +96,13 @@ void spool_release(struct entry **, int64_t until);
 int spool_progress(struct entry *, size_t, struct tally *, struct complaint *);
 int spool_note(struct entry *, const struct record *, bool durable, struct complaint *);
 
+/* spool_hold.c */
+int spool_identify(const struct spool *, struct complaint *);
+bool spool_is_held(const struct spool *, const char *id);
+
 /* spool_list.c */
+int spool_each_in(const struct spool *, const char *directory, void (*)(void *, const char *), void *,
+                  struct complaint *);
 int spool_each_name(const struct spool *, enum queue_id, void (*)(void *, const char *), void *,
                     struct complaint *);
 int spool_each(struct queues *, enum queue_id, void (*)(void *, const struct entry_summary *), void *,

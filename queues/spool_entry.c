@@ -40,7 +40,7 @@ close_entry(struct spool_entry *e)
 	free(e);
 }
 
-enum claimed { CLAIMED, CLAIM_GONE, CLAIM_TAKEN, CLAIM_UNREADABLE, CLAIM_REPEAT };
+enum claimed { CLAIMED, CLAIM_GONE, CLAIM_HELD, CLAIM_TAKEN, CLAIM_UNREADABLE, CLAIM_REPEAT };
 
 /* Opens and locks envelope.json, and makes sure that it still lies in this queue. */
 static enum claimed
@@ -176,7 +176,7 @@ spool_claim(struct queues *queues, enum queue_id queue)
 	int64_t now;
 
 	while (spool_next(s, queue, id, &hurried)) {
-		enum claimed c = try_claim(s, queue, id, &e, &why);
+		enum claimed c = spool_is_held(s, id) ? CLAIM_HELD : try_claim(s, queue, id, &e, &why);
 
 		now = clock_wall();
 		switch (c) {
@@ -187,6 +187,9 @@ spool_claim(struct queues *queues, enum queue_id queue)
 				return &e->entry;
 			spool_put_back(s, queue, id, e->entry.until);
 			close_entry(e);
+			break;
+		case CLAIM_HELD:
+			spool_put_back(s, queue, id, now + s->config.rescan);
 			break;
 		case CLAIM_TAKEN:
 			spool_put_back(s, queue, id, now + TAKEN_BY_OTHERS);

@@ -35,19 +35,26 @@ list_dir(int at, const char *name)
 }
 
 int
-spool_each_name(const struct spool *s, enum queue_id queue, void (*visit)(void *, const char *),
-                void *arg, struct complaint *why)
+spool_each_in(const struct spool *s, const char *directory, void (*visit)(void *, const char *),
+              void *arg, struct complaint *why)
 {
-	DIR *dir = list_dir(s->root, queue_word(queue));
+	DIR *dir = list_dir(s->root, directory);
 	struct dirent *e;
 
 	if (dir == NULL)
-		return complain_errno(why, "cannot read the queue %s", queue_word(queue));
+		return complain_errno(why, "cannot read the queue %s", directory);
 	while ((e = readdir(dir)) != NULL)
 		if (is_name(e->d_name))
 			visit(arg, e->d_name);
 	(void)closedir(dir);
 	return 0;
+}
+
+int
+spool_each_name(const struct spool *s, enum queue_id queue, void (*visit)(void *, const char *),
+                void *arg, struct complaint *why)
+{
+	return spool_each_in(s, queue_word(queue), visit, arg, why);
 }
 
 struct summing {
@@ -62,7 +69,8 @@ static void
 sum_up(void *arg, const char *id)
 {
 	const struct summing *g = arg;
-	struct entry_summary sum = { .id = id, .queue = g->queue };
+	struct entry_summary sum = { .id = id, .queue = g->queue,
+		                     .held = g->queue != QUEUE_DONE && spool_is_held(g->spool, id) };
 	struct bytes text = { 0 }, progress = { 0 };
 	struct envelope envelope = { 0 };
 	struct distribution d = { 0 };
@@ -123,6 +131,8 @@ count_one(void *arg, const char *id)
 	int64_t at;
 
 	c->count->entries++;
+	if (c->queue != QUEUE_DONE && spool_is_held(c->spool, id))
+		c->count->held++;
 	(void)snprintf(path, sizeof(path), "%s/envelope.json", id);
 	if (c->queue == QUEUE_DONE || fstatat(c->spool->dirs[c->queue], path, &st, 0) < 0)
 		return;

@@ -148,7 +148,8 @@ def test_retry_without_an_expander(lmtp_site):
 # ---- usage ----
 
 @pytest.mark.parametrize("words", ["", "nonsense", "lookup", "lookup a b", "members", "queue x", "retry", "reload x",
-                                   "config", "config --check --print", "config --nonsense", "drain x", "drain --wait", "drain --wait soon", "resume x", "metrics x"])
+                                   "config", "config --check --print", "config --nonsense", "drain x", "drain --wait", "drain --wait soon", "resume x", "metrics x", "release",
+                                   "discard"])
 def test_usage(lmtp_site, words):
     got = lmtp_site.rollcall.ctl(*words.split(), check=64)
     assert "usage: rollcallctl" in got.stderr and got.stdout == ""
