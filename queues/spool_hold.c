@@ -233,7 +233,12 @@ discard_entry(const struct release *r, const char *id)
 		if (renameat2(s->dirs[q], id, s->dirs[QUEUE_DONE], id, RENAME_NOREPLACE) < 0) {
 			if (errno == ENOENT)
 				continue;
-			return complain_errno(r->why, "cannot move %s to done", id);
+			if (errno != EEXIST)
+				return complain_errno(r->why, "cannot move %s to done", id);
+			/* It is done already: this one came back beside it. */
+			if (file_remove_dir(s->dirs[q], id, r->why) < 0)
+				return -1;
+			continue;
 		}
 		if (file_sync(s->dirs[QUEUE_DONE], "done", r->why) < 0)
 			return -1;

@@ -106,6 +106,27 @@ def test_an_entry_that_is_discarded(stopped):
     assert stopped.sink.delivered() == []
 
 
+def test_what_came_back_beside_what_is_done(stopped):
+    """Queues of a backup that were put into the spool that lives, and lost its identity: it is done with, or a repeat."""
+    backup = stopped.rollcall.dir / "backup"
+    copy(stopped.spool / "outbound", backup)
+    start(stopped)
+    stopped.rollcall.ctl("retry", "all", check=0)
+    stopped.wait_for(1)
+    stopped.rollcall.wait_idle()
+    for decision in ("discard", "release"):
+        stopped.rollcall.stop()
+        (stopped.spool / "outbound").rmdir()
+        copy(backup, stopped.spool / "outbound")
+        (stopped.spool / "identity").unlink()
+        start(stopped)
+        assert stopped.rollcall.counts()["held"] == 1
+        stopped.rollcall.ctl(decision, "all", check=0)
+        stopped.rollcall.wait_idle()
+    assert stopped.sink.recipients() == ["bob@example.com"]
+    assert stopped.rollcall.counts()["done"] == 1
+
+
 def test_what_lives_is_not_discarded(lmtp_site):
     """Only what is held can be."""
     lmtp_site.sink.on_mail = lambda a: "451 4.3.0 not now"
