@@ -124,7 +124,7 @@ TESTS = $(UNIT:%=$(BUILD)/tests/test_%) $(BUILD)/tests/contract_ldap
 
 $(BUILD)/tests/test_spool: $(BUILD)/tests/unit/queue_contract.o $(BUILD)/tests/unit/queue_memory.o
 $(BUILD)/tests/test_intake: $(BUILD)/expander/intake/content.o $(BUILD)/expander/intake/heading.o
-$(BUILD)/tests/test_post: $(BUILD)/expander/fanout/post.o $(BUILD)/expander/fanout/settle.o \
+$(BUILD)/tests/test_post: $(BUILD)/expander/fanout/post.o $(BUILD)/expander/fanout/settle.o $(BUILD)/expander/metrics.o \
                           $(BUILD)/expander/fanout/learnt.o $(BUILD)/tests/unit/queue_contract.o \
                           $(BUILD)/tests/unit/queue_memory.o
 $(BUILD)/tests/test_report: $(BUILD)/expander/fanout/report.o $(BUILD)/tests/unit/queue_contract.o \
