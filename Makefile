@@ -13,7 +13,7 @@ BASE = bytes clock complaint config control daemon digest file hash json log map
 MAIL = address automatic date dsn header list phrase reply syntax trace verdict
 SOURCES = cache fail file ldap ldap_conn ldap_deref ldap_find ldap_presets ldap_query ldap_read \
           ldap_walk registry source
-POLICIES = admit chain posters registry site
+POLICIES = admit chain posters registry site site_find
 QUEUES = distribution entry progress queue schedule spool spool_entry spool_list spool_scan \
          spool_write
 MILTER = ask hooks main pacemaker service session settings

@@ -95,7 +95,7 @@ parse_resolved(const char *resolved, struct address *a)
 {
 	struct complaint unused;
 
-	return resolved != NULL && address_parse(a, resolved, strlen(resolved), &unused) == 0;
+	return resolved != NULL && address_parse_inner(a, resolved, strlen(resolved), &unused) == 0;
 }
 
 void
@@ -155,7 +155,10 @@ log_decision(const struct session *s, const char *event, const char *queue_id, c
 	log_end(&l);
 }
 
-/* A recipient in one of our domains: what it is, and whether this message may go there. */
+/*
+ * A recipient in one of our domains: what it is, and whether this message may go there. A pass
+ * without a list is for an address of others in a shared domain.
+ */
 static struct verdict
 judge(struct session *s, const struct destination *d, const char *canonical, struct target *t,
       const char **decided_by, struct complaint *why)
@@ -168,7 +171,8 @@ judge(struct session *s, const struct destination *d, const char *canonical, str
 	*decided_by = "source";
 	switch (gates_find(s->service->gates, s->pacemaker, d, canonical, t, &how, why)) {
 	case FOUND_NO:
-		return verdict_reject(REPLY_NO_SUCH_LIST, "no list has this address");
+		return d->shared ? verdict_pass()
+		                 : verdict_reject(REPLY_NO_SUCH_LIST, "no list has this address");
 	case FOUND_UNSURE:
 		return verdict_defer(REPLY_UNSURE, why->text);
 	case FOUND_YES:
@@ -206,43 +210,47 @@ pass_by(struct session *s, const char *path, bool parsed, const char *queue_id)
 	return v;
 }
 
-struct verdict
-session_rcpt(struct session *s, const char *path, const char *resolved, const char *queue_id)
+/* One reading of a recipient. False where it is no list, and in no domain that has lists only. */
+static bool
+read_recipient(struct session *s, const struct address *a, const char *queue_id, struct verdict *v)
 {
-	const struct destination *d = NULL;
+	const struct destination *d = site_destination(s->service->site, a->canonical);
 	int64_t began = clock_ticks_us();
 	struct target t = { 0 };
 	struct complaint why = { "" };
-	struct verdict v;
-	struct address a = { 0 };
 	const char *decided_by = NULL;
-	bool parsed = parse_said(path, &a);
+	bool decided;
 
-	if (parsed)
-		d = site_destination(s->service->site, a.canonical);
-	if (d == NULL) {
-		struct address other = { 0 };
-
-		if (parse_resolved(resolved, &other)) {
-			parsed = true;
-			address_free(&a);
-			a = other;
-			d = site_destination(s->service->site, a.canonical);
-		}
-	}
-	if (d == NULL) {
-		v = pass_by(s, path, parsed, queue_id);
-		address_free(&a);
-		return v;
-	}
-	v = judge(s, d, a.canonical, &t, &decided_by, &why);
-	if (v.decision != DECISION_PASS)
-		log_decision(s, "rcpt", queue_id, a.canonical, &t, v, decided_by, began);
-	if (v.decision == DECISION_PASS)
+	if (d == NULL)
+		return false;
+	*v = judge(s, d, a->canonical, &t, &decided_by, &why);
+	decided = v->decision != DECISION_PASS || t.list != NULL;
+	if (v->decision != DECISION_PASS)
+		log_decision(s, "rcpt", queue_id, a->canonical, &t, *v, decided_by, began);
+	else if (decided)
 		keep_list(s, &t);
-	v.reason = "";                    /* it may have been our complaint */
+	v->reason = "";                   /* it may have been our complaint */
 	target_drop(&t);
-	address_free(&a);
+	return decided;
+}
+
+struct verdict
+session_rcpt(struct session *s, const char *path, const char *resolved, const char *queue_id)
+{
+	struct address said = { 0 }, taken = { 0 };
+	bool is_address = parse_said(path, &said), decided;
+	struct verdict v = verdict_pass();
+
+	decided = is_address && read_recipient(s, &said, queue_id, &v);
+	if (!decided && parse_resolved(resolved, &taken)) {
+		if (!is_address || strcmp(said.canonical, taken.canonical) != 0)
+			decided = read_recipient(s, &taken, queue_id, &v);
+		is_address = true;
+	}
+	if (!decided)
+		v = pass_by(s, path, is_address, queue_id);
+	address_free(&said);
+	address_free(&taken);
 	return v;
 }
 

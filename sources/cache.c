@@ -1,6 +1,7 @@
 /*
  * The cache around any source: lookups of lists are remembered, "no" for a shorter time than "yes",
- * "unsure" never. What it does beside remembering: all questions to the source are asked by threads
+ * "unsure" never; and apart from each other, so that whoever tries many addresses that are no lists
+ * makes it forget none. What it does beside remembering: all questions to the source are asked by threads
  * of the cache, so that a caller waits no longer than its deadline; and callers with the same
  * question share one. A question that nobody waits for any more is answered all the same, for the
  * next caller.
@@ -26,10 +27,11 @@ const struct setting cache_settings[] = {
 	{ .name = "stale", .kind = KIND_TIME, .offset = offsetof(struct cache_config, stale),
 	  .fallback = "1h", .max = "7d",
 	  .help = "While the source does not answer, a list counts as existing for this long after it "
-	          "was last seen. Members and permissions are never taken from memory." },
+	          "was last seen. In a shared domain what was no list counts as none for as long. Members "
+	          "and permissions are never taken from memory." },
 	{ .name = "entries", .kind = KIND_NUMBER, .offset = offsetof(struct cache_config, entries),
 	  .fallback = "20000", .min = "16", .max = "10000000",
-	  .help = "How many addresses are remembered at most." },
+	  .help = "How many addresses are remembered at most: of lists, and as many of no lists." },
 	{ .name = "workers", .kind = KIND_NUMBER, .offset = offsetof(struct cache_config, workers),
 	  .fallback = "4", .min = "1", .max = "64",
 	  .help = "How many lookups are asked of the source at the same time." },
@@ -65,7 +67,7 @@ struct cache {
 	struct cache_config config;
 	struct pool *pool;
 	struct monitor monitor;           /* over what follows */
-	struct map *slots;                /* address → struct slot */
+	struct map *lists, *others;       /* address → struct slot; an address is in one of them */
 	struct map *flights;              /* first address → struct flight */
 };
 
@@ -82,50 +84,71 @@ slot_free(void *unused, void *value)
 	free(s);
 }
 
+static void
+forget(struct map *slots, const char *address)
+{
+	struct slot *s = map_remove(slots, address, strlen(address));
+
+	if (s != NULL)
+		slot_free(NULL, s);
+}
+
 /* Remembers one answer. `list` is held if it is kept. */
 static void
 remember(struct cache *c, const char *address, struct list *list)
 {
 	int64_t now = clock_ticks(), fresh = list == NULL ? c->config.no : c->config.yes;
+	struct map *slots = list == NULL ? c->others : c->lists;
 	struct slot *s = mem_new(sizeof(*s)), *old;
 
 	s->address = mem_text(address);
 	s->list = list == NULL ? NULL : list_hold(list);
 	s->fresh_until = now + fresh;
-	s->stale_until = now + (list == NULL ? fresh : fresh + c->config.stale);
-	old = map_put(c->slots, address, strlen(address), s);
-	if (old == NULL && map_count(c->slots) > (size_t)c->config.entries)
-		old = map_remove_oldest(c->slots);
+	s->stale_until = now + fresh + c->config.stale;
+	forget(list == NULL ? c->lists : c->others, address);
+	old = map_put(slots, address, strlen(address), s);
+	if (old == NULL && map_count(slots) > (size_t)c->config.entries)
+		old = map_remove_oldest(slots);
 	if (old != NULL)
 		slot_free(NULL, old);
 }
 
+/* What is known of an address; NULL for nothing. */
+static const struct slot *
+known(struct cache *c, const char *address, bool stale)
+{
+	size_t length = strlen(address);
+	const struct slot *s = map_get(c->lists, address, length);
+
+	if (s == NULL)
+		s = map_get(c->others, address, length);
+	return s != NULL && clock_ticks() < (stale ? s->stale_until : s->fresh_until) ? s : NULL;
+}
+
 /*
- * The answer from memory: each address up to the first that is a list must be known. Under the
- * lock.
+ * The answer from memory: each address up to the first that is a list must be known. A stale
+ * question passes over what is not, and still finds what is a list. Under the lock.
  */
 static enum found
 recall(struct cache *c, const char *const *addresses, size_t count, bool stale,
        struct list **list_r, size_t *which_r)
 {
-	int64_t now = clock_ticks();
+	enum found none = FOUND_NO;
 
 	for (size_t i = 0; i < count; i++) {
-		const struct slot *s = map_get(c->slots, addresses[i], strlen(addresses[i]));
+		const struct slot *s = known(c, addresses[i], stale);
 
-		if (s == NULL || now >= (stale ? s->stale_until : s->fresh_until)) {
-			/* A stale question may pass over what is not known to be a list. */
-			if (stale && i + 1 < count)
-				continue;
+		if (s == NULL && !stale)
 			return FOUND_UNSURE;
-		}
-		if (s->list != NULL) {
+		if (s == NULL)
+			none = FOUND_UNSURE;
+		if (s != NULL && s->list != NULL) {
 			*list_r = list_hold(s->list);
 			*which_r = i;
 			return FOUND_YES;
 		}
 	}
-	return stale ? FOUND_UNSURE : FOUND_NO;
+	return none;
 }
 
 static enum found
@@ -255,12 +278,8 @@ each_member(struct source *s, const struct list *list, enum people whom, struct 
 	enum found found = source_each_member(c->inner, list, whom, by, fn, arg, report, why);
 
 	if (found == FOUND_NO) {          /* it was moved or removed: look for it afresh */
-		struct slot *slot;
-
 		monitor_enter(&c->monitor);
-		slot = map_remove(c->slots, list->address, strlen(list->address));
-		if (slot != NULL)
-			slot_free(NULL, slot);
+		forget(c->lists, list->address);
 		monitor_leave(&c->monitor);
 	}
 	return found;
@@ -272,8 +291,10 @@ close_source(struct source *s)
 	struct cache *c = (struct cache *)s;
 
 	pool_close(&c->pool);
-	map_each(c->slots, slot_free, NULL);
-	map_close(&c->slots);
+	map_each(c->lists, slot_free, NULL);
+	map_each(c->others, slot_free, NULL);
+	map_close(&c->lists);
+	map_close(&c->others);
 	map_close(&c->flights);
 	monitor_destroy(&c->monitor);
 	source_close(&c->inner);
@@ -298,7 +319,8 @@ cache_wrap(struct source *inner, const struct cache_config *config)
 	c->config = *config;
 	c->pool = pool_open(inner->name, (size_t)config->workers, FLIGHTS_MOST);
 	monitor_init(&c->monitor);
-	c->slots = map_open();
+	c->lists = map_open();
+	c->others = map_open();
 	c->flights = map_open();
 	return &c->source;
 }

@@ -330,7 +330,8 @@ check_site(const struct site *s, const struct node *root)
 		free(address);
 		free(domain);
 	}
-	MUST(s->errors == NULL || site_destination(s, s->errors) == NULL);
+	MUST(s->errors == NULL || site_destination(s, s->errors) == NULL ||
+	     site_destination(s, s->errors)->shared);
 	MUST(*s->state == '/');
 }
 
