@@ -16,7 +16,7 @@ SOURCES = cache fail file ldap ldap_conn ldap_deref ldap_find ldap_presets ldap_
 POLICIES = admit chain posters registry site site_find
 QUEUES = distribution entry progress queue schedule spool spool_entry spool_list spool_scan \
          spool_write
-MILTER = ask hooks main pacemaker service session settings
+MILTER = ask hooks lookup main pacemaker query service session settings socketmap
 EXPANDER = main recipients service settings work intake/content intake/heading intake/lmtp_data \
            intake/lmtp_server intake/lmtp_session fanout/expand fanout/inject fanout/post \
            fanout/report fanout/settle fanout/smtp_client fanout/wire bounces/handover
@@ -98,7 +98,7 @@ clean:
 # ---- tests ----
 
 UNIT = address base config dsn header intake json ldap list milter net post progress setting site \
-       sources spool syntax wire
+       socketmap sources spool syntax wire
 TESTS = $(UNIT:%=$(BUILD)/tests/test_%) $(BUILD)/tests/contract_ldap
 
 $(BUILD)/tests/test_spool: $(BUILD)/tests/unit/queue_contract.o $(BUILD)/tests/unit/queue_memory.o
@@ -106,7 +106,8 @@ $(BUILD)/tests/test_intake: $(BUILD)/expander/intake/content.o $(BUILD)/expander
 $(BUILD)/tests/test_post: $(BUILD)/expander/fanout/post.o $(BUILD)/tests/unit/queue_contract.o \
                           $(BUILD)/tests/unit/queue_memory.o
 $(BUILD)/tests/test_site: $(BUILD)/milter/settings.o $(BUILD)/expander/settings.o
-$(BUILD)/tests/test_milter: $(patsubst %,$(BUILD)/milter/%.o,$(filter-out hooks main,$(MILTER)))
+$(BUILD)/tests/test_milter $(BUILD)/tests/test_socketmap: \
+    $(patsubst %,$(BUILD)/milter/%.o,$(filter-out hooks main,$(MILTER)))
 $(BUILD)/tests/test_sources: $(BUILD)/tests/unit/source_contract.o
 $(BUILD)/tests/test_wire: $(BUILD)/expander/fanout/wire.o
 
@@ -178,14 +179,15 @@ tidy:
 	    $(CONSOLE:%=console/%.c) | xargs -P "$$(nproc)" -I FILE \
 	    clang-tidy --quiet FILE -- $(filter-out -Werror,$(ALLCFLAGS)) 2>/dev/null
 
-FUZZ = address config content deref distribution entry header phrase progress report syntax wire
+FUZZ = address config content deref distribution entry header phrase progress query report syntax \
+       wire
 FUZZ_SECONDS ?= 30
 FUZZERS = $(FUZZ:%=$(BUILD)/fuzz_%)
 
 $(FUZZERS): $(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/expander/intake/content.o \
                              $(BUILD)/expander/fanout/post.o $(BUILD)/expander/fanout/wire.o \
-                             $(BUILD)/milter/settings.o $(BUILD)/expander/settings.o \
-                             $(BUILD)/librollcall.a
+                             $(BUILD)/milter/query.o $(BUILD)/milter/settings.o \
+                             $(BUILD)/expander/settings.o $(BUILD)/librollcall.a
 	$(LINK) -fsanitize=fuzzer $(LIBS)
 
 fuzzers: $(FUZZERS)

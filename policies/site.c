@@ -75,6 +75,7 @@ const struct setting site_settings[] = {
 	PART("sources", "Where lists come from: a block for each, under a name of your own."),
 	PART("destinations", "The domains of lists: a block for each, under the domain."),
 	PART("milter", "Settings of rollcall-milter."),
+	PART("socketmap", "Settings of rollcall-milter: how it tells the MTA what is a list."),
 	PART("lmtp", "Settings of rollcall-expander: how it takes mail in."),
 	PART("outbound", "Settings of rollcall-expander: how it puts mail into the MTA."),
 	{ .kind = KIND_END },
