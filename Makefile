@@ -155,7 +155,7 @@ demo:
 demo-stop:
 	@$(PYTHON) demo/run.py stop
 
-BENCH = ldap_reader mail_load null_milter sink source_reader
+BENCH = ldap_reader mail_load map_load null_milter sink source_reader
 
 $(BENCH:%=$(BUILD)/bench/%): $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/bench/common.o \
                                                $(BUILD)/librollcall.a
