@@ -24,6 +24,16 @@ relay_recipient_maps = socketmap:unix:rollcall/socketmap.sock:recipient,
   inline:{{ {", ".join(f"{p}@example.com=x" for p in PEOPLE)} }}
 recipient_delimiter = +
 """
+
+
+def kind_of(domains, recipients):
+    return MAIN.replace("relay_domains", domains).replace("relay_recipient_maps", recipients) + \
+        "relay_domains =\nrelay_recipient_maps =\n"
+
+
+# The domain as each kind that Postfix has: relayed, its own, of virtual mailboxes.
+KINDS = {"relay": "", "local": kind_of("mydestination", "local_recipient_maps"),
+         "virtual": kind_of("virtual_mailbox_domains", "virtual_mailbox_maps")}
 SHARED = "example.com: { sources: [ corp ], shared: yes }"
 
 
@@ -57,8 +67,9 @@ def map_site(make_site):
 
 # ---- through Postfix ----
 
-def test_lists_and_people_in_one_domain(make_shared):
-    site = make_shared()
+@pytest.mark.parametrize("kind", KINDS)
+def test_lists_and_people_in_one_domain(make_shared, kind):
+    site = make_shared(postfix={"main": KINDS[kind]})
     site.post(to="staff@example.com")
     assert site.wait_for(4) == STAFF
     (t,) = {t.fields("List-Post")[0] for t in site.sink.delivered("bob@example.com")}
@@ -76,6 +87,10 @@ def test_lists_and_people_in_one_domain(make_shared):
     assert site.wait_for(3) == ["carl@example.com", "dora@example.com", "emil@example.com"]
     site.rollcall.wait_idle()
     assert site.rollcall.counts()["done"] == 2
+    with site.smtp() as c:
+        c.mail("ann@example.com")
+        reply = c.rcpt("nobody@example.com")
+        assert reply == "550 5.1.1" and "User unknown in" in reply.text
 
 
 def test_details_and_roles(make_shared):
@@ -105,9 +120,11 @@ def test_who_is_nobody_is_told_so_by_postfix(make_shared):
     assert site.rollcall.log_lines("rcpt") == []
 
 
-def test_lists_stay_closed(make_shared):
+@pytest.mark.parametrize("own", ["mail.example.com", "mail.example.com, example.com"])
+def test_lists_stay_closed(make_shared, own):
     """A stranger writes to people, and not to lists; however he spells them."""
-    site = make_shared(postfix={"main": "mydestination = mail.example.com\n"})
+    kind = KINDS["local" if "," in own else "relay"]
+    site = make_shared(postfix={"main": f"{kind}mydestination = {own}\n"})
     spellings = ["<{}@example.com.>", "<@relay.example:{}@example.com>", "<{}@example.com(c)>",
                  "<{} @example.com>", "<example.com!{}>", "<<{}@example.com>>", "<\\{}@example.com>",
                  "<{}%example.com@example.com>", "<{}%example.com@mail.example.com>", '<"{}"@example.com>',
