@@ -287,8 +287,14 @@ accept_loop(void *arg)
 int
 socketmap_start(struct socketmap *m, struct complaint *why)
 {
+	const struct endpoint *e = &m->endpoint;
+
 	m->started = pthread_create(&m->thread, NULL, accept_loop, m) == 0;
-	return m->started ? 0 : complain(why, "cannot start the socketmap");
+	if (!m->started)
+		return complain(why, "cannot start the socketmap");
+	log_say(LEVEL_INFO, "start", "socketmap on %s%s%s", e->path == NULL ? e->host : e->path,
+	        e->path == NULL ? " port " : "", e->path == NULL ? e->port : "");
+	return 0;
 }
 
 static void
