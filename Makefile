@@ -9,18 +9,20 @@ SANITIZE   ?=
 V          ?= 0
 
 BASE = bytes clock complaint config control daemon digest file hash json log map mem monitor net \
-       pool set setting stream text
+       notify pool set setting stream text
 MAIL = address automatic date dsn header list phrase reply syntax trace verdict
-SOURCES = cache fail file ldap ldap_conn ldap_deref ldap_find ldap_presets ldap_query ldap_read \
-          ldap_walk registry source
-POLICIES = admit chain posters registry site site_find
-QUEUES = distribution entry progress queue schedule spool spool_entry spool_list spool_scan \
-         spool_write
+SOURCES = cache fail file ldap ldap_conn ldap_deref ldap_find ldap_lists ldap_presets \
+          ldap_query ldap_read ldap_refs ldap_walk registry source
+POLICIES = admit chain drain posters registry site site_find
+QUEUES = distribution entry progress queue schedule spool spool_entry spool_list \
+         spool_progress spool_scan spool_write
 MILTER = ask hooks lookup main pacemaker query service session settings socketmap
-EXPANDER = main recipients service settings work intake/content intake/heading intake/lmtp_data \
-           intake/lmtp_server intake/lmtp_session fanout/expand fanout/inject fanout/post \
-           fanout/report fanout/settle fanout/smtp_client fanout/wire bounces/handover
-CONSOLE = cmd_config cmd_daemons cmd_lookup cmd_members cmd_queue main
+EXPANDER = main pulse recipients service settings work intake/content intake/heading \
+           intake/lmtp_data intake/lmtp_server intake/lmtp_session fanout/expand \
+           fanout/inject fanout/later fanout/learnt fanout/post fanout/report fanout/settle \
+           fanout/smtp_client fanout/wire bounces/handover
+CONSOLE = cmd_config cmd_daemons cmd_drain cmd_lookup cmd_members cmd_queue daemons listing \
+          main
 
 LIBRARY = $(BASE:%=base/%) $(MAIL:%=mail/%) $(SOURCES:%=sources/%) $(POLICIES:%=policies/%) \
           $(QUEUES:%=queues/%)
@@ -37,13 +39,14 @@ HARDEN   = -fPIE -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-re
 LINKHARD = -pie -fsanitize=$(SANITIZE)
 endif
 CFLAGS   ?= -O2 -g
-ALLCFLAGS = -std=c17 -D_GNU_SOURCE -I. -pthread $(WARNINGS) $(HARDEN) $(CFLAGS) \
+# Nothing of what is built says where: the same source gives the same bytes.
+ALLCFLAGS = -ffile-prefix-map=$(CURDIR)=. -std=c17 -D_GNU_SOURCE -I. -pthread $(WARNINGS) $(HARDEN) $(CFLAGS) \
             -DROLLCALL_CONFIG='"$(SYSCONFDIR)/rollcall/rollcall.yaml"'
-LIBS      = -lldap -llber -ljansson -lyaml -lidn2 -lunistring -lcrypto
+LIBS      = -lldap -llber -ljansson -lyaml -lidn2 -lunistring -lcrypto -lsystemd
 
 PROGRAMS = $(BUILD)/rollcall-milter $(BUILD)/rollcall-expander $(BUILD)/rollcallctl
-MANUALS  = docs/man/rollcall-milter.8 docs/man/rollcall-expander.8 docs/man/rollcallctl.8 \
-           $(BUILD)/rollcall.yaml.5
+MANUALS  = docs/man/rollcall-milter.8 docs/man/rollcall-expander.8 docs/man/rollcall-postfix.8 \
+           docs/man/rollcallctl.8 $(BUILD)/rollcall.yaml.5
 
 # `make V=1` shows whole commands.
 ifeq ($(V),1)
@@ -54,7 +57,7 @@ endif
 
 all: $(PROGRAMS) $(BUILD)/rollcall.yaml.5
 
-$(BUILD)/%.o: %.c
+$(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(ALLCFLAGS) -MMD -MP -c -o $@ $<
 
@@ -79,37 +82,58 @@ $(BUILD)/rollcall.yaml.5: docs/man/rollcall.yaml.5.in $(BUILD)/rollcallctl
 	$(call say,MAN)$(BUILD)/rollcallctl config --manual > $@.settings && \
 	sed -e '/^@SETTINGS@$$/{r $@.settings' -e 'd;}' $< > $@ && rm $@.settings
 
--include $(shell find $(BUILD) -path $(BUILD)/servers -prune -o -type f -name '*.d' -print 2>/dev/null)
+-include $(shell find $(BUILD) -path '$(BUILD)/servers*' -prune -o -type f -name '*.d' -print 2>/dev/null)
+
+# Places are written into what is installed: $(call place,file,to,mode).
+SBIN  = $(PREFIX)/sbin
+SHARE = $(PREFIX)/share
+DOC   = $(SHARE)/doc/rollcall
+place = sed -e 's|@SBINDIR@|$(SBIN)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' \
+            -e 's|^parts=.*|parts=$(SHARE)/rollcall|' $(1) >$(DESTDIR)$(2) && chmod $(3) $(DESTDIR)$(2)
 
 install: all
-	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/man/man5 \
-	    $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/doc/rollcall/examples \
-	    $(DESTDIR)$(PREFIX)/share/doc/rollcall/postfix
-	install $(PROGRAMS) $(DESTDIR)$(PREFIX)/sbin
-	install -m 644 $(filter %.5,$(MANUALS)) $(DESTDIR)$(PREFIX)/share/man/man5
-	install -m 644 $(filter %.8,$(MANUALS)) $(DESTDIR)$(PREFIX)/share/man/man8
-	install -m 644 README.md NEWS LICENSE docs/*.md $(DESTDIR)$(PREFIX)/share/doc/rollcall
-	install -m 644 examples/* $(DESTDIR)$(PREFIX)/share/doc/rollcall/examples
-	install -m 644 postfix/* $(DESTDIR)$(PREFIX)/share/doc/rollcall/postfix
+	install -d $(addprefix $(DESTDIR),$(SBIN) $(SHARE)/rollcall $(SHARE)/man/man5 $(SHARE)/man/man8 \
+	    $(SHARE)/rollcall/sendmail-cf/feature $(SHARE)/rollcall/sendmail-cf/mailer \
+	    $(DOC)/docs $(DOC)/examples $(DOC)/postfix \
+	    $(addprefix $(PREFIX)/lib/,systemd/system sysusers.d tmpfiles.d))
+	install -m 755 $(PROGRAMS) $(DESTDIR)$(SBIN)
+	$(call place,postfix/rollcall-postfix,$(SBIN)/rollcall-postfix,755)
+	install -m 644 postfix/reading.sh postfix/main.cf.part postfix/master.cf.part $(DESTDIR)$(SHARE)/rollcall
+	install -m 644 $(filter %.5,$(MANUALS)) $(DESTDIR)$(SHARE)/man/man5
+	install -m 644 $(filter %.8,$(MANUALS)) $(DESTDIR)$(SHARE)/man/man8
+	install -m 644 README.md NEWS LICENSE $(DESTDIR)$(DOC)
+	install -m 644 docs/*.md $(DESTDIR)$(DOC)/docs
+	install -m 644 examples/* $(DESTDIR)$(DOC)/examples
+	install -m 644 postfix/README.md $(DESTDIR)$(DOC)/postfix
+	$(call place,packaging/systemd/rollcall-milter.service,$(PREFIX)/lib/systemd/system/rollcall-milter.service,644)
+	$(call place,packaging/systemd/rollcall-expander.service,$(PREFIX)/lib/systemd/system/rollcall-expander.service,644)
+	$(call place,packaging/sysusers.d/rollcall.conf,$(PREFIX)/lib/sysusers.d/rollcall.conf,644)
+	$(call place,packaging/tmpfiles.d/rollcall.conf,$(PREFIX)/lib/tmpfiles.d/rollcall.conf,644)
+	install -m 644 sendmail-cf/README.md sendmail-cf/example.mc $(DESTDIR)$(SHARE)/rollcall/sendmail-cf
+	install -m 644 sendmail-cf/feature/* $(DESTDIR)$(SHARE)/rollcall/sendmail-cf/feature
+	install -m 644 sendmail-cf/mailer/* $(DESTDIR)$(SHARE)/rollcall/sendmail-cf/mailer
 
 clean:
 	rm -rf build build-asan build-tsan build-fuzz
 
 # ---- tests ----
 
-UNIT = address base config dsn header intake json ldap list milter net post progress setting site \
-       socketmap sources spool syntax wire
+UNIT = address base config dsn header intake json ldap list milter net post progress report setting \
+       site socketmap sources spool syntax wire
 TESTS = $(UNIT:%=$(BUILD)/tests/test_%) $(BUILD)/tests/contract_ldap
 
 $(BUILD)/tests/test_spool: $(BUILD)/tests/unit/queue_contract.o $(BUILD)/tests/unit/queue_memory.o
 $(BUILD)/tests/test_intake: $(BUILD)/expander/intake/content.o $(BUILD)/expander/intake/heading.o
-$(BUILD)/tests/test_post: $(BUILD)/expander/fanout/post.o $(BUILD)/tests/unit/queue_contract.o \
+$(BUILD)/tests/test_post: $(BUILD)/expander/fanout/post.o $(BUILD)/expander/fanout/settle.o \
+                          $(BUILD)/expander/fanout/learnt.o $(BUILD)/tests/unit/queue_contract.o \
                           $(BUILD)/tests/unit/queue_memory.o
+$(BUILD)/tests/test_report: $(BUILD)/expander/fanout/report.o $(BUILD)/tests/unit/queue_contract.o \
+                            $(BUILD)/tests/unit/queue_memory.o
 $(BUILD)/tests/test_site: $(BUILD)/milter/settings.o $(BUILD)/expander/settings.o
 $(BUILD)/tests/test_milter $(BUILD)/tests/test_socketmap: \
     $(patsubst %,$(BUILD)/milter/%.o,$(filter-out hooks main,$(MILTER)))
 $(BUILD)/tests/test_sources: $(BUILD)/tests/unit/source_contract.o
-$(BUILD)/tests/test_wire: $(BUILD)/expander/fanout/wire.o
+$(BUILD)/tests/test_wire: $(BUILD)/expander/fanout/wire.o $(BUILD)/expander/pulse.o
 
 $(BUILD)/tests/contract_ldap: $(BUILD)/tests/unit/contract_ldap.o \
                               $(BUILD)/tests/unit/source_contract.o $(BUILD)/librollcall.a
@@ -150,7 +174,7 @@ tsan: tests-install
 demo:
 	@testbed/install demo
 	@$(MAKE) --no-print-directory -s all
-	@$(PYTHON) demo/run.py
+	@$(PYTHON) demo/run.py $(MTA)
 
 demo-stop:
 	@$(PYTHON) demo/run.py stop
@@ -186,8 +210,9 @@ FUZZERS = $(FUZZ:%=$(BUILD)/fuzz_%)
 
 $(FUZZERS): $(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/expander/intake/content.o \
                              $(BUILD)/expander/fanout/post.o $(BUILD)/expander/fanout/wire.o \
-                             $(BUILD)/milter/query.o $(BUILD)/milter/settings.o \
-                             $(BUILD)/expander/settings.o $(BUILD)/librollcall.a
+                             $(BUILD)/expander/pulse.o $(BUILD)/milter/query.o \
+                             $(BUILD)/milter/settings.o $(BUILD)/expander/settings.o \
+                             $(BUILD)/librollcall.a
 	$(LINK) -fsanitize=fuzzer $(LIBS)
 
 fuzzers: $(FUZZERS)
@@ -200,8 +225,9 @@ fuzz:
 
 help:
 	@echo 'make            the programs, in build/'
-	@echo 'make install    to $$(DESTDIR)$$(PREFIX); PREFIX is /usr/local'
-	@echo 'make demo       a whole private site that shows what rollcall does; as root; make demo-stop ends it'
+	@echo 'make install    to $$(DESTDIR)$$(PREFIX); PREFIX is /usr/local, SYSCONFDIR /etc'
+	@echo 'make demo       a whole private site that shows what rollcall does; as root; make demo-stop ends it.'
+	@echo '                With MTA=sendmail it is not Postfix that it is inside of'
 	@echo 'make check      all tests; as root. Parts of it: layers, unit, system ONLY="-k name"'
 	@echo 'make asan tsan  the tests with the address and undefined, with the thread sanitizer'
 	@echo 'make bench      the measurements; ROWS=1,5 some of them'

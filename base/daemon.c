@@ -65,13 +65,15 @@ daemon_become(const char *user, struct complaint *why)
 }
 
 int
-daemon_signal(void)
+daemon_signal(int64_t milliseconds)
 {
+	struct timespec most = { milliseconds / 1000, milliseconds % 1000 * 1000000 };
 	sigset_t set;
-	int caught = 0;
+	int caught;
 
 	waited_for(&set);
-	while (sigwait(&set, &caught) != 0)
-		;
-	return caught;
+	do
+		caught = milliseconds == 0 ? sigwaitinfo(&set, NULL) : sigtimedwait(&set, NULL, &most);
+	while (caught < 0 && errno == EINTR);
+	return caught < 0 ? 0 : caught;
 }

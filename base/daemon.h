@@ -5,6 +5,7 @@
 #include "base/complaint.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* The exit status for a wrong configuration: to start again would not help (sysexits.h). */
 enum { DAEMON_CONFIG = 78 };
@@ -24,7 +25,10 @@ void daemon_open_files(void);
  */
 int daemon_become(const char *user, struct complaint *);
 
-/* The next of the signals that daemon_begin() blocked. */
-int daemon_signal(void);
+/*
+ * The next of the signals that daemon_begin() blocked; 0 when none came for so many ms. With 0 it
+ * waits for ever.
+ */
+int daemon_signal(int64_t milliseconds);
 
 #endif

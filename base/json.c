@@ -184,6 +184,12 @@ js_integer_at(const struct js *array, size_t i)
 	return (int64_t)json_integer_value(json_array_get(in(array), i));
 }
 
+bool
+js_is_integer(const struct js *j)
+{
+	return json_is_integer(in(j));
+}
+
 const char *
 js_string_value(const struct js *j)
 {

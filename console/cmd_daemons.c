@@ -1,23 +1,18 @@
 /* rollcallctl reload, rollcallctl retry: what the daemons are told over their control sockets. */
-#include "base/control.h"
 #include "base/mem.h"
 #include "console/ctl.h"
+#include "console/daemons.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-enum { PATIENCE = 30000 };
-
-/* Sends a request to one daemon. Fills `answer` with what it said, or with the error. */
+/* Sends a request to one daemon. Adds what it said, or the error, to the answers. */
 static int
 ask(const struct site *s, const char *daemon, const char *request, struct js *answers)
 {
-	char *path = site_control(s, daemon);
 	struct js *answer = NULL;
 	struct complaint why;
-	int rc = control_ask(path, request, deadline_in(PATIENCE), &answer, &why);
+	int rc = daemon_ask(s, daemon, request, &answer, &why);
 
 	if (rc < 0) {
 		answer = js_object();
@@ -25,24 +20,12 @@ ask(const struct site *s, const char *daemon, const char *request, struct js *an
 		(void)ctl_fail(CTL_FAILED, "%s: %s", daemon, why.text);
 	}
 	js_set(answers, daemon, answer);
-	free(path);
 	return rc;
-}
-
-static bool
-is_running(const struct site *s, const char *daemon)
-{
-	char *path = site_control(s, daemon);
-	bool running = access(path, F_OK) == 0;
-
-	free(path);
-	return running;
 }
 
 static int
 run_reload(const struct ctl *c)
 {
-	static const char *const daemons[] = { "milter", "expander" };
 	struct site *s;
 	struct js *answers;
 	int status = CTL_YES;
@@ -54,8 +37,8 @@ run_reload(const struct ctl *c)
 	if (s == NULL)
 		return CTL_CONFIG;
 	answers = js_object();
-	for (size_t i = 0; i < 2; i++) {
-		if (!is_running(s, daemons[i]))
+	for (size_t i = 0; daemons[i] != NULL; i++) {
+		if (!daemon_is_there(s, daemons[i]))
 			continue;
 		asked++;
 		if (ask(s, daemons[i], "reload", answers) < 0)

@@ -1,9 +1,7 @@
-/*
- * rollcallctl queue: what is in the queues. Reads the spool itself, whether or not an expander
- * runs.
- */
+/* rollcallctl queue: what is in the queues. */
 #include "console/ctl.h"
-#include "queues/queue.h"
+#include "console/listing.h"
+#include "policies/drain.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,22 +13,6 @@ struct listing {
 	size_t kept;                      /* bounces that nobody is named for */
 };
 
-/* "3s", "12m", "5h", "2d" */
-static void
-print_age(int64_t milliseconds, char *text, size_t size)
-{
-	int64_t s = milliseconds / 1000;
-
-	if (s < 120)
-		(void)snprintf(text, size, "%llds", (long long)s);
-	else if (s < 7200)
-		(void)snprintf(text, size, "%lldm", (long long)s / 60);
-	else if (s < 172800)
-		(void)snprintf(text, size, "%lldh", (long long)s / 3600);
-	else
-		(void)snprintf(text, size, "%lldd", (long long)s / 86400);
-}
-
 static void
 print_line(const struct entry_summary *sum)
 {
@@ -39,9 +21,9 @@ print_line(const struct entry_summary *sum)
 	char age[24] = "?", next[24] = "";
 
 	if (sum->envelope != NULL)
-		print_age(clock_wall() - sum->envelope->arrived, age, sizeof(age));
+		listing_age(clock_wall() - sum->envelope->arrived, age, sizeof(age));
 	if (t->until > clock_wall())
-		print_age(t->until - clock_wall(), next, sizeof(next));
+		listing_age(t->until - clock_wall(), next, sizeof(next));
 	ctl_say("%s  %-8s %5s  %s", sum->id, queue_word(sum->queue), age,
 	        sum->envelope == NULL ? "(cannot be read)" : sum->envelope->list);
 	if (sum->envelope != NULL && strcmp(sum->envelope->role, "post") != 0)
@@ -91,10 +73,9 @@ see(void *arg, const struct entry_summary *sum)
 	struct listing *l = arg;
 
 	l->counts[sum->queue]++;
-	if (sum->queue == QUEUE_BOUNCE && sum->reason != NULL && strncmp(sum->reason, "kept", 4) == 0)
-		l->kept++;
 	if (sum->queue == QUEUE_DONE)
 		return;
+	l->kept += listing_state(sum) == ENTRY_KEPT;
 	if (l->array != NULL)
 		add_json(l->array, sum);
 	else
@@ -102,7 +83,7 @@ see(void *arg, const struct entry_summary *sum)
 }
 
 static void
-print_counts(struct listing *l)
+print_counts(struct listing *l, const struct site *s)
 {
 	struct js *j, *counts;
 
@@ -118,32 +99,39 @@ print_counts(struct listing *l)
 		js_set_number(counts, queue_word(q), (int64_t)l->counts[q]);
 	js_set_number(counts, "kept", (int64_t)l->kept);
 	js_set(j, "counts", counts);
+	js_set_flag(j, "draining", drain_since(s) != 0);
 	js_set(j, "entries", l->array);
 	l->array = NULL;
 	ctl_print(&j);
 }
 
+/* New mail is put off, which nobody should forget. */
+static void
+print_drain(const struct listing *l, const struct site *s)
+{
+	int64_t since = drain_since(s);
+	char age[24];
+
+	if (since == 0 || l->array != NULL)
+		return;
+	listing_age(clock_wall() - since, age, sizeof(age));
+	(void)printf("draining for %s: new mail is put off; rollcallctl resume ends it\n", age);
+}
+
 static int
 list(const struct ctl *c, const struct site *s)
 {
-	struct spool_config config = { .path = site_spool(s), .read_only = true };
 	struct listing l = { .array = c->json ? js_array() : NULL };
 	struct complaint why;
-	struct queues *queues = spool_open(&config, &why);
 	int status = CTL_YES;
 
-	free(config.path);
-	if (queues == NULL) {
-		js_drop(&l.array);
-		return ctl_fail(CTL_FAILED, "%s", why.text);
+	if (listing_each(s, QUEUE_PENDING, QUEUE_DONE, see, &l, &why) < 0) {
+		status = ctl_fail(CTL_FAILED, "%s", why.text);
+	} else {
+		print_drain(&l, s);
+		print_counts(&l, s);
 	}
-	for (enum queue_id q = QUEUE_PENDING; q < QUEUE_COUNT && status == CTL_YES; q++)
-		if (queues->ops->each(queues, q, see, &l, &why) < 0)
-			status = ctl_fail(CTL_FAILED, "%s", why.text);
-	if (status == CTL_YES)
-		print_counts(&l);
 	js_drop(&l.array);
-	queues_close(&queues);
 	return status;
 }
 

@@ -34,10 +34,16 @@ struct command {
 };
 
 extern const struct command command_lookup, command_members, command_queue, command_retry,
-	command_reload, command_config;
+	command_drain, command_resume, command_reload, command_config;
 
 /* Whether the option is among the words; takes it out. */
 bool ctl_option(struct ctl *, const char *option);
+
+/*
+ * The value of an option that takes one, and the option taken out; NULL where it is not there, ""
+ * where its value is missing.
+ */
+const char *ctl_value(struct ctl *, const char *option);
 
 /* The configuration, all parts of it checked; NULL when it is wrong, which is said. */
 struct site *ctl_site(const struct ctl *);

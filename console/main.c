@@ -13,8 +13,8 @@
 #include <string.h>
 
 static const struct command *const commands[] = { &command_lookup, &command_members, &command_queue,
-	                                          &command_retry,  &command_reload,  &command_config,
-	                                          NULL };
+	                                          &command_retry,  &command_drain,   &command_resume,
+	                                          &command_reload, &command_config,  NULL };
 
 /* Formats a text without control characters. */
 static void
@@ -76,6 +76,22 @@ ctl_option(struct ctl *c, const char *option)
 		return true;
 	}
 	return false;
+}
+
+const char *
+ctl_value(struct ctl *c, const char *option)
+{
+	for (int i = 0; i < c->argc; i++) {
+		int words = i + 1 < c->argc ? 2 : 1;
+		const char *value = words == 2 ? c->argv[i + 1] : "";
+
+		if (strcmp(c->argv[i], option) != 0)
+			continue;
+		for (c->argc -= words; i < c->argc; i++)
+			c->argv[i] = c->argv[i + words];
+		return value;
+	}
+	return NULL;
 }
 
 struct site *

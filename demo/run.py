@@ -1,5 +1,7 @@
 """`make demo`: a whole private site on loopback, a few posts through it, and what became of them.
 
+Its MTA is Postfix, or sendmail with `make demo MTA=sendmail`.
+
 What it starts keeps running afterwards, until `make demo-stop` or the next `make demo`. Everything lies under one
 directory; interrupted, it stops whatever it has started.
 """
@@ -16,12 +18,12 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from demo.company import GUEST, Company  # noqa: E402
-from testbed import base, client, postfix, rollcall, slapd  # noqa: E402
+from testbed import base, client, postfix, rollcall, sendmail, slapd  # noqa: E402
 
 PLACE = pathlib.Path(os.environ.get("ROLLCALL_DEMO", "/tmp/rollcall-demo"))
 ABROAD = "127.0.0.9"                      # a client there is not in the trusted networks
 
-MAIN = """
+POSTFIX = """
 virtual_transport = virtual
 virtual_mailbox_domains = example.com, partner.example.net
 virtual_mailbox_base = {mail}
@@ -30,6 +32,20 @@ virtual_uid_maps = static:65534
 virtual_gid_maps = static:65534
 virtual_mailbox_limit = 0
 default_transport = error:this site delivers only to itself
+"""
+
+SENDMAIL = """RELAY_DOMAIN(`example.com partner.example.net')dnl
+LOCAL_CONFIG
+C{Mailboxes}example.com partner.example.net
+LOCAL_RULE_0
+R$+ < @ $={Mailboxes} . >\t$#mailbox $: $1 @ $2
+LOCAL_NET_CONFIG
+R$* < @ $* > $*\t$#error $@ 5.1.2 $: "550 this site delivers only to itself"
+divert(0)dnl
+"""
+
+MAILBOX = """MAILER_DEFINITIONS
+Mmailbox, P={python}, F=lsmnu, U=65534:65534, T=DNS/RFC822/X-Unix, A=python3 {script} {mail} $u
 """
 
 SOURCES = """
@@ -68,10 +84,11 @@ def stop_previous():
             running.append(int(pid))
     for sign in (signal.SIGTERM, signal.SIGKILL):
         for pid in running:
-            try:                          # Postfix's children are of its group; the others have one each
+            try:                          # Postfix's children are of its group; most others have one each
                 os.killpg(pid, sign)
             except ProcessLookupError:
                 pass
+        sendmail.kill_workers(PLACE / "mta/queue")
         end = time.monotonic() + 5
         while time.monotonic() < end and any(alive(pid) for pid in running):
             time.sleep(0.02)
@@ -112,9 +129,9 @@ uninterrupted = Interruption()
 class Site:
     """Each part starts in a session of its own, so that Ctrl-C reaches nobody but this program."""
 
-    def __init__(self):
-        self.place = PLACE
-        self.slapd = self.postfix = self.rollcall = None
+    def __init__(self, mta):
+        self.place, self.mta_name = PLACE, mta
+        self.slapd = self.mta = self.rollcall = None
 
     def note(self, name, process):
         with (self.place / "running").open("a") as f:
@@ -127,18 +144,24 @@ class Site:
             self.slapd.start()
             self.note("slapd", self.slapd.process)
 
-    def prepare_postfix(self, addresses):
+    def prepare_mta(self, addresses):
         mail, maps = self.place / "mail", self.place / "mailboxes"
-        mail.mkdir()
-        os.chown(mail, 65534, 65534)
-        maps.write_text("".join(f"{a} {a}/\n" for a in addresses))
-        self.postfix = postfix.Postfix(self.place / "postfix", main=MAIN.format(mail=mail, maps=maps))
-        self.postfix.make_directories()
+        for path in [mail] + [mail / a / d for a in addresses for d in ("", "cur", "new", "tmp")]:
+            path.mkdir()
+            os.chown(path, 65534, 65534)
+        if self.mta_name == "sendmail":
+            script = pathlib.Path(__file__).resolve().parent / "mailbox.py"
+            self.mta = sendmail.Sendmail(self.place / "mta", mc=SENDMAIL, mailers=MAILBOX.format(
+                python=sys.executable, script=script, mail=mail))
+        else:
+            maps.write_text("".join(f"{a} {a}/\n" for a in addresses))
+            self.mta = postfix.Postfix(self.place / "mta", main=POSTFIX.format(mail=mail, maps=maps))
+        self.mta.make_directories()
 
-    def start_postfix(self):
+    def start_mta(self):
         with uninterrupted:
-            self.postfix.start()
-            self.note("Postfix", self.postfix.process)
+            self.mta.start()
+            self.note(self.mta_name, self.mta.process)
 
     def start_rollcall(self):
         password = self.place / "password"
@@ -146,7 +169,7 @@ class Site:
         password.chmod(0o600)
         self.rollcall = rollcall.Rollcall(
             self.place / "rollcall", SOURCES.format(uri=self.slapd.uri, password=password),
-            mta=self.postfix.reinject, group=self.postfix.owner, sockets=self.postfix.queue / "rollcall",
+            mta=self.mta.reinject, group=self.mta.owner, sockets=self.mta.sockets,
             more="errors: postmaster@example.com\nnetworks: [ 127.0.0.1/32 ]")
         with uninterrupted:
             self.rollcall.start()
@@ -219,7 +242,7 @@ def post(site, list_name, subject, number):
     title(f"A post to {list_name}")
     sender, to = "ada.abel@example.com", f"{list_name}@lists.example.com"
     message_id = f"{number}.{os.getpid()}@client.example.com"
-    with Dialogue(site.postfix.port) as c:
+    with Dialogue(site.mta.port) as c:
         c.say(f"MAIL FROM:<{sender}>")
         c.say(f"RCPT TO:<{to}>")
         c.post(f"From: Ada Abel <{sender}>\r\nTo: {to}\r\nSubject: {subject}\r\nMessage-ID: <{message_id}>\r\n"
@@ -249,7 +272,7 @@ def show_steps(site, to, spent):
     step(f"read from the directory: {several(expand['recipients'], 'person', 'people')} in"
          f" {several(expand['groups'], 'group', 'groups')}{gone}", float(expand["ms"]))
     for b in site.rollcall.log_lines("batch", list=to):
-        step(f"put back into Postfix: {several(b['sent'], 'recipient', 'recipients')} as {b['to_queue']}",
+        step(f"put back into {site.mta_name}: {several(b['sent'], 'recipient', 'recipients')} as {b['to_queue']}",
              float(b["ms"]))
     step("from the 250 until the last mailbox had its copy", spent)
 
@@ -272,11 +295,11 @@ def show_recipients(members, got):
 
 def refusals(site):
     title("A list that does not exist")
-    with Dialogue(site.postfix.port) as c:
+    with Dialogue(site.mta.port) as c:
         c.say("MAIL FROM:<ada.abel@example.com>")
         c.say("RCPT TO:<all-stuff@lists.example.com>")
     title("A stranger who writes to a list (from outside the trusted networks, without login)")
-    with Dialogue(site.postfix.port, ABROAD) as c:
+    with Dialogue(site.mta.port, ABROAD) as c:
         c.say("MAIL FROM:<ada.abel@example.com>")
         c.say("RCPT TO:<all-staff@lists.example.com>")
 
@@ -288,36 +311,38 @@ def farewell(site):
         print(f"  {name:18} pid {pid}")
     ctl = base.BUILD / "rollcallctl"
     print(f"""
-Postfix listens on 127.0.0.1 port {site.postfix.port}; slapd is {site.slapd.uri}. Mailboxes, logs and
+{site.mta_name} listens on 127.0.0.1 port {site.mta.port}; slapd is {site.slapd.uri}. Mailboxes, logs and
 configuration lie in {site.place}. Try:
 
-  swaks --server 127.0.0.1:{site.postfix.port} --from ada.abel@example.com --to atlas@lists.example.com
+  swaks --server 127.0.0.1:{site.mta.port} --from ada.abel@example.com --to atlas@lists.example.com
   ls {site.place}/mail/{GUEST}/new
   {ctl} -c {site.rollcall.config} members atlas@lists.example.com
-  tail {site.place}/rollcall/log {site.place}/postfix/maillog
+  tail {site.place}/rollcall/log {site.place}/mta/maillog
 
 Stop it with: make demo-stop""")
 
 
 # ---- the demonstration ----
 
-def run():
-    site = Site()
+def run(mta):
+    site = Site(mta)
     if stop_previous():
         print("What the last demonstration left running is stopped.")
     PLACE.mkdir(mode=0o755)
     PLACE.chmod(0o755)
     title("A company, its directory and its mail server")
-    with timed("slapd and Postfix are there"):
+    with timed(f"slapd and {mta} are there"):
         base.servers()
+        if mta == "sendmail":
+            base.unpacked("sendmail")
     company = Company()
     with timed(f"slapd has {len(company.addresses)} people and {company.groups} groups"):
         site.start_directory(company.ldif)
     with timed("rollcall-milter and rollcall-expander run"):
-        site.prepare_postfix(company.addresses + [GUEST, "postmaster@example.com"])
+        site.prepare_mta(company.addresses + [GUEST, "postmaster@example.com"])
         site.start_rollcall()
-    with timed("Postfix runs"):
-        site.start_postfix()
+    with timed(f"{mta} runs"):
+        site.start_mta()
     refusals(site)
     post(site, "platform", "a team", 1)
     post(site, "atlas", "a project across departments, with a guest", 2)
@@ -330,22 +355,23 @@ def last_lines(path):
 
 
 def main():
-    if sys.argv[1:] not in ([], ["stop"]):
-        raise SystemExit("usage: demo.py [stop]")
+    word = (sys.argv[1:] or ["postfix"])[0].lower()
+    if len(sys.argv) > 2 or word not in ("postfix", "sendmail", "stop"):
+        raise SystemExit("usage: run.py [postfix|sendmail|stop]")
     if os.geteuid() != 0:
-        raise SystemExit("The demonstration starts a Postfix of its own, which only root can. Run it as root.")
-    if sys.argv[1:] == ["stop"]:
+        raise SystemExit("The demonstration starts a mail server of its own, which only root can. Run it as root.")
+    if word == "stop":
         print("Stopped." if stop_previous() else "Nothing was running.")
         return
 
     for s in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(s, uninterrupted)
     try:
-        run()
+        run("sendmail" if word == "sendmail" else "Postfix")
     except BaseException as e:
         for s in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             signal.signal(s, signal.SIG_IGN)
-        text = "".join(last_lines(PLACE / name) for name in ("rollcall/errors", "rollcall/log", "postfix/maillog"))
+        text = "".join(last_lines(PLACE / name) for name in ("rollcall/errors", "rollcall/log", "mta/maillog"))
         stop_previous()
         if isinstance(e, KeyboardInterrupt):
             raise SystemExit("\nInterrupted. Nothing is left running.")

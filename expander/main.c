@@ -6,20 +6,30 @@
 #include "base/daemon.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/notify.h"
 #include "base/version.h"
 #include "expander/bounces/handover.h"
 #include "expander/fanout/expand.h"
 #include "expander/fanout/inject.h"
 #include "expander/intake/lmtp_server.h"
+#include "expander/pulse.h"
+#include "policies/drain.h"
 
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { MOST_THREADS = 512, STOP_PATIENCE = 5000, FORGET_EVERY = 3600000 };
+enum {
+	MOST_THREADS = 512,
+	STOP_PATIENCE = 5000,             /* ms for what is under way to come to its end */
+	ABANDONED = 1000,                 /* ms more to write down what was given up */
+	FORGET_EVERY = 3600000,
+	LONGEST = 3600000                 /* ms that an entry may wait: kept bounces do so long */
+};
 
 static const char program[] = "rollcall-expander";
 static const char *config_file = ROLLCALL_CONFIG;
@@ -43,7 +53,7 @@ struct expander {
 
 /* Puts a new configuration in force; the old one stays where the new one is wrong. */
 static int
-reload(struct complaint *why)
+replace(struct complaint *why)
 {
 	struct service *new = service_load(config_file, true, why), *old;
 
@@ -60,6 +70,17 @@ reload(struct complaint *why)
 	service_install(new);
 	log_say(LEVEL_INFO, "reload", "%s is in force", config_file);
 	return 0;
+}
+
+static int
+reload(struct complaint *why)
+{
+	int rc;
+
+	notify_reloading();
+	rc = replace(why);
+	notify_ready();
+	return rc;
 }
 
 static int
@@ -83,9 +104,26 @@ retry_verb(void *arg, const char *arguments, struct js *answer, struct complaint
 	return 0;
 }
 
+static int
+status_verb(void *arg, const char *arguments, struct js *answer, struct complaint *why)
+{
+	const struct expander *x = arg;
+	struct service *s = service_current();
+
+	(void)arguments, (void)why;
+	js_set_text(answer, "version", ROLLCALL_VERSION);
+	js_set_flag(answer, "draining", drain_is_on(s->site));
+	/* Whoever was let in before a drain began is among these. */
+	js_set_number(answer, "receiving",
+	              x->lmtp == NULL ? 0 : (int64_t)lmtp_server_busy(x->lmtp));
+	service_drop(&s);
+	return 0;
+}
+
 static const struct control_verb verbs[] = {
 	{ "reload", reload_verb },
 	{ "retry", retry_verb },
+	{ "status", status_verb },
 	{ NULL, NULL },
 };
 
@@ -95,7 +133,9 @@ static void *
 run_expand(void *arg)
 {
 	(void)pthread_setname_np(pthread_self(), "expand");
+	pulse_begin("expand");
 	expand_worker(arg);
+	pulse_end();
 	return NULL;
 }
 
@@ -103,7 +143,9 @@ static void *
 run_handover(void *arg)
 {
 	(void)pthread_setname_np(pthread_self(), "bounce");
+	pulse_begin("bounce");
 	handover_worker(arg);
+	pulse_end();
 	return NULL;
 }
 
@@ -111,7 +153,9 @@ static void *
 run_lane(void *arg)
 {
 	(void)pthread_setname_np(pthread_self(), "lane");
+	pulse_begin("lane");
 	injector_lane(arg);
+	pulse_end();
 	return NULL;
 }
 
@@ -162,6 +206,32 @@ start(struct expander *x, const struct service *s, struct complaint *why)
 	return works[WORKS_INBOUND] ? lmtp_server_start(x->lmtp, &x->work, why) : 0;
 }
 
+/*
+ * The end does not depend on servers that say nothing. Lanes give up what they wait for, and note
+ * it; a thread that waits for a directory cannot be told, and needs not: the spool is made for a
+ * process that ends at any moment.
+ */
+static void *
+run_out_of_patience(void *arg)
+{
+	const struct timespec kind = { STOP_PATIENCE / 1000, 0 }, last = { ABANDONED / 1000, 0 };
+
+	(void)nanosleep(&kind, NULL);
+	work_abandon(arg);
+	(void)nanosleep(&last, NULL);
+	log_say(LEVEL_WARN, "stop", "ended while something waited for a server that does not answer");
+	_exit(EXIT_SUCCESS);
+}
+
+static void
+limit_patience(struct expander *x)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, run_out_of_patience, &x->work) == 0)
+		(void)pthread_detach(thread);
+}
+
 static void
 stop(struct expander *x)
 {
@@ -178,24 +248,42 @@ stop(struct expander *x)
 static struct queues *
 open_queues(const struct service *s, struct complaint *why)
 {
-	struct spool_config config = { .path = site_spool(s->site), .rescan = s->outbound.rescan };
+	int64_t most = s->outbound.retry.most;
+	struct spool_config config = { .path = site_spool(s->site), .rescan = s->outbound.rescan,
+		                       .longest = most > LONGEST ? most : LONGEST };
 	struct queues *q = spool_open(&config, why);
 
 	free(config.path);
 	return q;
 }
 
+/* The service manager hears that the process lives while every thread does. */
+static void
+show_life(void)
+{
+	const char *late = pulse_late();
+
+	if (late == NULL)
+		notify_alive();
+	else
+		log_say(LEVEL_ERROR, "watchdog", "a thread (%s) has not come back in time", late);
+}
+
 static void
 wait_for_signals(void)
 {
 	struct complaint why;
+	int64_t every = notify_every();
 
 	for (;;) {
-		int caught = daemon_signal();
+		int caught = daemon_signal(every);
 
-		if (caught != SIGUSR1 && caught != SIGHUP)
+		if (caught == SIGUSR1 || caught == SIGHUP)
+			(void)reload(&why);
+		else if (caught != 0)
 			return;
-		(void)reload(&why);
+		if (every > 0)
+			show_life();
 	}
 }
 
@@ -229,10 +317,13 @@ run(struct expander *x, struct service *s, struct complaint *why)
 	if (start(x, s, why) < 0)
 		goto out;
 	log_say(LEVEL_INFO, "start", "version %s, %s", ROLLCALL_VERSION, config_file);
+	notify_ready();
 	wait_for_signals();
+	notify_stopping();
 	rc = 0;
 out:
 	if (working) {
+		limit_patience(x);
 		control_close(&x->control);
 		stop(x);
 	}

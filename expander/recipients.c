@@ -91,7 +91,7 @@ add_owner(void *arg, const struct member *m)
 	case FOUND_YES:
 		break;
 	}
-	return freezing_add(o->freezing, m->canonical, m->spelling);
+	return freezing_add(o->freezing, m->canonical, address_to_send(m->canonical, m->spelling));
 }
 
 enum found

@@ -95,7 +95,12 @@ const struct setting outbound_setting_rows[] = {
 	  .min = "100ms", .max = "1d", .help = "… up to this." },
 	{ .name = "expire", .kind = KIND_TIME, .offset = OUT(retry.expire), .fallback = "5d",
 	  .min = "1s", .max = "30d",
-	  .help = "After this time a post that could not be sent is given up and reported." },
+	  .help = "After this time, and three tries at least, a post that could not be sent is given up and "
+	          "reported." },
+	{ .name = "distrust", .kind = KIND_TIME, .offset = OUT(distrust), .fallback = "1h",
+	  .min = "0s", .max = "30d",
+	  .help = "How long the MTA must have refused everybody by a policy (5.7.x), or the sender, before "
+	          "it is believed: until then the post is tried again, and the log says so." },
 	{ .name = "keep", .kind = KIND_TIME, .offset = OUT(keep), .fallback = "7d",
 	  .min = "1h", .max = "365d",
 	  .help = "How long posts that are done are remembered, without their text, so that one which "

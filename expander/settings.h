@@ -23,6 +23,7 @@ struct outbound_settings {
 	int64_t connect, reply, idle;     /* ms */
 	int64_t expand;                   /* ms */
 	struct schedule retry;
+	int64_t distrust;                 /* ms */
 	int64_t keep, keep_bounces;       /* ms */
 	int64_t rescan;                   /* ms */
 };

@@ -1,17 +1,19 @@
 /* Stopping, and pausing so that it can be stopped. */
 #include "expander/work.h"
 
+#include <sys/eventfd.h>
+
 void
 work_init(struct work *w, struct queues *queues)
 {
-	*w = (struct work){ .queues = queues };
+	*w = (struct work){ .queues = queues, .abandon = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
 	monitor_init(&w->monitor);
 }
 
 void
 work_destroy(struct work *w)
 {
-	monitor_destroy(&w->monitor);
+	monitor_destroy(&w->monitor);     /* not `abandon`, which may be told until the process ends */
 }
 
 bool
@@ -33,6 +35,13 @@ work_stop(struct work *w)
 	monitor_wake(&w->monitor);
 	monitor_leave(&w->monitor);
 	w->queues->ops->wake(w->queues);
+}
+
+void
+work_abandon(struct work *w)
+{
+	if (w->abandon >= 0)
+		(void)eventfd_write(w->abandon, 1);
 }
 
 void

@@ -1,4 +1,7 @@
-/* What all workers of this process share, and how they are told to stop. */
+/*
+ * What all workers of this process share, and how they are told to stop: first kindly, and when that
+ * takes too long, whatever they are doing.
+ */
 #ifndef EXPANDER_WORK_H
 #define EXPANDER_WORK_H
 
@@ -9,6 +12,7 @@ struct work {
 	struct queues *queues;
 	struct monitor monitor;           /* over what follows */
 	bool stopping;
+	int abandon;                      /* can be read from once nothing is to be waited for any more */
 };
 
 /* A worker: runs until work_stopping(), and is woken from its waits by the queues. */
@@ -19,6 +23,12 @@ void work_destroy(struct work *);
 
 bool work_stopping(struct work *);
 void work_stop(struct work *);
+
+/*
+ * Patience is over: whoever waits for a server gives up. May be called by any thread, at any time
+ * until the process ends.
+ */
+void work_abandon(struct work *);
 
 /* Sleeps, but not past work_stop(). */
 void work_pause(struct work *, int64_t milliseconds);

@@ -28,6 +28,12 @@ address_needs_utf8(const char *text)
 	return !all_ascii(text, strlen(text));
 }
 
+const char *
+address_to_send(const char *canonical, const char *spelling)
+{
+	return address_needs_utf8(spelling) && !address_needs_utf8(canonical) ? canonical : spelling;
+}
+
 /* RFC 5322 atext, the dot, and whatever is not ASCII (RFC 6531). */
 static bool
 is_atom(char c)

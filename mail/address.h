@@ -47,4 +47,7 @@ char *domain_unicode(const char *canonical);
 /* Whether sending to it needs SMTPUTF8 (RFC 6531): a byte above 127 in the text. */
 bool address_needs_utf8(const char *text);
 
+/* Which of the two to send to: the spelling, unless only the canonical form goes without SMTPUTF8. */
+const char *address_to_send(const char *canonical, const char *spelling);
+
 #endif

@@ -14,6 +14,7 @@ static const struct reply replies[REPLY_COUNT] = {
 	[REPLY_UNSURE] = { 451, "4.4.3", "the directory does not answer, try again later" },
 	[REPLY_BUSY] = { 451, "4.3.2", "too busy, try again later" },
 	[REPLY_SHUTDOWN] = { 421, "4.3.2", "closing, try again later" },
+	[REPLY_DRAINING] = { 451, "4.3.2", "no mail for lists is taken now, try again later" },
 	[REPLY_NO_SPACE] = { 452, "4.3.1", "no room to store the message, try again later" },
 	[REPLY_LOCAL_ERROR] = { 451, "4.3.0", "local error, try again later" },
 	[REPLY_TOO_MANY_RCPTS] = { 452, "4.5.3", "too many recipients" },

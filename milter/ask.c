@@ -91,16 +91,11 @@ count_answer(struct gate *gate, bool in_time)
 static void
 probe(void *arg)
 {
-	static const char *const nobody[] = { "rollcall-probe@invalid" };
 	struct gate *gate = arg;
 	struct gates *g = gate->gates;
 	struct complaint why;
-	struct list *list = NULL;
-	size_t which;
-	enum found found = source_find_list(gate->source, nobody, 1, deadline_in(g->settings->deadline),
-	                                    &list, &which, &why);
+	enum found found = source_probe(gate->source, deadline_in(g->settings->deadline), &why);
 
-	list_drop(&list);
 	monitor_enter(&g->monitor);
 	if (found != FOUND_UNSURE)
 		count_answer(gate, true);

@@ -10,6 +10,7 @@
 
 #include <libmilter/mfapi.h>
 #include <stdio.h>
+#include <string.h>
 
 static struct pacemaker *pacemaker;
 
@@ -72,9 +73,10 @@ answer(SMFICTX *ctx, struct verdict v)
 static void
 ask_for_macros(SMFICTX *ctx)
 {
-	static char id[] = "i", login[] = "i {auth_authen} {mail_addr}", recipient[] = "i {rcpt_addr}";
+	static char id[] = "i", port[] = "{daemon_port}";
+	static char login[] = "i {auth_authen} {mail_addr}", recipient[] = "i {rcpt_addr}";
 
-	(void)smfi_setsymlist(ctx, SMFIM_CONNECT, id);
+	(void)smfi_setsymlist(ctx, SMFIM_CONNECT, port);
 	(void)smfi_setsymlist(ctx, SMFIM_ENVFROM, login);
 	(void)smfi_setsymlist(ctx, SMFIM_ENVRCPT, recipient);
 	(void)smfi_setsymlist(ctx, SMFIM_DATA, id);
@@ -106,10 +108,16 @@ on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps, unsigned 
 static sfsistat
 on_connect(SMFICTX *ctx, char *host, _SOCK_ADDR *address)
 {
+	static char name[] = "{daemon_port}";
 	bool no_replies = smfi_getpriv(ctx) == &no_replies_mark;
+	struct session *s = session_new(pacemaker, address, no_replies), *before = session_of(ctx);
+	const char *port = smfi_getsymval(ctx, name);
 
 	(void)host;
-	(void)smfi_setpriv(ctx, session_new(pacemaker, address, no_replies));
+	if (port != NULL && strcmp(port, "0") == 0)   /* Postfix' non_smtpd_milters */
+		session_set_local(s);
+	(void)smfi_setpriv(ctx, s);
+	session_free(&before);            /* of whoever announces a connection twice */
 	return go_on(ctx);
 }
 

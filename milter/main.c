@@ -6,10 +6,12 @@
 #include "base/daemon.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/notify.h"
 #include "base/version.h"
 #include "milter/hooks.h"
 #include "milter/service.h"
 #include "milter/socketmap.h"
+#include "policies/drain.h"
 
 #include <libmilter/mfapi.h>
 #include <pthread.h>
@@ -25,7 +27,7 @@ static const char *config_file = ROLLCALL_CONFIG;
 
 /* Puts a new configuration in force; the old one stays where the new one is wrong. */
 static int
-reload(struct complaint *why)
+replace(struct complaint *why)
 {
 	struct service *new = service_load(config_file, true, why), *old;
 
@@ -45,6 +47,17 @@ reload(struct complaint *why)
 }
 
 static int
+reload(struct complaint *why)
+{
+	int rc;
+
+	notify_reloading();
+	rc = replace(why);
+	notify_ready();
+	return rc;
+}
+
+static int
 reload_verb(void *arg, const char *arguments, struct js *answer, struct complaint *why)
 {
 	(void)arg, (void)arguments;
@@ -52,7 +65,23 @@ reload_verb(void *arg, const char *arguments, struct js *answer, struct complain
 	return reload(why);
 }
 
-static const struct control_verb verbs[] = { { "reload", reload_verb }, { NULL, NULL } };
+static int
+status_verb(void *arg, const char *arguments, struct js *answer, struct complaint *why)
+{
+	struct service *s = service_current();
+
+	(void)arg, (void)arguments, (void)why;
+	js_set_text(answer, "version", ROLLCALL_VERSION);
+	js_set_flag(answer, "draining", drain_is_on(s->site));
+	service_drop(&s);
+	return 0;
+}
+
+static const struct control_verb verbs[] = {
+	{ "reload", reload_verb },
+	{ "status", status_verb },
+	{ NULL, NULL },
+};
 
 static atomic_bool ending;
 
@@ -157,6 +186,7 @@ run(struct service *s, struct complaint *why)
 	log_say(LEVEL_INFO, "start", "version %s, %s, listening on %s", ROLLCALL_VERSION, config_file,
 	        connection);
 	rc = smfi_main() == MI_SUCCESS ? 0 : complain(why, "libmilter has ended");
+	notify_stopping();
 	atomic_store(&ending, true);
 	(void)pthread_kill(thread, SIGUSR1);
 	(void)pthread_join(thread, NULL);

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/monitor.h"
+#include "base/notify.h"
 
 #include <poll.h>
 #include <stdlib.h>
@@ -18,30 +19,52 @@ struct pacemaker {
 	pthread_t thread;
 	size_t waiting;
 	bool closing;
+	bool answered;                    /* of the thread alone: whether libmilter has ever answered */
+	int64_t told;                     /* when the service manager was told so, in ticks */
 };
 
-/* One negotiation: SMFIC_OPTNEG of milter protocol version 6 with all actions and steps offered. */
-static int
-beat(const struct pacemaker *p, struct complaint *why)
+/*
+ * One negotiation: SMFIC_OPTNEG of milter protocol version 6 with all actions and steps offered.
+ * True if it was answered.
+ */
+static bool
+beat(const struct pacemaker *p)
 {
 	static const unsigned char negotiation[] = { 0, 0, 0, 13, 'O', 0, 0, 0,    6,
 		                                     0, 0, 1, 0xff, 0, 0x1f, 0xff, 0xff };
-	int fd = net_connect(&p->to, deadline_in(PATIENCE), why);
+	struct complaint unused;
+	int fd = net_connect(&p->to, deadline_in(PATIENCE), &unused);
 	struct pollfd answer = { .fd = fd, .events = POLLIN };
+	char reply[5] = "";               /* length and command */
 
 	if (fd < 0)
-		return -1;
-	if (send(fd, negotiation, sizeof(negotiation), MSG_NOSIGNAL) == (ssize_t)sizeof(negotiation))
-		(void)poll(&answer, 1, PATIENCE);
+		return false;
+	if (send(fd, negotiation, sizeof(negotiation), MSG_NOSIGNAL) == (ssize_t)sizeof(negotiation) &&
+	    poll(&answer, 1, PATIENCE) == 1)
+		(void)recv(fd, reply, sizeof(reply), MSG_DONTWAIT);
 	(void)close(fd);
-	return 0;
+	return reply[4] == 'O';
+}
+
+/* libmilter accepts connections, and its workers answer: that is what the service manager asks. */
+static void
+show_life(struct pacemaker *p)
+{
+	int64_t now = clock_ticks(), every = notify_every();
+
+	if (!p->answered)
+		notify_ready();
+	if (every > 0 && (!p->answered || now - p->told >= every)) {
+		notify_alive();
+		p->told = now;
+	}
+	p->answered = true;
 }
 
 static void *
 run(void *arg)
 {
 	struct pacemaker *p = arg;
-	struct complaint unused;
 
 	(void)pthread_setname_np(pthread_self(), "pacemaker");
 	monitor_enter(&p->monitor);
@@ -56,7 +79,8 @@ run(void *arg)
 			;
 		monitor_leave(&p->monitor);
 		(void)usleep(BEAT * 1000);
-		(void)beat(p, &unused);
+		if (beat(p))
+			show_life(p);
 		monitor_enter(&p->monitor);
 	}
 	monitor_leave(&p->monitor);

@@ -4,7 +4,8 @@
  * one that blocks wait for it, for seconds. While any callback waits, the pacemaker therefore
  * connects to the milter's own socket every millisecond or so and negotiates: it finds no idle
  * worker, the pool starts one, and that takes what is queued. At rest it does so a few times a
- * second, which lets a milter that was told to stop notice it.
+ * second, which lets a milter that was told to stop notice it. A negotiation that is answered is also
+ * the proof of life that the service manager gets.
  */
 #ifndef MILTER_PACEMAKER_H
 #define MILTER_PACEMAKER_H

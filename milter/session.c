@@ -6,6 +6,7 @@
 #include "mail/address.h"
 #include "mail/syntax.h"
 #include "policies/admit.h"
+#include "policies/drain.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@ struct session {
 	struct pacemaker *pacemaker;
 	bool no_replies;
 	bool trusted;
+	bool local;
 	char client[INET6_ADDRSTRLEN];
 
 	/* The message. */
@@ -26,6 +28,8 @@ struct session {
 	struct target *lists;             /* accepted recipients that are lists */
 	size_t list_count;
 	size_t others;                    /* recipients that are none of our business */
+	size_t unknown;                   /* of a local message, that are no lists */
+	struct verdict refused;           /* of a local message, merged: what RCPT could not say */
 	struct bytes header;
 	int64_t size;                     /* header and body so far */
 	bool header_too_big;
@@ -67,6 +71,12 @@ session_no_replies(const struct session *s)
 }
 
 void
+session_set_local(struct session *s)
+{
+	s->local = true;
+}
+
+void
 session_reset(struct session *s)
 {
 	mem_drop(&s->sender);
@@ -75,7 +85,8 @@ session_reset(struct session *s)
 		target_drop(&s->lists[i]);
 	free(s->lists);
 	s->lists = NULL;
-	s->list_count = s->others = 0;
+	s->list_count = s->others = s->unknown = 0;
+	s->refused = verdict_pass();
 	s->announced = s->size = 0;
 	s->header_too_big = s->bare_newline = s->after_cr = false;
 	bytes_clear(&s->header);
@@ -167,6 +178,7 @@ judge(struct session *s, const struct destination *d, const char *canonical, str
 		               .login = s->login, .sender = s->sender };
 	struct deadline by = deadline_in(s->service->settings.deadline);
 	enum answered how;
+	struct verdict v;
 
 	*decided_by = "source";
 	switch (gates_find(s->service->gates, s->pacemaker, d, canonical, t, &how, why)) {
@@ -184,7 +196,12 @@ judge(struct session *s, const struct destination *d, const char *canonical, str
 		*decided_by = "size";
 		return verdict_reject(REPLY_TOO_BIG, "SIZE= is above the limit");
 	}
-	return admit_rcpt(t, &facts, by, decided_by);
+	v = admit_rcpt(t, &facts, by, decided_by);
+	if (v.decision == DECISION_PASS && drain_is_on(s->service->site)) {
+		*decided_by = "drain";
+		v = verdict_defer(REPLY_DRAINING, "draining");
+	}
+	return v;
 }
 
 static void
@@ -193,6 +210,18 @@ keep_list(struct session *s, struct target *t)
 	s->lists = mem_resize(s->lists, (s->list_count + 1) * sizeof(*s->lists));
 	s->lists[s->list_count++] = *t;
 	*t = (struct target){ 0 };
+}
+
+/* What cannot be said at RCPT is kept for the end. */
+static struct verdict
+put_aside(struct session *s, struct verdict v)
+{
+	v.reason = "";
+	if (v.reply == REPLY_NO_SUCH_LIST)
+		s->unknown++;
+	else
+		s->refused = verdict_merge(s->refused, v);
+	return verdict_pass();
 }
 
 /* A recipient in none of our domains; or one that nobody can say that of. */
@@ -249,6 +278,8 @@ session_rcpt(struct session *s, const char *path, const char *resolved, const ch
 	}
 	if (!decided)
 		v = pass_by(s, path, is_address, queue_id);
+	if (v.decision != DECISION_PASS && s->local)
+		v = put_aside(s, v);
 	address_free(&said);
 	address_free(&taken);
 	return v;
@@ -257,7 +288,7 @@ session_rcpt(struct session *s, const char *path, const char *resolved, const ch
 bool
 session_has_lists(const struct session *s)
 {
-	return s->list_count > 0;
+	return s->list_count > 0 || s->unknown > 0 || s->refused.decision != DECISION_PASS;
 }
 
 void
@@ -329,6 +360,10 @@ session_end(struct session *s, const char *queue_id)
 	struct verdict all = verdict_pass();
 	bool every = s->others == 0, proven = s->trusted || s->login != NULL, returned = false;
 
+	if (s->refused.decision != DECISION_PASS)
+		return s->refused;
+	if (s->unknown > 0)
+		all = verdict_reject(REPLY_NO_SUCH_LIST, "");
 	for (size_t i = 0; i < s->list_count; i++) {
 		struct verdict v = judge_content(s, &s->lists[i]);
 

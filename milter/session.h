@@ -23,6 +23,12 @@ void session_free(struct session **);
 bool session_no_replies(const struct session *);
 
 /*
+ * The messages come by no client, but from a program on the MTA's host. The MTA has taken them
+ * already and cannot refuse a recipient: session_rcpt() always passes, and session_end() judges.
+ */
+void session_set_local(struct session *);
+
+/*
  * MAIL: `path` and its parameters as the client gave them; `resolved` is what the MTA takes the
  * address for, NULL where it does not say; `login` may be NULL. Begins a message.
  */
@@ -39,7 +45,7 @@ void session_mail(struct session *, const char *path, const char *resolved, char
 struct verdict session_rcpt(struct session *, const char *path, const char *resolved,
                             const char *queue_id);
 
-/* DATA: whether there is anything left to look at: a recipient that is a list. */
+/* DATA: whether there is anything left to judge: a recipient that is a list, or was to be one. */
 bool session_has_lists(const struct session *);
 
 /* The content, as it comes. `value` has its folds as LF. */
@@ -49,7 +55,8 @@ void session_body(struct session *, const unsigned char *bytes, size_t length);
 /*
  * End of message: refused if every recipient is. Where only some are it goes on; but not from
  * somebody unproven if the expander would have to refuse it later, which would be mail to a forged
- * sender.
+ * sender. A local message is also refused if a list among its recipients refuses its sender, since
+ * the expander cannot do that.
  */
 struct verdict session_end(struct session *, const char *queue_id);
 

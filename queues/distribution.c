@@ -47,6 +47,27 @@ end_count(const char *text, size_t length)
 	return slice_number((struct slice){ line + 5, (size_t)(end - line) - 5 }, &n) ? n : -1;
 }
 
+/* No more than keeps an SMTP command one: the expander wrote it, or another program. */
+static bool
+is_address(const char *at, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if ((unsigned char)at[i] < 0x20 || at[i] == 0x7f)
+			return false;
+	return memchr(at, '@', length) != NULL;
+}
+
+/* One address, or two with a tab between. */
+static bool
+is_line(const char *at, size_t length)
+{
+	const char *tab = memchr(at, '\t', length);
+	size_t canonical = tab == NULL ? length : (size_t)(tab - at);
+
+	return is_address(at, canonical) &&
+	       (tab == NULL || is_address(tab + 1, length - canonical - 1));
+}
+
 int
 distribution_open(struct distribution *d, const char *text, size_t length, struct complaint *why)
 {
@@ -70,9 +91,15 @@ distribution_open(struct distribution *d, const char *text, size_t length, struc
 	at = text + sizeof(head) - 1;
 	end = memrchr(text, '\n', length - 1);   /* of the last address, or of the first line */
 	while (at <= end && d->count < (size_t)promised) {
+		const char *lf = memchr(at, '\n', (size_t)(end + 1 - at));
+
+		if (!is_line(at, (size_t)(lf - at))) {
+			(void)complain(why, "recipients: line %zu is no address", d->count);
+			distribution_close(d);
+			return -1;
+		}
 		d->offsets[d->count++] = (uint32_t)(at - text);
-		at = memchr(at, '\n', (size_t)(end + 1 - at));
-		at++;
+		at = lf + 1;
 	}
 	if (at != end + 1 || d->count != (size_t)promised) {
 		distribution_close(d);

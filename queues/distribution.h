@@ -7,6 +7,9 @@
  *	bob@example.com<TAB>Bob@example.com and behind a tab the spelling to send to, where it differs
  *	end 2                               the number of addresses
  *
+ * Whoever reads it puts it into commands of SMTP: a line that holds a control character, or that is
+ * no address by its '@', makes the list a damaged one.
+ *
  * A file without its last line is not whole, and counts as not there. The lines of the frame hold
  * no '@' and so cannot be addresses. Lines are numbered from 0, in batch order.
  */

@@ -61,6 +61,8 @@ progress_print(const struct record *r, struct bytes *out)
 		js_set_number(j, "line", (int64_t)r->line);
 	if (r->kind == RECORD_LINE || r->kind == RECORD_RESULT)
 		js_set_number(j, "code", r->code);
+	if (r->kind == RECORD_RESULT && r->held != 0)
+		js_set_number(j, "held", r->held);
 	js_set_text(j, "id", r->id);
 	js_set_text(j, "text", r->text);
 	add_line(out, &j);
@@ -70,9 +72,10 @@ progress_print(const struct record *r, struct bytes *out)
 static int64_t
 number(const struct js *j, const char *key, int64_t least, int64_t most, bool *damaged)
 {
+	const struct js *value = js_get(j, key);
 	int64_t n = js_number(j, key, least);
 
-	*damaged = *damaged || n < least || n > most;
+	*damaged = *damaged || n < least || n > most || (value != NULL && !js_is_integer(value));
 	return n;
 }
 
@@ -93,7 +96,7 @@ parse_lines(const struct js *j, struct record *r, bool *damaged)
 	for (size_t i = 0; i < r->count; i++) {
 		int64_t line = js_integer_at(list, i);
 
-		*damaged = *damaged || line < 0 || line > UINT32_MAX;
+		*damaged = *damaged || !js_is_integer(js_at(list, i)) || line < 0 || line > UINT32_MAX;
 		lines[i] = (uint32_t)line;
 	}
 	r->lines = lines;
@@ -109,6 +112,7 @@ parse_record(const struct js *j, struct record *r, uint32_t **lines_r)
 	*r = (struct record){ .at = js_number(j, "at", 0),
 		              .batch = number(j, "batch", 0, UINT32_MAX, &damaged),
 		              .code = (int)number(j, "code", -1, 999, &damaged),
+		              .held = (int)number(j, "held", 0, 999, &damaged),
 		              .text = js_text(j, "text"),
 		              .id = js_text(j, "id"),
 		              .until = js_number(j, "defer", -1),
@@ -134,27 +138,35 @@ parse_record(const struct js *j, struct record *r, uint32_t **lines_r)
 	return !damaged;
 }
 
+/* The first line, where it says a version. */
+static int
+check_version(const struct js *j, struct complaint *why)
+{
+	if (js_number(j, "version", 0) == PROGRESS_VERSION)
+		return 0;
+	return complain(why, "progress: not of a version known to this program");
+}
+
 /* One whole line. -1 with a complaint. */
 static int
 read_line(const char *line, size_t length, size_t number, void (*visit)(void *, const struct record *),
           void *arg, struct complaint *why)
 {
-	struct js *j = js_parse(line, length, why);
-	struct record r;
+	struct complaint damage = { "no record known to this program" };
+	struct js *j = js_parse(line, length, &damage);
 	uint32_t *lines = NULL;
-	int rc = -1;
+	struct record r;
+	int rc = 0;
 
-	if (j == NULL) {
-		(void)complain_within(why, "progress, line %zu", number);
-	} else if (number == 1) {
-		rc = js_number(j, "version", 0) == PROGRESS_VERSION
-		             ? 0
-		             : complain(why, "progress: not of a version known to this program");
-	} else if (!parse_record(j, &r, &lines)) {
-		(void)complain(why, "progress, line %zu: no record known to this program", number);
+	if (j != NULL && number == 1 && js_get(j, "version") != NULL) {
+		rc = check_version(j, why);
+	} else if (j == NULL || !parse_record(j, &r, &lines)) {
+		visit(arg, &(struct record){ .kind = RECORD_DAMAGE, .line = number, .text = damage.text });
 	} else {
+		if (number == 1)                  /* its head is missing: what else is? */
+			visit(arg, &(struct record){ .kind = RECORD_DAMAGE, .line = number,
+			                             .text = "the version is missing" });
 		visit(arg, &r);
-		rc = 0;
 	}
 	free(lines);
 	js_drop(&j);
@@ -247,6 +259,13 @@ open_batch(struct replay *p, const struct record *r)
 			tally_set(p->tally, line_of(b, i), LINE_DOUBT);
 }
 
+static void
+free_batch(struct open_batch *b)
+{
+	free(b->lines);
+	free(b);
+}
+
 /* The result of a batch: lines that were refused by themselves keep their state. */
 static void
 close_batch(struct replay *p, const struct record *r)
@@ -269,8 +288,19 @@ close_batch(struct replay *p, const struct record *r)
 			tally_set(p->tally, line, r->code / 100 == 2 ? LINE_SENT : LINE_WAITING);
 	}
 	*at = b->next;
-	free(b->lines);
-	free(b);
+	free_batch(b);
+}
+
+/* What was open is in doubt for good: some word on it may be missing. */
+static void
+leave_open(struct replay *p)
+{
+	while (p->open != NULL) {
+		struct open_batch *b = p->open;
+
+		p->open = b->next;
+		free_batch(b);
+	}
 }
 
 static void
@@ -279,6 +309,11 @@ apply(void *arg, const struct record *r)
 	struct replay *p = arg;
 	struct tally *t = p->tally;
 
+	if (r->kind == RECORD_DAMAGE) {
+		t->damaged = r->line;
+		leave_open(p);
+		return;
+	}
 	if (r->at > t->last)
 		t->last = r->at;
 	if (r->batch > t->batches)
@@ -299,11 +334,18 @@ apply(void *arg, const struct record *r)
 			tally_set(t, r->line, LINE_WAITING);
 		break;
 	case RECORD_RESULT:
+		if (r->held != 0 && t->held == 0)
+			t->held = r->at;
+		if (r->code / 100 == 2)
+			t->held = 0;
 		close_batch(p, r);
 		break;
 	case RECORD_DEFER:
 		t->until = r->until;
+		t->put_off = r->at;
 		t->tries = r->tries;
+		break;
+	case RECORD_DAMAGE:
 		break;
 	}
 }
@@ -316,13 +358,7 @@ tally_read(struct tally *t, size_t count, const char *text, size_t length, struc
 
 	*t = (struct tally){ .lines = mem_array(count, 1), .count = count, .waiting = count };
 	whole = progress_read(text, length, apply, &p, why);
-	while (p.open != NULL) {
-		struct open_batch *b = p.open;
-
-		p.open = b->next;
-		free(b->lines);
-		free(b);
-	}
+	leave_open(&p);
 	if (whole < 0)
 		tally_free(t);
 	return whole;

@@ -8,10 +8,12 @@
  *	{"batch":1,"line":9,"code":450,"text":"…"}      this line was refused for now
  *	{"batch":1,"at":…,"code":250,"id":"4bXn…"}      result: the others of the batch are queued
  *	{"batch":2,"at":…,"code":451,"text":"…"}        result: none of the batch was queued
+ *	{"batch":3,"at":…,"code":0,"held":554,…}        the same, by a refusal that is not believed yet
  *	{"defer":…,"at":…,"tries":3,"text":"…"}         the whole entry waits until then
  *
  * A batch with an intent and no result is in doubt. A last line without an end was torn by a crash
- * and is cut off.
+ * and is cut off. A line in the middle that is no record may have been anything: what was open there
+ * stays in doubt, whatever is said of it later, and what begins behind it counts as it stands.
  */
 #ifndef QUEUES_PROGRESS_H
 #define QUEUES_PROGRESS_H
@@ -23,7 +25,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum record_kind { RECORD_INTENT, RECORD_LINE, RECORD_RESULT, RECORD_DEFER };
+enum record_kind {
+	RECORD_INTENT,
+	RECORD_LINE,
+	RECORD_RESULT,
+	RECORD_DEFER,
+	RECORD_DAMAGE                     /* a line that is no record: `line` from 1, and why in `text` */
+};
 
 struct record {
 	enum record_kind kind;
@@ -32,7 +40,8 @@ struct record {
 	size_t first, count;              /* of an intent: a range of lines … */
 	const uint32_t *lines;            /* … or these, `count` of them, where not NULL */
 	size_t line;
-	int code;                         /* SMTP reply code; 0: no reply came */
+	int code;                         /* SMTP reply code; 0: none came, or none that counts */
+	int held;                         /* of a result: the code that does not count yet; 0: none */
 	const char *text;                 /* the reply, or the reason; may be NULL */
 	const char *id;                   /* the MTA's queue id; may be NULL */
 	int64_t until;                    /* of a defer */
@@ -44,7 +53,7 @@ void progress_print(const struct record *, struct bytes *);
 
 /*
  * Calls visit for each record. Returns how many bytes are whole lines, or -1 with a complaint where
- * the file is damaged or of a newer version. The record and what it points to is valid during the
+ * the file is of a newer version. The record and what it points to is valid during the
  * call.
  */
 ptrdiff_t progress_read(const char *text, size_t length, void (*visit)(void *, const struct record *),
@@ -73,7 +82,10 @@ struct tally {
 	int64_t batches;                  /* the highest number used */
 	int64_t tries;                    /* times the entry was put off, or a batch failed */
 	int64_t until;                    /* it waits until then; 0 for not */
+	int64_t put_off;                  /* when that was written */
 	int64_t last;                     /* time of the last record */
+	int64_t held;                     /* since when everything was refused and not believed; 0: not */
+	size_t damaged;                   /* the last line that is no record, from 1; 0: all are */
 	char *reason;                     /* of the last defer or failed result; NULL: none */
 	struct refusal *refusals;         /* of the lines that are LINE_REFUSED */
 	size_t refusal_count;

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+enum { FEWEST_TRIES = 3 };                /* before an entry is given up */
+
 static const char *const words[QUEUE_COUNT] = {
 	[QUEUE_PENDING] = "pending",
 	[QUEUE_BOUNCE] = "bounce",
@@ -49,7 +51,16 @@ queue_defer(struct entry **entry, const struct schedule *schedule, const char *r
 	struct complaint why;
 
 	/* Without the record it will be tried again as well, only sooner after a restart. */
-	if (ops->note(*entry, &r, true, &why) < 0)
+	if ((*entry)->damage != NULL)
+		until = now + schedule->most;     /* how often it was tried already nobody can say */
+	else if (ops->note(*entry, &r, true, &why) < 0)
 		log_say(LEVEL_WARN, "queue", "%s: %s", (*entry)->id, why.text);
 	ops->release(entry, until);
+}
+
+bool
+queue_expired(const struct entry *entry, const struct schedule *schedule)
+{
+	return (entry->damage != NULL || entry->tries + 1 >= FEWEST_TRIES) &&
+	       schedule_expired(schedule, entry->envelope.arrived, clock_wall());
 }

@@ -58,6 +58,7 @@ struct entry {
 	enum queue_id queue;
 	struct envelope envelope;
 	int64_t tries, until;             /* as the last defer record says */
+	char *damage;                     /* why its progress cannot be read, and nothing be noted; or NULL */
 };
 
 /* One line for a listing. */
@@ -86,6 +87,11 @@ struct queue_ops {
 	                   char id[DIGEST_NAME + 1]);
 
 	/*
+	 * The whole message is written: names are to be made of this key, not of the message's bytes.
+	 */
+	void (*name_by)(struct draft *, const char *key);
+
+	/*
 	 * Stores the message once for each commitment, under the name that entry_name() gives.
 	 * Whether it is possible is seen for all before the first becomes visible. Each gets its
 	 * own result; STORED means durable. The complaint is that of the last failure.
@@ -98,8 +104,9 @@ struct queue_ops {
 	/* ---- working ---- */
 
 	/*
-	 * The next entry of a queue that is due and that nobody has; NULL where there is none now.
-	 * Entries that cannot be read are logged and left alone for a while.
+	 * The next entry of a queue that is due and that nobody has, of those that came through
+	 * this process in the order in which they came; NULL where there is none now.
+	 * Entries whose envelope cannot be read are logged and left alone for a while.
 	 */
 	struct entry *(*claim)(struct queues *, enum queue_id);
 
@@ -126,7 +133,9 @@ struct queue_ops {
 	/* Sums up the progress of an entry with `count` recipients. */
 	int (*progress)(struct entry *, size_t count, struct tally *, struct complaint *);
 
-	/* Adds a record; a durable one is on disk when it returns. */
+	/*
+	 * Adds a record, whole or not at all; a durable one is on disk when it returns.
+	 */
 	int (*note)(struct entry *, const struct record *, bool durable, struct complaint *);
 
 	/*
@@ -169,11 +178,17 @@ void queues_close(struct queues **);
  */
 void queue_defer(struct entry **, const struct schedule *, const char *reason);
 
+/*
+ * Whether the time for trying is over, and it was tried some times: the clock may have jumped.
+ */
+bool queue_expired(const struct entry *, const struct schedule *);
+
 /* ---- the spool ---- */
 
 struct spool_config {
 	char *path;                       /* the directory; made where it is missing */
 	int64_t rescan;                   /* ms between looks for entries that others put there */
+	int64_t longest;                  /* ms that an entry waits at most, whatever it says; 0: no limit */
 	bool read_only;                   /* to look only: nothing is made, claimed or removed */
 };
 

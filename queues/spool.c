@@ -36,6 +36,7 @@ static const struct queue_ops ops = {
 	.draft = spool_draft,
 	.write = spool_write,
 	.entry_name = spool_name,
+	.name_by = spool_name_by,
 	.commit = spool_commit,
 	.discard = spool_discard,
 	.claim = spool_claim,

@@ -10,12 +10,14 @@
 #include "base/monitor.h"
 #include "queues/queue.h"
 
+#include <stdatomic.h>
 #include <sys/types.h>
 
 /* When an entry that is not claimed is due. */
 struct waiting {
 	char id[DIGEST_NAME + 1];
 	int64_t due;                      /* wall clock */
+	uint64_t order;                   /* among those due at the same time: first come, first served */
 	bool claimed;
 	bool hurried;                     /* due whatever its progress file says */
 	bool seen;                        /* by the scan that is going on */
@@ -27,6 +29,7 @@ struct line_up {
 	struct map *known;                /* id → struct waiting */
 	struct waiting **heap;            /* by due, of those not claimed */
 	size_t count, capacity;
+	uint64_t orders;
 	int64_t scanned;                  /* ticks; when the directory was read last */
 };
 
@@ -39,6 +42,7 @@ struct spool {
 	struct line_up line_ups[QUEUE_COUNT];
 	uint64_t wakes;
 	uint64_t drafts;                  /* a number for each */
+	atomic_int_fast64_t sync_took;    /* microseconds: the last sync of a message */
 };
 
 struct spool_entry {
@@ -46,7 +50,11 @@ struct spool_entry {
 	int dir;                          /* of the entry */
 	int lock;                         /* its envelope.json, flock()ed */
 	struct file_map message, recipients;
+	struct monitor appending;         /* over what follows, while others may note, too */
 	int progress;                     /* opened for appending; -1 until needed */
+	off_t end;                        /* of its whole records */
+	bool torn;                        /* there is a part of one behind the end */
+
 	int freezing;                     /* recipients being written, or -1 */
 	struct bytes buffer;              /* of it */
 	size_t frozen;                    /* lines written */
@@ -69,6 +77,7 @@ bool spool_later(const struct spool *, enum queue_id queue, const char *id);
 struct draft *spool_draft(struct queues *, enum stored *, struct complaint *);
 enum stored spool_write(struct draft *, const void *, size_t, struct complaint *);
 void spool_name(struct draft *, const char *list, const char *role, char id[DIGEST_NAME + 1]);
+void spool_name_by(struct draft *, const char *key);
 void spool_commit(struct draft *, struct commitment *, size_t, struct complaint *);
 void spool_discard(struct draft **);
 
@@ -79,10 +88,12 @@ int spool_freeze_begin(struct entry *, struct complaint *);
 int spool_freeze_add(struct entry *, const char *, const char *, struct complaint *);
 int spool_freeze_finish(struct entry *, struct complaint *);
 int spool_recipients(struct entry *, struct distribution *, struct complaint *);
-int spool_progress(struct entry *, size_t, struct tally *, struct complaint *);
-int spool_note(struct entry *, const struct record *, bool durable, struct complaint *);
 int spool_move(struct entry **, enum queue_id, struct complaint *);
 void spool_release(struct entry **, int64_t until);
+
+/* spool_progress.c */
+int spool_progress(struct entry *, size_t, struct tally *, struct complaint *);
+int spool_note(struct entry *, const struct record *, bool durable, struct complaint *);
 
 /* spool_list.c */
 int spool_each_name(const struct spool *, enum queue_id, void (*)(void *, const char *), void *,

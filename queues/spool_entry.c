@@ -15,7 +15,6 @@
 
 enum {
 	LARGEST_ENVELOPE = 4 << 20,
-	LARGEST_PROGRESS = 1 << 30,
 	TAKEN_BY_OTHERS = 5000,           /* ms until an entry that another process has is tried again */
 	UNREADABLE = 300000,              /* the same for one that makes no sense */
 	FREEZE_BUFFER = 65536
@@ -34,7 +33,9 @@ close_entry(struct spool_entry *e)
 		(void)close(e->lock);     /* ends the claim */
 	if (e->dir >= 0)
 		(void)close(e->dir);
+	monitor_destroy(&e->appending);
 	bytes_free(&e->buffer);
+	free(e->entry.damage);
 	envelope_free(&e->entry.envelope);
 	free(e);
 }
@@ -65,33 +66,17 @@ lock_entry(struct spool *s, enum queue_id queue, struct spool_entry *e, struct c
 	return CLAIMED;
 }
 
-/* Sums up the progress file, and cuts off a line that a crash tore. */
-static int
-read_progress(struct spool_entry *e, size_t count, struct tally *t, struct complaint *why)
+/* A clock that ran ahead must not put an entry off for years. */
+static int64_t
+waits_until(const struct spool *s, const struct tally *t)
 {
-	struct bytes text = { 0 };
-	int rc = file_read(e->dir, "progress", LARGEST_PROGRESS, &text, why);
-	ptrdiff_t whole;
+	int64_t longest = s->config.longest;
 
-	if (rc < 0)
-		return -1;
-	whole = tally_read(t, count, bytes_text(&text), text.length, why);
-	if (whole >= 0 && (size_t)whole < text.length) {
-		int fd = openat(e->dir, "progress", O_WRONLY | O_CLOEXEC);
-
-		if (fd < 0 || ftruncate(fd, whole) < 0) {
-			(void)complain_errno(why, "cannot cut off the torn end of progress");
-			tally_free(t);
-			whole = -1;
-		} else {
-			log_say(LEVEL_WARN, "spool", "%s: cut off %zu bytes that a crash left in progress",
-			        e->entry.id, text.length - (size_t)whole);
-		}
-		if (fd >= 0)
-			(void)close(fd);
-	}
-	bytes_free(&text);
-	return whole < 0 ? -1 : 0;
+	if (longest == 0 || t->until == 0)
+		return t->until;
+	if (t->put_off > clock_wall())
+		return 0;
+	return t->until < t->put_off + longest ? t->until : t->put_off + longest;
 }
 
 static enum claimed
@@ -101,14 +86,24 @@ read_entry(struct spool *s, struct spool_entry *e, struct complaint *why)
 	struct tally t;
 	int rc = file_read(e->dir, "envelope.json", LARGEST_ENVELOPE, &text, why);
 
+	if (rc == 0)
+		rc = complain(why, "envelope.json is missing");
 	if (rc == 1)
 		rc = envelope_parse(text.data, text.length, &e->entry.envelope, why);
 	bytes_free(&text);
-	if (rc < 0 || read_progress(e, 0, &t, why) < 0)
+	if (rc < 0)
 		return CLAIM_UNREADABLE;
-	e->entry.tries = t.tries;
-	e->entry.until = t.until;
-	tally_free(&t);
+	/* Whose envelope can be read, has its fate: it is put off, and reported in the end. */
+	if (spool_progress(&e->entry, 0, &t, why) < 0) {
+		e->entry.damage = mem_text(why->text);
+	} else {
+		e->entry.tries = t.tries;
+		e->entry.until = waits_until(s, &t);
+		if (t.damaged != 0)
+			log_say(LEVEL_ERROR, "spool", "%s: progress, line %zu, is no record: what was "
+			        "under way there is in doubt", e->entry.id, t.damaged);
+		tally_free(&t);
+	}
 	/* Two intakes of one message may both have found nothing before either was there. */
 	return spool_later(s, e->entry.queue, e->entry.id) ? CLAIM_REPEAT : CLAIMED;
 }
@@ -124,6 +119,7 @@ try_claim(struct spool *s, enum queue_id queue, const char *id, struct spool_ent
 	e->entry.queue = queue;
 	memcpy(e->entry.id, id, sizeof(e->entry.id));
 	e->dir = e->lock = e->progress = e->freezing = -1;
+	monitor_init(&e->appending);
 	c = lock_entry(s, queue, e, why);
 	if (c == CLAIMED)
 		c = read_entry(s, e, why);
@@ -255,6 +251,9 @@ spool_freeze_finish(struct entry *entry, struct complaint *why)
 	step(8);
 	if (rc == 0)
 		rc = file_sync(e->freezing, "recipients", why);
+	/* What may not last must not look whole when somebody comes to look. */
+	if (rc < 0 && ftruncate(e->freezing, 0) < 0)
+		log_say(LEVEL_ERROR, "spool", "%s: cannot throw the list away", e->entry.id);
 	(void)close(e->freezing);
 	e->freezing = -1;
 	if (rc == 0)
@@ -272,57 +271,6 @@ spool_recipients(struct entry *entry, struct distribution *d, struct complaint *
 	    file_map(e->dir, "recipients", &e->recipients, why) < 0)
 		return -1;
 	return distribution_open(d, e->recipients.data, e->recipients.length, why);
-}
-
-int
-spool_progress(struct entry *entry, size_t count, struct tally *t, struct complaint *why)
-{
-	return read_progress((struct spool_entry *)entry, count, t, why);
-}
-
-/* Opens progress for appending; a new one begins with its version. */
-static int
-open_progress(struct spool_entry *e, struct complaint *why)
-{
-	struct spool *s = (struct spool *)e->entry.queues;
-	struct bytes head = { 0 };
-	struct stat st;
-	int rc = 0;
-
-	monitor_enter(&s->monitor);       /* several lanes may come at once */
-	if (e->progress < 0) {
-		e->progress = openat(e->dir, "progress", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
-		                     0600);
-		if (e->progress < 0 || fstat(e->progress, &st) < 0) {
-			rc = complain_errno(why, "cannot open progress");
-		} else if (st.st_size == 0) {
-			progress_head(&head);
-			rc = file_write(e->progress, head.data, head.length, "progress", why);
-		}
-	}
-	monitor_leave(&s->monitor);
-	bytes_free(&head);
-	return rc;
-}
-
-int
-spool_note(struct entry *entry, const struct record *r, bool durable, struct complaint *why)
-{
-	struct spool_entry *e = (struct spool_entry *)entry;
-	struct bytes line = { 0 };
-	int rc = open_progress(e, why);
-
-	if (rc == 0) {
-		progress_print(r, &line);
-		rc = file_write(e->progress, line.data, line.length, "progress", why);
-		step(r->kind == RECORD_INTENT ? 11 : 13);
-	}
-	if (rc == 0 && durable) {
-		rc = file_sync(e->progress, "progress", why);
-		step(r->kind == RECORD_INTENT ? 12 : 14);
-	}
-	bytes_free(&line);
-	return rc;
 }
 
 /* What is left of an entry that is done: its envelope, its recipients and what became of them. */

@@ -68,6 +68,7 @@ sum_up(void *arg, const char *id)
 	struct tally t = { 0 };
 	struct file_map map = { 0 };
 	struct complaint why = { "" };
+	bool damaged = false;
 	int dir = openat(g->spool->dirs[g->queue], id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (dir < 0)
@@ -75,16 +76,16 @@ sum_up(void *arg, const char *id)
 	if (file_read(dir, "envelope.json", LARGEST_FILE, &text, &why) == 1 &&
 	    envelope_parse(text.data, text.length, &envelope, &why) == 0)
 		sum.envelope = &envelope;
-	if (faccessat(dir, "recipients", F_OK, 0) == 0 &&
-	    file_map(dir, "recipients", &map, &why) == 0 &&
-	    distribution_open(&d, map.data, map.length, &why) == 1)
-		sum.recipients = d.count;
+	if (faccessat(dir, "recipients", F_OK, 0) == 0)
+		damaged = file_map(dir, "recipients", &map, &why) < 0 ||
+		          distribution_open(&d, map.data, map.length, &why) < 0;
+	sum.recipients = d.count;
 	if (file_read(dir, "progress", LARGEST_FILE, &progress, &why) >= 0 &&
 	    tally_read(&t, d.count, bytes_text(&progress), progress.length, &why) >= 0) {
 		sum.tally = &t;
 		sum.reason = t.reason;
 	}
-	if (sum.envelope == NULL || sum.tally == NULL)
+	if (sum.envelope == NULL || sum.tally == NULL || damaged)
 		sum.reason = why.text;
 	g->see(g->arg, &sum);
 	tally_free(&t);

@@ -42,21 +42,27 @@ put(struct line_up *l, size_t place, struct waiting *w)
 	w->place = place;
 }
 
+static bool
+is_before(const struct waiting *a, const struct waiting *b)
+{
+	return a->due != b->due ? a->due < b->due : a->order < b->order;
+}
+
 static void
 sift(struct line_up *l, size_t place)
 {
 	struct waiting *w = l->heap[place];
 
-	while (place > 0 && l->heap[(place - 1) / 2]->due > w->due) {
+	while (place > 0 && is_before(w, l->heap[(place - 1) / 2])) {
 		put(l, place, l->heap[(place - 1) / 2]);
 		place = (place - 1) / 2;
 	}
 	for (;;) {
 		size_t child = place * 2 + 1;
 
-		if (child + 1 < l->count && l->heap[child + 1]->due < l->heap[child]->due)
+		if (child + 1 < l->count && is_before(l->heap[child + 1], l->heap[child]))
 			child++;
-		if (child >= l->count || l->heap[child]->due >= w->due)
+		if (child >= l->count || !is_before(l->heap[child], w))
 			break;
 		put(l, place, l->heap[child]);
 		place = child;
@@ -71,6 +77,7 @@ push(struct line_up *l, struct waiting *w)
 		l->capacity = l->capacity == 0 ? 64 : l->capacity * 2;
 		l->heap = mem_resize(l->heap, l->capacity * sizeof(*l->heap));
 	}
+	w->order = l->orders++;
 	put(l, l->count++, w);
 	sift(l, w->place);
 }
@@ -168,6 +175,8 @@ spool_put_back(struct spool *s, enum queue_id queue, const char *id, int64_t due
 }
 
 struct unseen {
+	struct line_up *line_up;
+	int64_t latest;                   /* when an entry may be due at the latest */
 	struct text_list ids;
 };
 
@@ -179,6 +188,10 @@ collect_unseen(void *arg, void *value)
 
 	if (!w->seen && !w->claimed)
 		text_list_add(&u->ids, w->id, strlen(w->id));
+	if (!w->claimed && w->due > u->latest) {
+		w->due = u->latest;       /* it was put off by a clock that ran ahead */
+		sift(u->line_up, w->place);
+	}
 	w->seen = false;
 }
 
@@ -196,7 +209,8 @@ static void
 scan(struct spool *s, enum queue_id queue)
 {
 	struct line_up *l = &s->line_ups[queue];
-	struct unseen unseen = { 0 };
+	int64_t longest = s->config.longest;
+	struct unseen unseen = { l, longest == 0 ? INT64_MAX : clock_wall() + longest, { 0 } };
 	struct complaint why;
 
 	l->scanned = clock_ticks();

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { NAME_SIZE = 64, WRITE_BUFFER = 65536 };
+enum {
+	NAME_SIZE = 64,
+	WRITE_BUFFER = 65536,
+	SLOW_SYNC = 1000                  /* us: from here on a thread of its own is worth its while */
+};
 
 struct spool_draft {
 	struct draft draft;
@@ -24,7 +29,7 @@ struct spool_draft {
 	int dir, message;
 	struct bytes buffer;
 	struct digest *digest;
-	unsigned char sum[DIGEST_SIZE];   /* once the message is whole */
+	unsigned char sum[DIGEST_SIZE];   /* of the message or the key, once the message is whole */
 	bool whole, synced;
 };
 
@@ -32,6 +37,7 @@ struct spool_draft {
 struct prepared {
 	char id[DIGEST_NAME + 1];
 	char name[NAME_SIZE];             /* of its directory in tmp/ */
+	int dir;                          /* that directory, whose lock keeps it; -1 for the draft's own */
 	bool moved;                       /* renamed to its queue */
 };
 
@@ -126,6 +132,17 @@ spool_name(struct draft *draft, const char *list, const char *role, char id[DIGE
 	digest_name(sum, id);
 }
 
+void
+spool_name_by(struct draft *draft, const char *key)
+{
+	struct spool_draft *d = (struct spool_draft *)draft;
+	struct digest *digest = digest_open();
+
+	digest_add(digest, key, strlen(key) + 1);
+	digest_end(&digest, d->sum);
+	d->whole = true;
+}
+
 bool
 spool_later(const struct spool *s, enum queue_id queue, const char *id)
 {
@@ -187,39 +204,72 @@ static enum stored
 prepare_linked(struct spool *s, struct spool_draft *d, const struct envelope *envelope,
                struct prepared *p, struct complaint *why)
 {
-	int dir = make_dir(s, p->name, why);
 	enum stored result;
 
-	if (dir < 0)
+	p->dir = make_dir(s, p->name, why);
+	if (p->dir < 0)
 		return spool_failure(errno);
-	if (linkat(d->dir, "message.eml", dir, "message.eml", 0) < 0) {
+	if (linkat(d->dir, "message.eml", p->dir, "message.eml", 0) < 0) {
 		result = spool_failure(errno);
 		(void)complain_errno(why, "cannot link message.eml");
 	} else {
-		result = prepare(dir, envelope, why);
+		result = prepare(p->dir, envelope, why);
 	}
-	(void)close(dir);
 	return result;
 }
 
-/* Syncs the message, once. */
-static enum stored
-finish_message(struct spool_draft *d, struct complaint *why)
-{
-	if (d->synced)
-		return STORED;
-	if (d->buffer.length > 0) {
-		enum stored result = flush(d, why);
+/*
+ * The sync of the message. On a disk where that takes its time it goes on beside those of the
+ * entry, which do not depend on it.
+ */
+struct syncing {
+	struct spool *spool;
+	struct spool_draft *draft;
+	pthread_t thread;
+	bool beside;
+	enum stored result;
+	struct complaint why;
+};
 
-		if (result != STORED)
-			return result;
-	}
+static void *
+sync_message(void *arg)
+{
+	struct syncing *y = arg;
+	int64_t began = clock_ticks_us();
+
+	if (file_sync(y->draft->message, "message.eml", &y->why) < 0)
+		y->result = spool_failure(errno);
+	atomic_store(&y->spool->sync_took, clock_ticks_us() - began);
+	return NULL;
+}
+
+static void
+begin_sync(struct syncing *y)
+{
+	struct spool_draft *d = y->draft;
+
+	if (d->buffer.length > 0)
+		y->result = flush(d, &y->why);
 	step(2);
-	if (file_sync(d->message, "message.eml", why) < 0)
-		return spool_failure(errno);
-	d->synced = true;
+	if (d->synced || y->result != STORED)
+		return;
+	y->beside = atomic_load(&y->spool->sync_took) > SLOW_SYNC &&
+	            pthread_create(&y->thread, NULL, sync_message, y) == 0;
+	if (!y->beside)
+		(void)sync_message(y);
+}
+
+static enum stored
+end_sync(struct syncing *y, struct complaint *why)
+{
+	if (y->beside)
+		(void)pthread_join(y->thread, NULL);
+	if (y->result == STORED)
+		y->draft->synced = true;
+	else
+		*why = y->why;
 	step(3);
-	return STORED;
+	return y->result;
 }
 
 static enum stored
@@ -243,18 +293,21 @@ static void
 prepare_all(struct spool *s, struct spool_draft *d, struct commitment *all, size_t count,
             struct prepared *prepared, struct complaint *why)
 {
-	enum stored message = finish_message(d, why);
+	struct syncing sync = { .spool = s, .draft = d, .result = STORED };
+	enum stored message;
 	size_t own = 0;
 
+	begin_sync(&sync);
 	for (size_t i = 0; i < count; i++) {
 		struct commitment *c = &all[i];
 		const char *id = prepared[i].id;
 
+		prepared[i].dir = -1;
 		spool_name(&d->draft, c->envelope->list, c->envelope->role, prepared[i].id);
-		c->result = message;
-		if (message == STORED && (faccessat(s->dirs[c->queue], id, F_OK, 0) == 0 ||
-		                          spool_later(s, c->queue, id)))
-			c->result = STORED_BEFORE;
+		c->result = faccessat(s->dirs[c->queue], id, F_OK, 0) == 0 ||
+		                            spool_later(s, c->queue, id)
+		                    ? STORED_BEFORE
+		                    : STORED;
 	}
 	while (own < count && all[own].result != STORED)
 		own++;
@@ -265,9 +318,24 @@ prepare_all(struct spool *s, struct spool_draft *d, struct commitment *all, size
 		memcpy(prepared[own].name, d->name, sizeof(d->name));
 		all[own].result = prepare(d->dir, all[own].envelope, why);
 	}
+	message = end_sync(&sync, why);
+	for (size_t i = 0; message != STORED && i < count; i++)
+		all[i].result = message;
 }
 
-/* Makes the names in one queue durable, if any are new. */
+/*
+ * Whether the answer for a commitment depends on what is in a queue. The entry that a repeat met may
+ * have come a moment ago by somebody who has not synced it yet, or never will, and may have moved on
+ * since: any queue from its own on.
+ */
+static bool
+concerns(const struct commitment *c, enum queue_id queue)
+{
+	return (c->result == STORED && c->queue == queue) ||
+	       (c->result == STORED_BEFORE && c->queue <= queue);
+}
+
+/* Makes the names in one queue durable, if any are new or were found to be there. */
 static void
 sync_queue(const struct spool *s, enum queue_id queue, struct commitment *all, size_t count,
            struct complaint *why)
@@ -275,12 +343,15 @@ sync_queue(const struct spool *s, enum queue_id queue, struct commitment *all, s
 	bool any = false;
 
 	for (size_t i = 0; i < count; i++)
-		any |= all[i].queue == queue && all[i].result == STORED;
+		any |= concerns(&all[i], queue);
 	if (!any || file_sync(s->dirs[queue], queue_word(queue), why) == 0)
 		return;
-	/* They are there and may not last: the MTA will send them again, and find them or not. */
+	/*
+	 * They are there and may not last: the MTA will send them again, and they are synced again
+	 * before it is told that they are there.
+	 */
 	for (size_t i = 0; i < count; i++)
-		if (all[i].queue == queue && all[i].result == STORED)
+		if (concerns(&all[i], queue))
 			all[i].result = STORE_FAILED;
 }
 
@@ -296,7 +367,7 @@ spool_commit(struct draft *draft, struct commitment *all, size_t count, struct c
 	for (size_t i = 0; i < count; i++)
 		if (all[i].result == STORED)
 			all[i].result = publish(s, all[i].queue, &prepared[i], why);
-	for (enum queue_id q = QUEUE_PENDING; q < QUEUE_DONE; q++)
+	for (enum queue_id q = QUEUE_PENDING; q < QUEUE_COUNT; q++)
 		sync_queue(s, q, all, count, why);
 	step(7);
 	for (size_t i = 0; i < count; i++) {
@@ -309,6 +380,8 @@ spool_commit(struct draft *draft, struct commitment *all, size_t count, struct c
 			d->name[0] = '\0';       /* the draft's directory has become the entry */
 		else if (!p->moved && !own && p->name[0] != '\0')
 			(void)file_remove_dir(s->tmp, p->name, &unused);
+		if (p->dir >= 0)
+			(void)close(p->dir);
 	}
 	free(prepared);
 }

@@ -1,7 +1,6 @@
 /*
  * The cache around any source: lookups of lists are remembered, "no" for a shorter time than "yes",
- * "unsure" never; and apart from each other, so that whoever tries many addresses that are no lists
- * makes it forget none. What it does beside remembering: all questions to the source are asked by threads
+ * "unsure" never. What it does beside remembering: all questions to the source are asked by threads
  * of the cache, so that a caller waits no longer than its deadline; and callers with the same
  * question share one. A question that nobody waits for any more is answered all the same, for the
  * next caller.
@@ -52,8 +51,9 @@ struct slot {
 struct flight {
 	struct cache *cache;
 	size_t references;
+	const char *key;                  /* the first address, or a word that is none */
 	char **addresses;
-	size_t count;
+	size_t count;                     /* of addresses; 0: whether the source answers at all */
 	bool done;
 	enum found found;
 	struct list *list;
@@ -67,8 +67,8 @@ struct cache {
 	struct cache_config config;
 	struct pool *pool;
 	struct monitor monitor;           /* over what follows */
-	struct map *lists, *others;       /* address → struct slot; an address is in one of them */
-	struct map *flights;              /* first address → struct flight */
+	struct map *lists, *others;       /* address → struct slot, those with a list and without */
+	struct map *flights;              /* key → struct flight */
 };
 
 enum { FLIGHTS_MOST = 1024 };
@@ -93,7 +93,10 @@ forget(struct map *slots, const char *address)
 		slot_free(NULL, s);
 }
 
-/* Remembers one answer. `list` is held if it is kept. */
+/*
+ * Remembers one answer. `list` is held if it is kept. What is no list has a map of its own, so that
+ * many unknown addresses do not make anybody forget the lists.
+ */
 static void
 remember(struct cache *c, const char *address, struct list *list)
 {
@@ -184,15 +187,20 @@ fly(void *arg)
 	struct cache *c = f->cache;
 	struct list *list = NULL;
 	size_t which = 0;
-	enum found found = source_find_list(c->inner, (const char *const *)f->addresses, f->count,
-	                                    deadline_in(c->config.patience), &list, &which, &f->why);
+	struct deadline by = deadline_in(c->config.patience);
+	enum found found;
 
+	if (f->count == 0)
+		found = source_probe(c->inner, by, &f->why);
+	else
+		found = source_find_list(c->inner, (const char *const *)f->addresses, f->count, by,
+		                         &list, &which, &f->why);
 	monitor_enter(&c->monitor);
 	f->found = found;
 	f->list = list;
 	f->which = which;
 	f->done = true;
-	if (found != FOUND_UNSURE) {
+	if (found != FOUND_UNSURE && f->count > 0) {
 		size_t known = found == FOUND_YES ? which : f->count;
 
 		for (size_t i = 0; i < known; i++)
@@ -200,7 +208,7 @@ fly(void *arg)
 		if (found == FOUND_YES)
 			remember(c, f->addresses[which], list);
 	}
-	(void)map_remove(c->flights, f->addresses[0], strlen(f->addresses[0]));
+	(void)map_remove(c->flights, f->key, strlen(f->key));
 	flight_drop(f);
 	monitor_wake(&c->monitor);
 	monitor_leave(&c->monitor);
@@ -213,7 +221,8 @@ fly(void *arg)
 static struct flight *
 board(struct cache *c, const char *const *addresses, size_t count)
 {
-	struct flight *f = map_get(c->flights, addresses[0], strlen(addresses[0]));
+	const char *key = count == 0 ? "probe" : addresses[0];
+	struct flight *f = map_get(c->flights, key, strlen(key));
 
 	if (f != NULL) {
 		f->references++;
@@ -225,36 +234,32 @@ board(struct cache *c, const char *const *addresses, size_t count)
 	f->addresses = mem_array(count, sizeof(*f->addresses));
 	for (f->count = 0; f->count < count; f->count++)
 		f->addresses[f->count] = mem_text(addresses[f->count]);
+	f->key = count == 0 ? key : f->addresses[0];
 	if (!pool_submit(c->pool, fly, f)) {
 		f->references = 1;
 		flight_drop(f);
 		return NULL;
 	}
-	(void)map_put(c->flights, addresses[0], strlen(addresses[0]), f);
+	(void)map_put(c->flights, key, strlen(key), f);
 	return f;
 }
 
+/* Asks the source, on a thread of the cache. Under the lock. */
 static enum found
-find_list(struct source *s, const char *const *addresses, size_t count, struct deadline by,
-          struct list **list_r, size_t *which_r, struct complaint *why)
+ask(struct cache *c, const char *const *addresses, size_t count, struct deadline by,
+    struct list **list_r, size_t *which_r, struct complaint *why)
 {
-	struct cache *c = (struct cache *)s;
-	struct flight *f = NULL;
+	struct flight *f = board(c, addresses, count);
 	enum found found;
 
-	monitor_enter(&c->monitor);
-	found = recall(c, addresses, count, false, list_r, which_r);
-	if (found != FOUND_UNSURE)
-		goto out;
-	f = board(c, addresses, count);
 	if (f == NULL) {
 		(void)complain(why, "%s: too many lookups are waiting", c->source.name);
-		goto out;
+		return FOUND_UNSURE;
 	}
 	while (!f->done && monitor_wait_until(&c->monitor, by))
 		;
 	found = f->done ? f->found : FOUND_UNSURE;
-	if (found == FOUND_YES) {
+	if (found == FOUND_YES && count > 0) {
 		*list_r = list_hold(f->list);
 		*which_r = f->which;
 	} else if (found == FOUND_UNSURE) {
@@ -263,9 +268,33 @@ find_list(struct source *s, const char *const *addresses, size_t count, struct d
 		else
 			(void)complain(why, "%s: no answer in time", c->source.name);
 	}
-out:
-	if (f != NULL)
-		flight_drop(f);
+	flight_drop(f);
+	return found;
+}
+
+static enum found
+find_list(struct source *s, const char *const *addresses, size_t count, struct deadline by,
+          struct list **list_r, size_t *which_r, struct complaint *why)
+{
+	struct cache *c = (struct cache *)s;
+	enum found found;
+
+	monitor_enter(&c->monitor);
+	found = recall(c, addresses, count, false, list_r, which_r);
+	if (found == FOUND_UNSURE)
+		found = ask(c, addresses, count, by, list_r, which_r, why);
+	monitor_leave(&c->monitor);
+	return found;
+}
+
+static enum found
+probe(struct source *s, struct deadline by, struct complaint *why)
+{
+	struct cache *c = (struct cache *)s;
+	enum found found;
+
+	monitor_enter(&c->monitor);
+	found = ask(c, NULL, 0, by, NULL, NULL, why);
 	monitor_leave(&c->monitor);
 	return found;
 }
@@ -306,6 +335,7 @@ static const struct source_ops ops = {
 	.find_list = find_list,
 	.peek_list = peek_list,
 	.each_member = each_member,
+	.probe = probe,
 	.close = close_source,
 };
 

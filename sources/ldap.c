@@ -71,7 +71,8 @@ static const struct setting settings[] = {
 	  .fallback = "3s", .min = "100ms", .max = "1m",
 	  .help = "How long connecting and binding to one server may take." },
 	{ .name = "idle", .kind = KIND_TIME, .offset = FIELD(conn.idle), .fallback = "60s",
-	  .min = "0s", .max = "1h", .help = "After this time a connection that is not used is closed." },
+	  .min = "0s", .max = "1h",
+	  .help = "A connection that was not used for so long is closed, as soon as another is used." },
 	{ .kind = KIND_END },
 };
 

@@ -59,6 +59,17 @@ conn_close(struct conn **conn)
 	*conn = NULL;
 }
 
+static void
+close_all(struct conn *c)
+{
+	while (c != NULL) {
+		struct conn *next = c->next;
+
+		conn_close(&c);
+		c = next;
+	}
+}
+
 /* libldap sets up its globals at the first call, which must not be made by two threads at once. */
 static void
 prepare_library(void)
@@ -81,12 +92,7 @@ server_init(struct server *s, const struct conn_config *config)
 void
 server_close(struct server *s)
 {
-	while (s->idle != NULL) {
-		struct conn *c = s->idle;
-
-		s->idle = c->next;
-		conn_close(&c);
-	}
+	close_all(s->idle);
 	(void)pthread_mutex_destroy(&s->lock);
 }
 
@@ -262,6 +268,22 @@ bind_as_told(struct conn *c, const struct conn_config *config, struct timeval pa
 	return 0;
 }
 
+struct berval **
+conn_values(const struct conn *c, LDAPMessage *entry, const char *attribute)
+{
+	BerElement *ber = NULL;
+	char *name = ldap_first_attribute(c->ld, entry, &ber);
+	bool there = false;
+
+	while (name != NULL) {
+		there = text_same(name, attribute);
+		ldap_memfree(name);
+		name = there ? NULL : ldap_next_attribute(c->ld, entry, ber);
+	}
+	ber_free(ber, 0);
+	return there ? ldap_get_values_len(c->ld, entry, attribute) : NULL;
+}
+
 /* Whether an entry's attribute holds the value. */
 static bool
 entry_has(LDAP *ld, LDAPMessage *entry, const char *attribute, const char *value)
@@ -279,8 +301,8 @@ entry_has(LDAP *ld, LDAPMessage *entry, const char *attribute, const char *value
 static int
 read_root(struct conn *c, struct timeval patience, struct complaint *why)
 {
-	static char control[] = "supportedControl", class[] = "objectClass";
-	char *attributes[] = { control, class, NULL };
+	static char control[] = "supportedControl";
+	char *attributes[] = { control, NULL };
 	LDAPMessage *message = NULL, *entry;
 	int id, rc = ldap_search_ext(c->ld, "", LDAP_SCOPE_BASE, "(objectClass=*)", attributes, 0, NULL,
 	                             NULL, NULL, 0, &id);
@@ -293,7 +315,6 @@ read_root(struct conn *c, struct timeval patience, struct complaint *why)
 	if (entry != NULL) {
 		c->can.paged = entry_has(c->ld, entry, "supportedControl", LDAP_CONTROL_PAGEDRESULTS);
 		c->can.deref = entry_has(c->ld, entry, "supportedControl", LDAP_CONTROL_X_DEREF);
-		c->can.names_missing = entry_has(c->ld, entry, "objectClass", "OpenLDAProotDSE");
 	}
 	ldap_msgfree(message);
 	return 0;
@@ -359,20 +380,35 @@ is_quiet(const struct conn *c)
 	       poll(&p, 1, 0) == 0;
 }
 
+/* Takes out those that were not used for their time. The youngest comes first. Under the lock. */
+static struct conn *
+cut_old(struct server *s)
+{
+	struct conn **c = &s->idle, *old;
+	int64_t now = clock_ticks();
+
+	while (*c != NULL && now - (*c)->last_used < s->config->idle)
+		c = &(*c)->next;
+	old = *c;
+	*c = NULL;
+	return old;
+}
+
 /* The youngest idle connection that is good, or NULL. Old and broken ones are closed on the way. */
 static struct conn *
 take_idle(struct server *s)
 {
-	struct conn *c;
+	struct conn *c, *old;
 
 	for (;;) {
 		(void)pthread_mutex_lock(&s->lock);
+		old = cut_old(s);
 		c = s->idle;
 		if (c != NULL)
 			s->idle = c->next;
 		(void)pthread_mutex_unlock(&s->lock);
-		if (c == NULL ||
-		    (clock_ticks() - c->last_used < s->config->idle && is_quiet(c)))
+		close_all(old);
+		if (c == NULL || is_quiet(c))
 			return c;
 		conn_close(&c);
 	}
@@ -412,7 +448,7 @@ conn_take(struct server *s, struct deadline by, struct complaint *why)
 void
 conn_give(struct server *s, struct conn **conn, bool healthy)
 {
-	struct conn *c = *conn;
+	struct conn *c = *conn, *old;
 
 	*conn = NULL;
 	if (c == NULL)
@@ -421,9 +457,11 @@ conn_give(struct server *s, struct conn **conn, bool healthy)
 		conn_close(&c);
 		return;
 	}
-	c->last_used = clock_ticks();
 	(void)pthread_mutex_lock(&s->lock);
+	c->last_used = clock_ticks();
 	c->next = s->idle;
 	s->idle = c;
+	old = cut_old(s);                 /* what a burst has left behind */
 	(void)pthread_mutex_unlock(&s->lock);
+	close_all(old);
 }

@@ -33,7 +33,6 @@ struct conn_config {
 struct abilities {
 	bool paged;                       /* simple paged results, RFC 2696 */
 	bool deref;                       /* the dereference control */
-	bool names_missing;               /* its deref answers name values whose entries are gone */
 	bool entry_dn;                    /* a search by (entryDN=...) finds what it should */
 	bool probed_entry_dn;
 };
@@ -73,6 +72,12 @@ void conn_give(struct server *, struct conn **, bool healthy);
 
 /* How long to wait for the next message of this connection. */
 struct timeval conn_patience(const struct conn_config *, struct deadline);
+
+/*
+ * The values of an attribute; NULL where the entry has none. Not ldap_get_values_len(), which looks
+ * for an attribute that is not there beyond the entry's end: in the controls, which it copies.
+ */
+struct berval **conn_values(const struct conn *, LDAPMessage *entry, const char *attribute);
 
 /*
  * complain() with the URI, and the library's words for a result code (or the connection's last, for

@@ -57,11 +57,11 @@ errors_address(LDAP *ld, LDAPMessage *entry, const char *attribute)
 
 /*
  * Looks at the values of one address attribute: notes the best of the addresses that is among them,
- * and, for the attribute of the list's own address, the one that lies in the domain that was asked
- * for.
+ * and the least in the domain that was asked for. Values have no order that could be relied on.
  */
 static void
-match_values(struct search *s, LDAPMessage *entry, const char *attribute, size_t *best, char **own)
+match_values(struct search *s, LDAPMessage *entry, const char *attribute, size_t *best,
+             char **least)
 {
 	struct berval **values = ldap_get_values_len(s->ld, entry, attribute);
 	const char *domain = address_domain(s->addresses[0]);
@@ -74,13 +74,20 @@ match_values(struct search *s, LDAPMessage *entry, const char *attribute, size_t
 		for (size_t k = 0; k < *best; k++)
 			if (strcmp(s->addresses[k], a.canonical) == 0)
 				*best = k;
-		if (own != NULL && *own == NULL && strcmp(address_domain(a.canonical), domain) == 0)
-			*own = mem_text(a.canonical);
+		if (strcmp(address_domain(a.canonical), domain) == 0 &&
+		    (*least == NULL || strcmp(a.canonical, *least) < 0)) {
+			free(*least);
+			*least = mem_text(a.canonical);
+		}
 		address_free(&a);
 	}
 	ldap_value_free_len(values);
 }
 
+/*
+ * The list is named by its own address, or else by an alternate: the first in the domain that was
+ * asked for, whichever of them was asked for, so that a list is the same list by all its addresses.
+ */
 static void
 take_entry(struct search *s, LDAPMessage *entry)
 {
@@ -88,8 +95,15 @@ take_entry(struct search *s, LDAPMessage *entry)
 	size_t best = s->count;
 	char *own = NULL, *dn;
 
-	for (size_t i = 0; i < names->address.count; i++)
-		match_values(s, entry, names->address.items[i], &best, i == 0 ? &own : NULL);
+	for (size_t i = 0; i < names->address.count; i++) {
+		char *least = NULL;
+
+		match_values(s, entry, names->address.items[i], &best, &least);
+		if (own == NULL)
+			own = least;
+		else
+			free(least);
+	}
 	if (best == s->best && best < s->count)
 		s->matches++;
 	if (best < s->best) {

@@ -19,6 +19,11 @@ const struct preset ldap_presets[] = {
 			[NAME_OWNER] = "owner",
 			[NAME_ERRORS] = "mgrpErrorsTo",
 			[NAME_MAIL] = "mail",
+			[NAME_CLASSES] = "objectClass",
+			/* draft-findlay-ldap-groupofentries; rfc2307bis has its groupOfMembers */
+			[NAME_GROUP_CLASSES] = "groupOfMembers, groupOfEntries",
+			/* RFC 4519 sections 3.5 and 3.6 */
+			[NAME_NEVER_EMPTY] = "groupOfNames, groupOfUniqueNames",
 		},
 	},
 };
@@ -34,7 +39,8 @@ const struct setting names_settings[NAME_COUNT + 1] = {
 	[NAME_NAME] = { .name = "name", .kind = KIND_TEXT, .offset = offsetof(struct names, name),
 	  .help = "The attribute that describes the list to people." },
 	[NAME_MEMBER] = { .name = "member", .kind = KIND_TEXT, .offset = offsetof(struct names, member),
-	  .help = "The attribute with the DNs of members. An entry that has it is a group." },
+	  .help = "The attribute with the DNs of members. An entry that has it is a group, whatever its "
+	          "class." },
 	[NAME_MEMBER_ADDRESS] = { .name = "member-address", .kind = KIND_TEXTS,
 	  .offset = offsetof(struct names, member_address),
 	  .help = "Attributes of a group with the mail addresses of members who have no entry." },
@@ -45,6 +51,17 @@ const struct setting names_settings[NAME_COUNT + 1] = {
 	[NAME_MAIL] = { .name = "mail", .kind = KIND_TEXT, .offset = offsetof(struct names, mail),
 	  .help = "The attribute of a person with the address to send to; of several values the first "
 	          "that is a mailbox." },
+	[NAME_CLASSES] = { .name = "classes", .kind = KIND_TEXT, .offset = offsetof(struct names, classes),
+	  .help = "The attribute that tells groups from people where members cannot be seen." },
+	[NAME_GROUP_CLASSES] = { .name = "group-classes", .kind = KIND_TEXTS,
+	  .offset = offsetof(struct names, group_classes),
+	  .help = "Its values that make an entry a group, which is never sent mail itself. Such a group may "
+	          "be empty: where no member can be seen it has none." },
+	[NAME_NEVER_EMPTY] = { .name = "never-empty", .kind = KIND_TEXTS,
+	  .offset = offsetof(struct names, never_empty),
+	  .help = "The same for groups that have a member by their schema: where none can be seen the post "
+	          "waits, since the directory does not show them all. Write none for a server whose groups "
+	          "of these classes may be empty, and put them into group-classes." },
 	[NAME_COUNT] = { .kind = KIND_END },
 };
 

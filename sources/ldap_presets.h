@@ -16,6 +16,9 @@ struct names {
 	char *owner;                      /* DNs */
 	char *errors;                     /* an address */
 	char *mail;                       /* of a person */
+	char *classes;                    /* the attribute that tells groups from people */
+	struct text_list group_classes;   /* its values that make an entry a group */
+	struct text_list never_empty;     /* those of groups that have members by their schema */
 };
 
 /* The rows of `attributes:`, in this order. */
@@ -28,6 +31,9 @@ enum name_id {
 	NAME_OWNER,
 	NAME_ERRORS,
 	NAME_MAIL,
+	NAME_CLASSES,
+	NAME_GROUP_CLASSES,
+	NAME_NEVER_EMPTY,
 	NAME_COUNT
 };
 

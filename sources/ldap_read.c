@@ -16,14 +16,6 @@
 /* Below so many DNs a filter is not worth its round trip. */
 enum { FEW = 3 };
 
-/* A request under way: which DNs of a queue it is about. */
-struct request {
-	int id;
-	size_t first, count;
-	bool *answered;                   /* per DN of an OR */
-	size_t entries;
-};
-
 struct reading {
 	struct walk *walk;
 	struct queue_of_dns *queue;
@@ -44,8 +36,8 @@ failed(struct walk *w, int code, const char *doing)
 	return false;
 }
 
-static bool
-send_search(struct walk *w, const char *base, int scope, const char *filter, char **attributes,
+bool
+walk_search(struct walk *w, const char *base, int scope, const char *filter, char **attributes,
             LDAPControl **controls, int *id, const char *doing)
 {
 	struct timeval patience = conn_patience(&w->config->conn, w->by);
@@ -60,7 +52,12 @@ send_search(struct walk *w, const char *base, int scope, const char *filter, cha
 static bool
 send_deref(struct walk *w, struct queue_of_dns *q, struct request *r)
 {
-	char *wanted[] = { w->config->names.mail, w->config->names.member, NULL };
+	/*
+	 * In this order: OpenLDAP's overlay takes what it has found of the last attribute of an
+	 * entry for its answer about the next value, where both are `member`.
+	 */
+	char *wanted[] = { w->config->names.mail, w->config->names.member, w->config->names.classes,
+		           NULL };
 	LDAPDerefSpec spec[] = { { w->config->names.member, wanted }, { NULL, NULL } };
 	LDAPControl control = { (char *)LDAP_CONTROL_X_DEREF, { 0, NULL }, 1 };
 	LDAPControl *controls[] = { &control, NULL };
@@ -70,7 +67,7 @@ send_deref(struct walk *w, struct queue_of_dns *q, struct request *r)
 	if (rc != LDAP_SUCCESS)
 		return failed(w, rc, "dereference control");
 	r->count = 1;
-	sent = send_search(w, q->items[r->first].dn, LDAP_SCOPE_BASE, any_entry, w->group_attributes,
+	sent = walk_search(w, q->items[r->first].dn, LDAP_SCOPE_BASE, any_entry, w->group_attributes,
 	                   controls, &r->id, "reading a group");
 	ber_memfree(control.ldctl_value.bv_val);
 	return sent;
@@ -80,7 +77,7 @@ static bool
 entry_deref(struct walk *w, struct queue_of_dns *q, struct request *r, LDAPMessage *entry)
 {
 	r->entries++;
-	return walk_group_deref(w, entry, q->items[r->first].dn, q->items[r->first].via);
+	return walk_group_deref(w, entry, q->items[r->first].via);
 }
 
 /* ---- single entries ---- */
@@ -89,7 +86,7 @@ static bool
 send_group(struct walk *w, struct queue_of_dns *q, struct request *r)
 {
 	r->count = 1;
-	return send_search(w, q->items[r->first].dn, LDAP_SCOPE_BASE, any_entry, w->plain_attributes,
+	return walk_search(w, q->items[r->first].dn, LDAP_SCOPE_BASE, any_entry, w->group_attributes,
 	                   NULL, &r->id, "reading a group");
 }
 
@@ -104,7 +101,7 @@ static bool
 send_single(struct walk *w, struct queue_of_dns *q, struct request *r)
 {
 	r->count = 1;
-	return send_search(w, q->items[r->first].dn, LDAP_SCOPE_BASE, any_entry, w->member_attributes,
+	return walk_search(w, q->items[r->first].dn, LDAP_SCOPE_BASE, any_entry, w->member_attributes,
 	                   NULL, &r->id, "reading a member");
 }
 
@@ -115,21 +112,25 @@ entry_single(struct walk *w, struct queue_of_dns *q, struct request *r, LDAPMess
 	return walk_any_entry(w, entry, q->items[r->first].via);
 }
 
-/* A base search that found nothing: the entry is not there, or not for us to see. */
+/* The end of a base search: where it found nothing the entry is not there, or not for us to see. */
 static bool
 done_single(struct walk *w, struct queue_of_dns *q, struct request *r, int code)
 {
 	const struct todo *t = &q->items[r->first];
 
-	if (code != LDAP_SUCCESS && code != LDAP_NO_SUCH_OBJECT && code != LDAP_INVALID_DN_SYNTAX)
+	if (code != LDAP_SUCCESS && code != LDAP_INSUFFICIENT_ACCESS && code != LDAP_NO_SUCH_OBJECT &&
+	    code != LDAP_INVALID_DN_SYNTAX)
 		return failed(w, code, "reading an entry");
-	if (r->entries > 0)
+	if (r->entries > 0 && code == LDAP_SUCCESS)
 		return true;
-	if (t->via->up == NULL && (q == &w->groups || q == &w->plain)) {
-		/* The list itself. An entry that answers nothing is hidden from us, not gone. */
+	/* An entry that answers nothing is hidden, not gone. */
+	if (code == LDAP_SUCCESS || code == LDAP_INSUFFICIENT_ACCESS) {
+		(void)complain(w->why, "%s: %s cannot be read", w->conn->uri, t->dn);
+		return false;
+	}
+	if (t->via->up == NULL && q == &w->groups) {     /* the list itself */
 		w->root_gone = code == LDAP_NO_SUCH_OBJECT;
-		(void)complain(w->why, "%s: %s %s", w->conn->uri, t->dn,
-		               w->root_gone ? "is not there" : "cannot be read");
+		(void)complain(w->why, "%s: %s is not there", w->conn->uri, t->dn);
 		return false;
 	}
 	walk_dangling(w, t->dn, t->via);
@@ -162,7 +163,7 @@ send_or(struct walk *w, struct queue_of_dns *q, struct request *r)
 	    ldap_create_page_control(w->conn->ld, (ber_int_t)w->config->page, NULL, 0, &page) ==
 	            LDAP_SUCCESS)
 		controls[0] = page;
-	sent = send_search(w, w->config->base, LDAP_SCOPE_SUBTREE, filter.data, w->member_attributes,
+	sent = walk_search(w, w->config->base, LDAP_SCOPE_SUBTREE, filter.data, w->member_attributes,
 	                   controls, &r->id, "reading members");
 	if (page != NULL)
 		ldap_control_free(page);
@@ -362,9 +363,6 @@ walk_read(struct walk *w)
 		else if (todo_waiting(&w->groups) > 0)
 			g = (struct reading){ w, &w->groups, (size_t)c->group_window, send_group,
 				              entry_group, done_single };
-		else if (todo_waiting(&w->plain) > 0)
-			g = (struct reading){ w, &w->plain, (size_t)c->group_window, send_group,
-				              entry_group, done_single };
 		else if (todo_waiting(&w->single) > 0)
 			g = (struct reading){ w, &w->single, (size_t)c->window, send_single,
 				              entry_single, done_single };
@@ -374,6 +372,9 @@ walk_read(struct walk *w)
 		else if (todo_waiting(&w->people) > 0)
 			g = (struct reading){ w, &w->people, (size_t)c->window, send_single,
 				              entry_single, done_single };
+		else if (todo_waiting(&w->addresses) > 0)
+			g = (struct reading){ w, &w->addresses, (size_t)c->or_window, lists_send,
+				              lists_entry, lists_done };
 		else
 			return FOUND_YES;
 		ok = work_off(&g);

@@ -1,13 +1,12 @@
 /*
  * Walking the people of a list: what an entry means. A group is an entry that has member values,
- * whatever its class; everything else is a person. The walk goes level by level, reads each group
- * once, and ends with an answer that is either whole or unsure.
+ * whatever its class, or has the class of a group; everything else is a person. The walk goes level
+ * by level, reads each group once, and ends with an answer that is either whole or unsure.
  */
 #include "sources/ldap_walk.h"
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "sources/ldap_deref.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +17,8 @@ struct via_node {
 	char name[];
 };
 
-static const struct via *
-via_new(struct walk *w, const struct via *up, const char *name, size_t length)
+const struct via *
+walk_via(struct walk *w, const struct via *up, const char *name, size_t length)
 {
 	struct via_node *n = mem_new(sizeof(*n) + length + 1);
 
@@ -55,16 +54,49 @@ todo_free(struct queue_of_dns *q)
 	*q = (struct queue_of_dns){ 0 };
 }
 
+/* How many members that are not there are named in the log, for each walk and kind. */
+enum { NAMED_MOST = 3 };
+
+/* Whether an entry lies, or would lie, right beside another. */
+static bool
+is_beside(const char *a, const char *b)
+{
+	LDAPDN da = NULL, db = NULL;
+	char *ua = NULL, *ub = NULL;
+	bool beside = ldap_str2dn(a, &da, LDAP_DN_FORMAT_LDAPV3) == LDAP_SUCCESS &&
+	              ldap_str2dn(b, &db, LDAP_DN_FORMAT_LDAPV3) == LDAP_SUCCESS && da != NULL &&
+	              db != NULL &&
+	              ldap_dn2str(da + 1, &ua, LDAP_DN_FORMAT_LDAPV3) == LDAP_SUCCESS &&
+	              ldap_dn2str(db + 1, &ub, LDAP_DN_FORMAT_LDAPV3) == LDAP_SUCCESS &&
+	              strcasecmp(ua, ub) == 0;
+
+	ldap_memfree(ua);
+	ldap_memfree(ub);
+	ldap_dnfree(da);
+	ldap_dnfree(db);
+	return beside;
+}
+
+/*
+ * Nothing tells a group that is gone from a person, but for where its DN points to: a group may have
+ * been many people, and somebody should hear of it.
+ */
 void
 walk_dangling(struct walk *w, const char *dn, const struct via *via)
 {
+	bool group = is_beside(dn, w->list);
+	size_t *named = group ? &w->named_groups : &w->named_members;
+	enum log_level level = group ? LEVEL_WARN : LEVEL_INFO;
+
 	w->report->dangling++;
-	log_say(LEVEL_DEBUG, "dangling", "%s: %s is not there", via->name, dn);
+	if (++*named > NAMED_MOST)
+		level = LEVEL_DEBUG;
+	log_say(level, "dangling", "%s: %s%s is not there", via->name, dn,
+	        group ? ", perhaps a group by its place," : "");
 }
 
-/* Hands a member to the caller. False when told to stop. */
-static bool
-emit(struct walk *w, const struct address *a, const struct via *via)
+bool
+walk_emit(struct walk *w, const struct address *a, const struct via *via)
 {
 	const struct member m = { a->canonical, a->spelling, via };
 
@@ -88,21 +120,21 @@ emit_literal(struct walk *w, const struct berval *value, const struct via *via)
 		        (int)value->bv_len, value->bv_val);
 		return true;
 	}
-	more = emit(w, &a, via);
+	more = walk_address(w, &a, via, true);
 	address_free(&a);
 	return more;
 }
 
-static void
-queue_person(struct walk *w, const char *dn, size_t length, const struct via *via)
+void
+walk_queue(struct walk *w, const char *dn, size_t length, const struct via *via)
 {
 	if (set_add(w->seen_people, dn, length))
 		todo_add(&w->people, dn, length, via);
 }
 
 /* A server that gives values in ranges (MS-ADTS 3.1.1.3.1.3.3) has given a part of them only. */
-static bool
-is_whole(struct walk *w, LDAPMessage *entry)
+bool
+walk_is_whole(struct walk *w, LDAPMessage *entry)
 {
 	const char *member = w->config->names.member;
 	size_t length = strlen(member);
@@ -121,15 +153,14 @@ is_whole(struct walk *w, LDAPMessage *entry)
 	return whole;
 }
 
-static bool
-emit_literals(struct walk *w, LDAPMessage *entry, const struct via *via)
+bool
+walk_literals(struct walk *w, LDAPMessage *entry, const struct via *via)
 {
 	const struct text_list *attributes = &w->config->names.member_address;
 	bool more = true;
 
 	for (size_t i = 0; more && i < attributes->count; i++) {
-		struct berval **values =
-			ldap_get_values_len(w->conn->ld, entry, attributes->items[i]);
+		struct berval **values = conn_values(w->conn, entry, attributes->items[i]);
 
 		for (size_t k = 0; more && values != NULL && values[k] != NULL; k++)
 			more = emit_literal(w, values[k], via);
@@ -141,43 +172,17 @@ emit_literals(struct walk *w, LDAPMessage *entry, const struct via *via)
 static void
 queue_values(struct walk *w, LDAPMessage *entry, const char *attribute, const struct via *via)
 {
-	struct berval **values = ldap_get_values_len(w->conn->ld, entry, attribute);
+	struct berval **values = conn_values(w->conn, entry, attribute);
 
 	for (size_t i = 0; values != NULL && values[i] != NULL; i++)
-		queue_person(w, values[i]->bv_val, values[i]->bv_len, via);
+		walk_queue(w, values[i]->bv_val, values[i]->bv_len, via);
 	ldap_value_free_len(values);
-}
-
-bool
-walk_group_entry(struct walk *w, LDAPMessage *entry, const struct via *via)
-{
-	w->report->groups++;
-	if (!is_whole(w, entry) || !emit_literals(w, entry, via))
-		return false;
-	queue_values(w, entry, w->config->names.member, via);
-	return true;
-}
-
-/* The name of a group for people: its address, or its DN. */
-static const struct via *
-name_group(struct walk *w, const struct via *up, LDAPMessage *entry, const char *dn)
-{
-	struct berval **values =
-		ldap_get_values_len(w->conn->ld, entry, w->config->names.address.items[0]);
-	const struct via *via;
-
-	if (values != NULL && values[0] != NULL)
-		via = via_new(w, up, values[0]->bv_val, values[0]->bv_len);
-	else
-		via = via_new(w, up, dn, strlen(dn));
-	ldap_value_free_len(values);
-	return via;
 }
 
 static bool
 has_values(struct walk *w, LDAPMessage *entry, const char *attribute)
 {
-	struct berval **values = ldap_get_values_len(w->conn->ld, entry, attribute);
+	struct berval **values = conn_values(w->conn, entry, attribute);
 	bool has = values != NULL && values[0] != NULL;
 
 	ldap_value_free_len(values);
@@ -185,9 +190,91 @@ has_values(struct walk *w, LDAPMessage *entry, const char *attribute)
 }
 
 static bool
+is_among(const struct text_list *list, const char *value, size_t length)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (text_same_n(value, length, list->items[i]))
+			return true;
+	return false;
+}
+
+enum entry_kind
+walk_kind(const struct walk *w, enum entry_kind before, const char *class, size_t length)
+{
+	const struct names *n = &w->config->names;
+	enum entry_kind kind = ENTRY_PERSON;
+
+	if (is_among(&n->never_empty, class, length))
+		kind = ENTRY_FULL_GROUP;
+	else if (is_among(&n->group_classes, class, length))
+		kind = ENTRY_GROUP;
+	return kind > before ? kind : before;
+}
+
+static enum entry_kind
+kind_of(struct walk *w, LDAPMessage *entry)
+{
+	struct berval **values = conn_values(w->conn, entry, w->config->names.classes);
+	enum entry_kind kind = ENTRY_UNKNOWN;
+
+	for (size_t i = 0; values != NULL && values[i] != NULL; i++)
+		kind = walk_kind(w, kind, values[i]->bv_val, values[i]->bv_len);
+	ldap_value_free_len(values);
+	return kind;
+}
+
+/* Ends the walk because of an entry of which we are not shown what it takes. */
+static bool
+hidden(struct walk *w, LDAPMessage *entry, const char *what)
+{
+	char *dn = ldap_get_dn(w->conn->ld, entry);
+
+	(void)complain(w->why, "%s: %s of %s cannot be read", w->conn->uri, what, dn);
+	ldap_memfree(dn);
+	return false;
+}
+
+bool
+walk_members_shown(struct walk *w, LDAPMessage *entry, bool any)
+{
+	enum entry_kind kind = any ? ENTRY_GROUP : kind_of(w, entry);
+
+	if (kind == ENTRY_UNKNOWN)
+		return hidden(w, entry, w->config->names.classes);
+	return kind != ENTRY_FULL_GROUP || hidden(w, entry, w->config->names.member);
+}
+
+bool
+walk_group_entry(struct walk *w, LDAPMessage *entry, const struct via *via)
+{
+	bool any = has_values(w, entry, w->config->names.member);
+
+	w->report->groups++;
+	if (!walk_is_whole(w, entry) || !walk_members_shown(w, entry, any) ||
+	    !walk_literals(w, entry, via))
+		return false;
+	queue_values(w, entry, w->config->names.member, via);
+	return true;
+}
+
+const struct via *
+walk_via_group(struct walk *w, const struct via *up, LDAPMessage *entry, const char *dn)
+{
+	struct berval **values = conn_values(w->conn, entry, w->config->names.address.items[0]);
+	const struct via *via;
+
+	if (values != NULL && values[0] != NULL)
+		via = walk_via(w, up, values[0]->bv_val, values[0]->bv_len);
+	else
+		via = walk_via(w, up, dn, strlen(dn));
+	ldap_value_free_len(values);
+	return via;
+}
+
+static bool
 emit_person(struct walk *w, LDAPMessage *entry, const struct via *via)
 {
-	struct berval **values = ldap_get_values_len(w->conn->ld, entry, w->config->names.mail);
+	struct berval **values = conn_values(w->conn, entry, w->config->names.mail);
 	struct address a = { 0 };
 	bool more = true, found = false;
 	size_t i = 0;
@@ -195,7 +282,7 @@ emit_person(struct walk *w, LDAPMessage *entry, const struct via *via)
 	for (; !found && values != NULL && values[i] != NULL; i++)
 		found = ldap_mailbox(values[i]->bv_val, values[i]->bv_len, &a);
 	if (found)
-		more = emit(w, &a, via);
+		more = walk_address(w, &a, via, false);
 	else if (i > 0)
 		w->report->refused++;
 	else
@@ -211,111 +298,20 @@ walk_any_entry(struct walk *w, LDAPMessage *entry, const struct via *via)
 	char *dn;
 	bool ok = true;
 
-	if (!is_whole(w, entry))
+	if (!walk_is_whole(w, entry))
 		return false;
-	if (!has_values(w, entry, w->config->names.member))
-		return emit_person(w, entry, via);
+	if (!has_values(w, entry, w->config->names.member)) {
+		enum entry_kind kind = kind_of(w, entry);
+
+		if (kind == ENTRY_UNKNOWN)
+			return hidden(w, entry, w->config->names.classes);
+		if (kind == ENTRY_PERSON)
+			return emit_person(w, entry, via);
+	}
 	dn = ldap_get_dn(w->conn->ld, entry);
 	if (set_add(w->seen_groups, dn, strlen(dn)))
-		ok = walk_group_entry(w, entry, name_group(w, via, entry, dn));
+		ok = walk_group_entry(w, entry, walk_via_group(w, via, entry, dn));
 	ldap_memfree(dn);
-	return ok;
-}
-
-/* One value of the dereference control. */
-static bool
-take_reference(struct walk *w, const struct deref *d, const struct via *via)
-{
-	const char *dn = (const char *)d->dn.at;
-	size_t length = (size_t)(d->dn.end - d->dn.at);
-	struct view values, value;
-	struct address a;
-	bool more;
-
-	if (deref_attribute(d->attributes, w->config->names.member, &values)) {
-		if (set_add(w->seen_groups, dn, length)) {
-			bool named = deref_attribute(d->attributes, w->config->names.mail, &values) &&
-			             deref_value(&values, &value);
-
-			todo_add(&w->groups, dn, length,
-			         named ? via_new(w, via, (const char *)value.at,
-			                         (size_t)(value.end - value.at))
-			               : via_new(w, via, dn, length));
-		}
-		return true;
-	}
-	if (!deref_attribute(d->attributes, w->config->names.mail, &values)) {
-		/* No mail, no entry, or nothing we may see: the entry itself tells. */
-		queue_person(w, dn, length, via);
-		return true;
-	}
-	while (deref_value(&values, &value)) {
-		if (!ldap_mailbox((const char *)value.at, (size_t)(value.end - value.at), &a))
-			continue;
-		more = emit(w, &a, via);
-		address_free(&a);
-		return more;
-	}
-	w->report->refused++;
-	return true;
-}
-
-/*
- * The values that the control did not name, where a server leaves those out whose entries are gone.
- */
-static void
-queue_unnamed(struct walk *w, LDAPMessage *entry, const struct set *named, const struct via *via)
-{
-	struct berval **values = ldap_get_values_len(w->conn->ld, entry, w->config->names.member);
-
-	for (size_t i = 0; values != NULL && values[i] != NULL; i++)
-		if (!set_has(named, values[i]->bv_val, values[i]->bv_len))
-			queue_person(w, values[i]->bv_val, values[i]->bv_len, via);
-	ldap_value_free_len(values);
-}
-
-/* All values of the control. */
-static bool
-take_references(struct walk *w, LDAPMessage *entry, const LDAPControl *control,
-                const struct via *via)
-{
-	struct set *named = w->conn->can.names_missing ? NULL : set_open();
-	struct view refs;
-	struct deref d;
-	bool broken = !deref_open(control->ldctl_value.bv_val, control->ldctl_value.bv_len, &refs);
-	bool more = true;
-
-	while (more && !broken && deref_next(&refs, &d, &broken)) {
-		if (named != NULL)
-			(void)set_add(named, d.dn.at, (size_t)(d.dn.end - d.dn.at));
-		more = take_reference(w, &d, via);
-	}
-	if (more && !broken && named != NULL)
-		queue_unnamed(w, entry, named, via);
-	set_close(&named);
-	if (broken)
-		(void)complain(w->why, "%s: the answer to the dereference control makes no sense",
-		               w->conn->uri);
-	return more && !broken;
-}
-
-bool
-walk_group_deref(struct walk *w, LDAPMessage *entry, const char *dn, const struct via *via)
-{
-	LDAPControl **controls = NULL, *control;
-	bool ok;
-
-	if (ldap_get_entry_controls(w->conn->ld, entry, &controls) != LDAP_SUCCESS)
-		controls = NULL;
-	control = ldap_control_find(LDAP_CONTROL_X_DEREF, controls, NULL);
-	if (control == NULL) {            /* no members, or none that the overlay showed */
-		todo_add(&w->plain, dn, strlen(dn), via);
-		return true;
-	}
-	w->report->groups++;
-	ok = is_whole(w, entry) && emit_literals(w, entry, via) &&
-	     take_references(w, entry, control, via);
-	ldap_controls_free(controls);
 	return ok;
 }
 
@@ -323,25 +319,23 @@ walk_group_deref(struct walk *w, LDAPMessage *entry, const char *dn, const struc
 static void
 choose_attributes(struct walk *w)
 {
-	static char nothing[] = LDAP_NO_ATTRS;
 	const struct names *n = &w->config->names;
 	size_t count = n->member_address.count;
 
-	w->member_attributes = mem_array(count + 4, sizeof(char *));
-	w->group_attributes = mem_array(count + 2, sizeof(char *));
-	w->plain_attributes = mem_array(count + 2, sizeof(char *));
+	w->member_attributes = mem_array(count + 5, sizeof(char *));
+	w->group_attributes = mem_array(count + 3, sizeof(char *));
+	w->list_attributes = mem_array(n->address.count + 1, sizeof(char *));
 	for (size_t i = 0; i < count; i++)
-		w->member_attributes[i] = w->group_attributes[i] = w->plain_attributes[i] =
-			n->member_address.items[i];
+		w->member_attributes[i] = w->group_attributes[i] = n->member_address.items[i];
 	w->member_attributes[count] = n->mail;
 	w->member_attributes[count + 1] = n->member;
+	w->member_attributes[count + 2] = n->classes;
 	if (strcasecmp(n->address.items[0], n->mail) != 0)
-		w->member_attributes[count + 2] = n->address.items[0];
-	w->plain_attributes[count] = n->member;
-	if (!w->conn->can.names_missing)
-		w->group_attributes[count] = n->member;
-	else if (count == 0)
-		w->group_attributes[count] = nothing;
+		w->member_attributes[count + 3] = n->address.items[0];
+	w->group_attributes[count] = n->member;
+	w->group_attributes[count + 1] = n->classes;
+	for (size_t i = 0; i < n->address.count; i++)
+		w->list_attributes[i] = n->address.items[i];
 }
 
 /* The owners of a list are values of one attribute; each is a person or a group of them. */
@@ -388,15 +382,16 @@ ldap_walk(struct ldap_source *l, struct conn *c, const struct list *list, enum p
           struct complaint *why)
 {
 	struct walk w = { .source = l, .config = &l->config, .conn = c, .by = by, .fn = fn, .arg = arg,
-		          .report = report, .why = why,
+		          .report = report, .why = why, .list = list->key,
 		          .technique = (enum technique)l->config.technique };
-	const struct via *via = via_new(&w, NULL, list->address, strlen(list->address));
+	const struct via *via = walk_via(&w, NULL, list->address, strlen(list->address));
 	enum found found = FOUND_YES;
 
 	if (w.technique == TECHNIQUE_AUTO && c->can.deref)
 		w.technique = TECHNIQUE_DEREF;
 	w.seen_groups = set_open();
 	w.seen_people = set_open();
+	w.seen_addresses = set_open();
 	choose_attributes(&w);
 	if (whom == PEOPLE_MEMBERS) {
 		(void)set_add(w.seen_groups, list->key, strlen(list->key));
@@ -409,14 +404,15 @@ ldap_walk(struct ldap_source *l, struct conn *c, const struct list *list, enum p
 	if (found == FOUND_YES && too_many_dangling(&w))
 		found = FOUND_UNSURE;
 	todo_free(&w.groups);
-	todo_free(&w.plain);
 	todo_free(&w.people);
 	todo_free(&w.single);
+	todo_free(&w.addresses);
 	set_close(&w.seen_groups);
 	set_close(&w.seen_people);
+	set_close(&w.seen_addresses);
 	free(w.member_attributes);
 	free(w.group_attributes);
-	free(w.plain_attributes);
+	free(w.list_attributes);
 	while (w.vias != NULL) {
 		struct via_node *n = w.vias;
 

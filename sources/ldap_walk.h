@@ -35,29 +35,86 @@ struct walk {
 	void *arg;
 	struct walk_report *report;
 	struct complaint *why;
+	const char *list;                 /* its DN */
+	size_t named_members, named_groups;      /* dangling, so far */
 	enum technique technique;
 
 	struct queue_of_dns groups;       /* known to be groups, not read yet */
-	struct queue_of_dns plain;        /* groups that the dereference control said nothing about */
 	struct queue_of_dns people;       /* entries of either kind, not read yet */
 	struct queue_of_dns single;       /* those that an OR did not find: to be read one by one */
+	struct queue_of_dns addresses;    /* not DNs: of members, to be looked for among the lists */
 	struct set *seen_groups;          /* DNs, so that cycles end and diamonds cost nothing */
 	struct set *seen_people;
+	struct set *seen_addresses;       /* canonical, of the queue */
 	struct via_node *vias;            /* all of them, to be freed at the end */
 
 	char **member_attributes;         /* what is asked of an entry that may be a person or a group */
-	char **group_attributes;          /* what is asked of a group beside its dereferenced members */
-	char **plain_attributes;          /* what is asked of a group otherwise */
+	char **group_attributes;          /* what is asked of a group */
+	char **list_attributes;           /* what is asked of a list that is looked for */
 	bool root_gone;
+};
+
+/* What an entry's classes say. */
+enum entry_kind {
+	ENTRY_UNKNOWN,                    /* there are none that we may see */
+	ENTRY_PERSON,                     /* as far as they say; members make it a group all the same */
+	ENTRY_GROUP,
+	ENTRY_FULL_GROUP                  /* that has members, whether or not we see them */
 };
 
 /* ldap_walk.c: what an entry means. False: the walk has failed, and why is said. */
 bool walk_group_entry(struct walk *, LDAPMessage *entry, const struct via *);
-bool walk_group_deref(struct walk *, LDAPMessage *entry, const char *dn, const struct via *);
 bool walk_any_entry(struct walk *, LDAPMessage *entry, const struct via *);
 void walk_dangling(struct walk *, const char *dn, const struct via *);
 
-/* ldap_read.c: fetches what is waiting in the queues until they are empty. */
+/* What an entry is, as far as it was known before, when it has one more class. */
+enum entry_kind walk_kind(const struct walk *, enum entry_kind, const char *class, size_t length);
+
+/* Whether so many members in sight are believable for a group of its kind. */
+bool walk_members_shown(struct walk *, LDAPMessage *entry, bool any);
+
+/* Whether the server has given all members of a group, not a range of them. */
+bool walk_is_whole(struct walk *, LDAPMessage *entry);
+
+/* The members of a group that are addresses. */
+bool walk_literals(struct walk *, LDAPMessage *entry, const struct via *);
+
+/* Hands a member to the caller. False when told to stop. */
+bool walk_emit(struct walk *, const struct address *, const struct via *);
+
+/* An entry of either kind that is to be read, unless it was before. */
+void walk_queue(struct walk *, const char *dn, size_t length, const struct via *);
+
+/* One more step on the way from the list to a member. */
+const struct via *walk_via(struct walk *, const struct via *up, const char *name, size_t length);
+
+/* The same for a group: its address, or its DN. */
+const struct via *walk_via_group(struct walk *, const struct via *up, LDAPMessage *entry,
+                                 const char *dn);
+
+/* ldap_refs.c: a group with the dereference control's answer. */
+bool walk_group_deref(struct walk *, LDAPMessage *entry, const struct via *);
+
+/* A request under way: which DNs of a queue it is about. */
+struct request {
+	int id;
+	size_t first, count;
+	bool *answered;                   /* per DN of an OR */
+	size_t entries;
+};
+
+/*
+ * ldap_lists.c: a member's address, which may be that of a list; false when told to stop. And the
+ * requests about the queue of such addresses.
+ */
+bool walk_address(struct walk *, const struct address *, const struct via *, bool literal);
+bool lists_send(struct walk *, struct queue_of_dns *, struct request *);
+bool lists_entry(struct walk *, struct queue_of_dns *, struct request *, LDAPMessage *);
+bool lists_done(struct walk *, struct queue_of_dns *, struct request *, int code);
+
+/* ldap_read.c: sends a request; and fetches what is waiting in the queues until they are empty. */
+bool walk_search(struct walk *, const char *base, int scope, const char *filter, char **attributes,
+                 LDAPControl **controls, int *id, const char *doing);
 enum found walk_read(struct walk *);
 
 #endif

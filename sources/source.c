@@ -31,6 +31,21 @@ source_each_member(struct source *s, const struct list *list, enum people whom, 
 	return s->ops->each_member(s, list, whom, by, fn, arg, report, why);
 }
 
+enum found
+source_probe(struct source *s, struct deadline by, struct complaint *why)
+{
+	static const char *const nobody[] = { "rollcall-probe@invalid" };
+	struct list *list = NULL;
+	size_t which;
+	enum found found;
+
+	if (s->ops->probe != NULL)
+		return s->ops->probe(s, by, why);
+	found = source_find_list(s, nobody, 1, by, &list, &which, why);
+	list_drop(&list);
+	return found;
+}
+
 void
 source_close(struct source **source)
 {

@@ -77,6 +77,11 @@ struct source_ops {
 	 */
 	enum found (*each_member)(struct source *, const struct list *, enum people, struct deadline,
 	                          member_fn *, void *arg, struct walk_report *, struct complaint *);
+	/*
+	 * Asks whether the source answers at all, whatever it says, and nothing from memory:
+	 * FOUND_UNSURE where it does not. NULL: by looking for a list that nobody has.
+	 */
+	enum found (*probe)(struct source *, struct deadline, struct complaint *);
 	void (*close)(struct source *);
 };
 
@@ -93,6 +98,7 @@ enum found source_peek_list(struct source *, const char *const *addresses, size_
                             struct list **list_r, size_t *which_r);
 enum found source_each_member(struct source *, const struct list *, enum people, struct deadline,
                               member_fn *, void *arg, struct walk_report *, struct complaint *);
+enum found source_probe(struct source *, struct deadline, struct complaint *);
 void source_close(struct source **);
 
 /* A kind of source, as the registry lists it. */

@@ -1,4 +1,5 @@
 """What every private server needs: where its programs are, ports nobody uses, waiting for things to happen."""
+import functools
 import os
 import pathlib
 import signal
@@ -10,13 +11,17 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / os.environ.get("BUILD", "build")
 
 
+@functools.lru_cache
+def unpacked(*which):
+    """The directory below which slapd and Postfix are, or that of "sendmail", which excludes Postfix."""
+    out = subprocess.run([ROOT / "testbed/servers", ROOT / "-".join(("build/servers", *which)), *which],
+                         check=True, stdout=subprocess.PIPE, text=True).stdout
+    return pathlib.Path(out.strip().splitlines()[-1])
+
+
 def servers():
     """The directory below which slapd and Postfix are."""
-    if not hasattr(servers, "found"):
-        out = subprocess.run([ROOT / "testbed/servers", ROOT / "build/servers"], check=True,
-                             stdout=subprocess.PIPE, text=True).stdout
-        servers.found = pathlib.Path(out.strip().splitlines()[-1])
-    return servers.found
+    return unpacked()
 
 
 def server_path(path):

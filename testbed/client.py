@@ -20,9 +20,11 @@ class Reply:
 
 
 class Client:
-    def __init__(self, address, lmtp=False, greet=True, timeout=60):
+    def __init__(self, address, lmtp=False, greet=True, timeout=60, source=None):
         self.socket = socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET)
         self.socket.settimeout(timeout)
+        if source:
+            self.socket.bind((source, 0))
         self.socket.connect(address)
         self.file = self.socket.makefile("rb")
         self.lmtp = lmtp

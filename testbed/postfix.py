@@ -72,12 +72,17 @@ class Postfix:
         return self.dir / "queue"
 
     @property
+    def sockets(self):
+        return self.queue / "rollcall"
+
+    @property
     def log(self):
         path = self.dir / "maillog"
         return path.read_text(errors="replace") if path.exists() else ""
 
     def make_directories(self):
-        for d in ["etc", "data", "queue", "queue/pid", "queue/public", "queue/maildrop", "queue/rollcall"]:
+        sockets = ["queue/rollcall"] if self.part else []
+        for d in ["etc", "data", "queue", "queue/pid", "queue/public", "queue/maildrop", *sockets]:
             (self.dir / d).mkdir(parents=True, exist_ok=True)
         for d in QUEUES:
             (self.queue / d).mkdir(exist_ok=True, mode=0o700)
@@ -138,6 +143,7 @@ notify_classes =
 """
         if path:
             lines += f"import_environment = MAIL_CONFIG MAIL_DEBUG MAIL_LOGTAG TZ LANG=C LD_LIBRARY_PATH={path}\n"
+            lines += f"export_environment = TZ MAIL_CONFIG LANG LD_LIBRARY_PATH={path}\n"
         if self.relay:
             to = f"smtp:[{self.relay[0]}]:{self.relay[1]}"
             for name in ("default", "relay", "local", "virtual"):
@@ -163,7 +169,7 @@ notify_classes =
         if self.part:
             part = read_part("master.cf.part").replace("127.0.0.1:10026", f"127.0.0.1:{self.reinject}")
             if not self.chroot:
-                part = re.sub(r"^(rollcall +unix +- +- +)y", r"\1n", part, flags=re.M)
+                part = re.sub(r"^(rollcall\S* +unix +\S+ +- +)y", r"\1n", part, flags=re.M)
                 part = re.sub(r"^(127\S+ inet n +- +)y", r"\1n", part, flags=re.M)
         return base + part + self.more_master
 
@@ -193,8 +199,9 @@ notify_classes =
             text = pathlib.Path("/etc/postfix/dynamicmaps.cf").read_text()
         (self.dir / "etc/dynamicmaps.cf").write_text(text)
 
-    def start(self):
-        self.configure()
+    def start(self, configure=True):
+        if configure:
+            self.configure()
         self.process = subprocess.Popen(
             [server_path("/usr/lib/postfix/sbin/master"), "-c", str(self.dir / "etc"), "-d"],
             env=self.environment(), stdout=subprocess.DEVNULL, stderr=open(self.dir / "errors", "ab"),

@@ -19,15 +19,18 @@ objectclass ( 1.3.6.1.4.1.55555.2.1 NAME 'mailGroup' SUP top AUXILIARY
   MAY ( mail $ mailAlternateAddress $ mgrpRFC822MailMember $ mgrpErrorsTo ) )
 objectclass ( 1.3.6.1.4.1.55555.2.2 NAME 'mailRecipient' SUP top AUXILIARY
   MAY ( mail $ mailAlternateAddress ) )
+objectclass ( 1.3.6.1.4.1.55555.2.3 NAME 'groupOfMembers' SUP top STRUCTURAL
+  MUST cn MAY ( member $ owner $ description ) )
 """
 
 
 class Slapd:
-    def __init__(self, directory, suffix="dc=example,dc=com", deref=True, extra="", top="", maxsize=1 << 30):
+    def __init__(self, directory, suffix="dc=example,dc=com", deref=True, extra="", top="", maxsize=1 << 30, access=()):
         self.dir = pathlib.Path(directory)
         self.suffix = suffix
         self.port = free_port()
         self.deref, self.extra, self.top, self.maxsize = deref, extra, top, maxsize
+        self.access = list(access)        # what stands before "access to * by * read"
         self.process = None
         self.dir.mkdir(parents=True, exist_ok=True)
         self.tls = False
@@ -58,7 +61,7 @@ class Slapd:
                   "index objectClass eq", "index uid,mail,mailAlternateAddress,cn eq",
                   "index member,owner eq", "sortvals member",
                   "access to attrs=userPassword by anonymous auth by self write by * none",
-                  "access to * by * read"]
+                  *self.access, "access to * by * read"]
         if self.deref:
             lines += ["overlay deref"]
         lines += [self.extra]

@@ -2,6 +2,7 @@
 #include "expander/bounces/handover.h"
 
 #include "base/log.h"
+#include "expander/pulse.h"
 #include "expander/recipients.h"
 #include "expander/service.h"
 
@@ -70,7 +71,7 @@ hand_over(struct handover *h)
 {
 	struct deadline by = deadline_in(h->service->outbound.expand);
 	char id[DIGEST_NAME + 1], list[512];
-	enum found found = find_list(h, by);
+	enum found found = h->entry->damage != NULL ? FOUND_UNSURE : find_list(h, by);
 
 	if (found == FOUND_UNSURE || freezing_begin(&h->freezing, h->entry, &h->why) < 0)
 		return FOUND_UNSURE;
@@ -96,7 +97,7 @@ keep(struct handover *h)
 	const struct queue_ops *ops = h->entry->queues->ops;
 	const char *list = h->entry->envelope.list;
 
-	if (!schedule_expired(&kept, h->entry->envelope.arrived, clock_wall())) {
+	if (!queue_expired(h->entry, &kept)) {
 		if (h->entry->tries == 0)
 			log_say(LEVEL_WARN, "bounce",
 			        "%s: kept: neither %s nor the site names an errors address",
@@ -115,6 +116,8 @@ work_on(struct entry *entry)
 {
 	struct handover h = { .entry = entry, .service = service_current() };
 
+	(void)complain(&h.why, "%s", entry->damage == NULL ? "" : entry->damage);
+	pulse_step(h.service->outbound.expand);
 	switch (hand_over(&h)) {
 	case FOUND_YES:
 		entry->queues->ops->release(&h.entry, 0);
@@ -123,7 +126,8 @@ work_on(struct entry *entry)
 		keep(&h);
 		break;
 	case FOUND_UNSURE:
-		log_say(LEVEL_WARN, "bounce", "%s: later: %s", entry->id, h.why.text);
+		log_say(entry->damage == NULL ? LEVEL_WARN : LEVEL_ERROR, "bounce", "%s: later: %s",
+		        entry->id, h.why.text);
 		queue_defer(&h.entry, &h.service->outbound.retry, h.why.text);
 		break;
 	}
@@ -137,11 +141,13 @@ handover_worker(struct work *w)
 	const struct queue_ops *ops = w->queues->ops;
 
 	while (!work_stopping(w)) {
-		struct entry *entry = ops->claim(w->queues, QUEUE_BOUNCE);
+		struct entry *entry;
 
+		pulse_step(0);
+		entry = ops->claim(w->queues, QUEUE_BOUNCE);
 		if (entry != NULL)
 			work_on(entry);
 		else
-			ops->wait(w->queues, QUEUE_BOUNCE, deadline_in(IDLE));
+			ops->wait(w->queues, QUEUE_BOUNCE, deadline_in(pulse_rest(IDLE)));
 	}
 }

@@ -3,9 +3,11 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "expander/fanout/report.h"
+#include "expander/fanout/later.h"
+#include "expander/pulse.h"
 #include "expander/recipients.h"
 #include "expander/service.h"
+#include "mail/address.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -106,7 +108,7 @@ add_member(void *arg, const struct member *m)
 {
 	struct expansion *x = arg;
 
-	return freezing_add(&x->freezing, m->canonical, m->spelling);
+	return freezing_add(&x->freezing, m->canonical, address_to_send(m->canonical, m->spelling));
 }
 
 static enum found
@@ -124,7 +126,14 @@ walk_members(struct expansion *x, struct deadline by)
 	                           &x->report, &walk);
 	if (found != FOUND_YES && !x->freezing.failed)
 		x->why = walk;
-	return found;
+	if (found != FOUND_YES || x->freezing.count > 0)
+		return found;
+	/* All of them have it from another list of the same message. */
+	if (x->entry->envelope.before.count > 0 && x->report.members > 0)
+		return FOUND_YES;
+	/* Whoever posted took it for a list of people: not done without a word. */
+	(void)complain(&x->why, "the list has no members to send to");
+	return FOUND_UNSURE;
 }
 
 /* The owners; for a list without any the site's address for such things. */
@@ -171,48 +180,6 @@ expand(struct expansion *x)
 	return true;
 }
 
-/* The time is over: says so to whoever looks after the list, and ends. */
-static void
-expire(struct expansion *x)
-{
-	const struct queue_ops *ops = x->entry->queues->ops;
-	const struct distribution none = { 0 };
-	struct complaint reason = x->why;
-	char id[DIGEST_NAME + 1];
-	struct tally t = { 0 };
-
-	memcpy(id, x->entry->id, sizeof(id));
-	if (ops->progress(x->entry, 0, &t, &x->why) < 0 ||
-	    report_failures(x->entry, x->service->site, &none, &t, reason.text, &x->why) < 0 ||
-	    ops->move(&x->entry, QUEUE_DONE, &x->why) < 0) {
-		log_say(LEVEL_ERROR, "expand", "%s: %s", id, x->why.text);
-		queue_defer(&x->entry, &x->service->outbound.retry, x->why.text);
-	} else {
-		log_say(LEVEL_ERROR, "expand", "%s: given up, sent to nobody: %s", id, reason.text);
-	}
-	tally_free(&t);
-}
-
-static void
-put_off(struct expansion *x)
-{
-	const struct schedule *retry = &x->service->outbound.retry;
-	struct log_line l;
-
-	if (schedule_expired(retry, x->entry->envelope.arrived, clock_wall())) {
-		expire(x);
-		return;
-	}
-	log_begin(&l, LEVEL_WARN, "expand");
-	log_text(&l, "id", x->entry->id);
-	log_text(&l, "list", x->entry->envelope.list);
-	log_text(&l, "verdict", "later");
-	log_number(&l, "tries", x->entry->tries + 1);
-	log_text(&l, "reason", x->why.text);
-	log_end(&l);
-	queue_defer(&x->entry, retry, x->why.text);
-}
-
 static void
 work_on(struct entry *entry)
 {
@@ -220,13 +187,15 @@ work_on(struct entry *entry)
 		               .role = role_of_word(entry->envelope.role) };
 	const struct queue_ops *ops = entry->queues->ops;
 	struct distribution frozen = { 0 };
-	int whole = ops->recipients(entry, &frozen, &x.why);
+	int whole = entry->damage != NULL ? complain(&x.why, "%s", entry->damage)
+	                                  : ops->recipients(entry, &frozen, &x.why);
 
+	pulse_step(x.service->outbound.expand);
 	distribution_close(&frozen);
 	/* A crash after the freezing and before the move leaves a whole list: it stands. */
 	if (whole < 0 || (whole == 1 && ops->move(&x.entry, QUEUE_OUTBOUND, &x.why) < 0) ||
 	    (whole == 0 && !expand(&x)))
-		put_off(&x);
+		put_off(&x.entry, x.service, "expand", x.why.text);
 	else
 		ops->release(&x.entry, 0);
 	list_drop(&x.list);
@@ -239,11 +208,13 @@ expand_worker(struct work *w)
 	const struct queue_ops *ops = w->queues->ops;
 
 	while (!work_stopping(w)) {
-		struct entry *entry = ops->claim(w->queues, QUEUE_PENDING);
+		struct entry *entry;
 
+		pulse_step(0);
+		entry = ops->claim(w->queues, QUEUE_PENDING);
 		if (entry != NULL)
 			work_on(entry);
 		else
-			ops->wait(w->queues, QUEUE_PENDING, deadline_in(IDLE));
+			ops->wait(w->queues, QUEUE_PENDING, deadline_in(pulse_rest(IDLE)));
 	}
 }

@@ -4,10 +4,12 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/monitor.h"
+#include "expander/fanout/later.h"
 #include "expander/fanout/post.h"
 #include "expander/fanout/report.h"
 #include "expander/fanout/settle.h"
 #include "expander/fanout/smtp_client.h"
+#include "expander/pulse.h"
 #include "expander/service.h"
 #include "mail/address.h"
 
@@ -18,6 +20,8 @@
 enum {
 	MOST_POSTS = 64,                  /* under way at once: enough for small ones to pass a huge one */
 	AFTER_FAILURE = 1000,             /* ms that a lane rests when the MTA is not there */
+	IDLE = 60000,                     /* ms: how long a lane waits at a time for something to do */
+	WHEN_FULL = 1000,                 /* ms at most until a lane without work looks again */
 	REPORT_AGAIN = 60000              /* ms until a report that could not be stored is tried again */
 };
 
@@ -27,14 +31,16 @@ struct injector {
 	struct monitor monitor;           /* over what follows, and the posts */
 	struct post *posts;               /* the next batch is cut from the first that has work */
 	size_t count;
-	size_t learnt;                    /* recipients the MTA takes in one transaction; 0: not known */
+	struct learnt learnt;             /* of the MTA */
 };
 
 /* What one lane has for itself. */
 struct lane {
 	struct injector *injector;
 	struct smtp *smtp;
+	char *mta;                        /* where it leads */
 	bool used;                        /* a transaction has gone over it */
+	int64_t last_used;                /* ticks */
 };
 
 struct injector *
@@ -101,9 +107,7 @@ next_batch(struct injector *in, size_t most)
 		return NULL;
 	unlink_post(in, p);
 	append(in, p);
-	if (in->learnt != 0 && in->learnt < most)
-		most = in->learnt;
-	return post_cut(p, most, in->lanes);
+	return post_cut(p, learnt_most(&in->learnt, most, clock_ticks()), in->lanes);
 }
 
 /* ---- the end of a post ---- */
@@ -132,7 +136,7 @@ static void
 finish(struct post *p, const struct service *s)
 {
 	const struct queue_ops *ops = p->entry->queues->ops;
-	bool expired = schedule_expired(&s->outbound.retry, p->entry->envelope.arrived, clock_wall());
+	bool expired = queue_expired(p->entry, &s->outbound.retry);
 	const char *given_up = NULL;
 	struct complaint why;
 
@@ -165,6 +169,7 @@ finish_if_idle(struct injector *in, struct post *p, const struct service *s)
 		return;
 	unlink_post(in, p);
 	in->count--;
+	monitor_wake(&in->monitor);
 	monitor_leave(&in->monitor);
 	finish(p, s);
 	post_close(&p);
@@ -252,12 +257,25 @@ static bool
 connect_lane(struct lane *l, const struct service *s, struct complaint *why)
 {
 	const struct smtp_config c = { .mta = &s->mta, .hostname = s->site->hostname,
-		                       .connect = s->outbound.connect, .reply = s->outbound.reply };
+		                       .connect = s->outbound.connect, .reply = s->outbound.reply,
+		                       .abandon = l->injector->work->abandon };
 
+	char *mta = mem_format("%s port %s", s->mta.host, s->mta.port);
+
+	/* A reload may have named another. */
+	if (l->mta != NULL && strcmp(l->mta, mta) != 0) {
+		smtp_close(&l->smtp);
+		monitor_enter(&l->injector->monitor);
+		l->injector->learnt = (struct learnt){ 0 };
+		monitor_leave(&l->injector->monitor);
+	}
 	if (l->smtp == NULL) {
+		pulse_step(s->outbound.connect);
 		l->smtp = smtp_open(&c, why);
 		l->used = false;
 	}
+	free(l->mta);
+	l->mta = mta;
 	return l->smtp != NULL;
 }
 
@@ -281,10 +299,22 @@ run(struct lane *l, const struct service *s, struct batch *b, struct outcome *o)
 		t.utf8 = use_utf8(b, smtp_has_utf8(l->smtp), o);
 		smtp_send(l->smtp, &t, o);
 		l->used = true;
+		l->last_used = clock_ticks();
 		if (o->closing)
 			smtp_close(&l->smtp);
 		again = !fresh && o->made == SMTP_NOT_STARTED;
 	}
+}
+
+/* Whether the MTA said anything at all. */
+static bool
+was_answered(const struct batch *b, const struct outcome *o)
+{
+	bool answered = o->code != 0;
+
+	for (size_t i = 0; i < b->count && !answered; i++)
+		answered = o->codes[i] != 0;
+	return answered;
 }
 
 /* Injects one batch and writes down what became of it. True if the MTA could be reached. */
@@ -294,18 +324,22 @@ inject(struct lane *l, const struct service *s, struct batch *b)
 	struct injector *in = l->injector;
 	struct outcome o = { 0 };
 	int64_t began = clock_ticks_us();
+	enum fate fate;
 	size_t sent;
 	bool reached;
 
 	o.codes = mem_array(b->count, sizeof(*o.codes));
 	o.texts = mem_array(b->count, sizeof(*o.texts));
 	run(l, s, b, &o);
-	settle_note(b, &o);
 	monitor_enter(&in->monitor);
-	sent = settle(b, &o, &in->learnt);
+	fate = settle_judge(b, &o, s->outbound.distrust);
+	monitor_leave(&in->monitor);
+	settle_note(b, &o, fate);
+	monitor_enter(&in->monitor);
+	sent = settle(b, &o, fate, &in->learnt);
 	settle_log(b, &o, sent, began);
 	b->post->busy--;
-	reached = o.code != 0 || sent > 0;
+	reached = was_answered(b, &o);
 	if (!reached)
 		b->post->halted = true;   /* its other batches would fare no better now */
 	finish_if_idle(in, b->post, s);
@@ -324,8 +358,10 @@ static bool
 take_entry(struct injector *in, const struct service *s)
 {
 	struct queues *queues = in->work->queues;
+	struct complaint why;
 	struct entry *entry;
 	struct post *p;
+	bool found;
 
 	monitor_enter(&in->monitor);
 	if (in->count >= MOST_POSTS) {
@@ -335,7 +371,10 @@ take_entry(struct injector *in, const struct service *s)
 	in->count++;
 	monitor_leave(&in->monitor);
 	entry = queues->ops->claim(queues, QUEUE_OUTBOUND);
-	p = entry == NULL ? NULL : post_open(entry, s);
+	found = entry != NULL;
+	p = found ? post_open(entry, &why) : NULL;
+	if (found && p == NULL)
+		put_off(&entry, s, "inject", why.text);
 	monitor_enter(&in->monitor);
 	if (p == NULL) {
 		in->count--;
@@ -347,19 +386,42 @@ take_entry(struct injector *in, const struct service *s)
 	/* There may be enough for the others as well. */
 	if (p != NULL)
 		queues->ops->wake(queues);
-	return entry != NULL;
+	return found;
 }
 
+/* Until there may be work. What is due does not help while there are too many posts under way. */
 static void
 rest(struct lane *l, const struct service *s)
 {
-	struct queues *queues = l->injector->work->queues;
-	int64_t began = clock_ticks();
+	struct injector *in = l->injector;
+	struct queues *queues = in->work->queues;
+	int64_t end = l->last_used + s->outbound.idle, now = clock_ticks();
+	struct deadline by = deadline_in(l->smtp == NULL ? IDLE : end > now ? end - now : 0);
+	bool full;
 
-	queues->ops->wait(queues, QUEUE_OUTBOUND,
-	                  deadline_in(l->smtp == NULL ? 60000 : s->outbound.idle));
-	if (l->smtp != NULL && clock_ticks() - began >= s->outbound.idle)
+	by = deadline_in(pulse_rest(deadline_left(by)));
+	monitor_enter(&in->monitor);
+	full = in->count >= MOST_POSTS;
+	if (full)
+		(void)monitor_wait_until(&in->monitor, deadline_earlier(by, deadline_in(WHEN_FULL)));
+	monitor_leave(&in->monitor);
+	if (!full)
+		queues->ops->wait(queues, QUEUE_OUTBOUND, by);
+	if (l->smtp != NULL && clock_ticks() >= end)
 		smtp_close(&l->smtp);
+}
+
+/* The next batch for a lane, once what is due has been taken up: it may be small, and not wait. */
+static struct batch *
+find_work(struct injector *in, const struct service *s, bool *took)
+{
+	struct batch *b;
+
+	*took = take_entry(in, s);
+	monitor_enter(&in->monitor);
+	b = next_batch(in, (size_t)s->outbound.batch);
+	monitor_leave(&in->monitor);
+	return b;
 }
 
 void
@@ -369,21 +431,21 @@ injector_lane(struct injector *in)
 
 	while (!work_stopping(in->work)) {
 		struct service *s = service_current();
-		struct batch *b;
+		bool took;
+		struct batch *b = find_work(in, s, &took);
 
-		monitor_enter(&in->monitor);
-		b = next_batch(in, (size_t)s->outbound.batch);
-		monitor_leave(&in->monitor);
+		pulse_step(0);
 		if (b != NULL) {
 			bool reached = inject(&lane, s, b);
 
 			batch_free(&b);
 			if (!reached)
 				work_pause(in->work, AFTER_FAILURE);
-		} else if (!take_entry(in, s)) {
+		} else if (!took) {
 			rest(&lane, s);
 		}
 		service_drop(&s);
 	}
 	smtp_close(&lane.smtp);
+	free(lane.mta);
 }

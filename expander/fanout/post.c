@@ -48,7 +48,8 @@ read_post(struct post *p, struct complaint *why)
 	const struct queue_ops *ops = p->entry->queues->ops;
 	const char *message;
 	size_t length, body;
-	int rc = ops->recipients(p->entry, &p->list, why);
+	int rc = p->entry->damage != NULL ? complain(why, "%s", p->entry->damage)
+	                                  : ops->recipients(p->entry, &p->list, why);
 
 	if (rc == 0)
 		(void)complain(why, "the distribution list is not whole");
@@ -79,15 +80,13 @@ settle_doubt(struct post *p)
 }
 
 struct post *
-post_open(struct entry *entry, const struct service *service)
+post_open(struct entry *entry, struct complaint *why)
 {
 	struct post *p = mem_new(sizeof(*p));
-	struct complaint why;
 
 	p->entry = entry;
-	if (read_post(p, &why) < 0) {
-		log_say(LEVEL_ERROR, "inject", "%s: %s", entry->id, why.text);
-		queue_defer(&p->entry, &service->outbound.retry, why.text);
+	if (read_post(p, why) < 0) {
+		p->entry = NULL;
 		post_close(&p);
 		return NULL;
 	}
@@ -128,6 +127,8 @@ post_cut(struct post *p, size_t most, size_t lanes)
 		want = SMALLEST_SHARE;
 	if (want > most)
 		want = most;
+	if (p->most != 0 && want > p->most)
+		want = p->most;
 	b->post = p;
 	b->number = ++p->tally.batches;
 	(void)snprintf(b->name, sizeof(b->name), "%s.%" PRId64, p->entry->id, b->number);
@@ -143,6 +144,13 @@ post_cut(struct post *p, size_t most, size_t lanes)
 	}
 	p->busy++;
 	return b;
+}
+
+void
+post_limit(struct post *p, size_t most)
+{
+	if (p->most == 0 || most < p->most)
+		p->most = most;
 }
 
 void

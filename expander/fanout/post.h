@@ -8,7 +8,6 @@
 #define EXPANDER_FANOUT_POST_H
 
 #include "base/bytes.h"
-#include "expander/service.h"
 #include "queues/queue.h"
 
 struct post {
@@ -23,6 +22,7 @@ struct post {
 	size_t busy;                      /* batches under way */
 	bool *later;                      /* of each line: waits for the next time */
 	size_t later_count;
+	size_t most;                      /* recipients of its batches; 0: no limit of its own */
 	bool halted;                      /* no further batch this time */
 	char reason[512];                 /* of the last failure */
 };
@@ -37,8 +37,8 @@ struct batch {
 	char name[DIGEST_NAME + 24];      /* <entry>.<number> */
 };
 
-/* Takes over the entry in any case. NULL: it was put off, and why is logged. */
-struct post *post_open(struct entry *, const struct service *);
+/* Takes over the entry; not where it answers NULL, with a complaint. */
+struct post *post_open(struct entry *, struct complaint *);
 void post_close(struct post **);
 
 /* Whether a batch can be cut now. */
@@ -49,6 +49,8 @@ bool post_has_work(const struct post *);
  * left among `lanes`.
  */
 struct batch *post_cut(struct post *, size_t most, size_t lanes);
+/* Its batches have at most so many recipients from now on. */
+void post_limit(struct post *, size_t most);
 void batch_free(struct batch **);
 
 /* A line of a batch has come to this. */

@@ -46,24 +46,45 @@ collect_waiting(struct failures *f)
 			f->waiting[f->waiting_count++] = (uint32_t)i;
 }
 
+/*
+ * Named by the entry that it reports: made again after a crash, with another date or in other words,
+ * it is still the same report.
+ */
 static int
 store(struct queues *queues, const struct bytes *text, struct envelope *envelope, char *id,
       struct complaint *why)
 {
+	char *key = mem_format("report of %s", envelope->report_of);
 	struct commitment c = { .queue = QUEUE_BOUNCE, .envelope = envelope };
 	enum stored result;
 	struct draft *d = queues->ops->draft(queues, &result, why);
 
-	if (d == NULL)
+	if (d == NULL) {
+		free(key);
 		return -1;
+	}
 	result = queues->ops->write(d, text->data, text->length, why);
 	if (result == STORED) {
+		queues->ops->name_by(d, key);
 		queues->ops->entry_name(d, envelope->list, envelope->role, id);
 		queues->ops->commit(d, &c, 1, why);
 		result = c.result;
 	}
 	queues->ops->discard(&d);
+	free(key);
 	return result == STORED || result == STORED_BEFORE ? 0 : -1;
+}
+
+/*
+ * What is reported must be on disk before: after a loss of power a batch would be sent again, and
+ * fare otherwise than the report says.
+ */
+static int
+settle_facts(struct entry *entry, struct complaint *why)
+{
+	const struct record r = { .kind = RECORD_DEFER, .at = clock_wall(), .tries = entry->tries };
+
+	return entry->damage != NULL ? 0 : entry->queues->ops->note(entry, &r, true, why);
 }
 
 int
@@ -78,11 +99,11 @@ report_failures(struct entry *entry, const struct site *site, const struct distr
 		                   .eight_bit = true };
 	struct dsn dsn = { .hostname = site->hostname, .id = entry->id, .list = entry->envelope.list,
 		           .to = to, .arrived = entry->envelope.arrived,
-		           .now = tally->last != 0 ? tally->last : entry->envelope.arrived,
+		           .now = clock_wall(),
 		           .members = tally->count, .sent = tally->sent, .reason = reason,
 		           .failure = get_failure, .arg = &f };
 	struct bytes text = { 0 };
-	int rc = 0;
+	int rc;
 
 	if (*entry->envelope.inject_sender == '\0' ||
 	    (reason == NULL && tally->refusal_count == 0)) {
@@ -95,14 +116,18 @@ report_failures(struct entry *entry, const struct site *site, const struct distr
 	if (reason != NULL)
 		collect_waiting(&f);
 	dsn.failures = tally->refusal_count + f.waiting_count;
-	if (entry->queues->ops->message(entry, &dsn.header, &dsn.header_length, why) < 0)
-		rc = -1;
-	if (rc == 0) {
-		dsn_print(&dsn, &text);
-		report.arrived = clock_wall();
-		report.size = (int64_t)text.length;
-		rc = store(entry->queues, &text, &report, id, why);
+	/* Of a message that cannot be read at least that is reported. */
+	if (entry->queues->ops->message(entry, &dsn.header, &dsn.header_length, why) < 0) {
+		log_say(LEVEL_ERROR, "report", "%s: %s", entry->id, why->text);
+		dsn.header = "";
+		dsn.header_length = 0;
 	}
+	dsn_print(&dsn, &text);
+	report.arrived = clock_wall();
+	report.size = (int64_t)text.length;
+	rc = settle_facts(entry, why);
+	if (rc == 0)
+		rc = store(entry->queues, &text, &report, id, why);
 	if (rc == 0)
 		log_say(LEVEL_INFO, "report", "%s: %zu failures of %zu recipients reported as %s",
 		        entry->id, dsn.failures, tally->count, id);

@@ -13,33 +13,107 @@ set_reason(struct post *p, const char *text)
 	(void)snprintf(p->reason, sizeof(p->reason), "%s", text);
 }
 
-static void
+static bool
 note(const struct batch *b, const struct record *r)
 {
 	struct complaint why;
 
-	if (b->post->entry->queues->ops->note(b->post->entry, r, false, &why) < 0)
-		log_say(LEVEL_ERROR, "inject", "%s: %s", b->name, why.text);
+	if (b->post->entry->queues->ops->note(b->post->entry, r, false, &why) == 0)
+		return true;
+	log_say(LEVEL_ERROR, "inject", "%s: %s", b->name, why.text);
+	return false;
 }
 
-static void
+static bool
 note_line(const struct batch *b, uint32_t line, int code, const char *text)
 {
 	const struct record r = { .kind = RECORD_LINE, .batch = b->number, .line = line, .code = code,
 		                  .text = text };
 
-	note(b, &r);
+	return note(b, &r);
+}
+
+/* RFC 3463: 5.3.4 is a message too big for the system. */
+static bool
+is_too_big(int code, const char *text)
+{
+	return code == 552 || (code / 100 == 5 && strstr(text, " 5.3.4 ") != NULL);
+}
+
+/* RFC 3463: 5.7 is security and policy; a 554 without such a number says no more than no. */
+static bool
+is_policy(const char *text)
+{
+	return strncmp(text + 3, " 5.7.", 5) == 0 ||
+	       (strncmp(text, "554 ", 4) == 0 && strncmp(text, "554 5.", 6) != 0);
+}
+
+/* Whether all recipients, as far as the MTA answered, are refused alike, by a policy. */
+static bool
+refuses_all(const struct batch *b, const struct outcome *o)
+{
+	enum { HANDFUL = 4, CLASS = 9 };          /* bytes of "554 5.7.1" */
+	const struct tally *t = &b->post->tally;
+	size_t refused = 0;
+
+	for (size_t i = 0; i < b->count; i++) {
+		if (o->codes[i] == 0)
+			continue;
+		if (o->codes[i] / 100 != 5 || !is_policy(o->texts[i]) ||
+		    o->codes[0] == 0 || strncmp(o->texts[i], o->texts[0], CLASS) != 0)
+			return false;
+		refused++;
+	}
+	return refused > HANDFUL || (refused > 0 && t->sent + t->refused == 0);
+}
+
+/* Whether the transaction was refused before the message: MAIL, or DATA. */
+static bool
+refuses_sender(const struct outcome *o)
+{
+	return o->made == SMTP_NOT_SENT && o->code / 100 == 5 && !is_too_big(o->code, o->text);
+}
+
+/* The reply that refuses everybody. */
+static const char *
+reply_to_all(const struct outcome *o)
+{
+	return o->codes[0] / 100 == 5 ? o->texts[0] : o->text;
+}
+
+enum fate
+settle_judge(struct batch *b, const struct outcome *o, int64_t distrust)
+{
+	struct tally *t = &b->post->tally;
+	int64_t now = clock_wall();
+
+	/* An MTA may count the recipients as well, as Postfix does. */
+	if (o->made == SMTP_ANSWERED && is_too_big(o->code, o->text) && b->count > 1)
+		return FATE_SMALLER;
+	if (!refuses_all(b, o) && !refuses_sender(o))
+		return FATE_AS_SAID;
+	if (t->held == 0)
+		t->held = now;
+	if (now - t->held >= distrust)
+		return FATE_AS_SAID;
+	log_say(LEVEL_ERROR, "inject", "%s: nobody is taken (%s): as long as this may be a mistake in the "
+	        "MTA's configuration, it is tried again", b->name, reply_to_all(o));
+	return FATE_HELD;
 }
 
 static void
-note_result(const struct batch *b, const struct outcome *o)
+note_result(const struct batch *b, const struct outcome *o, enum fate fate)
 {
+	bool counts = fate == FATE_AS_SAID && (o->made == SMTP_ANSWERED || o->code >= 400);
+	const char *text = o->code / 100 == 2 ? NULL : o->text;
+	int held = o->codes[0] / 100 == 5 ? o->codes[0] : o->code;
 	const struct record r = { .kind = RECORD_RESULT, .at = clock_wall(), .batch = b->number,
-		                  .code = o->made == SMTP_ANSWERED || o->code >= 400 ? o->code : 0,
-		                  .text = o->code / 100 == 2 ? NULL : o->text,
+		                  .code = counts ? o->code : 0,
+		                  .held = fate == FATE_HELD ? held : 0,
+		                  .text = fate == FATE_HELD ? reply_to_all(o) : text,
 		                  .id = o->queue_id[0] == '\0' ? NULL : o->queue_id };
 
-	note(b, &r);
+	(void)note(b, &r);
 }
 
 void
@@ -71,13 +145,15 @@ is_too_many(int code, const char *text, size_t accepted)
 
 /* The result of the whole batch, for a recipient whose RCPT was accepted. */
 static void
-settle_accepted(struct batch *b, uint32_t line, const struct outcome *o, size_t *sent)
+settle_accepted(struct batch *b, uint32_t line, const struct outcome *o, enum fate fate, size_t *sent)
 {
 	struct post *p = b->post;
 
 	if (o->made == SMTP_ANSWERED && o->code / 100 == 2) {
 		post_sent(p, line);
 		(*sent)++;
+	} else if (fate == FATE_SMALLER) {
+		post_again(p, line);
 	} else if (o->code / 100 == 5) {
 		post_refused(p, line, o->code, o->text);
 	} else {
@@ -85,11 +161,28 @@ settle_accepted(struct batch *b, uint32_t line, const struct outcome *o, size_t 
 	}
 }
 
+/* All of it next time. */
+static size_t
+hold(struct batch *b, const struct outcome *o)
+{
+	for (size_t i = 0; i < b->count; i++)
+		post_later(b->post, b->lines[i]);
+	b->post->halted = true;           /* its other batches would fare no better now */
+	set_reason(b->post, reply_to_all(o));
+	return 0;
+}
+
 size_t
-settle(struct batch *b, const struct outcome *o, size_t *learnt)
+settle(struct batch *b, const struct outcome *o, enum fate fate, struct learnt *learnt)
 {
 	struct post *p = b->post;
 	size_t sent = 0, accepted = 0;
+	bool limited = false;
+
+	if (fate == FATE_HELD)
+		return hold(b, o);
+	if (fate == FATE_SMALLER)
+		post_limit(p, b->count / 2);
 
 	for (size_t i = 0; i < b->count; i++) {
 		uint32_t line = b->lines[i];
@@ -97,10 +190,11 @@ settle(struct batch *b, const struct outcome *o, size_t *learnt)
 
 		if (code / 100 == 2) {
 			accepted++;
-			settle_accepted(b, line, o, &sent);
+			settle_accepted(b, line, o, fate, &sent);
 		} else if (is_too_many(code, o->texts[i], accepted)) {
-			if (*learnt == 0 || accepted < *learnt)
-				*learnt = accepted;
+			if (!limited)
+				learnt_limit(learnt, accepted, clock_ticks());
+			limited = true;
 			post_again(p, line);
 		} else if (code / 100 == 5) {
 			post_refused(p, line, code, o->texts[i]);
@@ -112,16 +206,24 @@ settle(struct batch *b, const struct outcome *o, size_t *learnt)
 		if (code / 100 == 4)
 			set_reason(p, o->texts[i]);
 	}
+	if (sent > 0)
+		p->tally.held = 0;
+	if (!limited)
+		learnt_fine(learnt, accepted);
 	if (o->code / 100 != 2 && o->text[0] != '\0')
 		set_reason(p, o->text);
 	return sent;
 }
 
 void
-settle_note(const struct batch *b, const struct outcome *o)
+settle_note(const struct batch *b, const struct outcome *o, enum fate fate)
 {
-	for (size_t i = 0; i < b->count; i++)
+	bool whole = true;
+
+	for (size_t i = 0; i < b->count && whole && fate != FATE_HELD; i++)
 		if (o->codes[i] / 100 == 4 || o->codes[i] / 100 == 5)
-			note_line(b, b->lines[i], o->codes[i], o->texts[i]);
-	note_result(b, o);
+			whole = note_line(b, b->lines[i], o->codes[i], o->texts[i]);
+	/* A result without its exceptions would say too much: then the batch stays in doubt. */
+	if (whole)
+		note_result(b, o, fate);
 }

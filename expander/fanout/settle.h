@@ -5,20 +5,34 @@
 #ifndef EXPANDER_FANOUT_SETTLE_H
 #define EXPANDER_FANOUT_SETTLE_H
 
+#include "expander/fanout/learnt.h"
 #include "expander/fanout/post.h"
 #include "expander/fanout/smtp_client.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* On disk: first the recipients that fared otherwise than the batch, then the batch. */
-void settle_note(const struct batch *, const struct outcome *);
+/* How the MTA's replies are taken. */
+enum fate {
+	FATE_AS_SAID,
+	FATE_SMALLER,                     /* too large with so many recipients: again, with fewer */
+	FATE_HELD                         /* nobody is taken: believed when it has lasted */
+};
+
+/*
+ * Under the lock of the injector. A refusal that does not seem to be about the recipients, but about
+ * us, is held for `distrust` milliseconds from the first one on: a wrong line in the MTA's
+ * configuration must not cost the posts of the minute that it stood there.
+ */
+enum fate settle_judge(struct batch *, const struct outcome *, int64_t distrust);
+
+/* On disk: first the recipients that fared otherwise than the batch, then, if that went well, the batch. */
+void settle_note(const struct batch *, const struct outcome *, enum fate);
 
 /*
  * Sets the state of each recipient in its post; under the lock of the injector. How many were sent.
- * `learnt` is how many recipients the MTA takes in one transaction, 0 while that is not known.
  */
-size_t settle(struct batch *, const struct outcome *, size_t *learnt);
+size_t settle(struct batch *, const struct outcome *, enum fate, struct learnt *);
 
 /* One line; `began` in microseconds of clock_ticks_us(). */
 void settle_log(const struct batch *, const struct outcome *, size_t sent, int64_t began);

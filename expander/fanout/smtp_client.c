@@ -73,6 +73,7 @@ smtp_open(const struct smtp_config *c, struct complaint *why)
 		return NULL;
 	s = mem_new(sizeof(*s));
 	s->wire.fd = fd;
+	s->wire.abandon = c->abandon;
 	s->reply = c->reply;
 	if (!greet(s, c->hostname, why)) {
 		(void)complain_within(why, "the MTA at %s port %s", c->mta->host, c->mta->port);

@@ -22,6 +22,7 @@ struct smtp_config {
 	const struct endpoint *mta;
 	const char *hostname;             /* for EHLO */
 	int64_t connect, reply;           /* ms */
+	int abandon;                      /* see struct wire */
 };
 
 /* One message and the recipients of one batch. All borrowed for the call. */

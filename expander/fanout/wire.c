@@ -2,6 +2,7 @@
 #include "expander/fanout/wire.h"
 
 #include "base/clock.h"
+#include "expander/pulse.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -168,16 +169,21 @@ add_text(struct answer *a, struct slice text)
 static enum heard
 move(struct wire *w, struct outgoing *o, int64_t patience, struct deadline *by)
 {
-	struct pollfd p = { .fd = w->fd, .events = POLLIN };
+	struct pollfd both[] = { { .fd = w->fd, .events = POLLIN }, { .fd = w->abandon, .events = POLLIN } };
+	struct pollfd p;
 	int n;
 
 	if (!wire_written(o))
-		p.events |= POLLOUT;
-	n = poll(&p, 1, (int)deadline_left(*by));
+		both[0].events |= POLLOUT;
+	pulse_step(deadline_left(*by));
+	n = poll(both, 2, (int)deadline_left(*by));
+	p = both[0];
 	if (n == 0)
 		return HEARD_NOTHING;
 	if (n < 0)
 		return errno == EINTR ? HEARD : HEARD_END;
+	if (both[1].revents != 0 && p.revents == 0)
+		return HEARD_ABANDONED;
 	if ((p.revents & POLLOUT) != 0) {
 		if (!wire_write(w, o) && (p.revents & POLLIN) == 0)
 			return HEARD_END;
@@ -227,5 +233,6 @@ wire_words(enum heard h)
 {
 	return h == HEARD_NOTHING ? "no reply in time"
 	       : h == HEARD_END   ? "connection lost"
+	       : h == HEARD_ABANDONED ? "not waited for any more: the expander ends"
 	                          : "a reply that is none";
 }

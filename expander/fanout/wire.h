@@ -16,6 +16,7 @@ enum { WIRE_SEGMENTS = 64 };
 
 struct wire {
 	int fd;
+	int abandon;                      /* ends all waiting when it can be read from; -1: none */
 	struct bytes in;
 	size_t at;                        /* of `in`: what was read */
 };
@@ -38,7 +39,7 @@ struct answer {
 	char text[512];                   /* of all its lines, a blank between */
 };
 
-enum heard { HEARD, HEARD_NOTHING, HEARD_END, HEARD_NONSENSE };
+enum heard { HEARD, HEARD_NOTHING, HEARD_END, HEARD_NONSENSE, HEARD_ABANDONED };
 
 /* Commands; with no bytes, nothing. Borrows the text. */
 struct outgoing wire_commands(const char *text, size_t length);

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "expander/intake/lmtp_session.h"
+#include "expander/pulse.h"
 #include "mail/reply.h"
 
 #include <arpa/inet.h>
@@ -16,7 +17,10 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LINGER = 1000 };                   /* ms between looks whether sessions have ended */
+enum {
+	LINGER = 1000,                    /* ms between looks whether sessions have ended */
+	IDLE = 60000
+};
 
 struct session_thread {
 	struct lmtp_server *server;
@@ -180,15 +184,19 @@ accept_loop(void *arg)
 	struct lmtp_server *l = arg;
 
 	(void)pthread_setname_np(pthread_self(), "lmtp-accept");
+	pulse_begin("lmtp-accept");
 	for (;;) {
-		if (poll(l->listeners, l->count + 1, -1) < 0)
+		if (poll(l->listeners, l->count + 1, (int)pulse_rest(IDLE)) <= 0)
 			continue;
 		if (l->listeners[l->count].revents != 0)
-			return NULL;
+			break;
+		pulse_step(0);
 		for (size_t i = 0; i < l->count; i++)
 			if (l->listeners[i].revents != 0)
 				accept_one(l, l->listeners[i].fd);
 	}
+	pulse_end();
+	return NULL;
 }
 
 int
@@ -206,6 +214,18 @@ shut_sessions(struct lmtp_server *l, bool all)
 	for (struct session_thread *t = l->sessions; t != NULL; t = t->next)
 		if (all || atomic_load(&t->idle))
 			(void)shutdown(t->fd, all ? SHUT_RDWR : SHUT_RD);
+}
+
+size_t
+lmtp_server_busy(struct lmtp_server *l)
+{
+	size_t busy = 0;
+
+	monitor_enter(&l->monitor);
+	for (struct session_thread *t = l->sessions; t != NULL; t = t->next)
+		busy += !atomic_load(&t->idle);
+	monitor_leave(&l->monitor);
+	return busy;
 }
 
 void

@@ -13,6 +13,9 @@ struct lmtp_server *lmtp_server_open(const struct service *, struct complaint *)
 /* Accepts connections until lmtp_server_stop(). -1 with a complaint. */
 int lmtp_server_start(struct lmtp_server *, struct work *, struct complaint *);
 
+/* Sessions that are in the middle of a transaction, or between two commands. */
+size_t lmtp_server_busy(struct lmtp_server *);
+
 /*
  * Accepts no more; sessions end with their message. Waits for them, at most `patience` ms, then
  * cuts them off.

@@ -10,6 +10,7 @@
 #include "mail/address.h"
 #include "mail/syntax.h"
 #include "policies/admit.h"
+#include "policies/drain.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -211,6 +212,8 @@ find_target(struct session *s, const char *canonical, struct target *t, struct c
 	facts.list = t->list;
 	facts.role = t->role;
 	v = admit_rcpt(t, &facts, by, &decided_by);
+	if (v.reply == REPLY_NONE && drain_is_on(s->service->site))
+		v = verdict_defer(REPLY_DRAINING, "draining");
 	(void)complain(why, "%s", v.reason);
 	return v.reply;
 }

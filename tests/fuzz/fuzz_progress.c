@@ -19,6 +19,9 @@ keep(void *arg, const struct record *r)
 	struct records *all = arg;
 	struct record copy = *r;
 
+	if (r->kind == RECORD_DAMAGE)
+		return;
+
 	copy.text = mem_text(r->text);
 	copy.id = mem_text(r->id);
 	if (r->lines != NULL) {
@@ -73,6 +76,8 @@ same_record(const struct record *a, const struct record *b)
 		return a->at == b->at && a->batch == b->batch && a->code == b->code;
 	case RECORD_DEFER:
 		return a->at == b->at && a->until == b->until && a->tries == b->tries;
+	case RECORD_DAMAGE:
+		break;
 	}
 	return false;
 }

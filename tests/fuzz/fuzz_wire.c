@@ -44,7 +44,7 @@ send_message(struct slice head, struct slice body)
 	struct outgoing o = wire_message(head.at, head.length, body.at, body.length);
 	struct bytes want = { 0 }, got = { 0 };
 	struct content c = { 0 };
-	struct wire w = { 0 };
+	struct wire w = { .abandon = -1 };
 	int fds[2];
 
 	MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0);
@@ -82,7 +82,7 @@ static void
 hear_all(struct slice replies, size_t piece, struct bytes *out)
 {
 	struct outgoing nothing = wire_commands("", 0);
-	struct wire w = { 0 };
+	struct wire w = { .abandon = -1 };
 	struct answer a;
 	enum heard h;
 	int fds[2];

@@ -1,4 +1,4 @@
-"""Fixtures: a site is a real slapd, a real Postfix, a recording server behind it and our daemons between them."""
+"""Fixtures: a site is a real slapd, a real MTA, a recording server behind it and our daemons between them."""
 import itertools
 import os
 import pathlib
@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 
-from testbed import client, directory, postfix, proxy, rollcall, sink, slapd  # noqa: E402
+from testbed import client, directory, postfix, proxy, rollcall, sendmail, sink, slapd  # noqa: E402
 
 PEOPLE = ["ann", "bob", "carl", "dora", "emil"]
 
@@ -53,7 +53,7 @@ def company_ldif():
 
 
 class Site:
-    """`mta` is "postfix" or "sink": with the latter the sink takes the injections itself, for faults."""
+    """`mta` is "postfix", "sendmail" or "sink": with that the sink takes the injections itself, for faults."""
 
     def __init__(self, path, ldif, mta="postfix", **options):
         self.path = path
@@ -66,7 +66,7 @@ class Site:
             self.proxy = proxy.Proxy(("127.0.0.1", self.slapd.port))
             uri = self.proxy.uri
         self.sink = sink.Sink()
-        self.postfix = None
+        self.mta = self.postfix = None
         sources = options.pop("sources", None) or f"""
             corp:
               kind: ldap
@@ -74,32 +74,45 @@ class Site:
               base: dc=example,dc=com
               {options.pop("source_more", "")}
             """
+        of_mta = {name: options.pop(name, {}) for name in ("postfix", "sendmail")}
         port, group, sockets = self.sink.port, None, None
         if mta == "postfix":
-            self.postfix = postfix.Postfix(path / "pf", relay=self.sink.address, **options.pop("postfix", {}))
-            self.postfix.make_directories()
-            port, group = self.postfix.reinject, self.postfix.owner
-            sockets = self.postfix.queue / "rollcall"
+            self.mta = postfix.Postfix(path / "pf", relay=self.sink.address, **of_mta["postfix"])
+            self.postfix = self.mta
+        elif mta == "sendmail":
+            self.mta = sendmail.Sendmail(path / "sm", relay=self.sink.address, **of_mta["sendmail"])
+            options["more"] = "networks: [ 127.0.0.1/32 ]\n" + options.get("more", "")
+        if self.mta:
+            self.mta.make_directories()
+            port, group, sockets = self.mta.reinject, self.mta.owner, self.mta.sockets
         self.rollcall = rollcall.Rollcall(path / "rc", sources, mta=port, group=group, sockets=sockets,
                                           **options)
 
     def start(self):
         self.rollcall.start()
-        if self.postfix:
-            self.postfix.start()
+        if self.mta:
+            self.mta.start()
         return self
 
     def stop(self):
         self.rollcall.stop()
-        if self.postfix:
-            self.postfix.stop()
+        if self.mta:
+            self.mta.stop()
         if self.proxy:
             self.proxy.stop()
         self.slapd.stop()
         self.sink.stop()
 
     def smtp(self):
-        return client.Client(("127.0.0.1", self.postfix.port))
+        return client.Client(("127.0.0.1", self.mta.port))
+
+    def smtp_from_abroad(self):
+        """A client outside of the trusted networks."""
+        if not self.postfix:
+            return client.Client(("127.0.0.1", self.mta.port), source="127.0.0.9")
+        c = self.smtp()
+        c.xclient(ADDR="203.0.113.7", NAME="relay.example.net")
+        return c
 
     def lmtp(self, greet=True):
         return client.Client(self.rollcall.lmtp_socket, lmtp=True, greet=greet)
@@ -142,6 +155,12 @@ def make_site(place, company_ldif):
         site.stop()
 
 
+@pytest.fixture(params=["postfix", "sendmail"])
+def mta(request):
+    """For tests, or files of them, that run with either."""
+    return request.param
+
+
 @pytest.fixture
 def site(make_site):
     return make_site()
@@ -161,7 +180,7 @@ def pytest_runtest_makereport(item, call):
     if report.when != "call" or not report.failed:
         return
     place = item.funcargs.get("place")
-    for pattern in ("*/rc/log", "*/rc/errors", "*/pf/maillog"):
+    for pattern in ("*/rc/log", "*/rc/errors", "*/pf/maillog", "*/sm/maillog", "*/sm/errors"):
         for path in sorted(place.glob(pattern)) if place else []:
             text = path.read_text(errors="replace")
             if text:

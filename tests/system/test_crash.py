@@ -27,9 +27,9 @@ def copies(site):
     return count
 
 
-def test_during_intake(make_site):
-    """With Postfix as the client, killed within a message: it comes again, and goes out once."""
-    site = make_site(more="limits: { message: 60M }")
+def test_during_intake(make_site, mta):
+    """With a real MTA as the client, killed within a message: it comes again, and goes out once."""
+    site = make_site(mta=mta, more="limits: { message: 60M }")
     big = client.message(body=("x" * 76 + "\r\n") * 500000)
     spool = site.rollcall.dir / "state/spool/tmp"
     left = []
@@ -119,11 +119,12 @@ def test_what_was_sent_before_is_not_sent_again(lmtp_site):
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_at_any_moment(make_site, seed):
-    """Posts come through Postfix all the while, and the expander dies every now and then."""
+def test_at_any_moment(make_site, mta, seed):
+    """Posts come through an MTA all the while, and the expander dies every now and then."""
     chance = random.Random(seed)
     lanes, batch, size, posts = 2, 20, 150, 12
-    site = make_site(directory.top() + directory.crowd(size, [size]), outbound=f"lanes: {lanes}\nbatch: {batch}")
+    site = make_site(directory.top() + directory.crowd(size, [size]), mta=mta,
+                     outbound=f"lanes: {lanes}\nbatch: {batch}")
     kills = 0
     for i in range(posts):
         site.post(to=f"g{size}@lists.example.com")
@@ -133,7 +134,7 @@ def test_at_any_moment(make_site, seed):
             kills += 1
     wait_until(lambda: len(copies(site)) >= posts * size, 60, "all copies")
     site.rollcall.wait_idle()
-    wait_until(lambda: site.postfix.queued() == 0, 30, "an empty queue")
+    wait_until(lambda: site.mta.queued() == 0, 30, "an empty queue")
     count = copies(site)
     assert len(count) == posts * size
     assert sum(n - 1 for n in count.values()) <= kills * lanes * batch

@@ -1,5 +1,6 @@
 """The directory: binding, TLS, failover, every technique, and everything that may go wrong with it."""
 import pathlib
+import re
 import subprocess
 import time
 
@@ -8,6 +9,7 @@ import pytest
 from testbed import client, directory, proxy, slapd
 from testbed.base import BUILD, ROOT, free_port, wait_until
 
+TECHNIQUES = pytest.mark.parametrize("technique", ["deref", "or", "base"])
 STAFF = ["ann@example.com", "bob@example.com", "carl@example.com", "guest@partner.example.net"]
 
 
@@ -133,8 +135,8 @@ def refused(site, to="dev@lists.example.com"):
         return reply, time.monotonic() - began
 
 
-def test_down_and_back_again(make_site):
-    site = make_site(through_proxy=True, source_more='cache: { yes: 200ms, no: 200ms, stale: 5s }')
+def test_down_and_back_again(make_site, mta):
+    site = make_site(mta=mta, through_proxy=True, source_more='cache: { yes: 200ms, no: 200ms, stale: 5s }')
     site.post()
     site.wait_for(4)
     site.proxy.refusing = True
@@ -143,7 +145,7 @@ def test_down_and_back_again(make_site):
     # Not in memory: 451. Known lately: it exists still, and the post waits until its members can be read.
     assert refused(site)[0] == "451 4.4.3"
     site.post()
-    wait_until(lambda: site.postfix.queued() > 0 or site.rollcall.log_lines("expand", verdict="later"),
+    wait_until(lambda: site.mta.queued() > 0 or site.rollcall.log_lines("expand", verdict="later"),
                what="a post that waits")
     assert refused(site, "bob@example.com")[0].code == 250
     assert len(site.sink.recipients()) == 4
@@ -165,8 +167,8 @@ def test_restarted_while_connections_are_idle(make_site):
     assert not site.rollcall.log_lines("expand", verdict="later")
 
 
-def test_hanging(make_site):
-    site = make_site(source_more='cache: { yes: 300ms, no: 300ms }', milter="deadline: 700ms")
+def test_hanging(make_site, mta):
+    site = make_site(mta=mta, source_more='cache: { yes: 300ms, no: 300ms }', milter="deadline: 700ms")
     site.slapd.hang()
     try:
         reply, took = refused(site)
@@ -323,6 +325,175 @@ def test_members_outside_the_base(make_site):
         got = site.rollcall.ctl_json("members", "staff@lists.example.com")
         assert sorted(m["address"] for m in got["members"]) == ["ann@example.com", "bob@example.com"], technique
         site.stop()
+
+
+# ---- members that are addresses of lists ----
+
+def list_addresses():
+    p = directory.person_dn
+    out = directory.top() + "".join(directory.person(u) for u in ("ann", "bob", "carl", "dora", "emil"))
+    out += directory.person("forward", "D@lists.example.com")
+    out += directory.group("a", [p("ann"), p("bob"), p("emil"), p("forward")],
+                           mgrpRFC822MailMember=["B@Lists.Example.com", "nobody@lists.example.com", "x@example.net",
+                                                 "other@lists.example.org"])
+    out += directory.group("b", [p("ann"), p("carl")], mail="b@lists.example.org",
+                           mailAlternateAddress="b@lists.example.com",
+                           mgrpRFC822MailMember=["a@lists.example.com", "c@lists.example.org"])
+    out += directory.group("c", [p("carl")], mail="c@lists.example.org", mgrpRFC822MailMember="y@example.net")
+    out += directory.group("d", [p("dora")])
+    return out
+
+
+@TECHNIQUES
+@pytest.mark.parametrize("terms", [50, 1])
+def test_addresses_of_lists_are_walked(make_site, technique, terms):
+    """Literal members and people's addresses; a domain is known by the groups on the way to an address."""
+    site = make_site(list_addresses(), mta="sink",
+                     source_more=f"technique: {technique}\n              or-terms: {terms}")
+    got = site.rollcall.ctl_json("members", "a@lists.example.com")
+    addresses = sorted(m["address"] for m in got["members"])
+    assert sorted(set(addresses)) == [
+        "ann@example.com", "bob@example.com", "carl@example.com", "dora@example.com", "emil@example.com",
+        "nobody@lists.example.com", "other@lists.example.org", "x@example.net", "y@example.net"]
+    assert got["groups"] == 4
+    site.submit(to="a@lists.example.com")
+    assert site.wait_for(9) == sorted(set(addresses))
+
+
+def test_a_list_is_one_list_by_all_its_addresses(make_site):
+    """Its own address in the domain names it, or else the first of the alternates; one copy, one List-Id."""
+    out = directory.top() + directory.person("ann")
+    out += directory.group("x", [directory.person_dn("ann")], mail="x@example.com",
+                           mailAlternateAddress=["a2@lists.example.com", "A1@lists.example.com", "a0@example.com"])
+    out += directory.group("y", [directory.person_dn("ann")], mail=["y2@lists.example.com", "y1@lists.example.com"],
+                           mailAlternateAddress="y0@lists.example.com")
+    site = make_site(out)
+    for asked, name in (("a1", "a1"), ("a2", "a1"), ("y0", "y1"), ("y1", "y1"), ("y2", "y1")):
+        got = site.rollcall.ctl_json("lookup", f"{asked}@lists.example.com")
+        assert got["list"] == f"{name}@lists.example.com"
+    with site.smtp() as c:
+        c.mail("ann@example.com")
+        assert c.rcpt("a1@lists.example.com").code == c.rcpt("a2@lists.example.com").code == 250
+        assert c.data(client.message()).code == 250
+    site.wait_for(1)
+    site.rollcall.wait_idle()
+    (got,) = site.sink.transactions
+    assert got.recipients == ["ann@example.com"] and got.fields("List-Id") == ["<a1.lists.example.com>"]
+
+
+def test_an_address_of_two_lists_among_members_is_unsure(make_site):
+    out = list_addresses() + directory.group("e", [directory.person_dn("ann")], mail="d@lists.example.com")
+    site = make_site(out, mta="sink")
+    got = site.rollcall.ctl("members", "a@lists.example.com")
+    assert got.returncode == 75 and "several lists have the address D@lists.example.com" in got.stderr
+
+
+# ---- what the bind identity may not read ----
+
+def acl_site(make_site, technique, *access):
+    """A list with two people, two groups, and people in those."""
+    p, g = directory.person_dn, directory.group_dn
+    out = directory.top() + "".join(directory.person(u) for u in ("ann", "bob", "carl", "dora", "emil"))
+    out += directory.group("staff", [p("ann"), p("bob"), g("dev"), p("carl"), g("ops")])
+    out += directory.group("dev", [p("dora")]) + directory.group("ops", [p("emil")])
+    return make_site(out, mta="sink", slapd=dict(access=access), source_more=f"technique: {technique}")
+
+
+EVERYBODY = [f"{u}@example.com" for u in ("ann", "bob", "carl", "dora", "emil")]
+
+
+def members(site):
+    got = site.rollcall.ctl_json("members", "staff@lists.example.com")
+    return sorted(m["address"] for m in got["members"]), got
+
+
+@TECHNIQUES
+@pytest.mark.parametrize("who", ["ann", "bob"])
+def test_the_control_may_stop_in_the_middle(make_site, technique, who):
+    """OpenLDAP's overlay ends its answer at an entry that has an attribute which it must not show."""
+    site = acl_site(make_site, technique,
+                    f'access to dn.exact="{directory.person_dn(who)}" attrs=member by * none')
+    assert members(site)[0] == EVERYBODY
+
+
+@TECHNIQUES
+@pytest.mark.parametrize("what, words", [
+    ("{dev} attrs=member by * none", "member of {dev} cannot be read"),
+    ("{staff} attrs=member by * none", "member of {staff} cannot be read"),
+    ("{dev} by * disclose", "{dev} cannot be read"),
+    ("{bob} by * disclose", "{bob} cannot be read"),
+    ("{bob} attrs=objectClass by * none", "{bob} cannot be read"),
+])
+def test_what_is_seen_to_be_hidden_is_unsure(make_site, technique, what, words):
+    dn = dict(dev=directory.group_dn("dev"), staff=directory.group_dn("staff"), bob=directory.person_dn("bob"))
+    site = acl_site(make_site, technique, "access to dn.exact=" + what.format(**{k: f'"{v}"' for k, v in dn.items()}))
+    got = site.rollcall.ctl("members", "staff@lists.example.com")
+    assert got.returncode == 75 and words.format(**dn) in got.stderr
+    site.submit()
+    wait_until(lambda: site.rollcall.log_lines("expand", verdict="later"), what="a post that waits")
+    assert site.sink.recipients() == []
+
+
+@TECHNIQUES
+@pytest.mark.parametrize("what, missing, counted", [
+    ("{dev} by * none", "dora", "dangling"),
+    ("{bob} by * none", "bob", "dangling"),
+    ("{bob} attrs=mail by * none", "bob", "without_address"),
+    ("{dev} attrs=mail by * none", None, None),
+])
+def test_what_looks_like_nothing_is_counted(make_site, technique, what, missing, counted):
+    """An entry that slapd does not even disclose is not there; an attribute may be none."""
+    dn = dict(dev=f'"{directory.group_dn("dev")}"', bob=f'"{directory.person_dn("bob")}"')
+    site = acl_site(make_site, technique, "access to dn.exact=" + what.format(**dn))
+    addresses, got = members(site)
+    assert addresses == [a for a in EVERYBODY if a != f"{missing}@example.com"]
+    assert (got["dangling"], got["without_address"]) == (counted == "dangling", counted == "without_address")
+
+
+@TECHNIQUES
+def test_the_documented_rights_are_enough(make_site, technique):
+    rule = re.search(r"^    access to (.*?)\n *by dn.exact=.* read\n", (ROOT / "docs/sources.md").read_text(), re.M)
+    site = acl_site(make_site, technique, f"access to {rule[1]} by anonymous read", "access to * by * none")
+    assert members(site)[0] == EVERYBODY
+
+
+@TECHNIQUES
+def test_groups_that_may_be_empty(make_site, technique):
+    """They are groups by their class: mail never goes to their own address."""
+    p, g = directory.person_dn, directory.group_dn
+    out = directory.top() + "".join(directory.person(u) for u in ("ann", "bob", "carl"))
+    out += directory.group("staff", [p("ann"), p("bob"), p("carl"), g("empty"), g("full")])
+    out += directory.entry(g("empty"), objectClass=["groupOfMembers", "mailGroup"], cn="empty", mail="e@example.com")
+    out += directory.entry(g("full"), objectClass=["groupOfMembers"], cn="full", member=p("ann"))
+    site = make_site(out, mta="sink", source_more=f"technique: {technique}")
+    addresses, got = members(site)
+    assert sorted(set(addresses)) == EVERYBODY[:3] and got["groups"] == 3
+
+
+def test_members_that_are_gone_are_named_in_the_log(make_site):
+    """A few of them; a group may have been many people, and its place says that it was one."""
+    p, g = directory.person_dn, directory.group_dn
+    out = directory.top() + "".join(directory.person(f"u{n}") for n in range(12))
+    out += directory.group("staff", [p(f"u{n}") for n in range(12)] + [p(f"gone{n}") for n in range(5)] + [g("old")])
+    site = make_site(out, mta="sink")
+    site.submit()
+    assert len(site.wait_for(12)) == 12
+    log = [line for line in site.rollcall.log.splitlines() if ": dangling: staff@" in line]
+    assert len([line for line in log if ": info: " in line and "uid=gone" in line]) == 3
+    (line,) = [line for line in log if ": warn" in line]
+    assert "cn=old,ou=groups,dc=example,dc=com, perhaps a group by its place, is not there" in line
+
+
+def test_a_schema_where_groups_may_be_empty(make_site):
+    site = acl_site(make_site, "auto\n              attributes: { never-empty: [ none ], "
+                    "group-classes: [ groupOfNames ] }",
+                    f'access to dn.exact="{directory.group_dn("dev")}" attrs=member by * none')
+    assert members(site)[0] == [a for a in EVERYBODY if not a.startswith("dora")]
+
+
+def test_classes_by_another_attribute(make_site):
+    site = acl_site(make_site, "deref\n              attributes: { classes: structuralObjectClass }")
+    assert members(site)[0] == EVERYBODY
 
 
 def test_addresses_from_the_directory_are_parsed(make_site):

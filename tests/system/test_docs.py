@@ -5,7 +5,7 @@ import subprocess
 
 from testbed.base import BUILD, ROOT
 
-PAGES = sorted(p for d in (".", "docs", "postfix", "bench") for p in (ROOT / d).glob("*.md"))
+PAGES = sorted(p for d in (".", "docs", "postfix", "sendmail-cf", "bench") for p in (ROOT / d).glob("*.md"))
 MANUALS = {p.name: p.read_text() for p in (ROOT / "docs/man").iterdir()}
 
 
@@ -20,7 +20,7 @@ def test_links_lead_somewhere():
 def test_files_that_are_named_exist():
     for page in PAGES:
         for name in re.findall(r"`((?:testbed|tests|bench|base|mail|sources|policies|queues|console|examples|postfix"
-                               r"|docs)/[\w./-]*\w)`", page.read_text()):
+                               r"|docs|packaging|sendmail-cf)/[\w./-]*\w)`", page.read_text()):
             assert (ROOT / name).exists(), f"{page}: {name}"
 
 
@@ -42,9 +42,17 @@ def test_every_program_has_its_manual():
 def test_the_manual_of_rollcallctl_has_every_command():
     usage = subprocess.run([BUILD / "rollcallctl", "--help"], check=True, stdout=subprocess.PIPE, text=True).stdout
     commands = re.findall(r"(?m)^  ([a-z]+) ", usage)
-    assert len(commands) == 6
+    assert len(commands) == 8
     for command in commands:
         assert f".It Ic {command}" in MANUALS["rollcallctl.8"]
+
+
+def test_the_manual_of_rollcall_postfix_has_every_command_and_option():
+    script, manual = (ROOT / "postfix/rollcall-postfix").read_text(), MANUALS["rollcall-postfix.8"]
+    for command in re.search(r"case \$command in ([a-z |]+)\)", script).group(1).split(" | "):
+        assert f".It Cm {command}\n" in manual, command
+    for option in re.search(r"getopts (\S+)", script).group(1).replace(":", ""):
+        assert re.search(rf"(?m)^\.It Fl {option}\b", manual), option
 
 
 def test_the_manual_of_the_configuration_has_every_setting():

@@ -68,12 +68,91 @@ def test_a_report_that_is_refused_is_the_end(lmtp_site):
     assert lmtp_site.rollcall.counts()["done"] == 2
 
 
-def test_the_whole_post_refused(lmtp_site):
-    lmtp_site.sink.on_mail = lambda a: "550 5.7.1 not you" if a else None
+REFUSALS = {"mail": lambda a: "550 5.7.1 not you" if a else None,
+            "rcpt": lambda a, n: f"554 5.7.1 <{a}>: Relay access denied"}
+
+
+@pytest.mark.parametrize("stage", ["mail", "rcpt"])
+def test_the_whole_post_refused(make_site, stage):
+    """It may be a mistake in the MTA's configuration: believed when it has lasted, and reported then."""
+    site = make_site(mta="sink", outbound="distrust: 1s")
+    setattr(site.sink, f"on_{stage}", REFUSALS[stage])
+    began = time.monotonic()
+    site.submit()
+    wait_until(lambda: "reported as" in site.rollcall.log, what="the report")
+    assert time.monotonic() - began > 1
+    site.sink.on_rcpt = None
+    site.rollcall.ctl("retry", "all")
+    wait_until(lambda: reports(site), what="the report")
+    text = reports(site)[0].data.decode()
+    assert "was sent to nobody" in text and text.count("Action: failed") == 4
+    assert ("550 5.7.1 not you" if stage == "mail" else "Relay access denied") in text
+
+
+@pytest.mark.parametrize("stage", ["mail", "rcpt"])
+def test_the_whole_post_refused_for_a_moment(make_site, stage):
+    """The posts of that moment are not lost, also where the expander ends in it."""
+    site = make_site(directory.top() + directory.crowd(300, [300]), mta="sink", outbound="batch: 50")
+    setattr(site.sink, f"on_{stage}", REFUSALS[stage])
+    site.submit(to="g300@lists.example.com")
+    wait_until(lambda: "nobody is taken (55" in site.rollcall.log, what="the log")
+    time.sleep(0.5)
+    (entry,) = site.rollcall.ctl_json("queue")["entries"]
+    assert " 5.7.1 " in entry["reason"] and entry["refused"] == 0 and entry["waiting"] == 300
+    site.rollcall.kill_expander()
+    setattr(site.sink, f"on_{stage}", None)
+    site.rollcall.start_expander()
+    assert len(set(site.wait_for(300))) == 300
+    site.rollcall.wait_idle()
+    assert reports(site) == [] and len(site.sink.recipients()) == 300
+
+
+def test_refused_until_the_mta_has_enough(make_site):
+    """A port that is not meant for us loses patience with so many errors: still nobody is refused for good."""
+    site = make_site(directory.top() + directory.crowd(300, [300]), mta="sink", outbound="batch: 50\nlanes: 1")
+    count = []
+
+    def impatient(address, n):
+        count.append(address)
+        return "421 4.7.0 too many errors" if len(count) % 21 == 0 else f"554 5.7.1 <{address}>: Relay access denied"
+    site.sink.on_rcpt = impatient
+    site.submit(to="g300@lists.example.com")
+    wait_until(lambda: site.rollcall.log.count("nobody is taken (554") > 1, what="the log")
+    site.sink.on_rcpt = None
+    assert len(site.wait_for(300)) == 300
+    site.rollcall.wait_idle()
+    assert reports(site) == [] and len(site.sink.recipients()) == 300
+
+
+def test_a_batch_of_unknown_members_does_not_hold_up_the_others(make_site):
+    site = make_site(directory.top() + directory.crowd(300, [300]), mta="sink", outbound="batch: 50\nlanes: 1\n"
+                     "retry-first: 1m")
+    refused = set()
+
+    def first_fifty(address, n):
+        if len(refused) < 50:
+            refused.add(address)
+        return "550 5.1.1 no such user" if address in refused else None
+    site.sink.on_rcpt = first_fifty
+    site.submit(to="g300@lists.example.com")
+    assert len(site.wait_for(250)) >= 250
+
+
+def test_one_of_many_refused_by_a_policy(lmtp_site):
+    """That is about the recipient: reported at once."""
+    lmtp_site.sink.on_rcpt = lambda a, n: "550 5.7.1 not here" if a == "bob@example.com" else None
     lmtp_site.submit()
-    wait_until(lambda: reports(lmtp_site), what="the report")
-    assert "was sent to nobody" in reports(lmtp_site)[0].data.decode()
-    assert "550 5.7.1 not you" in reports(lmtp_site)[0].data.decode()
+    wait_until(lambda: reports(lmtp_site), 2, what="the report")
+
+
+def test_the_only_member_is_unknown(lmtp_site):
+    """Reported at once."""
+    lmtp_site.sink.on_rcpt = lambda a, n: "550 5.1.1 no such user" if a == "dora@example.com" else None
+    lmtp_site.rollcall.more = "errors: postmaster@example.com"
+    lmtp_site.rollcall.configure()
+    lmtp_site.rollcall.ctl("reload", check=0)
+    lmtp_site.submit(to="a+b@lists.example.com")
+    wait_until(lambda: reports(lmtp_site), 2, what="the report")
 
 
 def test_refused_after_the_dot(lmtp_site):
@@ -301,12 +380,31 @@ def test_mail_to_the_owner(make_site):
     assert site.sink.transactions[0].sender == ""
 
 
-def test_through_postfix_an_unknown_member_is_reported(make_site):
+KNOWS_ITS_USERS = {
+    "postfix": {"main": "mydestination = example.com\nlocal_recipient_maps = inline:{ann=x, carl=x}\n"},
+    "sendmail": {"mc": "LOCAL_RULESETS\nSLocal_check_rcpt\n"
+                       'R< bob@example.com >\t$#error $@ 5.1.1 $: "550 User unknown"\ndivert(0)dnl\n'},
+}
+
+
+def test_through_an_mta_an_unknown_member_is_reported(make_site, mta):
     """A real MTA that knows its users refuses at RCPT; the report goes through it to the owner."""
-    site = make_site(postfix={"main": "mydestination = example.com\nlocal_recipient_maps = inline:{ann=x, carl=x}\n"})
+    site = make_site(mta=mta, **{mta: KNOWS_ITS_USERS[mta]})
     site.post()
     wait_until(lambda: reports(site), what="the report")
     (report,) = reports(site)
     assert report.recipients == ["ann@example.com"]
     assert re.search(r"bob@example.com\r\n +550 5.1.1", report.data.decode())
     assert sorted(set(site.sink.recipients())) == ["ann@example.com", "carl@example.com", "guest@partner.example.net"]
+
+
+def test_what_the_mta_cannot_deliver_comes_to_the_errors_address(make_site, mta):
+    """Refused by a host beyond the MTA: its bounce goes to list-bounces, and from there to who is named for it."""
+    site = make_site(mta=mta, more="errors: postmaster@example.com")
+    site.sink.on_rcpt = lambda a, n: "550 5.1.1 no such user" if a == "bob@example.com" else None
+    site.post()
+    wait_until(lambda: reports(site), what="the bounce")
+    (bounce,) = reports(site)
+    assert (bounce.sender, bounce.recipients) == ("", ["postmaster@example.com"])
+    assert "bob@example.com" in bounce.data.decode()
+    assert site.rollcall.log_lines("lmtp", role="bounces")

@@ -1,4 +1,5 @@
 """The milter as the MTA sees it: what it asks for, how it answers, what it does when many come at once."""
+import itertools
 import selectors
 import time
 
@@ -26,8 +27,8 @@ def test_it_asks_for_what_it_needs_only(connect):
     assert m.actions == 0
     no_replies = sum(milter.NO_REPLY.values())
     assert m.steps == milter.NO_HELO | milter.NO_UNKNOWN | no_replies
-    # 1 is HELO, of which nothing is wanted.
-    assert m.macros == {0: ["i"], 2: ["i", "{auth_authen}", "{mail_addr}"], 3: ["i", "{rcpt_addr}"],
+    # 1 is HELO, of which nothing is wanted; the port tells mail of the own host.
+    assert m.macros == {0: ["{daemon_port}"], 2: ["i", "{auth_authen}", "{mail_addr}"], 3: ["i", "{rcpt_addr}"],
                         4: ["i"], 5: ["i"], 6: ["i"]}
 
 
@@ -179,6 +180,65 @@ def test_too_many_that_wait(make_site):
     finally:
         site.slapd.go_on()
     wait_until(lambda: sessions[1].rcpt("stuff@lists.example.com")[1].startswith(b"550 5.1.1 "), what="answers again")
+    for s in sessions:
+        s.close()
+
+
+@pytest.mark.parametrize("cache", ["{ }", "{ no: 1h }"])
+def test_the_breaker_stays_open_while_the_directory_hangs(make_site, cache):
+    """The probe is never answered from memory, where the answer to an earlier one would be."""
+    site = make_site(mta="sink", source_more=f"cache: {cache}", milter="deadline: 300ms\nbreaker: 2\nprobe: 100ms")
+    m = milter.Milter(site.rollcall.milter_socket)
+    m.connect()
+    m.mail("ann@example.com")
+    for n in range(2):
+        site.slapd.hang()
+        try:
+            for i in range(2):
+                assert m.rcpt(f"other{n}{i}@lists.example.com")[1].startswith(b"451 4.4.3 ")
+            wait_until(lambda: site.rollcall.log.count("has not answered") == n + 1, what="the breaker")
+            ended = time.monotonic() + 2
+            for i in itertools.count():
+                began = time.monotonic()
+                assert m.rcpt(f"more{n}{i}@lists.example.com")[1].startswith(b"451 4.4.3 ")
+                assert time.monotonic() - began < 0.25
+                if began > ended:
+                    break
+                time.sleep(0.1)
+            assert site.rollcall.log.count("answers again") == n
+        finally:
+            site.slapd.go_on()
+        wait_until(lambda: m.rcpt(f"back{n}@lists.example.com")[1].startswith(b"550 5.1.1 "), what="answers again")
+    m.close()
+
+
+def connections(port):
+    """How many there are to a port of this host."""
+    rows = [line.split() for line in open("/proc/net/tcp")][1:]
+    return sum(remote.endswith(f":{port:04X}") and state == "01" for _, _, remote, state, *_ in rows)
+
+
+def test_connections_of_a_burst_are_closed_again(make_site):
+    """Though one of them is always in use."""
+    site = make_site(mta="sink", source_more="cache: { yes: 0s, no: 0s }\n              idle: 1s",
+                     milter="deadline: 20s\nbreaker: 1000")
+    sessions = [milter.Milter(site.rollcall.milter_socket) for _ in range(4)]
+    for s in sessions:
+        s.connect()
+        s.mail("ann@example.com")
+    site.slapd.hang()
+    try:
+        for n, s in enumerate(sessions):
+            s.send(b"R", b"<other%d@lists.example.com>\0" % n)
+        time.sleep(0.5)
+    finally:
+        site.slapd.go_on()
+    assert all(text.startswith(b"550 5.1.1 ") for _, text, _ in answers_of(sessions, time.monotonic()))
+    assert connections(site.slapd.port) == 4
+    for n in range(6):
+        time.sleep(0.3)
+        assert sessions[0].rcpt(f"again{n}@lists.example.com")[1].startswith(b"550 5.1.1 ")
+    assert connections(site.slapd.port) == 1
     for s in sessions:
         s.close()
 

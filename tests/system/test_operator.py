@@ -148,7 +148,7 @@ def test_retry_without_an_expander(lmtp_site):
 # ---- usage ----
 
 @pytest.mark.parametrize("words", ["", "nonsense", "lookup", "lookup a b", "members", "queue x", "retry", "reload x",
-                                   "config", "config --check --print", "config --nonsense"])
+                                   "config", "config --check --print", "config --nonsense", "drain x", "drain --wait", "drain --wait soon", "resume x"])
 def test_usage(lmtp_site, words):
     got = lmtp_site.rollcall.ctl(*words.split(), check=64)
     assert "usage: rollcallctl" in got.stderr and got.stdout == ""
@@ -339,4 +339,6 @@ def test_every_example_is_tried():
     """A file that names domains of lists is in examples/, or a part of one that the tests put in force."""
     found = {str(p.relative_to(ROOT)) for p in ROOT.rglob("*") if p.suffix in (".yaml", ".part", ".mc", ".m4")
              and not str(p.relative_to(ROOT)).startswith("build")}
-    assert found == {"examples/rollcall.yaml", "examples/file.yaml", "postfix/main.cf.part", "postfix/master.cf.part"}
+    assert found == {"examples/rollcall.yaml", "examples/file.yaml",
+                     "postfix/main.cf.part", "postfix/master.cf.part",
+                     "sendmail-cf/example.mc", "sendmail-cf/feature/rollcall.m4", "sendmail-cf/mailer/rollcall.m4"}

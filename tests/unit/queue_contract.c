@@ -102,6 +102,32 @@ the_same_is_stored_once(struct queues *q)
 }
 
 static void
+named_by_a_key(struct queues *q)
+{
+	static const char *const bytes[] = { hello, "Subject: other bytes\r\n\r\n" };
+	struct complaint why;
+	enum stored result;
+
+	for (int i = 0; i < 2; i++) {
+		struct envelope e = envelope_for("keyed@l.x", "bounces");
+		struct commitment c = { .queue = QUEUE_BOUNCE, .envelope = &e };
+		struct draft *d = q->ops->draft(q, &result, &why);
+		struct entry *entry;
+
+		assert_int_equal(q->ops->write(d, bytes[i], strlen(bytes[i]), &why), STORED);
+		q->ops->name_by(d, "report of something");
+		q->ops->commit(d, &c, 1, &why);
+		assert_int_equal(c.result, i == 0 ? STORED : STORED_BEFORE);
+		q->ops->discard(&d);
+		envelope_free(&e);
+		entry = q->ops->claim(q, QUEUE_BOUNCE);
+		assert_true((entry != NULL) == (i == 0));
+		if (entry != NULL)
+			assert_int_equal(q->ops->move(&entry, QUEUE_DONE, &why), 0);
+	}
+}
+
+static void
 one_message_for_several(struct queues *q)
 {
 	struct envelope a = envelope_for("a@l.x", "post"), b = envelope_for("b@l.x", "bounces");
@@ -267,6 +293,25 @@ an_entry_goes_its_way(struct queues *q)
 }
 
 static void
+first_come_first_served(struct queues *q)
+{
+	char ids[20][DIGEST_NAME + 1], list[32];
+	struct entry *e;
+	struct complaint why;
+
+	for (size_t i = 0; i < 20; i++) {
+		(void)snprintf(list, sizeof(list), "list%zu@l.x", i);
+		assert_int_equal(store_one(q, QUEUE_OUTBOUND, hello, list, ids[i]), STORED);
+	}
+	for (size_t i = 0; i < 20; i++) {
+		e = q->ops->claim(q, QUEUE_OUTBOUND);
+		assert_non_null(e);
+		same_text("the next", e->id, ids[i]);
+		assert_int_equal(q->ops->move(&e, QUEUE_DONE, &why), 0);
+	}
+}
+
+static void
 what_is_done_is_forgotten_in_time(struct queues *q)
 {
 	size_t done = count(q, QUEUE_DONE);
@@ -286,11 +331,13 @@ queue_contract(const struct back_end *b)
 
 	nothing_remains_of_what_is_not_committed(q);
 	the_same_is_stored_once(q);
+	named_by_a_key(q);
 	one_message_for_several(q);
 	a_claim_excludes_others(q);
 	what_is_put_off_is_not_due(q);
 	an_entry_goes_its_way(q);
 	an_entry_goes_its_way(q);
+	first_come_first_served(q);
 	what_is_done_is_forgotten_in_time(q);
 	/* Waiting ends at the deadline, and at a call. */
 	e = must_claim(q, QUEUE_PENDING, NULL);

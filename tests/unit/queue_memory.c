@@ -30,6 +30,7 @@ struct memory {
 struct memory_draft {
 	struct draft draft;
 	struct bytes message;
+	char *key;                        /* of the names; NULL: the message */
 };
 
 static struct envelope
@@ -69,14 +70,25 @@ static void
 entry_name(struct draft *d, const char *list, const char *role, char id[DIGEST_NAME + 1])
 {
 	const struct bytes *message = &((struct memory_draft *)d)->message;
+	const char *key = ((struct memory_draft *)d)->key;
 	unsigned char sum[DIGEST_SIZE];
 	struct digest *digest = digest_open();
 
 	digest_add(digest, list, strlen(list) + 1);
 	digest_add(digest, role, strlen(role) + 1);
-	digest_add(digest, message->data, message->length);
+	if (key == NULL)
+		digest_add(digest, message->data, message->length);
+	else
+		digest_add(digest, key, strlen(key) + 1);
 	digest_end(&digest, sum);
 	digest_name(sum, id);
+}
+
+static void
+name_by(struct draft *d, const char *key)
+{
+	free(((struct memory_draft *)d)->key);
+	((struct memory_draft *)d)->key = mem_text(key);
 }
 
 static void
@@ -87,16 +99,16 @@ commit(struct draft *d, struct commitment *all, size_t count, struct complaint *
 	(void)why;
 	monitor_enter(&m->monitor);
 	for (size_t i = 0; i < count; i++) {
-		struct memory_entry *e = m->all;
+		struct memory_entry **at = &m->all, *e;
 		char id[DIGEST_NAME + 1];
 
 		entry_name(d, all[i].envelope->list, all[i].envelope->role, id);
-		while (e != NULL && strcmp(e->entry.id, id) != 0)
-			e = e->next;
-		all[i].result = e == NULL ? STORED : STORED_BEFORE;
-		if (e != NULL)
+		while (*at != NULL && strcmp((*at)->entry.id, id) != 0)
+			at = &(*at)->next;
+		all[i].result = *at == NULL ? STORED : STORED_BEFORE;
+		if (*at != NULL)
 			continue;
-		e = mem_new(sizeof(*e));
+		*at = e = mem_new(sizeof(*e));
 		memcpy(e->entry.id, id, sizeof(id));
 		e->entry.queues = d->queues;
 		e->entry.queue = all[i].queue;
@@ -104,8 +116,6 @@ commit(struct draft *d, struct commitment *all, size_t count, struct complaint *
 		bytes_add(&e->message, ((struct memory_draft *)d)->message.data,
 		          ((struct memory_draft *)d)->message.length);
 		progress_head(&e->progress);
-		e->next = m->all;
-		m->all = e;
 	}
 	monitor_wake(&m->monitor);
 	monitor_leave(&m->monitor);
@@ -117,6 +127,7 @@ discard(struct draft **d)
 	if (*d == NULL)
 		return;
 	bytes_free(&((struct memory_draft *)*d)->message);
+	free(((struct memory_draft *)*d)->key);
 	free(*d);
 	*d = NULL;
 }
@@ -335,6 +346,7 @@ static const struct queue_ops ops = {
 	.draft = draft,
 	.write = write_some,
 	.entry_name = entry_name,
+	.name_by = name_by,
 	.commit = commit,
 	.discard = discard,
 	.claim = claim,

@@ -152,6 +152,9 @@ parts(void **state)
 	assert_null(domain_unicode("xn--bcher-kvi.example"));
 	assert_false(address_needs_utf8("ann@x.org"));
 	assert_true(address_needs_utf8("gr\xc3\xb6\xc3\x9f" "e@x.org"));
+	same_text("case", address_to_send("ann@x.org", "Ann@X.org"), "Ann@X.org");
+	same_text("local part", address_to_send("\xc3\xb6@x.org", "\xc3\x96@x.org"), "\xc3\x96@x.org");
+	same_text("domain", address_to_send("ann@xn--tda.org", "Ann@\xc3\xbc.org"), "ann@xn--tda.org");
 }
 
 int

@@ -3,6 +3,7 @@
 #include "tests/unit/unit.h"
 
 #include "base/mem.h"
+#include "expander/fanout/learnt.h"
 #include "expander/fanout/post.h"
 
 static void
@@ -44,7 +45,6 @@ rewriting(void **state)
 static struct post *
 make_post(struct queues *q, size_t recipients, const struct record *records, size_t count)
 {
-	struct service service = { .outbound.retry = { 1000, 1000, 1000000 } };
 	char id[DIGEST_NAME + 1], address[32];
 	struct complaint why;
 	struct entry *e;
@@ -61,7 +61,7 @@ make_post(struct queues *q, size_t recipients, const struct record *records, siz
 	(void)q->ops->move(&e, QUEUE_OUTBOUND, &why);
 	for (size_t i = 0; i < count; i++)
 		(void)q->ops->note(e, &records[i], true, &why);
-	p = post_open(e, &service);
+	p = post_open(e, &why);
 	assert_non_null(p);
 	return p;
 }
@@ -137,6 +137,33 @@ what_is_left_of_an_earlier_try(void **state)
 	queues_close(&q);
 }
 
+static void
+limits_that_are_learnt(void **state)
+{
+	struct learnt l = { 0 };
+
+	(void)state;
+	assert_int_equal(learnt_most(&l, 1000, 0), 1000);
+	learnt_limit(&l, 60, 1000);
+	assert_int_equal(learnt_most(&l, 1000, 1000), 60);
+	assert_int_equal(learnt_most(&l, 50, 1000), 50);
+	learnt_limit(&l, 40, 2000);
+	assert_int_equal(learnt_most(&l, 1000, 2000), 40);
+	assert_int_equal(learnt_most(&l, 1000, 601999), 40);
+	assert_int_equal(learnt_most(&l, 1000, 602000), 1000);
+	/* An absurd one is believed when it is said again. */
+	learnt_limit(&l, 1, 3000);
+	assert_int_equal(learnt_most(&l, 1000, 3000), 1000);
+	learnt_fine(&l, 1);
+	learnt_limit(&l, 2, 3000);
+	assert_int_equal(learnt_most(&l, 1000, 3000), 2);
+	l = (struct learnt){ 0 };
+	learnt_limit(&l, 1, 3000);
+	learnt_fine(&l, 3);
+	learnt_limit(&l, 1, 3000);
+	assert_int_equal(learnt_most(&l, 1000, 3000), 1000);
+}
+
 int
 main(void)
 {
@@ -144,6 +171,7 @@ main(void)
 		cmocka_unit_test(rewriting),
 		cmocka_unit_test(fair_shares),
 		cmocka_unit_test(what_is_left_of_an_earlier_try),
+		cmocka_unit_test(limits_that_are_learnt),
 	};
 
 	return RUN(tests);

@@ -27,6 +27,15 @@ distribution_lists(void **state)
 		{ "recipients 1\na@x\nend 2\n", -1, 0 },
 		{ "recipients 1\na@x\nb@x\nend 1\n", -1, 0 },
 		{ "recipients 1\na@x\nend 99999999\n", -1, 0 },
+		{ "recipients 1\nax\nend 1\n", -1, 0 },
+		{ "recipients 1\n\nend 1\n", -1, 0 },
+		{ "recipients 1\na@x\r\nend 1\n", -1, 0 },
+		{ "recipients 1\na@x\x01\nend 1\n", -1, 0 },
+		{ "recipients 1\na@x\x7f\nend 1\n", -1, 0 },
+		{ "recipients 1\na@x\t\nend 1\n", -1, 0 },
+		{ "recipients 1\na@x\tA\nend 1\n", -1, 0 },
+		{ "recipients 1\na@x\tA@x\tB@x\nend 1\n", -1, 0 },
+		{ "recipients 1\na@x>\rRCPT TO:<b@x\nend 1\n", -1, 0 },
 		{ "recipients 2\na@x\nend 1\n", -1, 0 },
 		{ "something else entirely\n", -1, 0 },
 	};
@@ -59,6 +68,18 @@ nothing_is_read_behind_the_end(void **state)
 	memcpy(copy, text, length);
 	assert_int_equal(distribution_open(&d, copy, length, &why), 0);
 	free(copy);
+}
+
+static void
+no_nul_in_an_address(void **state)
+{
+	static const char text[] = "recipients 1\na@x\0y\nend 1\n";
+	struct complaint why;
+	struct distribution d;
+
+	(void)state;
+	assert_int_equal(distribution_open(&d, text, sizeof(text) - 1, &why), -1);
+	same_text("complaint", why.text, "recipients: line 0 is no address");
 }
 
 static void
@@ -171,17 +192,7 @@ damaged_progress(void **state)
 		{ "{\"version\":1}\n{\"batch\":1,\"fi", 14 },
 		{ "{\"vers", 0 },
 		{ "{\"version\":2}\n", -1 },
-		{ "{\"version\":1}\n{\"what\":1}\n", -1 },
-		{ "{\"version\":1}\nx\n", -1 },
-		{ "{\"version\":1}\n\n", -1 },
-		/* Numbers that would be another line, code or batch when cut to their type. */
-		{ "{\"version\":1}\n{\"batch\":1,\"first\":-1,\"count\":3}\n", -1 },
-		{ "{\"version\":1}\n{\"batch\":1,\"first\":0,\"count\":-1}\n", -1 },
-		{ "{\"version\":1}\n{\"batch\":1,\"lines\":[4294967296]}\n", -1 },
-		{ "{\"version\":1}\n{\"batch\":1,\"line\":-1,\"code\":550}\n", -1 },
-		{ "{\"version\":1}\n{\"batch\":1,\"line\":1,\"code\":4294967846}\n", -1 },
-		{ "{\"version\":1}\n{\"batch\":9223372036854775807,\"code\":250}\n", -1 },
-		{ "{\"version\":1}\n{\"defer\":1,\"tries\":9223372036854775807}\n", -1 },
+		{ "{\"version\":\"1\"}\n", -1 },
 	};
 
 	(void)state;
@@ -193,6 +204,62 @@ damaged_progress(void **state)
 		            cases[i].want);
 		tally_free(&t);
 	}
+}
+
+static void
+lines_that_are_no_records(void **state)
+{
+	static const char *const cases[] = {
+		"{\"what\":1}", "x", "", "{\"batch\":1,\"fi{\"batch\":1,\"code\":250}",
+		/* Numbers that would be another line, code or batch when cut to their type. */
+		"{\"batch\":1,\"first\":-1,\"count\":3}",
+		"{\"batch\":1,\"first\":0,\"count\":-1}",
+		"{\"batch\":1,\"lines\":[4294967296]}",
+		"{\"batch\":1,\"line\":-1,\"code\":550}",
+		"{\"batch\":1,\"line\":1,\"code\":4294967846}",
+		"{\"batch\":9223372036854775807,\"code\":250}",
+		"{\"defer\":1,\"tries\":9223372036854775807}",
+		/* What is no number is not line 0. */
+		"{\"batch\":1,\"lines\":[\"2\"]}", "{\"batch\":1,\"lines\":[null]}",
+		"{\"batch\":1,\"line\":\"2\",\"code\":550}", "{\"batch\":1,\"first\":\"1\",\"count\":1}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char *text = mem_format("{\"version\":1}\n"
+		                        "{\"batch\":1,\"first\":0,\"count\":2}\n"
+		                        "%s\n"
+		                        "{\"batch\":1,\"code\":250}\n"
+		                        "{\"batch\":2,\"first\":2,\"count\":1}\n"
+		                        "{\"batch\":2,\"code\":250}\n", cases[i]);
+		struct complaint why;
+		struct tally t = { 0 };
+
+		same_number(cases[i], tally_read(&t, 4, text, strlen(text), &why),
+		            (long long)strlen(text));
+		same_number(cases[i], (long long)t.damaged, 3);
+		/* What was open stays in doubt, what began afterwards counts. */
+		same_number(cases[i], t.lines[0], LINE_DOUBT);
+		same_number(cases[i], t.lines[1], LINE_DOUBT);
+		same_number(cases[i], t.lines[2], LINE_SENT);
+		same_number(cases[i], t.lines[3], LINE_WAITING);
+		tally_free(&t);
+		free(text);
+	}
+}
+
+static void
+a_progress_without_its_head(void **state)
+{
+	static const char text[] = "{\"batch\":1,\"first\":0,\"count\":2}\n{\"batch\":1,\"code\":250}\n";
+	struct complaint why;
+	struct tally t;
+
+	(void)state;
+	assert_int_equal(tally_read(&t, 3, text, sizeof(text) - 1, &why), sizeof(text) - 1);
+	assert_int_equal(t.damaged, 1);
+	assert_int_equal(t.sent, 2);
+	tally_free(&t);
 }
 
 static void
@@ -252,10 +319,13 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(distribution_lists),
 		cmocka_unit_test(nothing_is_read_behind_the_end),
+		cmocka_unit_test(no_nul_in_an_address),
 		cmocka_unit_test(cut_anywhere_it_is_not_whole),
 		cmocka_unit_test(a_life_in_records),
 		cmocka_unit_test(a_batch_refused_as_a_whole),
 		cmocka_unit_test(damaged_progress),
+		cmocka_unit_test(lines_that_are_no_records),
+		cmocka_unit_test(a_progress_without_its_head),
 		cmocka_unit_test(envelopes),
 		cmocka_unit_test(schedules),
 	};

@@ -243,7 +243,7 @@ struct counting {
 	size_t finds;
 	bool hold;                        /* do not answer yet */
 	enum found answer;
-	const char *exists;               /* the only list there is */
+	const char *exists;               /* the only list there is; NULL: all are */
 };
 
 static enum found
@@ -262,9 +262,9 @@ count_find(struct source *s, const char *const *addresses, size_t count, struct 
 	(void)complain(why, "told to");
 	if (found == FOUND_YES) {
 		for (size_t i = 0; i < count; i++)
-			if (strcmp(addresses[i], c->exists) == 0) {
+			if (c->exists == NULL || strcmp(addresses[i], c->exists) == 0) {
 				*which_r = i;
-				*list_r = list_new(mem_text(c->exists), NULL, mem_text("k"), NULL);
+				*list_r = list_new(mem_text(addresses[i]), NULL, mem_text("k"), NULL);
 				return FOUND_YES;
 			}
 		return FOUND_NO;
@@ -287,7 +287,8 @@ count_close(struct source *s)
 	(void)s;                          /* on the stack of the test */
 }
 
-static const struct source_ops counting_ops = { "counting", count_find, NULL, count_each, count_close };
+static const struct source_ops counting_ops = { .kind = "counting", .find_list = count_find,
+	                                        .each_member = count_each, .close = count_close };
 
 static struct source *
 wrap(struct counting *c, const struct cache_config *config)
@@ -454,6 +455,31 @@ lists_are_remembered_apart(void **state)
 }
 
 static void
+a_probe_is_never_answered_from_memory(void **state)
+{
+	struct counting c;
+	struct source *s = wrap(&c, &config);
+	struct complaint why;
+
+	(void)state;
+	for (size_t i = 1; i <= 3; i++) {
+		assert_int_equal(source_probe(s, deadline_in(1000), &why), FOUND_NO);
+		assert_int_equal(c.finds, i);
+	}
+	c.hold = true;
+	assert_int_equal(source_probe(s, deadline_in(50), &why), FOUND_UNSURE);
+	/* The one that still waits serves the next. */
+	assert_int_equal(source_probe(s, deadline_in(50), &why), FOUND_UNSURE);
+	assert_int_equal(c.finds, 4);
+	monitor_enter(&c.monitor);
+	c.hold = false;
+	monitor_wake(&c.monitor);
+	monitor_leave(&c.monitor);
+	assert_int_equal(source_probe(s, deadline_in(1000), &why), FOUND_NO);
+	source_close(&s);
+}
+
+static void
 the_cache_is_bounded(void **state)
 {
 	struct counting c;
@@ -462,18 +488,31 @@ the_cache_is_bounded(void **state)
 	char address[32];
 
 	(void)state;
+	/* Many unknown addresses leave the lists alone, and of the unknown the youngest stay. */
+	assert_int_equal(ask(s, "staff@l.x", &why), FOUND_YES);
 	for (int i = 0; i < 100; i++) {
 		(void)snprintf(address, sizeof(address), "x%d@l.x", i);
 		assert_int_equal(ask(s, address, &why), FOUND_NO);
-		if (i % 8 == 0)
-			assert_int_equal(ask(s, "staff@l.x", &why), FOUND_YES);
 	}
-	/* What is asked for often stays; of the rest the youngest. */
 	assert_int_equal(c.finds, 101);
+	assert_int_equal(ask(s, "staff@l.x", &why), FOUND_YES);
 	assert_int_equal(ask(s, "x99@l.x", &why), FOUND_NO);
 	assert_int_equal(c.finds, 101);
 	assert_int_equal(ask(s, "x0@l.x", &why), FOUND_NO);
 	assert_int_equal(c.finds, 102);
+	/* The lists are bounded as well; what is asked for often stays. */
+	c.exists = NULL;
+	for (int i = 0; i < 100; i++) {
+		(void)snprintf(address, sizeof(address), "l%d@l.x", i);
+		assert_int_equal(ask(s, address, &why), FOUND_YES);
+		if (i % 8 == 0)
+			assert_int_equal(ask(s, "staff@l.x", &why), FOUND_YES);
+	}
+	assert_int_equal(c.finds, 202);
+	assert_int_equal(ask(s, "l99@l.x", &why), FOUND_YES);
+	assert_int_equal(c.finds, 202);
+	assert_int_equal(ask(s, "l0@l.x", &why), FOUND_YES);
+	assert_int_equal(c.finds, 203);
 	source_close(&s);
 }
 
@@ -564,6 +603,7 @@ main(void)
 		cmocka_unit_test(a_stale_yes_is_for_existence_only),
 		cmocka_unit_test(a_stale_no_is_a_whole_one),
 		cmocka_unit_test(lists_are_remembered_apart),
+		cmocka_unit_test(a_probe_is_never_answered_from_memory),
 		cmocka_unit_test(the_cache_is_bounded),
 		cmocka_unit_test(a_list_that_is_gone_is_looked_for_afresh),
 		cmocka_unit_test(callers_share_one_question),

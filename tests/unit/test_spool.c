@@ -13,7 +13,9 @@
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 static const char hello[] = "Subject: hello\r\n\r\nHello.\r\n";
@@ -180,6 +182,221 @@ stopped_at_every_step(void **state)
 	}
 }
 
+/* ---- syncs ---- */
+
+/* What was synced, by the last part of its path; in place of the C library's. */
+static char synced[1024];
+static const char *failing;               /* what cannot be synced; NULL: nothing */
+static useconds_t slowness;               /* how much longer each sync takes */
+
+int
+fdatasync(int fd)
+{
+	char link[32], path[256];
+	const char *name;
+	ssize_t n;
+
+	(void)usleep(slowness);
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, sizeof(path) - 1);
+	path[n < 0 ? 0 : n] = '\0';
+	name = strrchr(path, '/') == NULL ? path : strrchr(path, '/') + 1;
+	if (slowness == 0 && strlen(synced) + strlen(name) + 2 < sizeof(synced))      /* one thread */
+		(void)strcat(strcat(synced, " "), name);
+	if (failing != NULL && strcmp(failing, name) == 0) {
+		errno = EIO;
+		return -1;
+	}
+	return (int)syscall(SYS_fdatasync, fd);
+}
+
+/* On a slow disk the message is synced by a thread of its own: with the same outcome. */
+static void
+a_slow_disk(void **state)
+{
+	char *dir = make_temp_dir(), id[DIGEST_NAME + 1];
+	const struct back_end b = { "spool", open_spool, dir };
+	struct queues *q;
+
+	(void)state;
+	slowness = 2000;
+	queue_contract(&b);
+	q = open_spool(dir);
+	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "first@l.x", id), STORED);
+	failing = "message.eml";
+	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "second@l.x", id), STORE_FAILED);
+	failing = NULL;
+	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "second@l.x", id), STORED);
+	slowness = 0;
+	queues_close(&q);
+	remove_temp_dir(dir);
+}
+
+/* 250 for a repeat means what it means for the first: that it is there, and lasts. */
+static void
+a_repeat_is_durable(void **state)
+{
+	char *dir = make_temp_dir(), id[DIGEST_NAME + 1];
+	struct queues *q = open_spool(dir);
+	struct complaint why;
+	struct entry *e;
+
+	(void)state;
+	failing = "pending";
+	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "staff@l.x", id), STORE_FAILED);
+	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "staff@l.x", id), STORE_FAILED);
+	failing = NULL;
+	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "staff@l.x", id), STORED_BEFORE);
+	synced[0] = '\0';
+	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "staff@l.x", id), STORED_BEFORE);
+	same_text("repeat", strstr(synced, " pending"), " pending bounce outbound done");
+	/* It may have moved on: a rename that nobody has synced. */
+	e = q->ops->claim(q, QUEUE_PENDING);
+	assert_int_equal(q->ops->move(&e, QUEUE_OUTBOUND, &why), 0);
+	q->ops->release(&e, 0);
+	failing = "outbound";
+	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "staff@l.x", id), STORE_FAILED);
+	failing = NULL;
+	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "staff@l.x", id), STORED_BEFORE);
+	queues_close(&q);
+	remove_temp_dir(dir);
+}
+
+/* What a post with one list of one batch costs; the numbers of docs/spool.md. */
+static void
+syncs_of_a_post(void **state)
+{
+	const struct record intent = { .kind = RECORD_INTENT, .at = 1, .batch = 1, .count = 1 };
+	char *dir = make_temp_dir(), id[DIGEST_NAME + 1], want[256];
+	struct queues *q = open_spool(dir);
+	struct complaint why;
+	struct entry *e;
+
+	(void)state;
+	synced[0] = '\0';
+	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "staff@l.x", id), STORED);
+	e = q->ops->claim(q, QUEUE_PENDING);
+	assert_int_equal(q->ops->freeze_begin(e, &why), 0);
+	assert_int_equal(q->ops->freeze_add(e, "ann@x.org", "ann@x.org", &why), 0);
+	assert_int_equal(q->ops->freeze_finish(e, &why), 0);
+	assert_int_equal(q->ops->move(&e, QUEUE_OUTBOUND, &why), 0);
+	assert_int_equal(q->ops->note(e, &intent, true, &why), 0);
+	assert_int_equal(q->ops->move(&e, QUEUE_DONE, &why), 0);
+	(void)snprintf(want, sizeof(want), "%s", " pending recipients progress done");
+	same_text("syncs", strstr(synced, " pending"), want);
+	assert_non_null(strstr(synced, " message.eml envelope.json"));
+	queues_close(&q);
+	remove_temp_dir(dir);
+}
+
+/* ---- two processes ---- */
+
+static const char *shared;
+static int prepared;                      /* entries */
+
+/* A long time after the last step 5, and before the first step 6, another process starts, and cleans up. */
+static void
+clean_meanwhile(int number)
+{
+	const struct spool_config c = { .path = (char *)shared, .rescan = 50 };
+	char command[128];
+	struct complaint why;
+	struct queues *q;
+
+	if (number != 5 || ++prepared < 2)
+		return;
+	spool_step = NULL;
+	(void)snprintf(command, sizeof(command), "touch -d @0 %s/tmp/*", shared);
+	assert_int_equal(system(command), 0);
+	q = spool_open(&c, &why);
+	assert_non_null(q);
+	queues_close(&q);
+}
+
+static void
+what_is_being_written_is_not_cleaned_away(void **state)
+{
+	char *dir = make_temp_dir();
+	struct queues *q = open_spool(dir);
+	struct envelope a = envelope_for("a@l.x", "post"), b = envelope_for("b@l.x", "post");
+	struct commitment c[] = { { .queue = QUEUE_PENDING, .envelope = &a },
+		                  { .queue = QUEUE_PENDING, .envelope = &b } };
+	struct complaint why;
+	enum stored result;
+	struct draft *d = q->ops->draft(q, &result, &why);
+	const char *data;
+	size_t length;
+
+	(void)state;
+	assert_int_equal(q->ops->write(d, hello, sizeof(hello) - 1, &why), STORED);
+	shared = dir;
+	spool_step = clean_meanwhile;
+	q->ops->commit(d, c, 2, &why);
+	q->ops->discard(&d);
+	for (int i = 0; i < 2; i++) {
+		struct entry *e;
+
+		assert_int_equal(c[i].result, STORED);
+		e = q->ops->claim(q, QUEUE_PENDING);
+		assert_non_null(e);
+		assert_int_equal(q->ops->message(e, &data, &length, &why), 0);
+		assert_int_equal(length, sizeof(hello) - 1);
+		assert_int_equal(q->ops->move(&e, QUEUE_DONE, &why), 0);
+	}
+	envelope_free(&a);
+	envelope_free(&b);
+	queues_close(&q);
+	remove_temp_dir(dir);
+}
+
+/* ---- clocks ---- */
+
+static void
+a_clock_that_ran_ahead(void **state)
+{
+	enum { DAY = 86400000 };
+	const struct schedule s = { 1000, 1000, (int64_t)5 * DAY };
+	const int64_t years = (int64_t)3650 * DAY;
+	char *dir = make_temp_dir(), id[DIGEST_NAME + 1];
+	const struct spool_config c = { .path = dir, .rescan = 50, .longest = 60000 };
+	struct record r = { .kind = RECORD_DEFER, .tries = 1 };
+	struct complaint why;
+	struct queues *q = spool_open(&c, &why);
+	struct entry *e;
+
+	(void)state;
+	/* It put the entry off, and was set right: due at once for who comes next, … */
+	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "staff@l.x", id), STORED);
+	clock_shift(years);
+	e = q->ops->claim(q, QUEUE_PENDING);
+	assert_false(queue_expired(e, &s));      /* one failure is not five days of them */
+	e->tries = 2;
+	assert_true(queue_expired(e, &s));
+	queue_defer(&e, &s, "x");
+	clock_shift(-years);
+	/* … and soon for who remembers when it was to be due. */
+	assert_int_equal(q->ops->hurry(q, "nobody"), 0);        /* looks into the directories */
+	assert_null(q->ops->claim(q, QUEUE_PENDING));
+	clock_shift(61000);
+	e = q->ops->claim(q, QUEUE_PENDING);
+	assert_non_null(e);
+	/* A time far away by a clock that was right. */
+	r.at = clock_wall();
+	r.until = r.at + years;
+	assert_int_equal(q->ops->note(e, &r, true, &why), 0);
+	q->ops->release(&e, r.until);
+	queues_close(&q);
+	q = spool_open(&c, &why);
+	assert_null(q->ops->claim(q, QUEUE_PENDING));
+	clock_shift(61000);
+	e = q->ops->claim(q, QUEUE_PENDING);
+	assert_non_null(e);
+	q->ops->release(&e, 0);
+	clock_shift(-2 * 61000);
+	queues_close(&q);
+	remove_temp_dir(dir);
+}
+
 /* ---- damage ---- */
 
 static char *
@@ -247,6 +464,40 @@ unreadable_entries_are_left_alone(void **state)
 }
 
 static void
+a_progress_of_a_newer_version(void **state)
+{
+	const struct record d = { .kind = RECORD_DEFER, .at = 1, .until = 5, .tries = 2, .text = "x" };
+	const struct schedule s = { 1000, 60000, 3600000 };
+	char *dir = make_temp_dir(), id[DIGEST_NAME + 1], *path;
+	struct queues *q = open_spool(dir);
+	struct complaint why;
+	struct entry *e;
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "staff@l.x", id), STORED);
+	path = entry_file(dir, QUEUE_PENDING, id, "progress");
+	write_file(path, "{\"version\":2}\n");
+	/* It is claimed, to be put off and reported in the end, and nothing is added to it. */
+	e = q->ops->claim(q, QUEUE_PENDING);
+	assert_non_null(e);
+	same_text("damage", e->damage, "progress: not of a version known to this program");
+	assert_int_equal(q->ops->note(e, &d, true, &why), -1);
+	queue_defer(&e, &s, "x");
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_size, 14);
+	assert_null(q->ops->claim(q, QUEUE_PENDING));
+	clock_shift(61000);
+	e = q->ops->claim(q, QUEUE_PENDING);
+	clock_shift(-61000);
+	assert_non_null(e);
+	q->ops->release(&e, 0);
+	queues_close(&q);
+	free(path);
+	remove_temp_dir(dir);
+}
+
+static void
 others_put_entries_there(void **state)
 {
 	char *dir = make_temp_dir(), id[DIGEST_NAME + 1], *junk = mem_format("%s/pending/README", dir);
@@ -302,6 +553,94 @@ a_second_publication_is_dropped(void **state)
 }
 
 /* ---- a full disk ---- */
+
+/* As if the disk had room for files of so many bytes. */
+static void
+limit_files(rlim_t bytes)
+{
+	struct rlimit l;
+
+	(void)signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &l), 0);
+	l.rlim_cur = bytes;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &l), 0);
+}
+
+/* A disk that is full from any byte on, and has room again: no record is torn or glued to another. */
+static void
+a_full_disk_under_progress(void **state)
+{
+	static const uint32_t three[] = { 3 };
+	const struct record records[] = {
+		{ .kind = RECORD_INTENT, .at = 1, .batch = 1, .first = 0, .count = 3 },
+		{ .kind = RECORD_LINE, .batch = 1, .line = 1, .code = 550, .text = "550 no" },
+		{ .kind = RECORD_RESULT, .at = 2, .batch = 1, .code = 250 },
+	};
+	const struct record again = { .kind = RECORD_INTENT, .at = 3, .batch = 2, .count = 1, .lines = three };
+	char *dir = make_temp_dir();
+	struct queues *q = open_spool(dir);
+
+	(void)state;
+	for (rlim_t room = 0; room < 160; room++) {
+		char id[DIGEST_NAME + 1], list[32];
+		struct complaint why;
+		struct entry *e;
+		struct tally t;
+		size_t written = 0;
+
+		(void)snprintf(list, sizeof(list), "l%d@l.x", (int)room);
+		assert_int_equal(store_one(q, QUEUE_PENDING, hello, list, id), STORED);
+		e = q->ops->claim(q, QUEUE_PENDING);
+		assert_non_null(e);
+		limit_files(room);
+		for (size_t i = 0; i < 3 && written == i; i++)
+			written += q->ops->note(e, &records[i], true, &why) == 0;
+		limit_files(RLIM_INFINITY);
+		assert_int_equal(q->ops->note(e, &again, true, &why), 0);
+		q->ops->release(&e, 0);
+		e = q->ops->claim(q, QUEUE_PENDING);
+		assert_non_null(e);
+		assert_null(e->damage);
+		assert_int_equal(q->ops->progress(e, 4, &t, &why), 0);
+		assert_int_equal(t.damaged, 0);
+		assert_int_equal(t.lines[3], LINE_DOUBT);
+		assert_true(written == 3 ? t.sent == 2 && t.refused == 1 : t.sent == 0);
+		tally_free(&t);
+		assert_int_equal(q->ops->move(&e, QUEUE_DONE, &why), 0);
+	}
+	queues_close(&q);
+	remove_temp_dir(dir);
+}
+
+static void
+a_full_disk_under_the_recipients(void **state)
+{
+	char *dir = make_temp_dir(), id[DIGEST_NAME + 1];
+	struct queues *q = open_spool(dir);
+	struct distribution d;
+	struct complaint why;
+	struct entry *e;
+
+	(void)state;
+	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "staff@l.x", id), STORED);
+	e = q->ops->claim(q, QUEUE_PENDING);
+	for (rlim_t room = 0; room < 60; room++) {
+		int rc;
+
+		limit_files(room);
+		assert_int_equal(q->ops->freeze_begin(e, &why), 0);
+		assert_int_equal(q->ops->freeze_add(e, "ann@x.org", "ann@x.org", &why), 0);
+		assert_int_equal(q->ops->freeze_add(e, "bob@x.org", "Bob@x.org", &why), 0);
+		rc = q->ops->freeze_finish(e, &why);
+		limit_files(RLIM_INFINITY);
+		assert_int_equal(q->ops->recipients(e, &d, &why), rc == 0);
+		assert_int_equal(d.count, rc == 0 ? 2 : 0);
+		distribution_close(&d);
+	}
+	q->ops->release(&e, 0);
+	queues_close(&q);
+	remove_temp_dir(dir);
+}
 
 static void
 a_full_disk(void **state)
@@ -406,9 +745,17 @@ main(void)
 		cmocka_unit_test(contract_memory),
 		cmocka_unit_test(contract_spool),
 		cmocka_unit_test(stopped_at_every_step),
+		cmocka_unit_test(a_slow_disk),
+		cmocka_unit_test(a_repeat_is_durable),
+		cmocka_unit_test(syncs_of_a_post),
+		cmocka_unit_test(what_is_being_written_is_not_cleaned_away),
+		cmocka_unit_test(a_clock_that_ran_ahead),
 		cmocka_unit_test(a_torn_record_is_cut_off),
 		cmocka_unit_test(unreadable_entries_are_left_alone),
+		cmocka_unit_test(a_progress_of_a_newer_version),
 		cmocka_unit_test(others_put_entries_there),
+		cmocka_unit_test(a_full_disk_under_progress),
+		cmocka_unit_test(a_full_disk_under_the_recipients),
 		cmocka_unit_test(a_second_publication_is_dropped),
 		cmocka_unit_test(a_full_disk),
 		cmocka_unit_test(a_disk_full_of_entries),

@@ -11,7 +11,7 @@ static void
 sent(const char *head, const char *body, struct bytes *out)
 {
 	struct outgoing o = wire_message(head, strlen(head), body, strlen(body));
-	struct wire w = { 0 };
+	struct wire w = { .abandon = -1 };
 	char buffer[4096];
 	ssize_t n;
 	int fds[2];
@@ -58,7 +58,7 @@ static enum heard
 hear(const char *bytes, size_t length, size_t piece, struct answer *a)
 {
 	struct outgoing nothing = wire_commands("", 0);
-	struct wire w = { 0 };
+	struct wire w = { .abandon = -1 };
 	enum heard h;
 	int fds[2];
 

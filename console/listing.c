@@ -1,0 +1,51 @@
+/* Reading the queues for an operator. */
+#include "console/listing.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum entry_state
+listing_state(const struct entry_summary *sum)
+{
+	if (sum->envelope == NULL || sum->tally == NULL)
+		return ENTRY_UNREADABLE;
+	if (sum->queue == QUEUE_BOUNCE && sum->reason != NULL && strncmp(sum->reason, "kept", 4) == 0)
+		return ENTRY_KEPT;
+	return sum->tally->until > clock_wall() ? ENTRY_DEFERRED : ENTRY_WORK;
+}
+
+int
+listing_each(const struct site *s, enum queue_id first, enum queue_id last,
+             void (*see)(void *, const struct entry_summary *), void *arg, struct complaint *why)
+{
+	struct spool_config config = { .path = site_spool(s), .read_only = true };
+	struct queues *queues = NULL;
+	int rc = 0;
+
+	if (access(config.path, F_OK) == 0) {
+		queues = spool_open(&config, why);
+		rc = queues == NULL ? -1 : 0;
+	}
+	free(config.path);
+	for (enum queue_id q = first; queues != NULL && q <= last && rc == 0; q++)
+		rc = queues->ops->each(queues, q, see, arg, why);
+	queues_close(&queues);
+	return rc;
+}
+
+void
+listing_age(int64_t milliseconds, char *text, size_t size)
+{
+	int64_t s = milliseconds / 1000;
+
+	if (s < 120)
+		(void)snprintf(text, size, "%llds", (long long)s);
+	else if (s < 7200)
+		(void)snprintf(text, size, "%lldm", (long long)s / 60);
+	else if (s < 172800)
+		(void)snprintf(text, size, "%lldh", (long long)s / 3600);
+	else
+		(void)snprintf(text, size, "%lldd", (long long)s / 86400);
+}

@@ -1,0 +1,56 @@
+divert(-1)
+dnl
+dnl FEATURE(`rollcall', `domains', `milter', `lmtp'): mail for the domains of lists goes to rollcall.
+dnl
+dnl	domains	of lists, with blanks between
+dnl	milter	where rollcall-milter listens; unix:/run/rollcall/milter.sock if not given
+dnl	lmtp	where rollcall-expander listens; unix:/run/rollcall/lmtp.sock if not given
+dnl
+dnl Both listeners are written as sendmail writes those of filters: unix:/path or inet:port@host.
+dnl MAILER(`rollcall') must follow. What may be defined before: ROLLCALL_MILTER_FLAGS,
+dnl ROLLCALL_MILTER_TIMES, ROLLCALL_DAEMON_OPTIONS, ROLLCALL_DAEMON_FILTERS, and what the mailer has.
+dnl README.md explains all of it.
+dnl
+divert(0)
+VERSIONID(`rollcall.m4: lists from a directory')
+divert(-1)
+
+ifelse(len(X`'_ARG_), `1', `errprint(`*** ERROR: FEATURE(`rollcall') needs the domains of lists
+')')
+define(`_ROLLCALL_MILTER_', ifelse(len(X`'_ARG2_), `1', ``unix:/run/rollcall/milter.sock'', `_ARG2_'))
+define(`_ROLLCALL_LMTP_', ifelse(len(X`'_ARG3_), `1', ``unix:/run/rollcall/lmtp.sock'', `_ARG3_'))
+_DEFIFNOT(`ROLLCALL_MILTER_FLAGS', `T')
+_DEFIFNOT(`ROLLCALL_MILTER_TIMES', `C:10s;S:10s;R:1m;E:5m')
+_DEFIFNOT(`ROLLCALL_DAEMON_OPTIONS', `Addr=127.0.0.1, Port=10026')
+_DEFIFNOT(`ROLLCALL_DAEMON_FILTERS', `')
+
+dnl The host that rule set 0 names for the mailer, and the arguments of its [IPC].
+define(`_ROLLCALL_REST_', `substr(_ROLLCALL_LMTP_, 5)')
+define(`_ROLLCALL_AT_', `index(_ROLLCALL_REST_, `@')')
+ifelse(index(_ROLLCALL_LMTP_, `unix:'), `0',
+	`define(`_ROLLCALL_HOST_', `rollcall')
+	define(`_ROLLCALL_ARGS_', `FILE '_ROLLCALL_REST_)',
+index(_ROLLCALL_LMTP_, `inet:')eval(_ROLLCALL_AT_ > 0), `01',
+	`define(`_ROLLCALL_HOST_', `['substr(_ROLLCALL_REST_, eval(_ROLLCALL_AT_ + 1))`]')
+	define(`_ROLLCALL_ARGS_', `TCP $h 'substr(_ROLLCALL_REST_, 0, _ROLLCALL_AT_))',
+`errprint(`*** ERROR: FEATURE(`rollcall'): '_ROLLCALL_LMTP_` is neither unix:/path nor inet:port@host
+')')
+
+dnl The filter, behind those that are named so far.
+INPUT_MAIL_FILTER(`rollcall', `S=_ROLLCALL_MILTER_, F=ROLLCALL_MILTER_FLAGS, T=ROLLCALL_MILTER_TIMES')
+
+dnl Mail to lists is taken from everywhere; who may post is for the filter to say.
+RELAY_DOMAIN(_ARG_)
+
+LOCAL_CONFIG
+# domains of lists
+C{Rollcall}_ARG_
+
+# where posts come back: not our filter; no AUTH, STARTTLS and ETRN, no look-up of each recipient's host
+O DaemonPortOptions=Name=rollcall, ROLLCALL_DAEMON_OPTIONS, InputMailFilters=ROLLCALL_DAEMON_FILTERS, M=ACES
+
+LOCAL_RULE_0
+# lists, whether or not the name server knows their domain
+R$* < @ $={Rollcall} > $*	$#rollcall $@ _ROLLCALL_HOST_ $: $1 < @ $2 > $3
+R$* < @ $={Rollcall} . > $*	$#rollcall $@ _ROLLCALL_HOST_ $: $1 < @ $2 . > $3
+divert(-1)
