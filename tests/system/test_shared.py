@@ -392,3 +392,20 @@ def test_reload_and_stop(map_site):
         assert busy.read() == UNSURE
         assert m.file.read(1) == b""
     assert not pathlib.Path(rc.map_socket).exists()
+
+
+def test_sendmails_map_class_socket(make_site):
+    """sendmail asks under the name of its map: the map is called as ours is."""
+    site = make_site(mta="sendmail", socketmap="", start=False)
+    name = site.rollcall.map_socket
+    site.mta.mc += f"LOCAL_CONFIG\nKrecipient socket -T<TMPF> unix:{name}\nKtransport socket -T<TMPF> unix:{name}\n"
+    site.start()
+
+    def look_up(key, name="recipient"):
+        out = site.mta.run("-bt", input=f"/map {name} {key}\n").stdout
+        return out.partition(f"map_lookup: {name} ({key}) ")[2].splitlines()[0]
+    assert look_up("staff+x@lists.example.com") == "returns list (0)"
+    assert look_up("staff@lists.example.com", "transport") == "returns rollcall:unix:rollcall/lmtp.sock (0)"
+    assert look_up("stuff@lists.example.com") == "no match (68)"         # EX_NOHOST: not found
+    site.slapd.stop()
+    assert look_up("other@lists.example.com") == "no match (75)"          # EX_TEMPFAIL
