@@ -13,10 +13,10 @@ BASE = bytes clock complaint config control daemon digest file hash json log map
 MAIL = address automatic date dsn header list phrase reply syntax trace verdict
 SOURCES = cache fail file ldap ldap_conn ldap_deref ldap_find ldap_lists ldap_presets \
           ldap_query ldap_read ldap_refs ldap_walk registry source
-POLICIES = admit chain drain posters registry site
+POLICIES = admit chain drain posters registry site site_find
 QUEUES = distribution entry progress queue schedule spool spool_entry spool_hold spool_list \
          spool_progress spool_scan spool_write
-MILTER = ask hooks main metrics pacemaker service session settings
+MILTER = ask hooks lookup main metrics pacemaker query service session settings socketmap
 EXPANDER = main pulse recipients service settings work intake/content intake/heading \
            intake/lmtp_data intake/lmtp_server intake/lmtp_session fanout/expand \
            fanout/inject fanout/later fanout/learnt fanout/post fanout/report fanout/settle \
@@ -119,7 +119,7 @@ clean:
 # ---- tests ----
 
 UNIT = address base config dsn header intake json ldap list metric milter net post progress report \
-       setting site sources spool syntax wire
+       setting site socketmap sources spool syntax wire
 TESTS = $(UNIT:%=$(BUILD)/tests/test_%) $(BUILD)/tests/contract_ldap
 
 $(BUILD)/tests/test_spool: $(BUILD)/tests/unit/queue_contract.o $(BUILD)/tests/unit/queue_memory.o
@@ -130,7 +130,8 @@ $(BUILD)/tests/test_post: $(BUILD)/expander/fanout/post.o $(BUILD)/expander/fano
 $(BUILD)/tests/test_report: $(BUILD)/expander/fanout/report.o $(BUILD)/tests/unit/queue_contract.o \
                             $(BUILD)/tests/unit/queue_memory.o
 $(BUILD)/tests/test_site: $(BUILD)/milter/settings.o $(BUILD)/expander/settings.o
-$(BUILD)/tests/test_milter: $(patsubst %,$(BUILD)/milter/%.o,$(filter-out hooks main,$(MILTER)))
+$(BUILD)/tests/test_milter $(BUILD)/tests/test_socketmap: \
+    $(patsubst %,$(BUILD)/milter/%.o,$(filter-out hooks main,$(MILTER)))
 $(BUILD)/tests/test_sources: $(BUILD)/tests/unit/source_contract.o
 $(BUILD)/tests/test_wire: $(BUILD)/expander/fanout/wire.o $(BUILD)/expander/pulse.o
 
@@ -178,7 +179,7 @@ demo:
 demo-stop:
 	@$(PYTHON) demo/run.py stop
 
-BENCH = ldap_reader mail_load null_milter sink source_reader
+BENCH = ldap_reader mail_load map_load null_milter sink source_reader
 
 $(BENCH:%=$(BUILD)/bench/%): $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/bench/common.o \
                                                $(BUILD)/librollcall.a
@@ -202,12 +203,14 @@ tidy:
 	    $(CONSOLE:%=console/%.c) | xargs -P "$$(nproc)" -I FILE \
 	    clang-tidy --quiet FILE -- $(filter-out -Werror,$(ALLCFLAGS)) 2>/dev/null
 
-FUZZ = address config content deref distribution entry header phrase progress report syntax wire
+FUZZ = address config content deref distribution entry header phrase progress query report syntax \
+       wire
 FUZZ_SECONDS ?= 30
 FUZZERS = $(FUZZ:%=$(BUILD)/fuzz_%)
 
 $(FUZZERS): $(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/expander/intake/content.o \
-                             $(BUILD)/expander/fanout/post.o $(BUILD)/expander/fanout/wire.o $(BUILD)/expander/pulse.o \
+                             $(BUILD)/expander/fanout/post.o $(BUILD)/expander/fanout/wire.o \
+                             $(BUILD)/expander/pulse.o $(BUILD)/milter/query.o \
                              $(BUILD)/milter/settings.o $(BUILD)/expander/settings.o \
                              $(BUILD)/librollcall.a
 	$(LINK) -fsanitize=fuzzer $(LIBS)

@@ -127,6 +127,9 @@ print_manual(void)
 		(void)puts(".El");
 	}
 	print_rows("milter", "Settings of\n.Xr rollcall-milter 8 .", milter_setting_rows);
+	print_rows("socketmap",
+	           "Settings of\n.Xr rollcall-milter 8 :\nhow it tells the MTA which addresses are lists.",
+	           socketmap_setting_rows);
 	print_rows("lmtp", "Settings of\n.Xr rollcall-expander 8 :\nhow it takes mail in.",
 	           lmtp_setting_rows);
 	print_rows("outbound",

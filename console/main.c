@@ -99,9 +99,11 @@ struct site *
 ctl_site(const struct ctl *c)
 {
 	struct milter_settings milter = { 0 };
+	struct socketmap_settings socketmap = { 0 };
 	struct lmtp_settings lmtp = { 0 };
 	struct outbound_settings outbound = { 0 };
 	const struct site_part parts[] = { { "milter", milter_setting_rows, &milter },
+		                           { "socketmap", socketmap_setting_rows, &socketmap },
 		                           { "lmtp", lmtp_setting_rows, &lmtp },
 		                           { "outbound", outbound_setting_rows, &outbound },
 		                           { 0 } };
@@ -111,6 +113,7 @@ ctl_site(const struct ctl *c)
 	if (s == NULL)
 		(void)ctl_fail(CTL_CONFIG, "%s", why.text);
 	setting_free(milter_setting_rows, &milter);
+	setting_free(socketmap_setting_rows, &socketmap);
 	setting_free(lmtp_setting_rows, &lmtp);
 	setting_free(outbound_setting_rows, &outbound);
 	return s;

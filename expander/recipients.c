@@ -63,6 +63,8 @@ address_is_person(const struct site *site, const char *canonical, struct deadlin
 	found = site_find(d, canonical, by, &t, why);
 	if (found == FOUND_YES)
 		found = t.role == ROLE_POST ? FOUND_NO : FOUND_YES;
+	else if (found == FOUND_NO && d->shared)
+		found = FOUND_YES;
 	target_drop(&t);
 	return found;
 }

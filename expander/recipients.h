@@ -36,7 +36,7 @@ void freezing_abandon(struct freezing *);
 
 /*
  * Whether mail about a list's troubles may go to this address: FOUND_NO where it is a list itself,
- * so that a report never reaches one.
+ * or in a domain that has nothing else, so that a report never reaches one.
  */
 enum found address_is_person(const struct site *, const char *canonical, struct deadline,
                              struct complaint *);

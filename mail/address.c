@@ -236,6 +236,29 @@ out:
 	return rc;
 }
 
+int
+address_parse_inner(struct address *a, const char *text, size_t length, struct complaint *why)
+{
+	const char *at = length > ADDRESS_LONGEST ? NULL : memrchr(text, '@', length);
+	struct bytes quoted = { 0 };
+	struct complaint unused;
+	int rc = address_parse(a, text, length, why);
+
+	if (rc == 0 || at == NULL || at == text)
+		return rc;
+	bytes_add_char(&quoted, '"');
+	for (const char *p = text; p < at; p++) {
+		if (*p == '"' || *p == '\\')
+			bytes_add_char(&quoted, '\\');
+		bytes_add_char(&quoted, *p);
+	}
+	bytes_add_char(&quoted, '"');
+	bytes_add(&quoted, at, length - (size_t)(at - text));
+	rc = address_parse(a, bytes_text(&quoted), quoted.length, &unused);
+	bytes_free(&quoted);
+	return rc;
+}
+
 void
 address_free(struct address *a)
 {

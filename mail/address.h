@@ -28,6 +28,13 @@ struct address {
 int address_parse(struct address *, const char *text, size_t length, struct complaint *);
 void address_free(struct address *);
 
+/*
+ * The same of an address as MTAs keep it inside, where the local part may have lost its quotes:
+ * what is no address as it stands is one with quotes around all before the last '@', if it is one
+ * then.
+ */
+int address_parse_inner(struct address *, const char *text, size_t length, struct complaint *);
+
 /* The domain of a canonical address; the local part is what lies before its '@'. */
 const char *address_domain(const char *canonical);
 

@@ -21,7 +21,9 @@ void gates_close(struct gates **);
 enum answered { ANSWERED_MEMORY, ANSWERED_SOURCE, ANSWERED_STALE, ANSWERED_NOBODY };
 
 /*
- * FOUND_UNSURE comes with a complaint. `pacemaker` beats while this waits.
+ * FOUND_UNSURE comes with a complaint. `pacemaker` beats while this waits; it is NULL where no
+ * callback of libmilter does. While the source does not answer, an older memory will do: that an
+ * address is a list, and, in a shared domain, that it is none.
  */
 enum found gates_find(struct gates *, struct pacemaker *, const struct destination *,
                       const char *canonical, struct target *, enum answered *, struct complaint *);

@@ -1,6 +1,6 @@
 /*
  * rollcall-milter: refuses mail to lists that do not exist, and from people who may not post, while
- * the client is connected.
+ * the client is connected; and tells the MTA which addresses are lists.
  */
 #include "base/control.h"
 #include "base/daemon.h"
@@ -11,6 +11,7 @@
 #include "milter/hooks.h"
 #include "milter/metrics.h"
 #include "milter/service.h"
+#include "milter/socketmap.h"
 #include "policies/drain.h"
 
 #include <libmilter/mfapi.h>
@@ -140,12 +141,29 @@ open_socket(const struct service *s, const struct endpoint *e, struct complaint 
 	return net_share(e->path, (struct share){ 0660, s->site->user, s->settings.group }, why);
 }
 
+/* Where one is configured. */
+static int
+open_socketmap(const struct service *s, struct socketmap **map, struct complaint *why)
+{
+	if (s->socketmap.listen == NULL)
+		return 0;
+	*map = socketmap_open(s, why);
+	return *map == NULL ? -1 : 0;
+}
+
+static int
+start_socketmap(struct socketmap *map, struct complaint *why)
+{
+	return map == NULL ? 0 : socketmap_start(map, why);
+}
+
 /* Takes over the service. */
 static int
 run(struct service *s, struct complaint *why)
 {
 	struct pacemaker *pacemaker = NULL;
 	struct control *control = NULL;
+	struct socketmap *map = NULL;
 	struct endpoint listen = { 0 };
 	char *connection = NULL, *path = NULL;
 	pthread_t thread;
@@ -159,7 +177,8 @@ run(struct service *s, struct complaint *why)
 		(void)complain(why, "libmilter does not take %s", connection);
 		goto out;
 	}
-	if (open_socket(s, &listen, why) < 0 || daemon_become(s->site->user, why) < 0)
+	if (open_socket(s, &listen, why) < 0 || open_socketmap(s, &map, why) < 0 ||
+	    daemon_become(s->site->user, why) < 0)
 		goto out;
 	path = site_control(s->site, "milter");
 	pacemaker = pacemaker_open(&listen, why);
@@ -169,7 +188,7 @@ run(struct service *s, struct complaint *why)
 	service_install(s);
 	s = NULL;
 	control = control_open(path, verbs, NULL, why);
-	if (control == NULL)
+	if (control == NULL || start_socketmap(map, why) < 0)
 		goto out;
 	if (pthread_create(&thread, NULL, wait_for_usr1, NULL) != 0) {
 		(void)complain(why, "cannot start a thread");
@@ -185,6 +204,7 @@ run(struct service *s, struct complaint *why)
 	log_say(LEVEL_INFO, "stop", "ended");
 out:
 	control_close(&control);
+	socketmap_close(&map);
 	pacemaker_close(&pacemaker);
 	service_drop(&s);
 	service_install(NULL);

@@ -9,11 +9,25 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct service *current;
 
+/* From texts, which the rows have checked, to what is used. */
+static int
+prepare(struct service *s, struct complaint *why)
+{
+	s->networks = networks_open();
+	for (size_t i = 0; i < s->socketmap.networks.count; i++)
+		if (networks_add(s->networks, s->socketmap.networks.items[i], why) < 0)
+			return -1;
+	s->gates = gates_open(s->site, &s->settings);
+	return 0;
+}
+
 struct service *
 service_load(const char *file, bool strict, struct complaint *why)
 {
 	struct service *s = mem_new(sizeof(*s));
-	const struct site_part parts[] = { { "milter", milter_setting_rows, &s->settings }, { 0 } };
+	const struct site_part parts[] = { { "milter", milter_setting_rows, &s->settings },
+		                           { "socketmap", socketmap_setting_rows, &s->socketmap },
+		                           { 0 } };
 
 	atomic_init(&s->references, 1);
 	s->site = site_load(file, strict, parts, why);
@@ -21,7 +35,8 @@ service_load(const char *file, bool strict, struct complaint *why)
 		free(s);
 		return NULL;
 	}
-	s->gates = gates_open(s->site, &s->settings);
+	if (prepare(s, why) < 0)
+		service_drop(&s);
 	return s;
 }
 
@@ -59,6 +74,8 @@ service_drop(struct service **service)
 		return;
 	gates_close(&s->gates);
 	site_drop(&s->site);
+	networks_close(&s->networks);
 	setting_free(milter_setting_rows, &s->settings);
+	setting_free(socketmap_setting_rows, &s->socketmap);
 	free(s);
 }

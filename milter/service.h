@@ -11,6 +11,8 @@ struct service {
 	atomic_int references;
 	struct site *site;
 	struct milter_settings settings;
+	struct socketmap_settings socketmap;
+	struct networks *networks;        /* that may connect to the socketmap */
 	struct gates *gates;
 };
 

@@ -109,7 +109,7 @@ parse_resolved(const char *resolved, struct address *a)
 {
 	struct complaint unused;
 
-	return resolved != NULL && address_parse(a, resolved, strlen(resolved), &unused) == 0;
+	return resolved != NULL && address_parse_inner(a, resolved, strlen(resolved), &unused) == 0;
 }
 
 void
@@ -177,7 +177,10 @@ count_recipient(struct verdict v, const struct target *t, int64_t began)
 	metric_time(&milter_metrics[MILTER_RECIPIENT_SECONDS], clock_ticks_us() - began);
 }
 
-/* A recipient in one of our domains: what it is, and whether this message may go there. */
+/*
+ * A recipient in one of our domains: what it is, and whether this message may go there. A pass
+ * without a list is for an address of others in a shared domain.
+ */
 static struct verdict
 judge(struct session *s, const struct destination *d, const char *canonical, struct target *t,
       const char **decided_by, struct complaint *why)
@@ -193,7 +196,8 @@ judge(struct session *s, const struct destination *d, const char *canonical, str
 	*decided_by = "source";
 	switch (found) {
 	case FOUND_NO:
-		return verdict_reject(REPLY_NO_SUCH_LIST, "no list has this address");
+		return d->shared ? verdict_pass()
+		                 : verdict_reject(REPLY_NO_SUCH_LIST, "no list has this address");
 	case FOUND_UNSURE:
 		return verdict_defer(REPLY_UNSURE, why->text);
 	case FOUND_YES:
@@ -249,54 +253,51 @@ pass_by(struct session *s, const char *path, bool parsed, const char *queue_id)
 	return v;
 }
 
-/* The domain of lists that a recipient lies in, as the client says it or as the MTA takes it. */
-static const struct destination *
-find_destination(const struct session *s, const char *path, const char *resolved, struct address *a,
-                 bool *parsed)
+/* One reading of a recipient. False where it is no list, and in no domain that has lists only. */
+static bool
+read_recipient(struct session *s, const struct address *a, const char *queue_id, struct verdict *v)
 {
-	const struct destination *d = NULL;
-	struct address other = { 0 };
+	const struct destination *d = site_destination(s->service->site, a->canonical);
+	int64_t began = clock_ticks_us();
+	struct target t = { 0 };
+	struct complaint why = { "" };
+	const char *decided_by = NULL;
+	bool decided;
 
-	*parsed = parse_said(path, a);
-	if (*parsed)
-		d = site_destination(s->service->site, a->canonical);
-	if (d == NULL && parse_resolved(resolved, &other)) {
-		*parsed = true;
-		address_free(a);
-		*a = other;
-		d = site_destination(s->service->site, a->canonical);
-	}
-	return d;
+	if (d == NULL)
+		return false;
+	*v = judge(s, d, a->canonical, &t, &decided_by, &why);
+	decided = v->decision != DECISION_PASS || t.list != NULL;
+	if (decided)
+		count_recipient(*v, &t, began);
+	if (v->decision != DECISION_PASS)
+		log_decision(s, "rcpt", queue_id, a->canonical, &t, *v, decided_by, began);
+	else if (decided)
+		keep_list(s, &t);
+	v->reason = "";                   /* it may have been our complaint */
+	target_drop(&t);
+	return decided;
 }
 
 struct verdict
 session_rcpt(struct session *s, const char *path, const char *resolved, const char *queue_id)
 {
-	const struct destination *d;
-	int64_t began = clock_ticks_us();
-	struct target t = { 0 };
-	struct complaint why = { "" };
-	struct verdict v;
-	struct address a = { 0 };
-	const char *decided_by = NULL;
-	bool parsed;
+	struct address said = { 0 }, taken = { 0 };
+	bool is_address = parse_said(path, &said), decided;
+	struct verdict v = verdict_pass();
 
-	d = find_destination(s, path, resolved, &a, &parsed);
-	if (d == NULL) {
-		v = pass_by(s, path, parsed, queue_id);
-	} else {
-		v = judge(s, d, a.canonical, &t, &decided_by, &why);
-		count_recipient(v, &t, began);
-		if (v.decision != DECISION_PASS)
-			log_decision(s, "rcpt", queue_id, a.canonical, &t, v, decided_by, began);
-		else
-			keep_list(s, &t);
+	decided = is_address && read_recipient(s, &said, queue_id, &v);
+	if (!decided && parse_resolved(resolved, &taken)) {
+		if (!is_address || strcmp(said.canonical, taken.canonical) != 0)
+			decided = read_recipient(s, &taken, queue_id, &v);
+		is_address = true;
 	}
+	if (!decided)
+		v = pass_by(s, path, is_address, queue_id);
 	if (v.decision != DECISION_PASS && s->local)
 		v = put_aside(s, v);
-	v.reason = "";                    /* it may have been our complaint */
-	target_drop(&t);
-	address_free(&a);
+	address_free(&said);
+	address_free(&taken);
 	return v;
 }
 

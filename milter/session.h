@@ -37,10 +37,10 @@ void session_mail(struct session *, const char *path, const char *resolved, char
 
 /*
  * RCPT: pass for whatever is not ours. An MTA understands many spellings that are no address by RFC
- * 5321: what is not one in a domain of lists as the client said it may be one as the MTA takes it.
- * (Asked only then, since Postfix folds the case of that, and writes "ss" for a sharp s.) Where
- * neither is an address, and the text names a domain of lists, it is refused. `queue_id` may be
- * NULL, here and below.
+ * 5321: what is not one in a domain of lists, or no list in a shared one, as the client said it may
+ * be one as the MTA takes it. (Asked only then, since Postfix folds the case of that, and writes
+ * "ss" for a sharp s.) Where neither is an address, and the text names a domain of lists, it is
+ * refused. `queue_id` may be NULL, here and below.
  */
 struct verdict session_rcpt(struct session *, const char *path, const char *resolved,
                             const char *queue_id);

@@ -1,9 +1,27 @@
-/* The milter's part of the configuration. */
+/* The milter's parts of the configuration. */
 #include "milter/settings.h"
 
 #include "base/net.h"
 
+#include <string.h>
+
 #define FIELD(f) offsetof(struct milter_settings, f)
+#define MAP(f) offsetof(struct socketmap_settings, f)
+
+/* One line of what the MTA reads. */
+static int
+check_transport(const char *text, struct complaint *why)
+{
+	enum { LONGEST = 500 };
+
+	for (const char *p = text; *p != '\0'; p++)
+		if (*p <= ' ' || *p > '~')
+			return complain(why, "\"%s\" is no transport: it has blanks, or what is not ASCII",
+			                text);
+	if (*text == '\0' || strlen(text) > LONGEST)
+		return complain(why, "a transport has 1 to %d bytes", LONGEST);
+	return 0;
+}
 
 const struct setting milter_setting_rows[] = {
 	{ .name = "listen", .kind = KIND_TEXT, .offset = FIELD(listen),
@@ -29,5 +47,29 @@ const struct setting milter_setting_rows[] = {
 	{ .name = "probe", .kind = KIND_TIME, .offset = FIELD(probe), .fallback = "1s",
 	  .min = "10ms", .max = "5m",
 	  .help = "How often a directory that does not answer is asked again meanwhile." },
+	{ .kind = KIND_END },
+};
+
+const struct setting socketmap_setting_rows[] = {
+	{ .name = "listen", .kind = KIND_TEXT, .offset = MAP(listen), .flags = SETTING_RESTART,
+	  .check = endpoint_check,
+	  .help = "Where the MTA asks which addresses are lists: unix:/path or inet:host:port. Without it "
+	          "nobody can ask." },
+	{ .name = "group", .kind = KIND_TEXT, .offset = MAP(group), .flags = SETTING_RESTART,
+	  .help = "The group that may use a unix socket, usually that of the MTA. Without it only the "
+	          "user the milter runs as, and root." },
+	{ .name = "networks", .kind = KIND_TEXTS, .offset = MAP(networks),
+	  .fallback = "127.0.0.0/8, ::1", .check = network_check,
+	  .help = "Networks that may connect over TCP: those of the MTA. Whoever can connect can learn "
+	          "which lists there are." },
+	{ .name = "transport", .kind = KIND_TEXT, .offset = MAP(transport),
+	  .fallback = "rollcall:unix:rollcall/lmtp.sock", .check = check_transport,
+	  .help = "What the map transport answers for a list: how the MTA reaches rollcall-expander." },
+	{ .name = "connections", .kind = KIND_NUMBER, .offset = MAP(connections), .fallback = "500",
+	  .min = "1", .max = "10000",
+	  .help = "Connections at the same time. The one that has been silent longest makes way for a "
+	          "further one." },
+	{ .name = "timeout", .kind = KIND_TIME, .offset = MAP(timeout), .fallback = "5m",
+	  .min = "1s", .max = "1d", .help = "How long a connection may be silent." },
 	{ .kind = KIND_END },
 };

@@ -1,4 +1,4 @@
-/* The milter's part of the configuration. */
+/* The milter's parts of the configuration. */
 #ifndef MILTER_SETTINGS_H
 #define MILTER_SETTINGS_H
 
@@ -15,6 +15,15 @@ struct milter_settings {
 	int64_t probe;                    /* ms between questions to a directory that does not answer */
 };
 
-extern const struct setting milter_setting_rows[];
+struct socketmap_settings {
+	char *listen;                     /* NULL: there is none */
+	char *group;
+	struct text_list networks;
+	char *transport;                  /* what the map "transport" says of a list */
+	int64_t connections;
+	int64_t timeout;                  /* ms */
+};
+
+extern const struct setting milter_setting_rows[], socketmap_setting_rows[];
 
 #endif

@@ -64,7 +64,8 @@ const struct setting site_settings[] = {
 	  .help = "The user to run as, where a daemon is started by root." },
 	{ .name = "errors", .kind = KIND_TEXT, .offset = TEXTS(errors), .check = check_address,
 	  .help = "The address that gets bounces and reports of lists that name none, and mail to owners "
-	          "of lists that have none. It must not be in a domain of lists." },
+	          "of lists that have none. It must not be a list, nor in a domain of lists that is not "
+	          "shared." },
 	{ .name = "networks", .kind = KIND_TEXTS, .offset = TEXTS(networks),
 	  .fallback = "127.0.0.0/8, ::1", .check = network_check,
 	  .help = "Trusted networks: clients in them count as proven posters, as those with a SASL "
@@ -74,6 +75,7 @@ const struct setting site_settings[] = {
 	PART("sources", "Where lists come from: a block for each, under a name of your own."),
 	PART("destinations", "The domains of lists: a block for each, under the domain."),
 	PART("milter", "Settings of rollcall-milter."),
+	PART("socketmap", "Settings of rollcall-milter: how it tells the MTA what is a list."),
 	PART("lmtp", "Settings of rollcall-expander: how it takes mail in."),
 	PART("outbound", "Settings of rollcall-expander: how it puts mail into the MTA."),
 	{ .kind = KIND_END },
@@ -101,6 +103,7 @@ const struct setting limits_settings[] = {
 
 struct destination_values {
 	struct text_list sources;
+	bool shared;
 	char *delimiter;
 	int64_t precedence;
 };
@@ -111,6 +114,10 @@ const struct setting destination_settings[] = {
 	{ .name = "sources", .kind = KIND_TEXTS, .offset = offsetof(struct destination_values, sources),
 	  .flags = SETTING_REQUIRED, .min = "1", .max = "1",
 	  .help = "The name of the source that the domain's lists come from." },
+	{ .name = "shared", .kind = KIND_FLAG,
+	  .offset = offsetof(struct destination_values, shared), .fallback = "no",
+	  .help = "Whether the domain has other addresses as well, of people: what is no list there is "
+	          "none of rollcall's business. The MTA learns by the socketmap what is one." },
 	{ .name = "delimiter", .kind = KIND_TEXT,
 	  .offset = offsetof(struct destination_values, delimiter), .fallback = "+",
 	  .check = check_delimiter,
@@ -235,6 +242,7 @@ take_destination(struct site *s, struct destination *d, const struct node *block
 	d->source = find_source(s, block, v, why);
 	if (d->source == NULL)
 		return -1;
+	d->shared = v->shared;
 	d->delimiter = *v->delimiter;
 	if (v->precedence > 0)
 		d->precedence = mem_text(precedence_words[v->precedence]);
@@ -274,6 +282,15 @@ out:
 	return rc;
 }
 
+/* Where everything is a list, or nothing at all. */
+static bool
+holds_lists_only(const struct site *s, const char *canonical)
+{
+	const struct destination *d = site_destination(s, canonical);
+
+	return d != NULL && !d->shared;
+}
+
 static int
 read_destinations(struct site *s, const struct node *root, struct complaint *why)
 {
@@ -286,7 +303,7 @@ read_destinations(struct site *s, const struct node *root, struct complaint *why
 	for (size_t i = 0; i < n->count; i++)
 		if (read_destination(s, n->children[i], why) < 0)
 			return -1;
-	if (s->errors != NULL && site_destination(s, s->errors) != NULL)
+	if (s->errors != NULL && holds_lists_only(s, s->errors))
 		return node_complain(place(root, "errors"), why,
 		                     "errors: %s is in a domain of lists: failures would go to a list",
 		                     s->errors);
@@ -392,97 +409,6 @@ site_note_restart(const struct site *old, const struct site *new)
 {
 	note_differences(&new->effective, &old->effective, false);
 	note_differences(&old->effective, &new->effective, true);
-}
-
-const struct destination *
-site_destination(const struct site *s, const char *canonical)
-{
-	const char *domain = address_domain(canonical);
-
-	for (size_t i = 0; i < s->destination_count; i++)
-		if (strcmp(s->destinations[i].domain, domain) == 0)
-			return &s->destinations[i];
-	return NULL;
-}
-
-/* What is left of a text without comments, and without all that cannot be in a domain. */
-static void
-add_bare(struct bytes *out, const char *text)
-{
-	size_t depth = 0;
-
-	for (; *text != '\0'; text++) {
-		unsigned char c = (unsigned char)text_lower(*text);
-
-		if (c == '(')
-			depth++;
-		else if (c == ')' && depth > 0)
-			depth--;
-		else if (depth == 0 && (c >= 0x80 || c == '.' || c == '-' || c == '_' ||
-		                        (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z')))
-			bytes_add_char(out, (char)c);
-	}
-}
-
-bool
-site_is_named(const struct site *s, const char *text)
-{
-	struct bytes bare = { 0 };
-	bool named = false;
-
-	add_bare(&bare, text);
-	for (size_t i = 0; i < s->destination_count && !named; i++) {
-		char *unicode = domain_unicode(s->destinations[i].domain);
-
-		named = strstr(bytes_text(&bare), s->destinations[i].domain) != NULL ||
-		        (unicode != NULL && strstr(bytes_text(&bare), unicode) != NULL);
-		free(unicode);
-	}
-	bytes_free(&bare);
-	return named;
-}
-
-void
-target_drop(struct target *t)
-{
-	list_drop(&t->list);
-	*t = (struct target){ 0 };
-}
-
-/* Asks one of the two questions about everything that the address could mean. */
-static enum found
-ask(const struct destination *d, const char *canonical, const struct deadline *by, bool stale,
-    struct target *t, struct complaint *why)
-{
-	struct candidate candidates[CANDIDATES];
-	const char *addresses[CANDIDATES];
-	size_t count = list_candidates(canonical, d->delimiter, candidates), which = 0;
-	enum found found;
-
-	*t = (struct target){ .destination = d };
-	for (size_t i = 0; i < count; i++)
-		addresses[i] = candidates[i].address;
-	if (by != NULL)
-		found = source_find_list(d->source, addresses, count, *by, &t->list, &which, why);
-	else
-		found = source_peek_list(d->source, addresses, count, stale, &t->list, &which);
-	if (found == FOUND_YES)
-		t->role = candidates[which].role;
-	candidates_free(candidates, count);
-	return found;
-}
-
-enum found
-site_find(const struct destination *d, const char *canonical, struct deadline by, struct target *t,
-          struct complaint *why)
-{
-	return ask(d, canonical, &by, false, t, why);
-}
-
-enum found
-site_peek(const struct destination *d, const char *canonical, bool stale, struct target *t)
-{
-	return ask(d, canonical, NULL, stale, t, NULL);
 }
 
 char *

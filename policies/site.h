@@ -19,6 +19,7 @@
 struct destination {
 	char *domain;                     /* canonical */
 	struct source *source;            /* borrowed from the site */
+	bool shared;                      /* what is no list there belongs to others */
 	char delimiter;                   /* '\0': none */
 	char *precedence;                 /* value of the Precedence field; NULL: none is set */
 	struct chain *chain;
@@ -93,7 +94,7 @@ void target_drop(struct target *);
 enum found site_find(const struct destination *, const char *canonical, struct deadline,
                      struct target *, struct complaint *);
 
-/* Asks memory only; see source_peek_list(). */
+/* Asks memory only; see source_peek_list(), also for what a stale "no" is good for. */
 enum found site_peek(const struct destination *, const char *canonical, bool stale,
                      struct target *);
 

@@ -26,11 +26,11 @@ const struct setting cache_settings[] = {
 	{ .name = "stale", .kind = KIND_TIME, .offset = offsetof(struct cache_config, stale),
 	  .fallback = "1h", .max = "7d",
 	  .help = "While the source does not answer, a list counts as existing for this long after it "
-	          "was last seen. Members and permissions are never taken from memory." },
+	          "was last seen. In a shared domain what was no list counts as none for as long. Members "
+	          "and permissions are never taken from memory." },
 	{ .name = "entries", .kind = KIND_NUMBER, .offset = offsetof(struct cache_config, entries),
 	  .fallback = "20000", .min = "16", .max = "10000000",
-	  .help = "How many addresses are remembered at most. A quarter of them is for those that are no "
-	          "lists." },
+	  .help = "How many addresses are remembered at most: of lists, and as many of no lists." },
 	{ .name = "workers", .kind = KIND_NUMBER, .offset = offsetof(struct cache_config, workers),
 	  .fallback = "4", .min = "1", .max = "64",
 	  .help = "How many lookups are asked of the source at the same time." },
@@ -71,10 +71,7 @@ struct cache {
 	struct map *flights;              /* key → struct flight */
 };
 
-enum {
-	FLIGHTS_MOST = 1024,
-	OTHERS_PART = 4                   /* one in so many entries is for addresses of no list */
-};
+enum { FLIGHTS_MOST = 1024 };
 
 static void
 slot_free(void *unused, void *value)
@@ -88,74 +85,73 @@ slot_free(void *unused, void *value)
 }
 
 static void
-forget(struct map *m, const char *address)
+forget(struct map *slots, const char *address)
 {
-	struct slot *s = map_remove(m, address, strlen(address));
+	struct slot *s = map_remove(slots, address, strlen(address));
 
 	if (s != NULL)
 		slot_free(NULL, s);
 }
 
 /*
- * Remembers one answer. `list` is held if it is kept. What is no list has a share of its own, so
- * that many unknown addresses do not make anybody forget the lists.
+ * Remembers one answer. `list` is held if it is kept. What is no list has a map of its own, so that
+ * many unknown addresses do not make anybody forget the lists.
  */
 static void
 remember(struct cache *c, const char *address, struct list *list)
 {
 	int64_t now = clock_ticks(), fresh = list == NULL ? c->config.no : c->config.yes;
-	size_t share = (size_t)c->config.entries / OTHERS_PART;
-	struct map *m = list == NULL ? c->others : c->lists;
+	struct map *slots = list == NULL ? c->others : c->lists;
 	struct slot *s = mem_new(sizeof(*s)), *old;
 
 	s->address = mem_text(address);
 	s->list = list == NULL ? NULL : list_hold(list);
 	s->fresh_until = now + fresh;
-	s->stale_until = now + (list == NULL ? fresh : fresh + c->config.stale);
+	s->stale_until = now + fresh + c->config.stale;
 	forget(list == NULL ? c->lists : c->others, address);
-	old = map_put(m, address, strlen(address), s);
-	if (old == NULL &&
-	    map_count(m) > (list == NULL ? share : (size_t)c->config.entries - share))
-		old = map_remove_oldest(m);
+	old = map_put(slots, address, strlen(address), s);
+	if (old == NULL && map_count(slots) > (size_t)c->config.entries)
+		old = map_remove_oldest(slots);
 	if (old != NULL)
 		slot_free(NULL, old);
 }
 
+/* What is known of an address; NULL for nothing. */
 static const struct slot *
-look_up(struct cache *c, const char *address)
+known(struct cache *c, const char *address, bool stale)
 {
 	size_t length = strlen(address);
 	const struct slot *s = map_get(c->lists, address, length);
 
-	return s == NULL ? map_get(c->others, address, length) : s;
+	if (s == NULL)
+		s = map_get(c->others, address, length);
+	return s != NULL && clock_ticks() < (stale ? s->stale_until : s->fresh_until) ? s : NULL;
 }
 
 /*
- * The answer from memory: each address up to the first that is a list must be known. Under the
- * lock.
+ * The answer from memory: each address up to the first that is a list must be known. A stale
+ * question passes over what is not, and still finds what is a list. Under the lock.
  */
 static enum found
 recall(struct cache *c, const char *const *addresses, size_t count, bool stale,
        struct list **list_r, size_t *which_r)
 {
-	int64_t now = clock_ticks();
+	enum found none = FOUND_NO;
 
 	for (size_t i = 0; i < count; i++) {
-		const struct slot *s = look_up(c, addresses[i]);
+		const struct slot *s = known(c, addresses[i], stale);
 
-		if (s == NULL || now >= (stale ? s->stale_until : s->fresh_until)) {
-			/* A stale question may pass over what is not known to be a list. */
-			if (stale && i + 1 < count)
-				continue;
+		if (s == NULL && !stale)
 			return FOUND_UNSURE;
-		}
-		if (s->list != NULL) {
+		if (s == NULL)
+			none = FOUND_UNSURE;
+		if (s != NULL && s->list != NULL) {
 			*list_r = list_hold(s->list);
 			*which_r = i;
 			return FOUND_YES;
 		}
 	}
-	return stale ? FOUND_UNSURE : FOUND_NO;
+	return none;
 }
 
 static enum found

@@ -65,7 +65,8 @@ struct source_ops {
 	                        struct complaint *);
 	/*
 	 * The same from memory, at once; FOUND_UNSURE for what is not known. With `stale` what has
-	 * been true lately will do. NULL in a source that remembers nothing.
+	 * been true lately will do; a FOUND_NO of that kind is no reason to refuse anything. NULL in
+	 * a source that remembers nothing.
 	 */
 	enum found (*peek_list)(struct source *, const char *const *addresses, size_t count,
 	                        bool stale, struct list **list_r, size_t *which_r);

@@ -15,15 +15,19 @@ def block(indent, text):
 
 
 class Rollcall:
-    """`sources` and `destinations` are YAML blocks; `more` are further top-level lines."""
+    """
+    `sources` and `destinations` are YAML blocks; `more` are further top-level lines. With `socketmap`, lines of
+    that block or "", the milter has one.
+    """
 
     def __init__(self, directory, sources, destinations=None, mta=10026, more="", milter="", lmtp="",
-                 outbound="", wrap=(), group=None, sockets=None):
+                 outbound="", wrap=(), group=None, sockets=None, socketmap=None):
         self.dir = pathlib.Path(directory)
         self.dir.mkdir(parents=True, exist_ok=True)
         self.sources, self.more = sources, more
         self.destinations = destinations or "lists.example.com: { sources: [ corp ] }"
         self.mta, self.milter_more, self.lmtp_more, self.outbound_more = mta, milter, lmtp, outbound
+        self.socketmap_more = socketmap
         self.wrap, self.group = list(wrap), group
         self.sockets = pathlib.Path(sockets or self.dir)
         self.milter = self.expander = None
@@ -39,11 +43,19 @@ class Rollcall:
         return str(self.sockets / "milter.sock")
 
     @property
+    def map_socket(self):
+        return str(self.sockets / "socketmap.sock")
+
+    @property
     def lmtp_socket(self):
         return str(self.sockets / "lmtp.sock")
 
     def text(self):
         group = f"\n  group: {self.group}" if self.group else ""
+        maps = ""
+        if self.socketmap_more is not None:
+            listen = "" if "listen:" in self.socketmap_more else f"\n  listen: unix:{self.map_socket}"
+            maps = f"socketmap:{listen}{group}\n{block(2, self.socketmap_more)}\n"
         quick = {"retry-first": "300ms", "retry-most": "2s", "rescan": "1s"}
         outbound = textwrap.dedent(self.outbound_more) + "".join(
             f"\n{k}: {v}" for k, v in quick.items() if k not in self.outbound_more)
@@ -56,7 +68,7 @@ log:
 milter:
   listen: unix:{self.milter_socket}{group}
 {block(2, self.milter_more)}
-lmtp:
+{maps}lmtp:
   listen: unix:{self.lmtp_socket}{group}
 {block(2, self.lmtp_more)}
 outbound:

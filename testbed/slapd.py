@@ -104,8 +104,10 @@ class Slapd:
         self.process = None
 
     def hang(self):
-        """Takes connections and answers nothing."""
+        """Takes connections and answers nothing, from the return of this on."""
         self.process.send_signal(signal.SIGSTOP)
+        threads = pathlib.Path(f"/proc/{self.process.pid}/task")
+        wait_until(lambda: all(") T " in (t / "stat").read_text() for t in threads.iterdir()), what="slapd to stop")
 
     def go_on(self):
         self.process.send_signal(signal.SIGCONT)

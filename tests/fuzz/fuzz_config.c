@@ -330,7 +330,8 @@ check_site(const struct site *s, const struct node *root)
 		free(address);
 		free(domain);
 	}
-	MUST(s->errors == NULL || site_destination(s, s->errors) == NULL);
+	MUST(s->errors == NULL || site_destination(s, s->errors) == NULL ||
+	     site_destination(s, s->errors)->shared);
 	MUST(*s->state == '/');
 }
 
@@ -338,9 +339,11 @@ static void
 load_site(const struct node *root, const uint8_t *data, size_t size)
 {
 	struct milter_settings milter = { 0 };
+	struct socketmap_settings socketmap = { 0 };
 	struct lmtp_settings lmtp = { 0 };
 	struct outbound_settings outbound = { 0 };
 	const struct site_part parts[] = { { "milter", milter_setting_rows, &milter },
+		                           { "socketmap", socketmap_setting_rows, &socketmap },
 		                           { "lmtp", lmtp_setting_rows, &lmtp },
 		                           { "outbound", outbound_setting_rows, &outbound },
 		                           { 0 } };
@@ -361,6 +364,7 @@ load_site(const struct node *root, const uint8_t *data, size_t size)
 	check_site(s, root);
 	site_drop(&s);
 	setting_free(milter_setting_rows, &milter);
+	setting_free(socketmap_setting_rows, &socketmap);
 	setting_free(lmtp_setting_rows, &lmtp);
 	setting_free(outbound_setting_rows, &outbound);
 }

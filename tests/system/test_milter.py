@@ -58,8 +58,8 @@ def test_whoever_is_no_mta_does_no_harm(connect, lmtp_site):
                    (b"L", b"a\0b\0"), (b"N", b""), (b"B", b"x"), (b"E", b""), (b"A", b""), (b"Q", b"")):
         for negotiate in (True, False):
             m = connect(negotiate=negotiate)
-            m.send(*packet)
             try:
+                m.send(*packet)
                 m.send(b"R", b"<staff@lists.example.com>\0")
                 m.send(b"Q")
                 while m.read()[0] != b"c":

@@ -103,6 +103,40 @@ nul_and_length(void **state)
 	          "an address of 255 octets in its canonical form is too long");
 }
 
+/* As an MTA keeps them inside, without the quotes they came with. */
+static void
+inner_forms(void **state)
+{
+	static const struct {
+		const char *given, *want;
+	} cases[] = {
+		{ "Staff@X.org", "staff@x.org" },
+		{ "\"a b\"@x.org", "\"a b\"@x.org" },
+		{ "a b@x.org", "\"a b\"@x.org" },
+		{ "a..b@x.org", "a..b@x.org" },
+		{ "a@b@x.org", "\"a@b\"@x.org" },
+		{ "a\"b\\c@x.org", "\"a\\\"b\\\\c\"@x.org" },
+		{ "a b", NULL },
+		{ "@x.org", NULL },
+		{ "a b@", NULL },
+		{ "a b@x y", NULL },
+		{ "a\rb@x.org", NULL },
+		{ "", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct complaint why = { "" };
+		struct address a;
+		int rc = address_parse_inner(&a, cases[i].given, strlen(cases[i].given), &why);
+
+		assert_int_equal(rc, cases[i].want == NULL ? -1 : 0);
+		same_text(cases[i].given, a.canonical, cases[i].want);
+		assert_true(rc == 0 || why.text[0] != '\0');
+		address_free(&a);
+	}
+}
+
 static void
 parts(void **state)
 {
@@ -129,6 +163,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(canonical_forms),
 		cmocka_unit_test(nul_and_length),
+		cmocka_unit_test(inner_forms),
 		cmocka_unit_test(parts),
 	};
 

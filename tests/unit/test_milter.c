@@ -135,6 +135,46 @@ what_the_mta_understands(void **state)
 	session_free(&s);
 }
 
+/* In a domain with people, what is no list is none of our business, however it is written. */
+static void
+a_shared_domain(void **state)
+{
+	static const struct {
+		const char *said, *resolved;
+		enum reply_id want;
+		bool list;
+	} cases[] = {
+		{ "<staff@lists.example.com>", "staff@lists.example.com", REPLY_NONE, true },
+		{ "<staff+tag@lists.example.com>", NULL, REPLY_NONE, true },
+		{ "<staff-owner@lists.example.com>", NULL, REPLY_NONE, true },
+		{ "<staff-bounces@lists.example.com>", NULL, REPLY_ONLY_REPORTS, false },
+		{ "<bob@lists.example.com>", "bob@lists.example.com", REPLY_NONE, false },
+		{ "<bob+tag@lists.example.com>", NULL, REPLY_NONE, false },
+		{ "<bob-owner@lists.example.com>", NULL, REPLY_NONE, false },
+		{ "<staff-request@lists.example.com>", NULL, REPLY_NONE, false },  /* nobody's role */
+		/* What the MTA takes it for is looked at as well. */
+		{ "<staff%lists.example.com@lists.example.com>", "staff@lists.example.com", REPLY_NONE,
+		  true },
+		{ "<staff @lists.example.com>", "staff@lists.example.com", REPLY_NONE, true },
+		{ "<j. doe@lists.example.com>", "j. doe@lists.example.com", REPLY_NONE, false },
+		{ "<j doe@lists.example.com>", "j doe@lists.example.com", REPLY_NONE, false },
+		{ "<lists.example.com!staff>", "lists.example.com!staff", REPLY_BAD_RCPT, false },
+		{ "<staff @lists.example.com>", NULL, REPLY_BAD_RCPT, false },
+	};
+
+	(void)state;
+	serve(file_source, ", shared: yes");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct session *s = session_from("127.0.0.1");
+
+		session_mail(s, "<ann@example.com>", NULL, NULL, NULL);
+		same_number(cases[i].said,
+		            session_rcpt(s, cases[i].said, cases[i].resolved, NULL).reply, cases[i].want);
+		same_number(cases[i].said, session_has_lists(s), cases[i].list);
+		session_free(&s);
+	}
+}
+
 static void
 who_is_it(void **state)
 {
@@ -277,6 +317,45 @@ the_directory_is_unsure(void **state)
 }
 
 /*
+ * While it is unsure, people who were lately seen to be no list get their mail; in a domain of lists
+ * the same memory refuses nobody.
+ */
+static void
+what_an_old_no_is_good_for(void **state)
+{
+	static const struct {
+		const char *what, *more, *address;
+		enum reply_id before, then;
+	} cases[] = {
+		{ "a person", ", shared: yes", "<bob@lists.example.com>", REPLY_NONE, REPLY_NONE },
+		{ "a list", ", shared: yes", "<staff@lists.example.com>", REPLY_NONE, REPLY_NONE },
+		{ "no list", "", "<bob@lists.example.com>", REPLY_NO_SUCH_LIST, REPLY_UNSURE },
+	};
+	static const char lists[] =
+		"{ \"lists\": [ { \"address\": \"staff@lists.example.com\", \"members\": [ \"a@x.y\" ] } ] }";
+	char *path = mem_format("%s/lists.json", dir), *source = mem_format("kind: file, path: %s", path);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct session *s;
+
+		write_file(path, lists);
+		serve(source, cases[i].more);
+		s = session_from("127.0.0.1");
+		session_mail(s, "<ann@example.com>", NULL, NULL, NULL);
+		same_number(cases[i].what, rcpt(s, cases[i].address), cases[i].before);
+		write_file(path, "broken");
+		clock_shift(60000);
+		same_number(cases[i].what, rcpt(s, cases[i].address), cases[i].then);
+		assert_int_equal(rcpt(s, "<new@lists.example.com>"), REPLY_UNSURE);
+		clock_shift(-60000);
+		session_free(&s);
+	}
+	free(source);
+	free(path);
+}
+
+/*
  * ---- a directory that hangs: nobody accepts on this port, and the connection is not refused
  * either ----
  */
@@ -357,10 +436,12 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(recipients),
 		cmocka_unit_test(what_the_mta_understands),
+		cmocka_unit_test(a_shared_domain),
 		cmocka_unit_test(from_a_stranger),
 		cmocka_unit_test(who_is_it),
 		cmocka_unit_test(contents),
 		cmocka_unit_test(the_directory_is_unsure),
+		cmocka_unit_test(what_an_old_no_is_good_for),
 		cmocka_unit_test(a_hanging_directory),
 		cmocka_unit_test(a_pacemaker_needs_its_milter),
 	};

@@ -37,9 +37,11 @@ load(const char *text, struct complaint *why)
 {
 	char path[] = "/tmp/rollcall-unit-XXXXXX";
 	struct milter_settings milter = { 0 };
+	struct socketmap_settings socketmap = { 0 };
 	struct lmtp_settings lmtp = { 0 };
 	struct outbound_settings outbound = { 0 };
 	const struct site_part parts[] = { { "milter", milter_setting_rows, &milter },
+		                           { "socketmap", socketmap_setting_rows, &socketmap },
 		                           { "lmtp", lmtp_setting_rows, &lmtp },
 		                           { "outbound", outbound_setting_rows, &outbound },
 		                           { 0 } };
@@ -56,9 +58,11 @@ load(const char *text, struct complaint *why)
 		if (at != NULL)
 			memmove(at, at + sizeof(path) - 1, strlen(at + sizeof(path) - 1) + 1);
 		assert_null(milter.listen);
+		assert_null(socketmap.listen);
 		assert_int_equal(lmtp.listen.count, 0);
 	}
 	setting_free(milter_setting_rows, &milter);
+	setting_free(socketmap_setting_rows, &socketmap);
 	setting_free(lmtp_setting_rows, &lmtp);
 	setting_free(outbound_setting_rows, &outbound);
 	(void)unlink(path);
@@ -123,6 +127,10 @@ mistakes(void **state)
 		{ "inet:127.0.0.1:9000", "127.0.0.1:9000",
 		  ":7:19: listen: \"127.0.0.1:9000\" is no address: unix:/path or inet:host:port" },
 		{ "deadline: 1s", "deadline: 1m", ":7:52: deadline: 1m is more than 25s" },
+		{ "deadline: 1s }", "deadline: 1s }\nsocketmap: { transport: \"a b\" }",
+		  ":8:25: transport: \"a b\" is no transport: it has blanks, or what is not ASCII" },
+		{ "deadline: 1s }", "deadline: 1s }\nsocketmap: { transport: \"\" }",
+		  ":8:25: transport: a transport has 1 to 500 bytes" },
 		{ "inet:[::1]:24", "inet:[::1]", ":9:31: listen: \"inet:[::1]\": an IPv6 address is written "
 		                                 "inet:[::1]:port" },
 		{ "smtp:127.0.0.1:10026", "127.0.0.1:10026",
@@ -186,6 +194,28 @@ mistakes(void **state)
 	}
 }
 
+/* Where people live as well, one of them may hear of failures. */
+static void
+errors_in_a_shared_domain(void **state)
+{
+	char *text = with("    sources: [ lists ]\n", "    sources: [ lists ]\n    shared: yes\n");
+	char *at = strstr(text, "Postmaster@example.com\n");
+	char *whole = mem_format("%.*sbob@lists.example.com%s", (int)(at - text), text,
+	                         at + strlen("Postmaster@example.com"));
+	struct complaint why;
+	struct site *s = load(whole, &why);
+
+	(void)state;
+	if (s == NULL)
+		fail_msg("%s", why.text);
+	same_text("errors", s->errors, "bob@lists.example.com");
+	assert_true(s->destinations[0].shared);
+	assert_false(s->destinations[1].shared);
+	site_drop(&s);
+	free(whole);
+	free(text);
+}
+
 static void
 missing_parts(void **state)
 {
@@ -247,8 +277,8 @@ static void
 every_row_has_help(void **state)
 {
 	const struct setting *tables[] = { site_settings, destination_settings, limits_settings,
-		                           log_settings,  milter_setting_rows,  lmtp_setting_rows,
-		                           outbound_setting_rows, cache_settings };
+		                           log_settings, milter_setting_rows, socketmap_setting_rows,
+		                           lmtp_setting_rows, outbound_setting_rows, cache_settings };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++)
@@ -354,6 +384,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_whole_site),       cmocka_unit_test(mistakes),
+		cmocka_unit_test(errors_in_a_shared_domain),
 		cmocka_unit_test(missing_parts),      cmocka_unit_test(cut_off_at_every_byte),
 		cmocka_unit_test(every_row_has_help), cmocka_unit_test(who_may_post),
 		cmocka_unit_test(what_a_header_tells),

@@ -368,7 +368,7 @@ unsure_is_never_remembered(void **state)
 static void
 a_stale_yes_is_for_existence_only(void **state)
 {
-	static const char *const staff = "staff@l.x", *const stuff = "stuff@l.x";
+	static const char *const staff = "staff@l.x";
 	struct counting c;
 	struct source *s = wrap(&c, &config);
 	struct complaint why;
@@ -377,17 +377,80 @@ a_stale_yes_is_for_existence_only(void **state)
 
 	(void)state;
 	assert_int_equal(ask(s, staff, &why), FOUND_YES);
-	assert_int_equal(ask(s, stuff, &why), FOUND_NO);
 	clock_shift(120000);
 	c.answer = FOUND_UNSURE;
 	assert_int_equal(source_peek_list(s, &staff, 1, false, &l, &which), FOUND_UNSURE);
 	assert_int_equal(source_peek_list(s, &staff, 1, true, &l, &which), FOUND_YES);
 	list_drop(&l);
-	assert_int_equal(source_peek_list(s, &stuff, 1, true, &l, &which), FOUND_UNSURE);
 	assert_int_equal(ask(s, staff, &why), FOUND_UNSURE);
 	clock_shift(3600000);
 	assert_int_equal(source_peek_list(s, &staff, 1, true, &l, &which), FOUND_UNSURE);
 	clock_shift(-3720000);
+	source_close(&s);
+}
+
+/* "No" of everything that an address could mean, or of nothing. */
+static void
+a_stale_no_is_a_whole_one(void **state)
+{
+	static const char *const owner[] = { "ann-owner@l.x", "ann@l.x" };
+	static const char *const staff[] = { "staff-owner@l.x", "staff@l.x" };
+	struct counting c;
+	struct source *s = wrap(&c, &config);
+	struct complaint why;
+	struct list *l = NULL;
+	size_t which;
+
+	(void)state;
+	assert_int_equal(ask(s, owner[0], &why), FOUND_NO);
+	assert_int_equal(ask(s, staff[1], &why), FOUND_YES);
+	clock_shift(120000);
+	assert_int_equal(source_peek_list(s, owner, 1, false, &l, &which), FOUND_UNSURE);
+	assert_int_equal(source_peek_list(s, owner, 1, true, &l, &which), FOUND_NO);
+	assert_int_equal(source_peek_list(s, owner, 2, true, &l, &which), FOUND_UNSURE);
+	assert_int_equal(source_peek_list(s, staff, 2, true, &l, &which), FOUND_YES);
+	assert_int_equal(which, 1);
+	list_drop(&l);
+	clock_shift(-120000);
+	assert_int_equal(ask(s, owner[1], &why), FOUND_NO);
+	clock_shift(120000);
+	assert_int_equal(source_peek_list(s, owner, 2, true, &l, &which), FOUND_NO);
+	clock_shift(3600000);
+	assert_int_equal(source_peek_list(s, owner, 2, true, &l, &which), FOUND_UNSURE);
+	clock_shift(-3720000);
+	source_close(&s);
+}
+
+/* Whoever tries addresses makes no list be forgotten; what changes is remembered once. */
+static void
+lists_are_remembered_apart(void **state)
+{
+	static const char *const staff = "staff@l.x";
+	struct counting c;
+	struct source *s = wrap(&c, &config);
+	struct complaint why;
+	struct list *l = NULL;
+	size_t which;
+	char address[32];
+
+	(void)state;
+	assert_int_equal(ask(s, staff, &why), FOUND_YES);
+	for (int i = 0; i < 100; i++) {
+		(void)snprintf(address, sizeof(address), "x%d@l.x", i);
+		assert_int_equal(ask(s, address, &why), FOUND_NO);
+	}
+	assert_int_equal(source_peek_list(s, &staff, 1, false, &l, &which), FOUND_YES);
+	list_drop(&l);
+	clock_shift(61000);
+	c.exists = "other@l.x";
+	assert_int_equal(ask(s, staff, &why), FOUND_NO);
+	assert_int_equal(source_peek_list(s, &staff, 1, true, &l, &which), FOUND_NO);
+	clock_shift(11000);
+	c.exists = staff;
+	assert_int_equal(ask(s, staff, &why), FOUND_YES);
+	assert_int_equal(source_peek_list(s, &staff, 1, true, &l, &which), FOUND_YES);
+	list_drop(&l);
+	clock_shift(-72000);
 	source_close(&s);
 }
 
@@ -538,6 +601,8 @@ main(void)
 		cmocka_unit_test(several_readings_share_what_is_known),
 		cmocka_unit_test(unsure_is_never_remembered),
 		cmocka_unit_test(a_stale_yes_is_for_existence_only),
+		cmocka_unit_test(a_stale_no_is_a_whole_one),
+		cmocka_unit_test(lists_are_remembered_apart),
 		cmocka_unit_test(a_probe_is_never_answered_from_memory),
 		cmocka_unit_test(the_cache_is_bounded),
 		cmocka_unit_test(a_list_that_is_gone_is_looked_for_afresh),

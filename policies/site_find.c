@@ -1,0 +1,104 @@
+/* The site: which address is what. */
+#include "policies/site.h"
+
+#include "base/mem.h"
+#include "mail/address.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const struct destination *
+site_destination(const struct site *s, const char *canonical)
+{
+	const char *domain = address_domain(canonical);
+
+	for (size_t i = 0; i < s->destination_count; i++)
+		if (strcmp(s->destinations[i].domain, domain) == 0)
+			return &s->destinations[i];
+	return NULL;
+}
+
+/* What is left of a text without comments, and without all that cannot be in a domain. */
+static void
+add_bare(struct bytes *out, const char *text)
+{
+	size_t depth = 0;
+
+	for (; *text != '\0'; text++) {
+		unsigned char c = (unsigned char)text_lower(*text);
+
+		if (c == '(')
+			depth++;
+		else if (c == ')' && depth > 0)
+			depth--;
+		else if (depth == 0 && (c >= 0x80 || c == '.' || c == '-' || c == '_' ||
+		                        (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z')))
+			bytes_add_char(out, (char)c);
+	}
+}
+
+bool
+site_is_named(const struct site *s, const char *text)
+{
+	struct bytes bare = { 0 };
+	bool named = false;
+
+	add_bare(&bare, text);
+	for (size_t i = 0; i < s->destination_count && !named; i++) {
+		char *unicode = domain_unicode(s->destinations[i].domain);
+
+		named = strstr(bytes_text(&bare), s->destinations[i].domain) != NULL ||
+		        (unicode != NULL && strstr(bytes_text(&bare), unicode) != NULL);
+		free(unicode);
+	}
+	bytes_free(&bare);
+	return named;
+}
+
+void
+target_drop(struct target *t)
+{
+	list_drop(&t->list);
+	*t = (struct target){ 0 };
+}
+
+/* Asks one of the two questions about everything that the address could mean. */
+static enum found
+ask(const struct destination *d, const char *canonical, const struct deadline *by, bool stale,
+    struct target *t, struct complaint *why)
+{
+	struct candidate candidates[CANDIDATES];
+	const char *addresses[CANDIDATES];
+	size_t count = list_candidates(canonical, d->delimiter, candidates), which = 0;
+	enum found found;
+
+	*t = (struct target){ .destination = d };
+	for (size_t i = 0; i < count; i++)
+		addresses[i] = candidates[i].address;
+	if (by != NULL)
+		found = source_find_list(d->source, addresses, count, *by, &t->list, &which, why);
+	else
+		found = source_peek_list(d->source, addresses, count, stale, &t->list, &which);
+	if (found == FOUND_YES)
+		t->role = candidates[which].role;
+	candidates_free(candidates, count);
+	/* Where others live as well, a role that takes nothing leaves its address to them. */
+	if (found == FOUND_YES && d->shared && !role_exists(t->role)) {
+		target_drop(t);
+		found = FOUND_NO;
+	}
+	return found;
+}
+
+enum found
+site_find(const struct destination *d, const char *canonical, struct deadline by, struct target *t,
+          struct complaint *why)
+{
+	return ask(d, canonical, &by, false, t, why);
+}
+
+enum found
+site_peek(const struct destination *d, const char *canonical, bool stale, struct target *t)
+{
+	return ask(d, canonical, NULL, stale, t, NULL);
+}
