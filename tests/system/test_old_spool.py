@@ -35,7 +35,12 @@ def release(site):
     site.rollcall.start_expander()
     assert "7 entries are held" in site.rollcall.log and site.sink.delivered() == []
     site.rollcall.ctl("release", "all", check=0)
-    site.rollcall.ctl("retry", "all")
+
+
+def hurry(site, done):
+    """Until so many are done; an entry that is being looked at in the moment of a retry does not hear of it."""
+    wait_until(lambda: site.rollcall.ctl("retry", "all") and site.rollcall.counts()["done"] == done, what="the rest",
+               every=0.2)
 
 
 def test_a_spool_of_version_1(make_site):
@@ -45,7 +50,7 @@ def test_a_spool_of_version_1(make_site):
     assert site.rollcall.counts() == {"pending": 4, "bounce": 1, "outbound": 2, "done": 1, "kept": 0, "held": 0}
     site.rollcall.start_milter()
     release(site)
-    site.rollcall.wait_idle()
+    hurry(site, 8)
     got = {}
     for t in site.sink.delivered():
         got.setdefault(t.fields("Message-ID")[0], []).extend(t.recipients)
@@ -83,7 +88,7 @@ def test_a_newer_entry_is_left_alone(make_site, queue, name, old, new, words):
     (entry / name).write_text((entry / name).read_text().replace(old, new))
     before = {p.name: p.read_bytes() for p in entry.iterdir()}
     release(site)
-    wait_until(lambda: site.rollcall.counts()["done"] == 7, what="the others")
+    hurry(site, 7)
     lines = [s for s in site.rollcall.log.splitlines() if "is left alone" in s]
     assert lines and all(f"{queue}/{entry.name} is left alone: " in s and words in s for s in lines)
     assert {p.name: p.read_bytes() for p in entry.iterdir()} == before
