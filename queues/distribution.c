@@ -92,6 +92,8 @@ distribution_open(struct distribution *d, const char *text, size_t length, struc
 	*d = (struct distribution){ 0 };
 	if (length < sizeof(head) - 1)
 		return 0;
+	if (distribution_check(text, length, why) < 0)
+		return -1;
 	if (memcmp(text, head, sizeof(head) - 1) != 0)
 		return complain(why, "recipients: not of a version known to this program");
 	if (length > UINT32_MAX)

@@ -77,7 +77,7 @@ sum_up(void *arg, const char *id)
 	struct tally t = { 0 };
 	struct file_map map = { 0 };
 	struct complaint why = { "" };
-	bool damaged = false;
+	bool damaged = false, newer;
 	int dir = openat(g->spool->dirs[g->queue], id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (dir < 0)
@@ -89,7 +89,8 @@ sum_up(void *arg, const char *id)
 		damaged = file_map(dir, "recipients", &map, &why) < 0 ||
 		          distribution_open(&d, map.data, map.length, &why) < 0;
 	sum.recipients = d.count;
-	if (file_read(dir, "progress", LARGEST_FILE, &progress, &why) >= 0 &&
+	newer = map.data != NULL && distribution_check(map.data, map.length, &why) < 0;
+	if (!newer && file_read(dir, "progress", LARGEST_FILE, &progress, &why) >= 0 &&
 	    tally_read(&t, d.count, bytes_text(&progress), progress.length, &why) >= 0) {
 		sum.tally = &t;
 		sum.reason = t.reason;
