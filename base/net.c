@@ -123,22 +123,38 @@ net_share(const char *path, struct share to, struct complaint *why)
 	return 0;
 }
 
+int
+net_clear(const char *path, struct complaint *why)
+{
+	struct sockaddr_un un = unix_address(path);
+	struct stat st;
+	int fd, rc;
+
+	if (lstat(path, &st) < 0 || !S_ISSOCK(st.st_mode))
+		return 0;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return complain_errno(why, "cannot make a socket");
+	/* A full backlog is somebody's as well. */
+	rc = connect(fd, (struct sockaddr *)&un, sizeof(un)) == 0 || errno == EAGAIN;
+	(void)close(fd);
+	if (rc != 0)
+		return complain(why, "somebody listens on %s already", path);
+	(void)unlink(path);
+	return 0;
+}
+
 static int
 listen_unix(const struct endpoint *e, struct share to, struct complaint *why)
 {
 	struct sockaddr_un un = unix_address(e->path);
-	struct stat st;
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd;
 
+	if (net_clear(e->path, why) < 0)
+		return -1;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return complain_errno(why, "cannot make a socket");
-	if (lstat(e->path, &st) == 0 && S_ISSOCK(st.st_mode)) {
-		if (connect(fd, (struct sockaddr *)&un, sizeof(un)) == 0) {
-			(void)close(fd);
-			return complain(why, "somebody listens on %s already", e->path);
-		}
-		(void)unlink(e->path);
-	}
 	if (bind(fd, (struct sockaddr *)&un, sizeof(un)) < 0 || listen(fd, BACKLOG) < 0) {
 		(void)complain_errno(why, "cannot listen on %s", e->path);
 		(void)close(fd);

@@ -32,6 +32,9 @@ struct share {
 	const char *user, *group;
 };
 
+/* Removes a unix socket that nobody listens on; -1 with a complaint where somebody does. */
+int net_clear(const char *path, struct complaint *);
+
 /*
  * A listening socket, close-on-exec. A unix socket that nobody answers on is replaced. -1 with a
  * complaint.

@@ -126,13 +126,8 @@ connection_of(const struct endpoint *e)
 static int
 open_socket(const struct service *s, const struct endpoint *e, struct complaint *why)
 {
-	if (e->path != NULL) {            /* replaces a dead one, and complains of one that lives */
-		int fd = net_listen(e, (struct share){ .mode = 0600 }, why);
-
-		if (fd < 0)
-			return -1;
-		(void)close(fd);
-	}
+	if (e->path != NULL && net_clear(e->path, why) < 0)
+		return -1;
 	if (smfi_opensocket(1) != MI_SUCCESS)
 		return complain_errno(why, "cannot listen on %s", s->settings.listen);
 	if (e->path == NULL)

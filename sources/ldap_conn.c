@@ -284,6 +284,28 @@ conn_values(const struct conn *c, LDAPMessage *entry, const char *attribute)
 	return there ? ldap_get_values_len(c->ld, entry, attribute) : NULL;
 }
 
+BerVarray
+conn_values_in_place(const struct conn *c, LDAPMessage *entry, const char *attribute)
+{
+	BerElement *ber = NULL;
+	BerVarray values = NULL, found = NULL;
+	BerValue dn, name;
+
+	if (ldap_get_dn_ber(c->ld, entry, &ber, &dn) != LDAP_SUCCESS)
+		return NULL;
+	while (found == NULL &&
+	       ldap_get_attribute_ber(c->ld, entry, ber, &name, &values) == LDAP_SUCCESS &&
+	       name.bv_val != NULL) {
+		if (text_same_n(name.bv_val, name.bv_len, attribute))
+			found = values;
+		else
+			ldap_memfree(values);
+		values = NULL;
+	}
+	ber_free(ber, 0);
+	return found;
+}
+
 /* Whether an entry's attribute holds the value. */
 static bool
 entry_has(LDAP *ld, LDAPMessage *entry, const char *attribute, const char *value)

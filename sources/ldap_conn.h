@@ -80,6 +80,12 @@ struct timeval conn_patience(const struct conn_config *, struct deadline);
 struct berval **conn_values(const struct conn *, LDAPMessage *entry, const char *attribute);
 
 /*
+ * The same without a copy: they lie in the message, and end where bv_val is NULL. The array is to be
+ * given to ldap_memfree().
+ */
+BerVarray conn_values_in_place(const struct conn *, LDAPMessage *entry, const char *attribute);
+
+/*
  * complain() with the URI, and the library's words for a result code (or the connection's last, for
  * 0).
  */

@@ -12,7 +12,7 @@
 
 /* The values of the member attribute, and which of them the control has named. */
 struct naming {
-	struct berval **values;
+	BerVarray values;
 	size_t next;                      /* those before it were named, in the values' order */
 	struct set *others;               /* what was named out of order; NULL: nothing was */
 };
@@ -21,9 +21,10 @@ static void
 note_named(struct naming *n, struct view dn)
 {
 	size_t length = (size_t)(dn.end - dn.at);
-	const struct berval *value = n->values == NULL ? NULL : n->values[n->next];
+	const struct berval *value = n->values == NULL ? NULL : &n->values[n->next];
 
-	if (value != NULL && value->bv_len == length && memcmp(value->bv_val, dn.at, length) == 0) {
+	if (value != NULL && value->bv_val != NULL && value->bv_len == length &&
+	    memcmp(value->bv_val, dn.at, length) == 0) {
 		n->next++;
 		return;
 	}
@@ -96,10 +97,10 @@ take_reference(struct walk *w, const struct deref *d, struct view *people, const
 static void
 queue_unnamed(struct walk *w, const struct naming *n, const struct via *via)
 {
-	for (size_t i = n->next; n->values != NULL && n->values[i] != NULL; i++)
+	for (size_t i = n->next; n->values != NULL && n->values[i].bv_val != NULL; i++)
 		if (n->others == NULL ||
-		    !set_has(n->others, n->values[i]->bv_val, n->values[i]->bv_len))
-			walk_queue(w, n->values[i]->bv_val, n->values[i]->bv_len, via);
+		    !set_has(n->others, n->values[i].bv_val, n->values[i].bv_len))
+			walk_queue(w, n->values[i].bv_val, n->values[i].bv_len, via);
 }
 
 /* All values of the control; without one they are all unnamed. */
@@ -107,8 +108,8 @@ static bool
 take_references(struct walk *w, LDAPMessage *entry, const LDAPControl *control,
                 const struct via *via)
 {
-	struct naming n = { .values = ldap_get_values_len(w->conn->ld, entry,
-		                                          w->config->names.member) };
+	struct naming n = { .values = conn_values_in_place(w->conn, entry,
+		                                           w->config->names.member) };
 	struct view refs = { 0 }, people = { 0 };
 	struct deref d;
 	bool more;
@@ -123,7 +124,7 @@ take_references(struct walk *w, LDAPMessage *entry, const LDAPControl *control,
 	if (more && !broken)
 		queue_unnamed(w, &n, via);
 	set_close(&n.others);
-	ldap_value_free_len(n.values);
+	ldap_memfree(n.values);
 	if (broken)
 		(void)complain(w->why, "%s: the answer to the dereference control makes no sense",
 		               w->conn->uri);
