@@ -33,7 +33,7 @@ notify_every(void)
 
 	if (sd_watchdog_enabled(0, &limit) <= 0)
 		return 0;
-	return limit < TIMES * 1000 ? 1 : (int64_t)(limit / TIMES / 1000);
+	return limit < (uint64_t)TIMES * 1000 ? 1 : (int64_t)(limit / TIMES / 1000);
 }
 
 void

@@ -93,7 +93,7 @@ write_identity(const struct spool *s, struct complaint *why)
 	static const char new[] = "identity.new";
 	struct js *j = js_object();
 	struct bytes text = { 0 };
-	struct identity i;
+	struct identity i = { 0 };
 	int fd, rc = -1;
 
 	(void)unlinkat(s->root, new, 0);
