@@ -24,19 +24,12 @@ ask(const struct site *s, const char *daemon, const char *request, struct js *an
 }
 
 static int
-run_reload(const struct ctl *c)
+reload(const struct ctl *c, const struct site *s)
 {
-	struct site *s;
-	struct js *answers;
+	struct js *answers = js_object();
 	int status = CTL_YES;
 	size_t asked = 0;
 
-	if (c->argc != 0)
-		return CTL_USAGE;
-	s = ctl_site(c);                  /* a broken file is complained of here, with its place */
-	if (s == NULL)
-		return CTL_CONFIG;
-	answers = js_object();
 	for (size_t i = 0; daemons[i] != NULL; i++) {
 		if (!daemon_is_there(s, daemons[i]))
 			continue;
@@ -51,25 +44,22 @@ run_reload(const struct ctl *c)
 	if (c->json)
 		ctl_print(&answers);
 	js_drop(&answers);
-	site_drop(&s);
 	return status;
 }
 
 static int
-run_retry(const struct ctl *c)
+run_reload(const struct ctl *c)
 {
-	struct site *s;
-	struct js *answers;
-	char *request;
+	return ctl_on_site(c, 0, reload); /* a broken file is complained of here, with its place */
+}
+
+static int
+retry(const struct ctl *c, const struct site *s)
+{
+	struct js *answers = js_object();
+	char *request = mem_format("retry %s", c->argv[0]);
 	int status = CTL_YES;
 
-	if (c->argc != 1)
-		return CTL_USAGE;
-	s = ctl_site(c);
-	if (s == NULL)
-		return CTL_CONFIG;
-	answers = js_object();
-	request = mem_format("retry %s", c->argv[0]);
 	if (ask(s, "expander", request, answers) < 0)
 		status = CTL_FAILED;
 	else if (!c->json)
@@ -79,8 +69,13 @@ run_retry(const struct ctl *c)
 		ctl_print(&answers);
 	free(request);
 	js_drop(&answers);
-	site_drop(&s);
 	return status;
+}
+
+static int
+run_retry(const struct ctl *c)
+{
+	return ctl_on_site(c, 1, retry);
 }
 
 const struct command command_reload = {

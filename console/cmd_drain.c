@@ -241,17 +241,7 @@ resume(const struct ctl *c, const struct site *s)
 static int
 run_resume(const struct ctl *c)
 {
-	struct site *s;
-	int status;
-
-	if (c->argc != 0)
-		return CTL_USAGE;
-	s = ctl_site(c);
-	if (s == NULL)
-		return CTL_CONFIG;
-	status = resume(c, s);
-	site_drop(&s);
-	return status;
+	return ctl_on_site(c, 0, resume);
 }
 
 const struct command command_drain = {

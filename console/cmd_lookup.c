@@ -52,8 +52,9 @@ print_other(const struct ctl *c, const char *address, const char *found, const c
 }
 
 static int
-look_up(const struct ctl *c, const struct site *s, const char *text)
+look_up(const struct ctl *c, const struct site *s)
 {
+	const char *text = c->argv[0];
 	const struct destination *d;
 	struct complaint why;
 	struct address a;
@@ -90,17 +91,7 @@ look_up(const struct ctl *c, const struct site *s, const char *text)
 static int
 run(const struct ctl *c)
 {
-	struct site *s;
-	int status;
-
-	if (c->argc != 1)
-		return CTL_USAGE;
-	s = ctl_site(c);
-	if (s == NULL)
-		return CTL_CONFIG;
-	status = look_up(c, s, c->argv[0]);
-	site_drop(&s);
-	return status;
+	return ctl_on_site(c, 1, look_up);
 }
 
 const struct command command_lookup = { "lookup", "ADDRESS", "what an address is", run };

@@ -110,8 +110,9 @@ walk(const struct ctl *c, const struct target *t, enum people whom)
 }
 
 static int
-find_and_walk(const struct ctl *c, const struct site *s, const char *text, enum people whom)
+find_and_walk(const struct ctl *c, const struct site *s, enum people whom)
 {
+	const char *text = c->argv[0];
 	const struct destination *d;
 	struct complaint why;
 	struct address a;
@@ -142,21 +143,24 @@ find_and_walk(const struct ctl *c, const struct site *s, const char *text, enum 
 }
 
 static int
+walk_members(const struct ctl *c, const struct site *s)
+{
+	return find_and_walk(c, s, PEOPLE_MEMBERS);
+}
+
+static int
+walk_owners(const struct ctl *c, const struct site *s)
+{
+	return find_and_walk(c, s, PEOPLE_OWNERS);
+}
+
+static int
 run(const struct ctl *given)
 {
 	struct ctl c = *given;
-	enum people whom = ctl_option(&c, "--owners") ? PEOPLE_OWNERS : PEOPLE_MEMBERS;
-	struct site *s;
-	int status;
+	bool owners = ctl_option(&c, "--owners");
 
-	if (c.argc != 1)
-		return CTL_USAGE;
-	s = ctl_site(&c);
-	if (s == NULL)
-		return CTL_CONFIG;
-	status = find_and_walk(&c, s, c.argv[0], whom);
-	site_drop(&s);
-	return status;
+	return ctl_on_site(&c, 1, owners ? walk_owners : walk_members);
 }
 
 const struct command command_members = {

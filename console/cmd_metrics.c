@@ -176,20 +176,12 @@ add_family(struct bytes *out, const struct js *family)
 }
 
 static int
-run(const struct ctl *c)
+print(const struct ctl *c, const struct site *s)
 {
 	struct complaint why;
 	struct bytes text = { 0 };
-	struct site *s;
-	struct js *all;
+	struct js *all = gather(s, &why);
 
-	if (c->argc != 0)
-		return CTL_USAGE;
-	s = ctl_site(c);
-	if (s == NULL)
-		return CTL_CONFIG;
-	all = gather(s, &why);
-	site_drop(&s);
 	if (all == NULL)
 		return ctl_fail(CTL_FAILED, "%s", why.text);
 	if (c->json) {
@@ -205,6 +197,12 @@ run(const struct ctl *c)
 	bytes_free(&text);
 	js_drop(&all);
 	return CTL_YES;
+}
+
+static int
+run(const struct ctl *c)
+{
+	return ctl_on_site(c, 0, print);
 }
 
 const struct command command_metrics = {

@@ -149,17 +149,7 @@ list(const struct ctl *c, const struct site *s)
 static int
 run(const struct ctl *c)
 {
-	struct site *s;
-	int status;
-
-	if (c->argc != 0)
-		return CTL_USAGE;
-	s = ctl_site(c);
-	if (s == NULL)
-		return CTL_CONFIG;
-	status = list(c, s);
-	site_drop(&s);
-	return status;
+	return ctl_on_site(c, 0, list);
 }
 
 const struct command command_queue = { "queue", "", "what is in the queues, and why", run };

@@ -7,24 +7,15 @@
 #include <string.h>
 
 static int
-decide(const struct ctl *c, bool discard)
+decide(const struct ctl *c, const struct site *s, bool discard)
 {
-	const char *id = c->argc == 1 && strcmp(c->argv[0], "all") != 0 ? c->argv[0] : NULL;
+	const char *id = strcmp(c->argv[0], "all") == 0 ? NULL : c->argv[0];
 	struct complaint why;
-	struct site *s;
 	size_t count;
-	char *path;
-	int rc;
+	char *path = site_spool(s);
+	int rc = spool_release_held(path, id, discard, &count, &why);
 
-	if (c->argc != 1)
-		return CTL_USAGE;
-	s = ctl_site(c);
-	if (s == NULL)
-		return CTL_CONFIG;
-	path = site_spool(s);
-	rc = spool_release_held(path, id, discard, &count, &why);
 	free(path);
-	site_drop(&s);
 	if (rc < 0)
 		return ctl_fail(CTL_FAILED, "%s", why.text);
 	if (count == 0 && id != NULL)
@@ -42,15 +33,27 @@ decide(const struct ctl *c, bool discard)
 }
 
 static int
+release(const struct ctl *c, const struct site *s)
+{
+	return decide(c, s, false);
+}
+
+static int
 run_release(const struct ctl *c)
 {
-	return decide(c, false);
+	return ctl_on_site(c, 1, release);
+}
+
+static int
+discard(const struct ctl *c, const struct site *s)
+{
+	return decide(c, s, true);
 }
 
 static int
 run_discard(const struct ctl *c)
 {
-	return decide(c, true);
+	return ctl_on_site(c, 1, discard);
 }
 
 const struct command command_release = {

@@ -49,6 +49,9 @@ const char *ctl_value(struct ctl *, const char *option);
 /* The configuration, all parts of it checked; NULL when it is wrong, which is said. */
 struct site *ctl_site(const struct ctl *);
 
+/* Runs what needs the configuration and just so many words; the status of that, or why it was not run. */
+int ctl_on_site(const struct ctl *, int words, int (*)(const struct ctl *, const struct site *));
+
 /*
  * Prints what may come from elsewhere: directories and servers do not get to talk to the operator's
  * terminal. Line ends are the caller's business.

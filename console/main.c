@@ -119,6 +119,22 @@ ctl_site(const struct ctl *c)
 	return s;
 }
 
+int
+ctl_on_site(const struct ctl *c, int words, int (*run)(const struct ctl *, const struct site *))
+{
+	struct site *s;
+	int status;
+
+	if (c->argc != words)
+		return CTL_USAGE;
+	s = ctl_site(c);
+	if (s == NULL)
+		return CTL_CONFIG;
+	status = run(c, s);
+	site_drop(&s);
+	return status;
+}
+
 static int
 usage(FILE *to)
 {
