@@ -154,12 +154,6 @@ js_is_array(const struct js *j)
 	return json_is_array(in(j));
 }
 
-bool
-js_is_string(const struct js *j)
-{
-	return json_is_string(in(j));
-}
-
 size_t
 js_count(const struct js *array)
 {

@@ -49,7 +49,6 @@ const struct js *js_get(const struct js *, const char *key);      /* or NULL */
 
 bool js_is_object(const struct js *);
 bool js_is_array(const struct js *);
-bool js_is_string(const struct js *);
 bool js_is_integer(const struct js *);
 size_t js_count(const struct js *array);
 const struct js *js_at(const struct js *array, size_t i);

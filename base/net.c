@@ -340,6 +340,15 @@ networks_add(struct networks *n, const char *cidr, struct complaint *why)
 }
 
 int
+networks_add_all(struct networks *n, const struct text_list *cidrs, struct complaint *why)
+{
+	for (size_t i = 0; i < cidrs->count; i++)
+		if (networks_add(n, cidrs->items[i], why) < 0)
+			return -1;
+	return 0;
+}
+
+int
 network_check(const char *cidr, struct complaint *why)
 {
 	struct networks *n = networks_open();

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/complaint.h"
+#include "base/text.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -57,6 +58,7 @@ void net_peer(const struct sockaddr *, char *text, size_t size);
 struct networks;
 struct networks *networks_open(void);
 int networks_add(struct networks *, const char *cidr, struct complaint *);
+int networks_add_all(struct networks *, const struct text_list *, struct complaint *);
 int network_check(const char *cidr, struct complaint *);                /* for rows of settings */
 bool networks_have(const struct networks *, const struct sockaddr *);
 void networks_close(struct networks **);

@@ -14,9 +14,8 @@ static int
 prepare(struct service *s, struct complaint *why)
 {
 	s->networks = networks_open();
-	for (size_t i = 0; i < s->lmtp.networks.count; i++)
-		if (networks_add(s->networks, s->lmtp.networks.items[i], why) < 0)
-			return -1;
+	if (networks_add_all(s->networks, &s->lmtp.networks, why) < 0)
+		return -1;
 	return mta_parse(s->outbound.mta.items[0], &s->mta, why);
 }
 

@@ -28,32 +28,21 @@ static const char *config_file = ROLLCALL_CONFIG;
 
 /* Puts a new configuration in force; the old one stays where the new one is wrong. */
 static int
-replace(struct complaint *why)
-{
-	struct service *new = service_load(config_file, true, why), *old;
-
-	if (new != NULL && log_open(program, new->site->log_to,
-	                            (enum log_level)new->site->log_level, why) < 0)
-		service_drop(&new);
-	if (new == NULL) {
-		log_say(LEVEL_ERROR, "reload", "%s; the old configuration stays in force", why->text);
-		return -1;
-	}
-	old = service_current();
-	site_note_restart(old->site, new->site);
-	service_drop(&old);
-	service_install(new);
-	log_say(LEVEL_INFO, "reload", "%s is in force", config_file);
-	return 0;
-}
-
-static int
 reload(struct complaint *why)
 {
+	struct service *old = service_current(), *new;
 	int rc;
 
 	notify_reloading();
-	rc = replace(why);
+	new = service_load(config_file, true, why);
+	rc = site_reload(program, old->site, new == NULL ? NULL : new->site, why);
+	if (rc == 0) {
+		service_install(new);
+		log_say(LEVEL_INFO, "reload", "%s is in force", config_file);
+	} else {
+		service_drop(&new);
+	}
+	service_drop(&old);
 	notify_ready();
 	return rc;
 }

@@ -14,9 +14,8 @@ static int
 prepare(struct service *s, struct complaint *why)
 {
 	s->networks = networks_open();
-	for (size_t i = 0; i < s->socketmap.networks.count; i++)
-		if (networks_add(s->networks, s->socketmap.networks.items[i], why) < 0)
-			return -1;
+	if (networks_add_all(s->networks, &s->socketmap.networks, why) < 0)
+		return -1;
 	s->gates = gates_open(s->site, &s->settings);
 	return 0;
 }

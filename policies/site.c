@@ -171,9 +171,8 @@ take_texts(struct site *s, const struct site_texts *t, struct complaint *why)
 	s->state = mem_text(t->state);
 	s->user = mem_text(t->user);
 	s->networks = networks_open();
-	for (size_t i = 0; i < t->networks.count; i++)
-		if (networks_add(s->networks, t->networks.items[i], why) < 0)
-			return -1;
+	if (networks_add_all(s->networks, &t->networks, why) < 0)
+		return -1;
 	if (t->errors == NULL)
 		return 0;
 	if (address_parse(&a, t->errors, strlen(t->errors), why) < 0)
@@ -404,11 +403,18 @@ note_differences(const struct effective_list *these, const struct effective_list
 	}
 }
 
-void
-site_note_restart(const struct site *old, const struct site *new)
+int
+site_reload(const char *program, const struct site *old, const struct site *new,
+            struct complaint *why)
 {
+	if (new == NULL ||
+	    log_open(program, new->log_to, (enum log_level)new->log_level, why) < 0) {
+		log_say(LEVEL_ERROR, "reload", "%s; the old configuration stays in force", why->text);
+		return -1;
+	}
 	note_differences(&new->effective, &old->effective, false);
 	note_differences(&old->effective, &new->effective, true);
+	return 0;
 }
 
 char *

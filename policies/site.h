@@ -70,8 +70,13 @@ struct site *site_load(const char *file, bool strict, const struct site_part *pa
 struct site *site_hold(struct site *);
 void site_drop(struct site **);
 
-/* Logs which settings differ and take effect at the next start only. */
-void site_note_restart(const struct site *old, const struct site *new);
+/*
+ * What every daemon does at a reload before it puts the new site in force: opens the log anew, as it
+ * is configured now, and says which settings take effect at the next start only. `new` is NULL where
+ * it could not be loaded, and `why` has the cause. -1: the old one stays in force, which is logged.
+ */
+int site_reload(const char *program, const struct site *old, const struct site *new,
+                struct complaint *why);
 
 /* The destination an address lies in, or NULL: none of rollcall's business. */
 const struct destination *site_destination(const struct site *, const char *canonical);

@@ -20,16 +20,6 @@ queue_word(enum queue_id q)
 	return words[q];
 }
 
-enum queue_id
-queue_of_word(const char *word)
-{
-	enum queue_id q = QUEUE_PENDING;
-
-	while (q < QUEUE_COUNT && strcmp(words[q], word) != 0)
-		q++;
-	return q;
-}
-
 void
 queues_close(struct queues **queues)
 {

@@ -32,7 +32,6 @@
 enum queue_id { QUEUE_PENDING, QUEUE_BOUNCE, QUEUE_OUTBOUND, QUEUE_DONE, QUEUE_COUNT };
 
 const char *queue_word(enum queue_id);
-enum queue_id queue_of_word(const char *word);  /* QUEUE_COUNT where it is none */
 
 enum stored {
 	STORE_FULL = -2,                  /* no space: try again later */

@@ -68,9 +68,6 @@ step(int number)
 		spool_step(number);
 }
 
-/* STORE_FULL for the errors of a full disk, else STORE_FAILED. */
-enum stored spool_failure(int error);
-
 /* Whether an entry of this name is in a queue behind `queue`. */
 bool spool_later(const struct spool *, enum queue_id queue, const char *id);
 

@@ -41,8 +41,9 @@ struct prepared {
 	bool moved;                       /* renamed to its queue */
 };
 
-enum stored
-spool_failure(int error)
+/* STORE_FULL for the errors of a full disk, else STORE_FAILED. */
+static enum stored
+failure(int error)
 {
 	return error == ENOSPC || error == EDQUOT ? STORE_FULL : STORE_FAILED;
 }
@@ -85,7 +86,7 @@ spool_draft(struct queues *queues, enum stored *result, struct complaint *why)
 	}
 	*result = STORED;
 	if (d->message < 0) {
-		*result = spool_failure(errno);
+		*result = failure(errno);
 		(void)complain_errno(why, "cannot store a message");
 		spool_discard(&draft);
 		return NULL;
@@ -100,7 +101,7 @@ flush(struct spool_draft *d, struct complaint *why)
 	enum stored result = STORED;
 
 	if (file_write(d->message, d->buffer.data, d->buffer.length, "message.eml", why) < 0)
-		result = spool_failure(errno);
+		result = failure(errno);
 	bytes_clear(&d->buffer);
 	return result;
 }
@@ -191,10 +192,10 @@ prepare(int dir, const struct envelope *envelope, struct complaint *why)
 {
 	if (make_empty(dir, "recipients", why) < 0 || make_empty(dir, "progress", why) < 0 ||
 	    write_envelope(dir, envelope, why) < 0)
-		return spool_failure(errno);
+		return failure(errno);
 	step(4);
 	if (file_sync(dir, "an entry's directory", why) < 0)
-		return spool_failure(errno);
+		return failure(errno);
 	step(5);
 	return STORED;
 }
@@ -208,9 +209,9 @@ prepare_linked(struct spool *s, struct spool_draft *d, const struct envelope *en
 
 	p->dir = make_dir(s, p->name, why);
 	if (p->dir < 0)
-		return spool_failure(errno);
+		return failure(errno);
 	if (linkat(d->dir, "message.eml", p->dir, "message.eml", 0) < 0) {
-		result = spool_failure(errno);
+		result = failure(errno);
 		(void)complain_errno(why, "cannot link message.eml");
 	} else {
 		result = prepare(p->dir, envelope, why);
@@ -238,7 +239,7 @@ sync_message(void *arg)
 	int64_t began = clock_ticks_us();
 
 	if (file_sync(y->draft->message, "message.eml", &y->why) < 0)
-		y->result = spool_failure(errno);
+		y->result = failure(errno);
 	atomic_store(&y->spool->sync_took, clock_ticks_us() - began);
 	return NULL;
 }
@@ -283,7 +284,7 @@ publish(struct spool *s, enum queue_id queue, struct prepared *p, struct complai
 	if (errno == EEXIST)
 		return STORED_BEFORE;
 	(void)complain_errno(why, "cannot move an entry to %s", queue_word(queue));
-	return spool_failure(errno);
+	return failure(errno);
 }
 
 /*

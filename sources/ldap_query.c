@@ -8,8 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-void
-query_value(struct bytes *out, const char *value, size_t length)
+/* Adds a value as it stands in an assertion: "(attribute=" value ")". */
+static void
+add_value(struct bytes *out, const char *value, size_t length)
 {
 	for (size_t i = 0; i < length; i++) {
 		unsigned char c = (unsigned char)value[i];
@@ -25,7 +26,7 @@ void
 query_equals(struct bytes *out, const char *attribute, const char *value, size_t length)
 {
 	bytes_format(out, "(%s=", attribute);
-	query_value(out, value, length);
+	add_value(out, value, length);
 	bytes_add_char(out, ')');
 }
 

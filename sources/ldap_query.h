@@ -11,9 +11,6 @@
 
 #include <stddef.h>
 
-/* Adds a value as it stands in an assertion: "(attribute=" value ")". */
-void query_value(struct bytes *, const char *value, size_t length);
-
 /* Adds "(attribute=value)". */
 void query_equals(struct bytes *, const char *attribute, const char *value, size_t length);
 

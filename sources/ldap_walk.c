@@ -45,7 +45,7 @@ todo_waiting(const struct queue_of_dns *q)
 	return q->count - q->first;
 }
 
-void
+static void
 todo_free(struct queue_of_dns *q)
 {
 	for (size_t i = 0; i < q->count; i++)

@@ -22,7 +22,6 @@ struct queue_of_dns {
 
 void todo_add(struct queue_of_dns *, const char *dn, size_t length, const struct via *);
 size_t todo_waiting(const struct queue_of_dns *);
-void todo_free(struct queue_of_dns *);
 
 struct via_node;
 
