@@ -2,6 +2,7 @@
 import functools
 import os
 import pathlib
+import random
 import signal
 import socket
 import subprocess
@@ -38,11 +39,25 @@ def library_path():
     return ":".join(str(d) for d in dirs + [servers() / "usr/lib/postfix"])
 
 
+_given = set()
+
+
 def free_port():
-    with socket.socket() as s:
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """
+    A port for a server that is started later: below those that the kernel gives to clients and to whoever binds to
+    none, so that none of them has it in the meantime, and never the same one twice.
+    """
+    first_of_clients = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = random.randrange(10240, first_of_clients)
+        with socket.socket() as s:
+            try:
+                s.bind(("", port))
+            except OSError:
+                continue
+        if port not in _given:
+            _given.add(port)
+            return port
 
 
 def wait_until(condition, seconds=20, what="something", every=0.01):
