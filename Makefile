@@ -10,12 +10,12 @@ V          ?= 0
 
 BASE = bytes clock complaint config control daemon digest file hash json log map mem metric \
        monitor net notify pool process set setting stream text
-MAIL = address automatic date dsn header list phrase reply syntax trace verdict
+MAIL = address automatic date dsn header list phrase receipt reply syntax trace verdict
 SOURCES = cache fail file ldap ldap_conn ldap_deref ldap_find ldap_lists ldap_presets \
           ldap_query ldap_read ldap_refs ldap_walk registry source
 POLICIES = admit chain drain posters registry site site_find
 QUEUES = distribution entry progress queue schedule spool spool_entry spool_hold spool_list \
-         spool_progress spool_scan spool_write
+         spool_progress spool_receipt spool_scan spool_write
 MILTER = ask hooks lookup main metrics pacemaker query service session settings socketmap
 EXPANDER = main pulse recipients service settings work intake/content intake/heading \
            intake/lmtp_data intake/lmtp_server intake/lmtp_session fanout/expand \
@@ -118,7 +118,7 @@ clean:
 
 # ---- tests ----
 
-UNIT = address base config dsn header intake json ldap list metric milter net post progress report \
+UNIT = address base config dsn header intake json ldap list metric milter net post progress receipt report \
        setting site socketmap sources spool syntax wire
 TESTS = $(UNIT:%=$(BUILD)/tests/test_%) $(BUILD)/tests/contract_ldap
 

@@ -5,6 +5,7 @@
 
 #include <openssl/evp.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 struct digest {
 	EVP_MD_CTX *context;
@@ -65,4 +66,14 @@ digest_name(const unsigned char digest[DIGEST_SIZE], char name[DIGEST_NAME + 1])
 	}
 	name[n++] = letters[bits << (5 - have) & 31];
 	name[n] = '\0';
+}
+
+void
+digest_random(char name[DIGEST_NAME + 1])
+{
+	unsigned char bits[DIGEST_SIZE];
+
+	if (getentropy(bits, sizeof(bits)) < 0)
+		abort();                  /* a kernel without random numbers */
+	digest_name(bits, name);
 }

@@ -1,4 +1,7 @@
-/* SHA-256 and the base32 in which names of entries are written. One thread per digest. */
+/*
+ * SHA-256 and the base32 in which names of entries are written, and names that nobody guesses. One
+ * thread per digest.
+ */
 #ifndef BASE_DIGEST_H
 #define BASE_DIGEST_H
 
@@ -15,5 +18,8 @@ void digest_close(struct digest **);
 
 /* The first 128 bits as 26 lower-case letters and digits (RFC 4648 base32) and a NUL. */
 void digest_name(const unsigned char digest[DIGEST_SIZE], char name[DIGEST_NAME + 1]);
+
+/* 128 random bits, written the same way. Any thread. */
+void digest_random(char name[DIGEST_NAME + 1]);
 
 #endif

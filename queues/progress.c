@@ -63,6 +63,7 @@ progress_print(const struct record *r, struct bytes *out)
 		js_set_number(j, "code", r->code);
 	if (r->kind == RECORD_RESULT && r->held != 0)
 		js_set_number(j, "held", r->held);
+	js_set_text(j, "receipt", r->receipt);
 	js_set_text(j, "id", r->id);
 	js_set_text(j, "text", r->text);
 	add_line(out, &j);
@@ -115,6 +116,7 @@ parse_record(const struct js *j, struct record *r, uint32_t **lines_r)
 		              .held = (int)number(j, "held", 0, 999, &damaged),
 		              .text = js_text(j, "text"),
 		              .id = js_text(j, "id"),
+		              .receipt = js_text(j, "receipt"),
 		              .until = js_number(j, "defer", -1),
 		              .tries = number(j, "tries", 0, UINT32_MAX, &damaged) };
 	*lines_r = NULL;
@@ -193,19 +195,6 @@ progress_read(const char *text, size_t length, void (*visit)(void *, const struc
 	return (ptrdiff_t)at;
 }
 
-/* A batch whose result has not been read yet. */
-struct open_batch {
-	int64_t batch;
-	size_t first, count;
-	uint32_t *lines;
-	struct open_batch *next;
-};
-
-struct replay {
-	struct tally *tally;
-	struct open_batch *open;
-};
-
 void
 tally_set(struct tally *t, size_t line, enum line_state state)
 {
@@ -239,40 +228,48 @@ line_of(const struct open_batch *b, size_t i)
 	return b->lines == NULL ? b->first + i : b->lines[i];
 }
 
-static void
-open_batch(struct replay *p, const struct record *r)
+void
+tally_open(struct tally *t, const struct record *r)
 {
 	struct open_batch *b = mem_new(sizeof(*b));
 
 	b->batch = r->batch;
+	b->receipt = mem_text(r->receipt);
 	b->first = r->first;
-	b->count = r->count < p->tally->count ? r->count : p->tally->count;
+	b->count = r->count < t->count ? r->count : t->count;
 	if (r->lines != NULL) {
 		b->lines = mem_array(b->count, sizeof(*b->lines));
 		if (b->count > 0)
 			memcpy(b->lines, r->lines, b->count * sizeof(*b->lines));
 	}
-	b->next = p->open;
-	p->open = b;
-	for (size_t i = 0; i < b->count; i++)
-		if (line_of(b, i) < p->tally->count)
-			tally_set(p->tally, line_of(b, i), LINE_DOUBT);
+	b->next = t->open;
+	t->open = b;
+}
+
+/* An intent: whatever became of these lines before, they are in doubt now. */
+static void
+begin_batch(struct tally *t, const struct record *r)
+{
+	tally_open(t, r);
+	for (size_t i = 0; i < t->open->count; i++)
+		tally_set(t, line_of(t->open, i), LINE_DOUBT);
 }
 
 static void
 free_batch(struct open_batch *b)
 {
 	free(b->lines);
+	free(b->receipt);
 	free(b);
 }
 
-/* The result of a batch: lines that were refused by themselves keep their state. */
-static void
-close_batch(struct replay *p, const struct record *r)
+/* Lines that were refused by themselves keep their state. */
+void
+tally_close(struct tally *t, int64_t batch, int code, const char *text)
 {
-	struct open_batch **at = &p->open, *b;
+	struct open_batch **at = &t->open, *b;
 
-	while (*at != NULL && (*at)->batch != r->batch)
+	while (*at != NULL && (*at)->batch != batch)
 		at = &(*at)->next;
 	b = *at;
 	if (b == NULL)
@@ -280,12 +277,12 @@ close_batch(struct replay *p, const struct record *r)
 	for (size_t i = 0; i < b->count; i++) {
 		size_t line = line_of(b, i);
 
-		if (line >= p->tally->count || p->tally->lines[line] != LINE_DOUBT)
+		if (line >= t->count || t->lines[line] != LINE_DOUBT)
 			continue;
-		if (r->code / 100 == 5)
-			tally_refuse(p->tally, line, r->code, r->text);
+		if (code / 100 == 5)
+			tally_refuse(t, line, code, text);
 		else
-			tally_set(p->tally, line, r->code / 100 == 2 ? LINE_SENT : LINE_WAITING);
+			tally_set(t, line, code / 100 == 2 ? LINE_SENT : LINE_WAITING);
 	}
 	*at = b->next;
 	free_batch(b);
@@ -293,12 +290,12 @@ close_batch(struct replay *p, const struct record *r)
 
 /* What was open is in doubt for good: some word on it may be missing. */
 static void
-leave_open(struct replay *p)
+leave_open(struct tally *t)
 {
-	while (p->open != NULL) {
-		struct open_batch *b = p->open;
+	while (t->open != NULL) {
+		struct open_batch *b = t->open;
 
-		p->open = b->next;
+		t->open = b->next;
 		free_batch(b);
 	}
 }
@@ -306,12 +303,11 @@ leave_open(struct replay *p)
 static void
 apply(void *arg, const struct record *r)
 {
-	struct replay *p = arg;
-	struct tally *t = p->tally;
+	struct tally *t = arg;
 
 	if (r->kind == RECORD_DAMAGE) {
 		t->damaged = r->line;
-		leave_open(p);
+		leave_open(t);
 		return;
 	}
 	if (r->at > t->last)
@@ -325,7 +321,7 @@ apply(void *arg, const struct record *r)
 	switch (r->kind) {
 	case RECORD_INTENT:
 		t->until = 0;
-		open_batch(p, r);
+		begin_batch(t, r);
 		break;
 	case RECORD_LINE:
 		if (r->code / 100 == 5)
@@ -338,7 +334,7 @@ apply(void *arg, const struct record *r)
 			t->held = r->at;
 		if (r->code / 100 == 2)
 			t->held = 0;
-		close_batch(p, r);
+		tally_close(t, r->batch, r->code, r->text);
 		break;
 	case RECORD_DEFER:
 		t->until = r->until;
@@ -353,12 +349,10 @@ apply(void *arg, const struct record *r)
 ptrdiff_t
 tally_read(struct tally *t, size_t count, const char *text, size_t length, struct complaint *why)
 {
-	struct replay p = { t, NULL };
 	ptrdiff_t whole;
 
 	*t = (struct tally){ .lines = mem_array(count, 1), .count = count, .waiting = count };
-	whole = progress_read(text, length, apply, &p, why);
-	leave_open(&p);
+	whole = progress_read(text, length, apply, t, why);
 	if (whole < 0)
 		tally_free(t);
 	return whole;
@@ -369,6 +363,7 @@ tally_free(struct tally *t)
 {
 	for (size_t i = 0; i < t->refusal_count; i++)
 		free(t->refusals[i].text);
+	leave_open(t);
 	free(t->refusals);
 	free(t->lines);
 	free(t->reason);

@@ -3,6 +3,7 @@
  *
  *	{"version":1}
  *	{"batch":1,"at":…,"first":0,"count":1000}       intent: about to send lines 0 to 999
+ *	{…,"receipt":"2k7f…"}                           the same, with a receipt of that token
  *	{"batch":2,"at":…,"lines":[3,17]}               intent: these lines
  *	{"batch":1,"line":7,"code":550,"text":"…"}      this line was refused for good
  *	{"batch":1,"line":9,"code":450,"text":"…"}      this line was refused for now
@@ -11,9 +12,10 @@
  *	{"batch":3,"at":…,"code":0,"held":554,…}        the same, by a refusal that is not believed yet
  *	{"defer":…,"at":…,"tries":3,"text":"…"}         the whole entry waits until then
  *
- * A batch with an intent and no result is in doubt. A last line without an end was torn by a crash
- * and is cut off. A line in the middle that is no record may have been anything: what was open there
- * stays in doubt, whatever is said of it later, and what begins behind it counts as it stands.
+ * A batch with an intent and no result is in doubt, until its receipt is heard. A last line without an
+ * end was torn by a crash and is cut off. A line in the middle that is no record may have been anything:
+ * what was open there stays in doubt, whatever is said of it later, and what begins behind it counts as
+ * it stands.
  */
 #ifndef QUEUES_PROGRESS_H
 #define QUEUES_PROGRESS_H
@@ -44,6 +46,7 @@ struct record {
 	int held;                         /* of a result: the code that does not count yet; 0: none */
 	const char *text;                 /* the reply, or the reason; may be NULL */
 	const char *id;                   /* the MTA's queue id; may be NULL */
+	const char *receipt;              /* of an intent: the token of its receipt; NULL: it asks for none */
 	int64_t until;                    /* of a defer */
 	int64_t tries;
 };
@@ -74,6 +77,15 @@ struct refusal {
 	char *text;
 };
 
+/* A batch with an intent and no result. Its lines are those that still are LINE_DOUBT. */
+struct open_batch {
+	struct open_batch *next;
+	int64_t batch;
+	char *receipt;                    /* NULL: it asked for none */
+	size_t first, count;              /* as in a record */
+	uint32_t *lines;
+};
+
 /* The sum of a progress file. */
 struct tally {
 	uint8_t *lines;                   /* enum line_state of each */
@@ -89,6 +101,7 @@ struct tally {
 	char *reason;                     /* of the last defer or failed result; NULL: none */
 	struct refusal *refusals;         /* of the lines that are LINE_REFUSED */
 	size_t refusal_count;
+	struct open_batch *open;          /* but those behind which a line is damaged; the last one first */
 };
 
 /*
@@ -99,6 +112,12 @@ ptrdiff_t tally_read(struct tally *, size_t count, const char *text, size_t leng
                      struct complaint *);
 void tally_set(struct tally *, size_t line, enum line_state);
 void tally_refuse(struct tally *, size_t line, int code, const char *text);
+
+/* A batch of which nobody knows: its lines, as far as they are LINE_DOUBT, wait for what comes of it. */
+void tally_open(struct tally *, const struct record *intent);
+
+/* What has become of it, by a reply code as in its result; 0: it was not queued. Frees it. */
+void tally_close(struct tally *, int64_t batch, int code, const char *text);
 void tally_free(struct tally *);
 
 #endif

@@ -12,6 +12,7 @@
  *    STORED_BEFORE, also after the entry is done, until forget().
  *  - An entry is claimed by one worker at a time; a claim ends with its process.
  *  - A distribution list is there whole or not at all.
+ *  - A receipt that was RECEIPT_NOTED is told to whoever has the entry, now or after a crash.
  */
 #ifndef QUEUES_QUEUE_H
 #define QUEUES_QUEUE_H
@@ -38,6 +39,14 @@ enum stored {
 	STORE_FAILED = -1,
 	STORED = 0,
 	STORED_BEFORE = 1                 /* it is there already, or has been: nothing was done */
+};
+
+/* What became of a receipt that was heard. */
+enum receipt_fate {
+	RECEIPT_FAILED,                   /* it could not be written down: let the MTA say it again */
+	RECEIPT_NOTED,                    /* durable */
+	RECEIPT_LATE,                     /* the entry is done, and needs it no more */
+	RECEIPT_UNKNOWN                   /* nobody asked for it */
 };
 
 struct queues;
@@ -143,6 +152,17 @@ struct queue_ops {
 	 * Adds a record, whole or not at all; a durable one is on disk when it returns.
 	 */
 	int (*note)(struct entry *, const struct record *, bool durable, struct complaint *);
+
+	/*
+	 * A receipt was heard: this batch of this entry is in the MTA's queue. Needs no claim; any
+	 * number of threads and processes. A token that no intent has is RECEIPT_UNKNOWN.
+	 */
+	enum receipt_fate (*receipt)(struct queues *, const char *id, int64_t batch, const char *token,
+	                             struct complaint *);
+
+	/* Calls see for each receipt of a claimed entry that was noted, by whomever. */
+	int (*receipts)(struct entry *, void (*see)(void *, int64_t batch, const char *token), void *arg,
+	                struct complaint *);
 
 	/*
 	 * Moves the entry on. The claim goes with it, except into QUEUE_DONE, which ends it and

@@ -93,6 +93,12 @@ void spool_release(struct entry **, int64_t until);
 int spool_progress(struct entry *, size_t, struct tally *, struct complaint *);
 int spool_note(struct entry *, const struct record *, bool durable, struct complaint *);
 
+/* spool_receipt.c */
+enum receipt_fate spool_receipt(struct queues *, const char *id, int64_t batch, const char *token,
+                                struct complaint *);
+int spool_receipts(struct entry *, void (*)(void *, int64_t, const char *), void *,
+                   struct complaint *);
+
 /* spool_hold.c */
 int spool_identify(const struct spool *, struct complaint *);
 bool spool_is_held(const struct spool *, const char *id);

@@ -296,10 +296,10 @@ move_done(struct spool *s, struct spool_entry *e, struct complaint *why)
 {
 	int rc = file_sync(s->dirs[QUEUE_DONE], "done", why);
 
-	step(16);
+	step(17);
 	if (rc == 0 && unlinkat(e->dir, "message.eml", 0) < 0 && errno != ENOENT)
 		log_say(LEVEL_WARN, "spool", "%s: cannot remove message.eml", e->entry.id);
-	step(17);
+	step(18);
 	return rc;
 }
 
@@ -315,7 +315,7 @@ spool_move(struct entry **entry, enum queue_id to, struct complaint *why)
 	if (renameat2(s->dirs[from], id, s->dirs[to], id, RENAME_NOREPLACE) < 0)
 		return complain_errno(why, "cannot move %s from %s to %s", id, queue_word(from),
 		                      queue_word(to));
-	step(to == QUEUE_DONE ? 15 : 10);
+	step(to == QUEUE_DONE ? 16 : 10);
 	spool_gone(s, from, id);
 	if (to == QUEUE_DONE) {
 		/* What a failure here leaves is removed at the next start. */

@@ -100,10 +100,11 @@ spool_note(struct entry *entry, const struct record *r, bool durable, struct com
 	monitor_enter(&e->appending);     /* several lanes may come at once */
 	rc = append(e, r, why);
 	monitor_leave(&e->appending);
-	step(r->kind == RECORD_INTENT ? 11 : 13);
+	if (r->kind != RECORD_LINE)
+		step(r->kind == RECORD_INTENT ? 11 : 14);
 	if (rc == 0 && durable) {
 		rc = file_sync(e->progress, "progress", why);
-		step(r->kind == RECORD_INTENT ? 12 : 14);
+		step(r->kind == RECORD_INTENT ? 12 : r->kind == RECORD_LINE ? 13 : 15);
 	}
 	return rc;
 }

@@ -24,6 +24,7 @@ keep(void *arg, const struct record *r)
 
 	copy.text = mem_text(r->text);
 	copy.id = mem_text(r->id);
+	copy.receipt = mem_text(r->receipt);
 	if (r->lines != NULL) {
 		uint32_t *lines = mem_array(r->count, sizeof(*lines));
 
@@ -41,6 +42,7 @@ records_free(struct records *all)
 	for (size_t i = 0; i < all->count; i++) {
 		free((char *)all->items[i].text);
 		free((char *)all->items[i].id);
+		free((char *)all->items[i].receipt);
 		free((uint32_t *)all->items[i].lines);
 	}
 	free(all->items);
@@ -62,7 +64,8 @@ check_record(const struct record *r)
 static bool
 same_record(const struct record *a, const struct record *b)
 {
-	if (a->kind != b->kind || !same_texts(a->text, b->text) || !same_texts(a->id, b->id))
+	if (a->kind != b->kind || !same_texts(a->text, b->text) || !same_texts(a->id, b->id) ||
+	    !same_texts(a->receipt, b->receipt))
 		return false;
 	switch (a->kind) {
 	case RECORD_INTENT:

@@ -273,6 +273,50 @@ progress_is_summed_up(struct queues *q, struct entry *e)
 	tally_free(&t);
 }
 
+struct told {
+	int64_t batch;
+	char token[32];
+	size_t count;
+};
+
+static void
+hear(void *arg, int64_t batch, const char *token)
+{
+	struct told *t = arg;
+
+	t->batch = batch;
+	(void)snprintf(t->token, sizeof(t->token), "%s", token);
+	t->count++;
+}
+
+/* Whoever holds the entry hears of it; who only knows its name makes no receipt. */
+static void
+receipts_are_told(struct queues *q, struct entry *e)
+{
+	const struct record intent = { .kind = RECORD_INTENT, .at = 5, .batch = 7, .count = 1,
+		                       .receipt = "abcdefghijklmnop" };
+	struct told told = { 0 };
+	struct complaint why;
+
+	assert_int_equal(q->ops->note(e, &intent, true, &why), 0);
+	assert_int_equal(q->ops->receipts(e, hear, &told, &why), 0);
+	assert_int_equal(told.count, 0);
+	assert_int_equal(q->ops->receipt(q, "nosuchentrynosuchentrynosu", 7, intent.receipt, &why),
+	                 RECEIPT_UNKNOWN);
+	assert_int_equal(q->ops->receipt(q, e->id, 7, "abcdefghijklmnoq", &why), RECEIPT_UNKNOWN);
+	assert_int_equal(q->ops->receipt(q, e->id, 8, intent.receipt, &why), RECEIPT_UNKNOWN);
+	assert_int_equal(q->ops->receipts(e, hear, &told, &why), 0);
+	assert_int_equal(told.count, 0);
+	for (size_t heard = 1; heard < 3; heard++) {
+		told.count = 0;
+		assert_int_equal(q->ops->receipt(q, e->id, 7, intent.receipt, &why), RECEIPT_NOTED);
+		assert_int_equal(q->ops->receipts(e, hear, &told, &why), 0);
+		assert_int_equal(told.count, heard);
+		assert_int_equal(told.batch, 7);
+		same_text("token", told.token, intent.receipt);
+	}
+}
+
 static void
 an_entry_goes_its_way(struct queues *q)
 {
@@ -290,7 +334,9 @@ an_entry_goes_its_way(struct queues *q)
 	same_text("removed", e->envelope.inject_remove.items[0], "List-Id");
 	check_frozen(q, e);
 	progress_is_summed_up(q, e);
+	receipts_are_told(q, e);
 	assert_int_equal(q->ops->move(&e, QUEUE_DONE, &why), 0);
+	assert_int_equal(q->ops->receipt(q, id, 7, "abcdefghijklmnop", &why), RECEIPT_LATE);
 	assert_null(q->ops->claim(q, QUEUE_OUTBOUND));
 	/* It is remembered: the same again is no news, wherever the first one is. */
 	assert_int_equal(store_one(q, QUEUE_PENDING, hello, list, id), STORED_BEFORE);

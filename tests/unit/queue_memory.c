@@ -16,6 +16,11 @@ struct memory_entry {
 	struct entry entry;
 	struct memory_entry *next;
 	struct bytes message, frozen, freezing, progress;
+	struct noted {
+		int64_t batch;
+		char *token;
+	} *receipts;
+	size_t receipt_count;
 	size_t frozen_count;
 	bool claimed;
 	int64_t due, done_at;
@@ -254,6 +259,51 @@ note(struct entry *entry, const struct record *r, bool durable, struct complaint
 	return 0;
 }
 
+struct wanted {
+	int64_t batch;
+	const char *token;
+	bool asked;
+};
+
+static void
+look_for(void *arg, const struct record *r)
+{
+	struct wanted *w = arg;
+
+	w->asked |= r->kind == RECORD_INTENT && r->batch == w->batch && r->receipt != NULL &&
+	            strcmp(r->receipt, w->token) == 0;
+}
+
+static enum receipt_fate
+receipt(struct queues *q, const char *id, int64_t batch, const char *token, struct complaint *why)
+{
+	struct wanted w = { batch, token, false };
+	struct memory_entry *e = ((struct memory *)q)->all;
+
+	while (e != NULL && strcmp(e->entry.id, id) != 0)
+		e = e->next;
+	if (e != NULL)
+		(void)progress_read(e->progress.data, e->progress.length, look_for, &w, why);
+	if (!w.asked)
+		return RECEIPT_UNKNOWN;
+	if (e->entry.queue == QUEUE_DONE)
+		return RECEIPT_LATE;
+	e->receipts = mem_resize(e->receipts, (e->receipt_count + 1) * sizeof(*e->receipts));
+	e->receipts[e->receipt_count++] = (struct noted){ batch, mem_text(token) };
+	return RECEIPT_NOTED;
+}
+
+static int
+receipts(struct entry *entry, void (*see)(void *, int64_t, const char *), void *arg, struct complaint *why)
+{
+	const struct memory_entry *e = (struct memory_entry *)entry;
+
+	(void)why;
+	for (size_t i = 0; i < e->receipt_count; i++)
+		see(arg, e->receipts[i].batch, e->receipts[i].token);
+	return 0;
+}
+
 static int
 move(struct entry **entry, enum queue_id to, struct complaint *why)
 {
@@ -320,6 +370,9 @@ free_entry(struct memory_entry *e)
 	bytes_free(&e->frozen);
 	bytes_free(&e->freezing);
 	bytes_free(&e->progress);
+	for (size_t i = 0; i < e->receipt_count; i++)
+		free(e->receipts[i].token);
+	free(e->receipts);
 	free(e);
 }
 
@@ -377,6 +430,8 @@ static const struct queue_ops ops = {
 	.recipients = recipients,
 	.progress = progress,
 	.note = note,
+	.receipt = receipt,
+	.receipts = receipts,
 	.move = move,
 	.release = release,
 	.each = each,

@@ -67,7 +67,10 @@ stop(int step)
 static void
 live(const char *dir)
 {
-	const struct record intent = { .kind = RECORD_INTENT, .at = 1, .batch = 1, .count = 1 };
+	static const char token[] = "abcdefghijklmnop";
+	const struct record intent = { .kind = RECORD_INTENT, .at = 1, .batch = 1, .count = 1,
+		                       .receipt = token };
+	const struct record line = { .kind = RECORD_LINE, .batch = 1, .line = 1, .code = 550 };
 	const struct record result = { .kind = RECORD_RESULT, .at = 2, .batch = 1, .code = 250 };
 	struct queues *q = open_spool((void *)dir);
 	char id[DIGEST_NAME + 1];
@@ -82,6 +85,8 @@ live(const char *dir)
 	(void)q->ops->freeze_finish(e, &why);
 	(void)q->ops->move(&e, QUEUE_OUTBOUND, &why);
 	(void)q->ops->note(e, &intent, true, &why);
+	(void)q->ops->note(e, &line, true, &why);
+	(void)q->ops->receipt(q, id, 1, token, &why);
 	(void)q->ops->note(e, &result, true, &why);
 	(void)q->ops->move(&e, QUEUE_DONE, &why);
 	_exit(0);
@@ -91,26 +96,29 @@ live(const char *dir)
 static const struct {
 	int step;
 	int queue;                         /* -1: nowhere */
-	bool frozen, doubt;
+	bool frozen, doubt, heard;
 } after[] = {
-	{ 1, -1, false, false },
-	{ 2, -1, false, false },
-	{ 3, -1, false, false },
-	{ 4, -1, false, false },
-	{ 5, -1, false, false },
-	{ 6, QUEUE_PENDING, false, false },
-	{ 7, QUEUE_PENDING, false, false },
-	{ 8, QUEUE_PENDING, true, false },
-	{ 9, QUEUE_PENDING, true, false },
-	{ 10, QUEUE_OUTBOUND, true, false },
-	{ 11, QUEUE_OUTBOUND, true, true },
-	{ 12, QUEUE_OUTBOUND, true, true },
-	{ 13, QUEUE_OUTBOUND, true, false },
-	{ 14, QUEUE_OUTBOUND, true, false },
-	{ 15, QUEUE_DONE, true, false },
-	{ 16, QUEUE_DONE, true, false },
-	{ 17, QUEUE_DONE, true, false },
-	{ 99, QUEUE_DONE, true, false },
+	{ 1, -1, false, false, false },
+	{ 2, -1, false, false, false },
+	{ 3, -1, false, false, false },
+	{ 4, -1, false, false, false },
+	{ 5, -1, false, false, false },
+	{ 6, QUEUE_PENDING, false, false, false },
+	{ 7, QUEUE_PENDING, false, false, false },
+	{ 8, QUEUE_PENDING, true, false, false },
+	{ 9, QUEUE_PENDING, true, false, false },
+	{ 10, QUEUE_OUTBOUND, true, false, false },
+	{ 11, QUEUE_OUTBOUND, true, true, false },
+	{ 12, QUEUE_OUTBOUND, true, true, false },
+	{ 13, QUEUE_OUTBOUND, true, true, false },
+	{ 19, QUEUE_OUTBOUND, true, true, true },
+	{ 20, QUEUE_OUTBOUND, true, true, true },
+	{ 14, QUEUE_OUTBOUND, true, false, false },
+	{ 15, QUEUE_OUTBOUND, true, false, false },
+	{ 16, QUEUE_DONE, true, false, false },
+	{ 17, QUEUE_DONE, true, false, false },
+	{ 18, QUEUE_DONE, true, false, false },
+	{ 99, QUEUE_DONE, true, false, false },
 };
 
 struct seen {
@@ -128,8 +136,17 @@ note_queue(void *arg, const struct entry_summary *sum)
 }
 
 static void
+count_receipt(void *arg, int64_t batch, const char *token)
+{
+	assert_int_equal(batch, 1);
+	assert_int_equal(strlen(token), 16);
+	++*(size_t *)arg;
+}
+
+static void
 check_claimed(struct queues *q, size_t i)
 {
+	size_t receipts = 0;
 	struct entry *e = q->ops->claim(q, (enum queue_id)after[i].queue);
 	struct distribution d;
 	struct complaint why;
@@ -143,6 +160,10 @@ check_claimed(struct queues *q, size_t i)
 	distribution_close(&d);
 	assert_int_equal(q->ops->progress(e, after[i].frozen, &t, &why), 0);
 	same_number("doubt", (long long)t.doubt, after[i].doubt);
+	same_number("open", t.open != NULL, after[i].doubt);
+	assert_int_equal(q->ops->receipts(e, count_receipt, &receipts, &why), 0);
+	if (after[i].doubt)
+		same_number("receipts", (long long)receipts, after[i].heard);
 	tally_free(&t);
 	q->ops->release(&e, 0);
 }
@@ -285,6 +306,125 @@ syncs_of_a_post(void **state)
 	(void)snprintf(want, sizeof(want), "%s", " pending recipients progress done");
 	same_text("syncs", strstr(synced, " pending"), want);
 	assert_non_null(strstr(synced, " message.eml envelope.json"));
+	queues_close(&q);
+	remove_temp_dir(dir);
+}
+
+/* ---- receipts ---- */
+
+static void
+append_text(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "a");
+
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+}
+
+/* An entry in outbound, and a batch of it that asks for a receipt. */
+static struct entry *
+ask_for_receipt(struct queues *q, const char *list, char id[DIGEST_NAME + 1])
+{
+	const struct record intent = { .kind = RECORD_INTENT, .batch = 1, .count = 1,
+		                       .receipt = "abcdefghijklmnop" };
+	struct complaint why;
+	struct entry *e;
+
+	assert_int_equal(store_one(q, QUEUE_OUTBOUND, hello, list, id), STORED);
+	e = q->ops->claim(q, QUEUE_OUTBOUND);
+	assert_int_equal(q->ops->note(e, &intent, true, &why), 0);
+	return e;
+}
+
+/* What a crash left of one is no receipt, and does not spoil the next. */
+static void
+a_torn_receipt(void **state)
+{
+	char *dir = make_temp_dir(), id[DIGEST_NAME + 1], *path;
+	struct queues *q = open_spool(dir);
+	struct entry *e = ask_for_receipt(q, "staff@l.x", id);
+	struct complaint why;
+	size_t receipts = 0;
+
+	(void)state;
+	assert_int_equal(q->ops->receipt(q, id, 1, "abcdefghijklmnop", &why), RECEIPT_NOTED);
+	path = mem_format("%s/outbound/%s/receipts", dir, id);
+	append_text(path, "{\"batch\":1,\"receipt\":\"abcdefghi");
+	assert_int_equal(q->ops->receipts(e, count_receipt, &receipts, &why), 0);
+	assert_int_equal(receipts, 1);
+	assert_int_equal(q->ops->receipt(q, id, 1, "abcdefghijklmnop", &why), RECEIPT_NOTED);
+	receipts = 0;
+	assert_int_equal(q->ops->receipts(e, count_receipt, &receipts, &why), 0);
+	assert_int_equal(receipts, 2);
+	/* Nothing is added to what a newer program wrote, and the MTA says it again. */
+	assert_int_equal(unlink(path), 0);
+	append_text(path, "{\"version\":2}\n");
+	assert_int_equal(q->ops->receipt(q, id, 1, "abcdefghijklmnop", &why), RECEIPT_FAILED);
+	assert_int_equal(q->ops->receipts(e, count_receipt, &receipts, &why), -1);
+	q->ops->release(&e, 0);
+	free(path);
+	queues_close(&q);
+	remove_temp_dir(dir);
+}
+
+/* A receipt that cannot be synced is not there; once the entry is done for good, nothing is written. */
+static void
+receipts_are_durable(void **state)
+{
+	char *dir = make_temp_dir(), id[DIGEST_NAME + 1];
+	struct queues *q = open_spool(dir);
+	struct entry *e = ask_for_receipt(q, "staff@l.x", id);
+	struct complaint why;
+
+	(void)state;
+	failing = "receipts";
+	assert_int_equal(q->ops->receipt(q, id, 1, "abcdefghijklmnop", &why), RECEIPT_FAILED);
+	failing = NULL;
+	synced[0] = '\0';
+	assert_int_equal(q->ops->receipt(q, id, 1, "abcdefghijklmnop", &why), RECEIPT_NOTED);
+	same_text("syncs", synced, " receipts");
+	failing = "done";                 /* a loss of power may undo it */
+	assert_int_equal(q->ops->move(&e, QUEUE_DONE, &why), 0);
+	failing = NULL;
+	assert_int_equal(q->ops->receipt(q, id, 1, "abcdefghijklmnop", &why), RECEIPT_NOTED);
+	e = ask_for_receipt(q, "other@l.x", id);
+	assert_int_equal(q->ops->move(&e, QUEUE_DONE, &why), 0);
+	synced[0] = '\0';
+	assert_int_equal(q->ops->receipt(q, id, 1, "abcdefghijklmnop", &why), RECEIPT_LATE);
+	same_text("syncs", synced, "");
+	queues_close(&q);
+	remove_temp_dir(dir);
+}
+
+/* Two processes hear at the same time, while a third has the entry. */
+static void
+receipts_of_two_processes(void **state)
+{
+	enum { EACH = 50 };
+	char *dir = make_temp_dir(), id[DIGEST_NAME + 1];
+	struct queues *q = open_spool(dir);
+	struct entry *e = ask_for_receipt(q, "staff@l.x", id);
+	struct complaint why;
+	size_t receipts = 0;
+
+	(void)state;
+	for (int i = 0; i < 2; i++)
+		if (fork() == 0) {
+			for (int k = 0; k < EACH; k++)
+				if (q->ops->receipt(q, id, 1, "abcdefghijklmnop", &why) != RECEIPT_NOTED)
+					_exit(1);
+			_exit(0);
+		}
+	for (int i = 0; i < 2; i++) {
+		int status;
+
+		assert_true(wait(&status) > 0);
+		assert_int_equal(status, 0);
+	}
+	assert_int_equal(q->ops->receipts(e, count_receipt, &receipts, &why), 0);
+	assert_int_equal(receipts, 2 * EACH);
+	q->ops->release(&e, 0);
 	queues_close(&q);
 	remove_temp_dir(dir);
 }
@@ -745,6 +885,9 @@ main(void)
 		cmocka_unit_test(contract_memory),
 		cmocka_unit_test(contract_spool),
 		cmocka_unit_test(stopped_at_every_step),
+		cmocka_unit_test(a_torn_receipt),
+		cmocka_unit_test(receipts_are_durable),
+		cmocka_unit_test(receipts_of_two_processes),
 		cmocka_unit_test(a_slow_disk),
 		cmocka_unit_test(a_repeat_is_durable),
 		cmocka_unit_test(syncs_of_a_post),
