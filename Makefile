@@ -18,9 +18,9 @@ QUEUES = distribution entry progress queue schedule spool spool_entry spool_hold
          spool_progress spool_receipt spool_scan spool_write
 MILTER = ask hooks lookup main metrics pacemaker query service session settings socketmap
 EXPANDER = main pulse recipients service settings work intake/content intake/heading \
-           intake/lmtp_data intake/lmtp_server intake/lmtp_session fanout/expand \
-           fanout/inject fanout/later fanout/learnt fanout/post fanout/report fanout/settle \
-           fanout/smtp_client fanout/wire bounces/handover metrics
+           intake/lmtp_data intake/lmtp_server intake/lmtp_session fanout/doubts fanout/expand \
+           fanout/inject fanout/later fanout/learnt fanout/post fanout/report fanout/sending \
+           fanout/settle fanout/smtp_client fanout/wire bounces/handover metrics
 CONSOLE = cmd_config cmd_daemons cmd_drain cmd_lookup cmd_members cmd_metrics cmd_queue \
           cmd_release daemons listing main
 

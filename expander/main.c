@@ -178,6 +178,16 @@ run_forget(void *arg)
 	return NULL;
 }
 
+static void *
+run_doubts(void *arg)
+{
+	(void)pthread_setname_np(pthread_self(), "doubts");
+	pulse_begin("doubts");
+	injector_doubts(arg);
+	pulse_end();
+	return NULL;
+}
+
 static int
 start_threads(struct expander *x, void *(*run)(void *), void *arg, int64_t count,
               struct complaint *why)
@@ -200,7 +210,8 @@ start(struct expander *x, const struct service *s, struct complaint *why)
 	     start_threads(x, run_expand, &x->work, s->outbound.workers, why) < 0) ||
 	    (works[WORKS_BOUNCE] && start_threads(x, run_handover, &x->work, 1, why) < 0) ||
 	    (works[WORKS_OUTBOUND] &&
-	     start_threads(x, run_lane, x->injector, s->outbound.lanes, why) < 0) ||
+	     (start_threads(x, run_lane, x->injector, s->outbound.lanes, why) < 0 ||
+	      start_threads(x, run_doubts, x->injector, 1, why) < 0)) ||
 	    start_threads(x, run_forget, &x->work, 1, why) < 0)
 		return -1;
 	return works[WORKS_INBOUND] ? lmtp_server_start(x->lmtp, &x->work, why) : 0;
@@ -236,6 +247,8 @@ static void
 stop(struct expander *x)
 {
 	work_stop(&x->work);
+	if (x->injector != NULL)
+		injector_stop(x->injector);
 	if (x->lmtp != NULL)
 		lmtp_server_stop(x->lmtp, STOP_PATIENCE);
 	for (size_t i = 0; i < x->thread_count; i++)

@@ -3,6 +3,7 @@
 
 #include "mail/list.h"
 #include "mail/reply.h"
+#include "queues/queue.h"
 
 static const char *
 role(size_t i)
@@ -50,6 +51,20 @@ bounce_result(size_t i)
 	return words[i];
 }
 
+static const char *
+receipt_result(size_t i)
+{
+	return receipt_word((enum receipt_fate)i);
+}
+
+static const char *
+doubt_result(size_t i)
+{
+	static const char *const words[] = { "queued", "again" };
+
+	return words[i];
+}
+
 const struct metric expander_metrics[] = {
 	[LMTP_REPLIES] = {
 		.name = "rollcall_lmtp_replies_total", .kind = METRIC_COUNTER,
@@ -83,7 +98,7 @@ const struct metric expander_metrics[] = {
 		.labels = { { "result", BATCH_RESULTS, batch_result } },
 		.cells = METRIC_CELLS(BATCH_RESULTS),
 		.help = "Transactions with the MTA: sent (to at least one recipient), refused, deferred, or "
-		        "doubt (no reply came, and they are sent again)." },
+		        "doubt (after the end of data came no reply, or a temporary refusal)." },
 	[BATCH_SECONDS] = {
 		.name = "rollcall_batch_seconds", .kind = METRIC_TIMES, .cells = METRIC_TIME_CELLS,
 		.help = "How long a transaction with the MTA took, with the connecting." },
@@ -104,6 +119,17 @@ const struct metric expander_metrics[] = {
 		.cells = METRIC_CELLS(BOUNCE_RESULTS),
 		.help = "Ends of work on an entry in bounce: handed over to a person, kept, thrown away or "
 		        "deferred." },
+	[RECEIPTS] = {
+		.name = "rollcall_receipts_total", .kind = METRIC_COUNTER,
+		.labels = { { "result", RECEIPT_FATES, receipt_result } },
+		.cells = METRIC_CELLS(RECEIPT_FATES),
+		.help = "Receipts of batches that the MTA delivered: noted, late (the post was done "
+		        "already), unknown (nobody asked for it) or failed (the MTA is to come again)." },
+	[DOUBTS] = {
+		.name = "rollcall_doubts_total", .kind = METRIC_COUNTER,
+		.labels = { { "result", DOUBT_RESULTS, doubt_result } },
+		.cells = METRIC_CELLS(DOUBT_RESULTS),
+		.help = "Batches that were in doubt: queued, as their receipt told, or sent again." },
 	[MTA_CONNECTIONS] = {
 		.name = "rollcall_mta_connections", .kind = METRIC_GAUGE, .cells = METRIC_CELLS(1),
 		.help = "Open connections to the MTA." },

@@ -17,6 +17,8 @@ enum expander_metric {
 	RECIPIENTS,                       /* by enum recipient_result */
 	POSTS,                            /* by enum post_result */
 	BOUNCES,                          /* by enum bounce_result */
+	RECEIPTS,                         /* by enum receipt_fate */
+	DOUBTS,                           /* by enum doubt_result */
 	MTA_CONNECTIONS
 };
 
@@ -25,6 +27,7 @@ enum expansion_result { EXPANDED_WHOLE, EXPANSION_LATER, EXPANSION_EXPIRED, EXPA
 enum batch_result { BATCH_SENT, BATCH_REFUSED, BATCH_LATER, BATCH_DOUBT, BATCH_RESULTS };
 enum recipient_result { RECIPIENT_SENT, RECIPIENT_REFUSED, RECIPIENT_LATER, RECIPIENT_RESULTS };
 enum post_result { POST_DONE, POST_LATER, POST_EXPIRED, POST_RESULTS };
+enum doubt_result { DOUBT_QUEUED, DOUBT_AGAIN, DOUBT_RESULTS };
 enum bounce_result { BOUNCE_HANDED, BOUNCE_KEPT, BOUNCE_DROPPED, BOUNCE_LATER, BOUNCE_RESULTS };
 
 extern const struct metric expander_metrics[];

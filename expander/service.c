@@ -2,9 +2,11 @@
 #include "expander/service.h"
 
 #include "base/mem.h"
+#include "mail/address.h"
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct service *current;
@@ -16,7 +18,10 @@ prepare(struct service *s, struct complaint *why)
 	s->networks = networks_open();
 	if (networks_add_all(s->networks, &s->lmtp.networks, why) < 0)
 		return -1;
-	return mta_parse(s->outbound.mta.items[0], &s->mta, why);
+	s->receipts = s->outbound.receipts == NULL
+	                      ? mem_format("%s.rollcall.invalid", s->site->hostname)
+	                      : domain_canonical(s->outbound.receipts, strlen(s->outbound.receipts), why);
+	return s->receipts == NULL ? -1 : mta_parse(s->outbound.mta.items[0], &s->mta, why);
 }
 
 struct service *
@@ -75,5 +80,6 @@ service_drop(struct service **service)
 	setting_free(outbound_setting_rows, &s->outbound);
 	networks_close(&s->networks);
 	endpoint_free(&s->mta);
+	free(s->receipts);
 	free(s);
 }

@@ -17,6 +17,7 @@ struct service {
 	struct outbound_settings outbound;
 	struct networks *networks;        /* that may connect to LMTP */
 	struct endpoint mta;
+	char *receipts;                   /* the domain of receipt recipients; canonical */
 };
 
 /* NULL with a complaint. With `strict`, a source that cannot be opened is an error, too. */

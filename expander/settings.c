@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/net.h"
+#include "mail/address.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -101,6 +102,13 @@ const struct setting outbound_setting_rows[] = {
 	  .min = "0s", .max = "30d",
 	  .help = "How long the MTA must have refused everybody by a policy (5.7.x), or the sender, before "
 	          "it is believed: until then the post is tried again, and the log says so." },
+	{ .name = "receipts", .kind = KIND_TEXT, .offset = OUT(receipts), .check = domain_check,
+	  .help = "The domain of receipt recipients, which the MTA delivers to the LMTP server of this "
+	          "host, and takes from nobody else. Without it .rollcall.invalid behind the host's name." },
+	{ .name = "settle", .kind = KIND_TIME, .offset = OUT(settle), .fallback = "60s",
+	  .min = "100ms", .max = "1d",
+	  .help = "How long the MTA must have been answering without delivering the receipt of a batch "
+	          "before that counts as never queued, and is sent again." },
 	{ .name = "keep", .kind = KIND_TIME, .offset = OUT(keep), .fallback = "7d",
 	  .min = "1h", .max = "365d",
 	  .help = "How long posts that are done are remembered, without their text, so that one which "

@@ -24,6 +24,8 @@ struct outbound_settings {
 	int64_t expand;                   /* ms */
 	struct schedule retry;
 	int64_t distrust;                 /* ms */
+	char *receipts;
+	int64_t settle;                   /* ms */
 	int64_t keep, keep_bounces;       /* ms */
 	int64_t rescan;                   /* ms */
 };

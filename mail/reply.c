@@ -31,6 +31,7 @@ static const struct reply replies[REPLY_COUNT] = {
 	[REPLY_NOT_OURS] = { 550, "5.1.2", "no lists in this domain" },
 	[REPLY_NO_SUCH_LIST] = { 550, "5.1.1", "no such list" },
 	[REPLY_NO_SUCH_ROLE] = { 550, "5.1.1", "the list has no such address" },
+	[REPLY_RECEIPT] = { 550, "5.1.1", "noted; nothing is delivered to this address" },
 	[REPLY_MAY_NOT_POST] = { 550, "5.7.1", "you may not post to this list" },
 	[REPLY_ONLY_REPORTS] = { 550, "5.7.1", "this address takes delivery reports only" },
 	[REPLY_NO_REPORTS] = { 550, "5.7.1", "the list takes no mail with an empty sender" },

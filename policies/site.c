@@ -20,15 +20,6 @@ struct site_texts {
 #define TEXTS(f) offsetof(struct site_texts, f)
 
 static int
-check_domain(const char *text, struct complaint *why)
-{
-	char *domain = domain_canonical(text, strlen(text), why);
-
-	free(domain);
-	return domain == NULL ? -1 : 0;
-}
-
-static int
 check_address(const char *text, struct complaint *why)
 {
 	struct address a;
@@ -52,8 +43,31 @@ check_delimiter(const char *text, struct complaint *why)
 	return complain(why, "\"%s\" is not one of + - = _ # . or empty", text);
 }
 
+/* always, never, or from so many recipients: that number, and 0 for never; -1 where it is none of these. */
+static int64_t
+parse_proof(const char *text)
+{
+	char *end;
+	long long from;
+
+	if (strcmp(text, "always") == 0 || strcmp(text, "never") == 0)
+		return *text == 'a';
+	if (strncmp(text, "from ", 5) != 0 || text[5] < '1' || text[5] > '9')
+		return -1;
+	from = strtoll(text + 5, &end, 10);
+	return *end == '\0' && from <= UINT32_MAX ? from : -1;
+}
+
+static int
+check_proof(const char *text, struct complaint *why)
+{
+	if (parse_proof(text) >= 0)
+		return 0;
+	return complain(why, "\"%s\" is not one of always, never, or from and a number of recipients", text);
+}
+
 const struct setting site_settings[] = {
-	{ .name = "hostname", .kind = KIND_TEXT, .offset = TEXTS(hostname), .check = check_domain,
+	{ .name = "hostname", .kind = KIND_TEXT, .offset = TEXTS(hostname), .check = domain_check,
 	  .help = "The name of this host in greetings, Received fields and reports. Without it the "
 	          "system's." },
 	{ .name = "state", .kind = KIND_TEXT, .offset = TEXTS(state), .fallback = "/var/lib/rollcall",
@@ -106,6 +120,7 @@ struct destination_values {
 	bool shared;
 	char *delimiter;
 	int64_t precedence;
+	char *proof;
 };
 
 static const char *const precedence_words[] = { "none", "list", "bulk", NULL };
@@ -128,6 +143,11 @@ const struct setting destination_settings[] = {
 	  .words = precedence_words,
 	  .help = "The Precedence field of posts: list or bulk, which keeps old responders from "
 	          "answering, or none, which leaves the poster's." },
+	{ .name = "proof", .kind = KIND_TEXT, .offset = offsetof(struct destination_values, proof),
+	  .fallback = "from 100", .check = check_proof,
+	  .help = "Which posts are proof against being sent twice when the MTA or the expander dies: always, "
+	          "from and the least number of recipients, or never. They ask the MTA for receipts, which "
+	          "it must bring back to the expander (outbound.receipts), and which cost it some time." },
 	PART("check", "What is asked about a posting, in order; see rollcall-policies below."),
 	{ .kind = KIND_END },
 };
@@ -243,6 +263,7 @@ take_destination(struct site *s, struct destination *d, const struct node *block
 		return -1;
 	d->shared = v->shared;
 	d->delimiter = *v->delimiter;
+	d->proof = parse_proof(v->proof);
 	if (v->precedence > 0)
 		d->precedence = mem_text(precedence_words[v->precedence]);
 	return 0;

@@ -22,6 +22,7 @@ struct destination {
 	bool shared;                      /* what is no list there belongs to others */
 	char delimiter;                   /* '\0': none */
 	char *precedence;                 /* value of the Precedence field; NULL: none is set */
+	int64_t proof;                    /* posts to so many or more ask for receipts; 0: none does */
 	struct chain *chain;
 };
 

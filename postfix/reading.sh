@@ -76,19 +76,21 @@ chroot_of() {
 
 # ---- reading the parts ----
 
-# A value of main.cf.part for the wanted domains: what names the example is said once for each.
+# A value of main.cf.part for the wanted domains: what names the example is said once for each, and not
+# at all where there are none.
 part() {
-	value "$1" "$parts/main.cf.part" | awk -v example="$example" -v domains="$(joined <"${2:-$tmp/domains}")" '
+	value "$1" "$parts/main.cf.part" | terms | awk -v example="$example" -v domains="$(joined <"${2:-$tmp/domains}")" '
 	!index($0, example) { print; next }
 	{ before = after = ""; item = $0
 	  if (match($0, /\{ .* \}/)) {
 		before = substr($0, 1, RSTART + 1); after = substr($0, RSTART + RLENGTH - 2)
 		item = substr($0, RSTART + 2, RLENGTH - 4)
 	  }
+	  if (domains == "") next
 	  at = index(item, example); n = split(domains, d, ", "); text = ""
 	  for (i = 1; i <= n; i++)
 		text = text (i > 1 ? ", " : "") substr(item, 1, at - 1) d[i] substr(item, at + length(example))
-	  print before text after }'
+	  print before text after }' | joined
 }
 
 # The services of master.cf.part, one a line, chrooted where the site's own are.

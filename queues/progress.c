@@ -263,15 +263,26 @@ free_batch(struct open_batch *b)
 	free(b);
 }
 
-/* Lines that were refused by themselves keep their state. */
 void
-tally_close(struct tally *t, int64_t batch, int code, const char *text)
+tally_forget(struct tally *t, const struct open_batch *batch)
 {
 	struct open_batch **at = &t->open, *b;
 
-	while (*at != NULL && (*at)->batch != batch)
+	while (*at != batch)
 		at = &(*at)->next;
 	b = *at;
+	*at = b->next;
+	free_batch(b);
+}
+
+/* The result of a batch: lines that were refused by themselves keep their state. */
+static void
+close_batch(struct tally *t, const struct record *r)
+{
+	const struct open_batch *b = t->open;
+
+	while (b != NULL && b->batch != r->batch)
+		b = b->next;
 	if (b == NULL)
 		return;
 	for (size_t i = 0; i < b->count; i++) {
@@ -279,13 +290,12 @@ tally_close(struct tally *t, int64_t batch, int code, const char *text)
 
 		if (line >= t->count || t->lines[line] != LINE_DOUBT)
 			continue;
-		if (code / 100 == 5)
-			tally_refuse(t, line, code, text);
+		if (r->code / 100 == 5)
+			tally_refuse(t, line, r->code, r->text);
 		else
-			tally_set(t, line, code / 100 == 2 ? LINE_SENT : LINE_WAITING);
+			tally_set(t, line, r->code / 100 == 2 ? LINE_SENT : LINE_WAITING);
 	}
-	*at = b->next;
-	free_batch(b);
+	tally_forget(t, b);
 }
 
 /* What was open is in doubt for good: some word on it may be missing. */
@@ -334,7 +344,7 @@ apply(void *arg, const struct record *r)
 			t->held = r->at;
 		if (r->code / 100 == 2)
 			t->held = 0;
-		tally_close(t, r->batch, r->code, r->text);
+		close_batch(t, r);
 		break;
 	case RECORD_DEFER:
 		t->until = r->until;

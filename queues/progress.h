@@ -113,11 +113,9 @@ ptrdiff_t tally_read(struct tally *, size_t count, const char *text, size_t leng
 void tally_set(struct tally *, size_t line, enum line_state);
 void tally_refuse(struct tally *, size_t line, int code, const char *text);
 
-/* A batch of which nobody knows: its lines, as far as they are LINE_DOUBT, wait for what comes of it. */
+/* Adds an open batch, or takes it out; the states of its lines are the caller's business. */
 void tally_open(struct tally *, const struct record *intent);
-
-/* What has become of it, by a reply code as in its result; 0: it was not queued. Frees it. */
-void tally_close(struct tally *, int64_t batch, int code, const char *text);
+void tally_forget(struct tally *, const struct open_batch *);
 void tally_free(struct tally *);
 
 #endif

@@ -20,6 +20,14 @@ queue_word(enum queue_id q)
 	return words[q];
 }
 
+const char *
+receipt_word(enum receipt_fate f)
+{
+	static const char *const fates[RECEIPT_FATES] = { "failed", "noted", "late", "unknown" };
+
+	return fates[f];
+}
+
 void
 queues_close(struct queues **queues)
 {

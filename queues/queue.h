@@ -46,8 +46,12 @@ enum receipt_fate {
 	RECEIPT_FAILED,                   /* it could not be written down: let the MTA say it again */
 	RECEIPT_NOTED,                    /* durable */
 	RECEIPT_LATE,                     /* the entry is done, and needs it no more */
-	RECEIPT_UNKNOWN                   /* nobody asked for it */
+	RECEIPT_UNKNOWN,                  /* nobody asked for it */
+	RECEIPT_FATES
 };
+
+/* "noted" … */
+const char *receipt_word(enum receipt_fate);
 
 struct queues;
 struct draft;

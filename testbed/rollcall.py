@@ -56,7 +56,7 @@ class Rollcall:
         if self.socketmap_more is not None:
             listen = "" if "listen:" in self.socketmap_more else f"\n  listen: unix:{self.map_socket}"
             maps = f"socketmap:{listen}{group}\n{block(2, self.socketmap_more)}\n"
-        quick = {"retry-first": "300ms", "retry-most": "2s", "rescan": "1s"}
+        quick = {"retry-first": "300ms", "retry-most": "2s", "rescan": "1s", "settle": "1s"}
         outbound = textwrap.dedent(self.outbound_more) + "".join(
             f"\n{k}: {v}" for k, v in quick.items() if k not in self.outbound_more)
         return f"""hostname: mail.example.com

@@ -9,6 +9,7 @@ import time
 class Transaction:
     def __init__(self):
         self.sender, self.parameters, self.recipients, self.data = None, "", [], b""
+        self.receipts = []                # receipt recipients, which are not among the others
 
     @property
     def header(self):
@@ -24,14 +25,14 @@ class Sink:
     """
     Faults, each a function that may be None:
       on_mail(address), on_rcpt(address, count), on_dot(transaction): a reply to give instead of 250, or
-      "close" to break off, "hang" to say nothing any more.
+      "close" to break off, "hang" to say nothing any more. Of a receipt only on_receipt(address) hears.
     """
 
     def __init__(self, port=0, extensions=("PIPELINING", "SIZE 0", "8BITMIME", "SMTPUTF8", "DSN",
                                            "ENHANCEDSTATUSCODES")):
         self.transactions, self.lock = [], threading.Lock()
         self.extensions = list(extensions)
-        self.on_mail = self.on_rcpt = self.on_dot = None
+        self.on_mail = self.on_rcpt = self.on_dot = self.on_receipt = None
         self.connections, self.open = 0, set()
         self.delay_dot = 0
         sink = self
@@ -152,15 +153,17 @@ class Sink:
                     self.say(h, "503 5.5.1 need MAIL")
                     continue
                 address = re.match(r"RCPT TO:<(.*)>[^>]*$", command, re.I).group(1)
-                reply = self.on_rcpt and self.on_rcpt(address, len(t.recipients))
+                receipt = address.startswith("receipt+")
+                reply = self.on_receipt and self.on_receipt(address) if receipt else \
+                    self.on_rcpt and self.on_rcpt(address, len(t.recipients))
                 if reply:
                     if not self.fault(h, reply):
                         return
                 else:
-                    t.recipients.append(address)
+                    (t.receipts if receipt else t.recipients).append(address)
                     self.say(h, "250 2.1.5 ok")
             elif verb == "DATA":
-                if t is None or not t.recipients:
+                if t is None or not t.recipients + t.receipts:
                     self.say(h, "554 5.5.1 no valid recipients")
                     continue
                 self.say(h, "354 go on")

@@ -4,15 +4,15 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/monitor.h"
+#include "expander/fanout/doubts.h"
 #include "expander/fanout/later.h"
 #include "expander/fanout/post.h"
 #include "expander/fanout/report.h"
+#include "expander/fanout/sending.h"
 #include "expander/fanout/settle.h"
-#include "expander/fanout/smtp_client.h"
 #include "expander/metrics.h"
 #include "expander/pulse.h"
 #include "expander/service.h"
-#include "mail/address.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +33,7 @@ struct injector {
 	struct post *posts;               /* the next batch is cut from the first that has work */
 	size_t count;
 	struct learnt learnt;             /* of the MTA */
+	struct doubts *doubts;            /* posts that wait for receipts */
 };
 
 /* What one lane has for itself. */
@@ -44,6 +45,8 @@ struct lane {
 	int64_t last_used;                /* ticks */
 };
 
+static void take_back(void *arg, struct post *);
+
 struct injector *
 injector_open(struct work *work, size_t lanes)
 {
@@ -51,6 +54,7 @@ injector_open(struct work *work, size_t lanes)
 
 	in->work = work;
 	in->lanes = lanes;
+	in->doubts = doubts_open(work, take_back, in);
 	monitor_init(&in->monitor);
 	return in;
 }
@@ -63,6 +67,7 @@ injector_close(struct injector **injector)
 	*injector = NULL;
 	if (in == NULL)
 		return;
+	doubts_close(&in->doubts);
 	while (in->posts != NULL) {
 		struct post *p = in->posts;
 
@@ -174,86 +179,45 @@ finish_if_idle(struct injector *in, struct post *p, const struct service *s)
 	in->count--;
 	monitor_wake(&in->monitor);
 	monitor_leave(&in->monitor);
-	finish(p, s);
-	post_close(&p);
+	if (p->tally.open != NULL) {
+		doubts_add(in->doubts, p);
+	} else {
+		finish(p, s);
+		post_close(&p);
+	}
 	monitor_enter(&in->monitor);
 }
 
+/* Nothing of the post is in doubt any more: what was not queued is sent again. */
+static void
+take_back(void *arg, struct post *p)
+{
+	struct injector *in = arg;
+	struct service *s = service_current();
+
+	p->halted = false;
+	monitor_enter(&in->monitor);
+	in->count++;
+	append(in, p);
+	finish_if_idle(in, p, s);
+	monitor_leave(&in->monitor);
+	in->work->queues->ops->wake(in->work->queues);
+	service_drop(&s);
+}
+
+void
+injector_doubts(struct injector *in)
+{
+	doubts_worker(in->doubts);
+}
+
+void
+injector_stop(struct injector *in)
+{
+	doubts_stop(in->doubts);
+}
+
 /* ---- one batch ---- */
-
-/* What the callback of the client needs. */
-struct sending {
-	struct batch *batch;
-	struct queues *queues;
-};
-
-static bool
-note_intent(void *arg, struct complaint *why)
-{
-	const struct sending *g = arg;
-	const struct batch *b = g->batch;
-	const struct record r = { .kind = RECORD_INTENT, .at = clock_wall(), .batch = b->number,
-		                  .first = b->lines[0], .count = b->count,
-		                  .lines = b->range ? NULL : b->lines };
-
-	return g->queues->ops->note(b->post->entry, &r, true, why) == 0;
-}
-
-static bool
-needs_utf8(const struct batch *b, size_t i)
-{
-	size_t length;
-	const char *a = distribution_address(&b->post->list, b->lines[i], &length);
-
-	for (size_t k = 0; k < length; k++)
-		if ((unsigned char)a[k] >= 0x80)
-			return true;
-	return false;
-}
-
-/*
- * Whether the transaction needs SMTPUTF8: for the post itself, or for an address of the batch.
- * Where the MTA has none, what needs it is refused before it is asked, and the rest goes without.
- */
-static bool
-use_utf8(const struct batch *b, bool has, struct outcome *o)
-{
-	const struct envelope *e = &b->post->entry->envelope;
-	bool whole = e->utf8 || address_needs_utf8(e->inject_sender), any = whole;
-
-	for (size_t i = 0; i < b->count; i++) {
-		if (!whole && !needs_utf8(b, i))
-			continue;
-		any = true;
-		if (!has && o->codes[i] == 0) {
-			o->codes[i] = 553;
-			o->texts[i] = mem_text("553 5.6.7 the MTA has no SMTPUTF8");
-		}
-	}
-	return any && has;
-}
-
-static struct transaction
-transaction_of(struct sending *g)
-{
-	const struct batch *b = g->batch;
-	const struct post *p = b->post;
-
-	return (struct transaction){
-		.sender = p->entry->envelope.inject_sender,
-		.envid = b->name,
-		.list = &p->list,
-		.lines = b->lines,
-		.count = b->count,
-		.head = p->head.data,
-		.head_length = p->head.length,
-		.body = p->body,
-		.body_length = p->body_length,
-		.eight_bit = p->entry->envelope.eight_bit,
-		.before_end = note_intent,
-		.arg = g,
-	};
-}
 
 /* A connection that is there, or a complaint. */
 static bool
@@ -284,10 +248,9 @@ connect_lane(struct lane *l, const struct service *s, struct complaint *why)
 
 /* Runs the transaction; a connection that died while it was idle is made again, once. */
 static void
-run(struct lane *l, const struct service *s, struct batch *b, struct outcome *o)
+run(struct lane *l, const struct service *s, struct sending *g, struct outcome *o)
 {
-	struct sending g = { b, l->injector->work->queues };
-	struct transaction t = transaction_of(&g);
+	struct transaction t = sending_transaction(g);
 	struct complaint why;
 	bool again = true;
 
@@ -299,7 +262,7 @@ run(struct lane *l, const struct service *s, struct batch *b, struct outcome *o)
 			(void)snprintf(o->text, sizeof(o->text), "%s", why.text);
 			return;
 		}
-		t.utf8 = use_utf8(b, smtp_has_utf8(l->smtp), o);
+		t.utf8 = sending_needs_utf8(g, smtp_has_utf8(l->smtp), o);
 		smtp_send(l->smtp, &t, o);
 		l->used = true;
 		l->last_used = clock_ticks();
@@ -325,6 +288,7 @@ static bool
 inject(struct lane *l, const struct service *s, struct batch *b)
 {
 	struct injector *in = l->injector;
+	struct sending g = sending_begin(b, s->receipts);
 	struct outcome o = { 0 };
 	int64_t began = clock_ticks_us();
 	enum fate fate;
@@ -333,7 +297,7 @@ inject(struct lane *l, const struct service *s, struct batch *b)
 
 	o.codes = mem_array(b->count, sizeof(*o.codes));
 	o.texts = mem_array(b->count, sizeof(*o.texts));
-	run(l, s, b, &o);
+	run(l, s, &g, &o);
 	monitor_enter(&in->monitor);
 	fate = settle_judge(b, &o, s->outbound.distrust);
 	monitor_leave(&in->monitor);
@@ -351,10 +315,20 @@ inject(struct lane *l, const struct service *s, struct batch *b)
 		free(o.texts[i]);
 	free(o.texts);
 	free(o.codes);
+	sending_end(&g);
 	return reached;
 }
 
 /* ---- a lane ---- */
+
+/* Whether its batches are to ask for receipts: as its destination says, or always where that is gone. */
+static bool
+wants_proof(const struct post *p, const struct service *s)
+{
+	const struct destination *d = site_destination(s->site, p->entry->envelope.list);
+
+	return d == NULL || (d->proof > 0 && p->list.count >= (size_t)d->proof);
+}
 
 /* Takes another entry into work, if there is one and there are not too many. */
 static bool
@@ -376,6 +350,8 @@ take_entry(struct injector *in, const struct service *s)
 	entry = queues->ops->claim(queues, QUEUE_OUTBOUND);
 	found = entry != NULL;
 	p = found ? post_open(entry, &why) : NULL;
+	if (p != NULL)
+		p->proof = wants_proof(p, s);
 	if (found && p == NULL)
 		metric_add(&expander_metrics[POSTS],
 		           put_off(&entry, s, "inject", why.text) ? POST_EXPIRED : POST_LATER, 0, 0, 1);

@@ -16,7 +16,11 @@ struct injector *injector_open(struct work *, size_t lanes);
 /* One lane: runs until work->stopping. */
 void injector_lane(struct injector *);
 
-/* When all lanes have ended. */
+/* Settles batches that are in doubt; runs until injector_stop(). */
+void injector_doubts(struct injector *);
+void injector_stop(struct injector *);
+
+/* When all of these have ended. */
 void injector_close(struct injector **);
 
 #endif

@@ -1,6 +1,7 @@
 /* A post that is being injected. */
 #include "expander/fanout/post.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "mail/header.h"
@@ -63,20 +64,68 @@ read_post(struct post *p, struct complaint *why)
 	return 0;
 }
 
+/* The number of a line of an open batch that nobody knows of; from *i on, which is moved behind it. */
+static bool
+next_doubt(const struct post *p, const struct open_batch *b, size_t *i, uint32_t *line)
+{
+	for (; *i < b->count; ++*i) {
+		size_t at = b->lines == NULL ? b->first + *i : b->lines[*i];
+
+		if (at < p->tally.count && p->tally.lines[at] == LINE_DOUBT) {
+			*line = (uint32_t)at;
+			++*i;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Forgets open batches that no receipt can tell of; marks the lines of the others. */
+static void
+keep_provable(struct post *p, bool *provable)
+{
+	struct open_batch *b = p->tally.open, *next;
+
+	for (; b != NULL; b = next) {
+		size_t i = 0, count = 0;
+		uint32_t line;
+
+		next = b->next;
+		while (b->receipt != NULL && next_doubt(p, b, &i, &line)) {
+			provable[line] = true;
+			count++;
+		}
+		if (count == 0)
+			tally_forget(&p->tally, b);
+	}
+}
+
 /*
- * Intents without a result: whether the MTA has these batches nobody can say. A duplicate is better
- * than a loss.
+ * Intents without a result: whether the MTA has these batches their receipts may tell. Of those without
+ * one nobody can say, and a duplicate is better than a loss.
  */
 static void
 settle_doubt(struct post *p)
 {
-	if (p->tally.doubt == 0)
-		return;
-	log_say(LEVEL_WARN, "inject", "%s: %zu recipients are in doubt since a crash: sending again",
-	        p->entry->id, p->tally.doubt);
-	for (size_t i = 0; i < p->tally.count; i++)
-		if (p->tally.lines[i] == LINE_DOUBT)
-			tally_set(&p->tally, i, LINE_WAITING);
+	bool *provable = mem_array(p->tally.count, sizeof(*provable));
+	int64_t age = clock_wall() - p->tally.last;
+	size_t again = 0;
+
+	keep_provable(p, provable);
+	for (size_t i = 0; i < p->tally.count; i++) {
+		if (p->tally.lines[i] != LINE_DOUBT || provable[i])
+			continue;
+		tally_set(&p->tally, i, LINE_WAITING);
+		again++;
+	}
+	if (again > 0)
+		log_say(LEVEL_WARN, "inject", "%s: %zu recipients are in doubt since a crash: sending again",
+		        p->entry->id, again);
+	if (p->tally.open != NULL)
+		log_say(LEVEL_WARN, "inject", "%s: %zu recipients are in doubt since a crash: waiting for "
+		        "the receipts of their batches", p->entry->id, p->tally.doubt);
+	p->doubt_since = clock_ticks() - (age < 0 ? 0 : age);
+	free(provable);
 }
 
 struct post *
@@ -90,7 +139,8 @@ post_open(struct entry *entry, struct complaint *why)
 		post_close(&p);
 		return NULL;
 	}
-	settle_doubt(p);
+	if (p->tally.doubt > 0)
+		settle_doubt(p);
 	return p;
 }
 
@@ -123,6 +173,8 @@ post_cut(struct post *p, size_t most, size_t lanes)
 	struct batch *b = mem_new(sizeof(*b));
 	size_t left = p->tally.waiting - p->later_count, want = (left + lanes - 1) / lanes;
 
+	if (p->proof && most > 1)
+		most--;
 	if (want < SMALLEST_SHARE)
 		want = SMALLEST_SHARE;
 	if (want > most)
@@ -132,6 +184,8 @@ post_cut(struct post *p, size_t most, size_t lanes)
 	b->post = p;
 	b->number = ++p->tally.batches;
 	(void)snprintf(b->name, sizeof(b->name), "%s.%" PRId64, p->entry->id, b->number);
+	if (p->proof)
+		receipt_token(b->receipt);
 	b->lines = mem_array(want < left ? want : left, sizeof(*b->lines));
 	b->range = true;
 	for (size_t i = p->cursor; i < p->tally.count && b->count < want; i++) {
@@ -189,4 +243,31 @@ post_later(struct post *p, uint32_t line)
 	tally_set(&p->tally, line, LINE_WAITING);
 	p->later[line] = true;
 	p->later_count++;
+}
+
+void
+post_doubt(struct post *p, const struct batch *b)
+{
+	const struct record r = { .batch = b->number, .count = b->count, .lines = b->lines,
+		                  .receipt = b->receipt };
+
+	tally_open(&p->tally, &r);
+	p->doubt_since = clock_ticks();
+	p->doubt_later = true;
+}
+
+void
+post_settle(struct post *p, const struct open_batch *b, bool queued)
+{
+	size_t i = 0;
+	uint32_t line;
+
+	while (next_doubt(p, b, &i, &line))
+		if (queued)
+			post_sent(p, line);
+		else if (p->doubt_later)
+			post_later(p, line);
+		else
+			post_again(p, line);
+	tally_forget(&p->tally, b);
 }

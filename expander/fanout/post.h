@@ -8,6 +8,7 @@
 #define EXPANDER_FANOUT_POST_H
 
 #include "base/bytes.h"
+#include "mail/receipt.h"
 #include "queues/queue.h"
 
 struct post {
@@ -24,6 +25,9 @@ struct post {
 	size_t later_count;
 	size_t most;                      /* recipients of its batches; 0: no limit of its own */
 	bool halted;                      /* no further batch this time */
+	bool proof;                       /* its batches ask for receipts */
+	int64_t doubt_since;              /* ticks: when the last of the open batches came in doubt */
+	bool doubt_later;                 /* what was not queued of them goes the next time */
 	char reason[512];                 /* of the last failure */
 };
 
@@ -35,6 +39,8 @@ struct batch {
 	size_t count;
 	bool range;                       /* lines[0] and those that follow it */
 	char name[DIGEST_NAME + 24];      /* <entry>.<number> */
+	char receipt[RECEIPT_TOKEN + 1];  /* "": it asks for none */
+	bool noted;                       /* who was refused is on disk */
 };
 
 /* Takes over the entry; not where it answers NULL, with a complaint. */
@@ -45,8 +51,8 @@ void post_close(struct post **);
 bool post_has_work(const struct post *);
 
 /*
- * Cuts the next batch: at most `most` recipients, and not more than makes a fair share of what is
- * left among `lanes`.
+ * Cuts the next batch: at most `most` recipients, its receipt counted, and not more than makes a
+ * fair share of what is left among `lanes`.
  */
 struct batch *post_cut(struct post *, size_t most, size_t lanes);
 /* Its batches have at most so many recipients from now on. */
@@ -58,6 +64,11 @@ void post_sent(struct post *, uint32_t line);
 void post_refused(struct post *, uint32_t line, int code, const char *text);
 void post_again(struct post *, uint32_t line);          /* at once */
 void post_later(struct post *, uint32_t line);          /* next time */
+
+/* Nobody knows whether the MTA has a batch, until its receipt tells: it is an open batch of the tally. */
+void post_doubt(struct post *, const struct batch *);
+/* It has, or it has not. The open batch goes. */
+void post_settle(struct post *, const struct open_batch *, bool queued);
 
 /*
  * The header as it is sent: the envelope's fields, then the message's without those it names.

@@ -15,23 +15,42 @@ set_reason(struct post *p, const char *text)
 }
 
 static bool
-note(const struct batch *b, const struct record *r)
+is_refused(const struct outcome *o, size_t i)
 {
-	struct complaint why;
-
-	if (b->post->entry->queues->ops->note(b->post->entry, r, false, &why) == 0)
-		return true;
-	log_say(LEVEL_ERROR, "inject", "%s: %s", b->name, why.text);
-	return false;
+	return o->codes[i] / 100 == 4 || o->codes[i] / 100 == 5;
 }
 
+/* A record for each recipient that was refused; the last one makes them durable, if they are to be. */
 static bool
-note_line(const struct batch *b, uint32_t line, int code, const char *text)
+note_lines(const struct batch *b, const struct outcome *o, bool durable, struct complaint *why)
 {
-	const struct record r = { .kind = RECORD_LINE, .batch = b->number, .line = line, .code = code,
-		                  .text = text };
+	size_t end = b->count;
 
-	return note(b, &r);
+	while (end > 0 && !is_refused(o, end - 1))
+		end--;
+	for (size_t i = 0; i < end; i++) {
+		const struct record r = { .kind = RECORD_LINE, .batch = b->number, .line = b->lines[i],
+			                  .code = o->codes[i], .text = o->texts[i] };
+
+		if (is_refused(o, i) && b->post->entry->queues->ops->note(b->post->entry, &r,
+		                                                          durable && i + 1 == end, why) < 0)
+			return false;
+	}
+	return true;
+}
+
+bool
+settle_note_refusals(struct batch *b, const struct outcome *o, struct complaint *why)
+{
+	b->noted = note_lines(b, o, true, why);
+	return b->noted;
+}
+
+/* After the end of data nothing but 2xx and 5xx says what the MTA has done (docs/spool.md). */
+static bool
+is_doubtful(const struct outcome *o)
+{
+	return o->made == SMTP_IN_DOUBT || (o->made == SMTP_ANSWERED && o->code / 100 == 4);
 }
 
 /* RFC 3463: 5.3.4 is a message too big for the system. */
@@ -91,6 +110,8 @@ settle_judge(struct batch *b, const struct outcome *o, int64_t distrust)
 	/* An MTA may count the recipients as well, as Postfix does. */
 	if (o->made == SMTP_ANSWERED && is_too_big(o->code, o->text) && b->count > 1)
 		return FATE_SMALLER;
+	if (o->receipt && is_doubtful(o))
+		return FATE_DOUBT;
 	if (!refuses_all(b, o) && !refuses_sender(o))
 		return FATE_AS_SAID;
 	if (t->held == 0)
@@ -102,8 +123,8 @@ settle_judge(struct batch *b, const struct outcome *o, int64_t distrust)
 	return FATE_HELD;
 }
 
-static void
-note_result(const struct batch *b, const struct outcome *o, enum fate fate)
+static int
+note_result(const struct batch *b, const struct outcome *o, enum fate fate, struct complaint *why)
 {
 	bool counts = fate == FATE_AS_SAID && (o->made == SMTP_ANSWERED || o->code >= 400);
 	const char *text = o->code / 100 == 2 ? NULL : o->text;
@@ -114,7 +135,7 @@ note_result(const struct batch *b, const struct outcome *o, enum fate fate)
 		                  .text = fate == FATE_HELD ? reply_to_all(o) : text,
 		                  .id = o->queue_id[0] == '\0' ? NULL : o->queue_id };
 
-	(void)note(b, &r);
+	return b->post->entry->queues->ops->note(b->post->entry, &r, false, why);
 }
 
 /* How the batch fared as a whole. */
@@ -122,7 +143,7 @@ static enum batch_result
 result_of(const struct outcome *o, size_t sent)
 {
 	return sent > 0                     ? BATCH_SENT
-	       : o->made == SMTP_IN_DOUBT   ? BATCH_DOUBT
+	       : is_doubtful(o)             ? BATCH_DOUBT
 	       : o->code / 100 == 5         ? BATCH_REFUSED
 	                                    : BATCH_LATER;
 }
@@ -141,8 +162,10 @@ settle_log(const struct batch *b, const struct outcome *o, size_t sent, int64_t 
 	log_number(&l, "recipients", (int64_t)b->count);
 	log_number(&l, "sent", (int64_t)sent);
 	log_text(&l, "to_queue", o->queue_id[0] == '\0' ? NULL : o->queue_id);
-	if (o->made == SMTP_IN_DOUBT)
+	if (is_doubtful(o))
 		log_text(&l, "doubt", "yes");
+	if (o->no_receipt[0] != '\0')
+		log_text(&l, "no_receipt", o->no_receipt);
 	if (o->code / 100 != 2)
 		log_text(&l, "reply", o->text);
 	log_ms(&l, "ms", took);
@@ -189,6 +212,8 @@ settle_accepted(struct batch *b, uint32_t line, const struct outcome *o, enum fa
 		(*sent)++;
 	} else if (fate == FATE_SMALLER) {
 		post_again(p, line);
+	} else if (fate == FATE_DOUBT) {
+		count(RECIPIENT_LATER);
 	} else if (o->code / 100 == 5) {
 		refuse(p, line, o->code, o->text);
 	} else {
@@ -228,7 +253,7 @@ settle(struct batch *b, const struct outcome *o, enum fate fate, struct learnt *
 			settle_accepted(b, line, o, fate, &sent);
 		} else if (is_too_many(code, o->texts[i], accepted)) {
 			if (!limited)
-				learnt_limit(learnt, accepted, clock_ticks());
+				learnt_limit(learnt, accepted + o->receipt, clock_ticks());
 			limited = true;
 			post_again(p, line);
 		} else if (code / 100 == 5) {
@@ -244,7 +269,9 @@ settle(struct batch *b, const struct outcome *o, enum fate fate, struct learnt *
 	if (sent > 0)
 		p->tally.held = 0;
 	if (!limited)
-		learnt_fine(learnt, accepted);
+		learnt_fine(learnt, accepted + o->receipt);
+	if (fate == FATE_DOUBT)
+		post_doubt(p, b);
 	if (o->code / 100 != 2 && o->text[0] != '\0')
 		set_reason(p, o->text);
 	return sent;
@@ -253,12 +280,13 @@ settle(struct batch *b, const struct outcome *o, enum fate fate, struct learnt *
 void
 settle_note(const struct batch *b, const struct outcome *o, enum fate fate)
 {
-	bool whole = true;
+	struct complaint why;
+	bool whole = fate == FATE_HELD || b->noted || note_lines(b, o, false, &why);
 
-	for (size_t i = 0; i < b->count && whole && fate != FATE_HELD; i++)
-		if (o->codes[i] / 100 == 4 || o->codes[i] / 100 == 5)
-			whole = note_line(b, b->lines[i], o->codes[i], o->texts[i]);
-	/* A result without its exceptions would say too much: then the batch stays in doubt. */
-	if (whole)
-		note_result(b, o, fate);
+	/*
+	 * A result without its exceptions would say too much: then the batch stays in doubt, as it does
+	 * where there is none yet.
+	 */
+	if (!whole || (fate != FATE_DOUBT && note_result(b, o, fate, &why) < 0))
+		log_say(LEVEL_ERROR, "inject", "%s: %s", b->name, why.text);
 }

@@ -9,6 +9,7 @@
 #include "expander/fanout/post.h"
 #include "expander/fanout/smtp_client.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,7 +17,8 @@
 enum fate {
 	FATE_AS_SAID,
 	FATE_SMALLER,                     /* too large with so many recipients: again, with fewer */
-	FATE_HELD                         /* nobody is taken: believed when it has lasted */
+	FATE_HELD,                        /* nobody is taken: believed when it has lasted */
+	FATE_DOUBT                        /* the MTA may have queued it, and its receipt will tell */
 };
 
 /*
@@ -25,6 +27,12 @@ enum fate {
  * configuration must not cost the posts of the minute that it stood there.
  */
 enum fate settle_judge(struct batch *, const struct outcome *, int64_t distrust);
+
+/*
+ * On disk, before the message is sent: who was refused. A receipt says that the batch was queued, and
+ * not for whom.
+ */
+bool settle_note_refusals(struct batch *, const struct outcome *, struct complaint *);
 
 /* On disk: first the recipients that fared otherwise than the batch, then, if that went well, the batch. */
 void settle_note(const struct batch *, const struct outcome *, enum fate);

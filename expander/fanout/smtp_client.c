@@ -21,7 +21,7 @@
 struct smtp {
 	struct wire wire;
 	int64_t reply;                    /* ms */
-	bool pipelining, size, eight_bit, utf8, dsn;
+	bool pipelining, size, eight_bit, utf8, dsn, etrn;
 	bool broken;
 };
 
@@ -41,6 +41,7 @@ take_keyword(void *arg, struct slice line)
 	s->eight_bit |= slice_is(word, "8BITMIME");
 	s->utf8 |= slice_is(word, "SMTPUTF8");
 	s->dsn |= slice_is(word, "DSN");
+	s->etrn |= slice_is(word, "ETRN");
 }
 
 static bool
@@ -109,6 +110,13 @@ smtp_close(struct smtp **smtp)
 
 /* ---- transaction ---- */
 
+/* A receipt that is refused must not become a report. */
+static bool
+has_receipt(const struct smtp *s, const struct transaction *t)
+{
+	return t->receipt != NULL && s->dsn;
+}
+
 /* MAIL, the RCPTs and DATA. */
 static void
 print_commands(const struct smtp *s, const struct transaction *t, const struct outcome *o,
@@ -124,6 +132,8 @@ print_commands(const struct smtp *s, const struct transaction *t, const struct o
 	if (s->dsn)
 		bytes_format(out, " ENVID=%s", t->envid);
 	bytes_add_text(out, "\r\n");
+	if (has_receipt(s, t))
+		bytes_format(out, "RCPT TO:<%s> NOTIFY=NEVER\r\n", t->receipt);
 	for (size_t i = 0; i < t->count; i++) {
 		size_t length;
 		const char *address = distribution_address(t->list, t->lines[i], &length);
@@ -195,6 +205,25 @@ next_command(const struct smtp *s, struct dialogue *d)
 	d->next += (size_t)(lf - at) + 1;
 }
 
+/* The RCPT of the receipt. False when that was the end. */
+static bool
+hear_receipt(struct smtp *s, const struct transaction *t, struct dialogue *d, struct outcome *o)
+{
+	struct answer a;
+
+	if (t->receipt != NULL && !s->dsn)
+		(void)snprintf(o->no_receipt, sizeof(o->no_receipt), "the MTA has no DSN");
+	if (!has_receipt(s, t))
+		return true;
+	next_command(s, d);
+	if (!hear_reply(s, &d->out, o, &a))
+		return false;
+	o->receipt = a.code / 100 == 2;
+	if (!o->receipt)
+		(void)snprintf(o->no_receipt, sizeof(o->no_receipt), "%d %.100s", a.code, a.text);
+	return true;
+}
+
 /* MAIL and all RCPTs: how many recipients were accepted, or -1 when that was the end. */
 static ptrdiff_t
 hear_recipients(struct smtp *s, const struct transaction *t, struct dialogue *d, struct outcome *o)
@@ -211,6 +240,8 @@ hear_recipients(struct smtp *s, const struct transaction *t, struct dialogue *d,
 	refused = a.code / 100 != 2;
 	if (refused)
 		conclude(o, SMTP_NOT_SENT, a.code, a.text);
+	if (!hear_receipt(s, t, d, o))
+		return -1;
 	for (size_t i = 0; i < t->count; i++) {
 		if (o->codes[i] != 0)
 			continue;
@@ -252,6 +283,16 @@ find_queue_id(struct outcome *o, const char *reply)
 		(void)snprintf(o->queue_id, sizeof(o->queue_id), "%.*s", (int)n, at);
 }
 
+/* What has to be on disk before the message is sent. */
+static bool
+note_refusals(const struct transaction *t, const struct outcome *o, struct complaint *why)
+{
+	for (size_t i = 0; o->receipt && i < t->count; i++)
+		if (o->codes[i] / 100 != 2)
+			return t->before_message(t->arg, o, why);
+	return true;
+}
+
 /* The message and the reply to its end. */
 static void
 send_message(struct smtp *s, const struct transaction *t, struct outcome *o)
@@ -278,11 +319,16 @@ after_data(struct smtp *s, const struct transaction *t, const struct answer *a, 
            struct outcome *o)
 {
 	struct outgoing end = wire_message(NULL, 0, NULL, 0);
+	struct complaint why;
 	struct answer unused;
 
 	if (a->code == 354 && accepted > 0) {
-		send_message(s, t, o);
-	} else if (a->code == 354) {      /* it wants a message for nobody: give it an empty one */
+		if (note_refusals(t, o, &why))
+			send_message(s, t, o);
+		else
+			give_up(s, o, SMTP_NOT_SENT, why.text);
+	} else if (a->code == 354 && !o->receipt) {
+		/* It wants a message for nobody: give it an empty one. */
 		if (wire_hear(&s->wire, &end, s->reply, &unused) != HEARD)
 			s->broken = o->closing = true;
 	} else if (accepted > 0) {
@@ -301,8 +347,8 @@ smtp_send(struct smtp *s, const struct transaction *t, struct outcome *o)
 
 	o->made = SMTP_NOT_SENT;
 	o->code = 0;
-	o->closing = false;
-	o->text[0] = o->queue_id[0] = '\0';
+	o->closing = o->receipt = false;
+	o->text[0] = o->no_receipt[0] = o->queue_id[0] = '\0';
 	if (poll(&p, 1, 0) != 0) {        /* nothing may come unasked but a good-bye */
 		give_up(s, o, SMTP_NOT_STARTED, "the MTA had closed the connection");
 		return;
@@ -325,4 +371,28 @@ smtp_send(struct smtp *s, const struct transaction *t, struct outcome *o)
 	if (!s->broken && o->made != SMTP_ANSWERED)
 		s->broken = o->closing = true;
 	bytes_free(&d.commands);
+}
+
+int
+smtp_hurry(const struct smtp_config *c, const char *domain, struct complaint *why)
+{
+	struct smtp *s = smtp_open(c, why);
+	struct bytes text = { 0 };
+	struct outgoing out;
+	struct answer a;
+	enum heard h = HEARD;
+
+	if (s == NULL)
+		return -1;
+	if (s->etrn) {
+		bytes_format(&text, "ETRN %s\r\n", domain);
+		out = wire_commands(text.data, text.length);
+		h = wire_hear(&s->wire, &out, s->reply, &a);
+		bytes_free(&text);
+	}
+	if (h == HEARD && s->etrn && a.code == 421)
+		h = HEARD_END;
+	s->broken = h != HEARD;
+	smtp_close(&s);
+	return h == HEARD ? 0 : complain(why, "ETRN: %s", wire_words(h));
 }

@@ -25,6 +25,8 @@ struct smtp_config {
 	int abandon;                      /* see struct wire */
 };
 
+struct outcome;
+
 /* One message and the recipients of one batch. All borrowed for the call. */
 struct transaction {
 	const char *sender;               /* reverse-path; "" is the null sender */
@@ -37,8 +39,14 @@ struct transaction {
 	const char *body;                 /* from the empty line on */
 	size_t body_length;
 	bool utf8, eight_bit;
+	const char *receipt;              /* address of a receipt recipient, to go first; NULL: none */
 	/* Called once, before the end of data is sent. False: do not send. */
 	bool (*before_end)(void *arg, struct complaint *);
+	/*
+	 * Called before the message is sent, where it goes to a receipt recipient and others were
+	 * refused: a receipt does not tell who. False: do not send.
+	 */
+	bool (*before_message)(void *arg, const struct outcome *, struct complaint *);
 	void *arg;
 };
 
@@ -58,6 +66,8 @@ struct outcome {
 	int *codes;                       /* reply to each RCPT; 0: none. From the caller, `count` long; those
 	                                   * that are not 0 before are not sent to */
 	char **texts;                     /* of those that are not 2xx, allocated; from the caller, zeroed */
+	bool receipt;                     /* the receipt recipient was accepted */
+	char no_receipt[128];             /* why not, where there was to be one */
 	bool closing;                     /* the MTA said 421, or the connection broke: do not use it again */
 };
 
@@ -68,6 +78,12 @@ struct smtp *smtp_open(const struct smtp_config *, struct complaint *);
 void smtp_send(struct smtp *, const struct transaction *, struct outcome *);
 
 bool smtp_has_utf8(const struct smtp *);
+
+/*
+ * Connects, and asks the MTA to deliver what it has for a domain (RFC 1985) where it knows how. -1
+ * with a complaint where it does not answer.
+ */
+int smtp_hurry(const struct smtp_config *, const char *domain, struct complaint *);
 
 /* Says QUIT if the connection is in good order. */
 void smtp_close(struct smtp **);

@@ -9,6 +9,7 @@
 #include "expander/intake/lmtp_data.h"
 #include "expander/metrics.h"
 #include "mail/address.h"
+#include "mail/receipt.h"
 #include "mail/syntax.h"
 #include "policies/admit.h"
 #include "policies/drain.h"
@@ -116,8 +117,11 @@ has_room(const struct session *s, long long size)
 static enum reply_id
 take_parameter(struct session *s, struct slice key, struct slice value, long long *size)
 {
-	if (slice_is(key, "SIZE") && slice_number(value, size))
-		return *size > s->service->site->limits.message ? REPLY_TOO_BIG : REPLY_NONE;
+	if (slice_is(key, "SIZE") && slice_number(value, size)) {
+		if (*size > s->service->site->limits.message)
+			s->mail.wrong = REPLY_TOO_BIG;
+		return REPLY_NONE;
+	}
 	if (slice_is(key, "BODY") && (slice_is(value, "7BIT") || slice_is(value, "8BITMIME")))
 		return REPLY_NONE;
 	if (slice_is(key, "SMTPUTF8") && value.length == 0) {
@@ -142,8 +146,9 @@ take_sender(struct session *s, struct slice argument)
 		wrong = take_parameter(s, key, value, &size);
 	if (wrong != REPLY_NONE)
 		return wrong;
-	if (!has_room(s, size))
-		return REPLY_NO_SPACE;
+	/* Nothing of it comes where all that it brings is a receipt. */
+	if (s->mail.wrong == REPLY_NONE && !has_room(s, size))
+		s->mail.wrong = REPLY_NO_SPACE;
 	if (path.length > 0) {
 		/*
 		 * Whatever the MTA took for a sender will do: to refuse it would make the MTA
@@ -222,11 +227,42 @@ find_target(struct session *s, const char *canonical, struct target *t, struct c
 	return v.reply;
 }
 
+/* The domain of receipts, which may be one of lists; or one that is no business of ours otherwise. */
+static bool
+is_for_receipts(const struct service *s, const char *canonical)
+{
+	return site_destination(s->site, canonical) == NULL ||
+	       strcmp(address_domain(canonical), s->receipts) == 0;
+}
+
+/* The MTA tells that a batch is in its queue; it delivers nothing there, and reports nothing. */
+static enum reply_id
+take_receipt(const struct session *s, const struct receipt *r)
+{
+	struct queues *q = s->work->queues;
+	struct complaint why = { "" };
+	enum receipt_fate fate = q->ops->receipt(q, r->entry, r->batch, r->token, &why);
+	struct log_line l;
+
+	metric_add(&expander_metrics[RECEIPTS], fate, 0, 0, 1);
+	log_begin(&l, fate == RECEIPT_FAILED    ? LEVEL_ERROR
+	              : fate == RECEIPT_UNKNOWN ? LEVEL_WARN
+	                                        : LEVEL_DEBUG, "receipt");
+	log_text(&l, "id", r->entry);
+	log_number(&l, "batch", r->batch);
+	log_text(&l, "client", s->client);
+	log_text(&l, "state", receipt_word(fate));
+	log_text(&l, "reason", why.text[0] == '\0' ? NULL : why.text);
+	log_end(&l);
+	return fate == RECEIPT_FAILED ? REPLY_LOCAL_ERROR : REPLY_RECEIPT;
+}
+
 static void
 do_rcpt(struct session *s, struct slice argument)
 {
 	struct complaint why = { "" };
 	struct slice path, rest;
+	struct receipt receipt;
 	struct target t = { 0 };
 	struct address a = { 0 };
 	enum reply_id reply = REPLY_NONE;
@@ -237,18 +273,21 @@ do_rcpt(struct session *s, struct slice argument)
 	}
 	if (rest.length > 0)
 		reply = REPLY_BAD_PARAMETER;
-	else if (s->mail.count >= (size_t)s->service->lmtp.recipients)
-		reply = REPLY_TOO_MANY_RCPTS;
 	else if (address_parse(&a, path.at, path.length, &why) < 0)
 		reply = REPLY_BAD_RCPT;
+	else if (receipt_parse(a.canonical, &receipt) && is_for_receipts(s->service, a.canonical))
+		reply = take_receipt(s, &receipt);
+	else if (s->mail.count >= (size_t)s->service->lmtp.recipients)
+		reply = REPLY_TOO_MANY_RCPTS;
 	else
-		reply = find_target(s, a.canonical, &t, &why);
+		reply = s->mail.wrong == REPLY_NONE ? find_target(s, a.canonical, &t, &why) : s->mail.wrong;
 	if (reply == REPLY_NONE) {
 		mail_add(&s->mail, &t, path.at, path.length);
 		s->state = HAVE_RCPT;
 		say(s, REPLY_RCPT_OK);
 	} else {
-		log_refusal(s, path, reply, why.text);
+		if (reply != REPLY_RECEIPT)
+			log_refusal(s, path, reply, why.text);
 		say(s, reply);
 	}
 	target_drop(&t);

@@ -46,11 +46,14 @@ LOCAL_CONFIG
 # domains of lists
 C{Rollcall}_ARG_
 
-# where posts come back: not our filter; no AUTH, STARTTLS and ETRN, no look-up of each recipient's host
-O DaemonPortOptions=Name=rollcall, ROLLCALL_DAEMON_OPTIONS, InputMailFilters=ROLLCALL_DAEMON_FILTERS, M=ACES
+# where posts come back: not our filter; no AUTH and STARTTLS, no look-up of each recipient's host
+O DaemonPortOptions=Name=rollcall, ROLLCALL_DAEMON_OPTIONS, InputMailFilters=ROLLCALL_DAEMON_FILTERS, M=ACS
 
 LOCAL_RULE_0
 # lists, whether or not the name server knows their domain
 R$* < @ $={Rollcall} > $*	$#rollcall $@ _ROLLCALL_HOST_ $: $1 < @ $2 > $3
 R$* < @ $={Rollcall} . > $*	$#rollcall $@ _ROLLCALL_HOST_ $: $1 < @ $2 . > $3
+# receipts of batches
+R$* < @ $+ .rollcall.invalid > $*	$#rollcall $@ _ROLLCALL_HOST_ $: $1 < @ $2 .rollcall.invalid > $3
+R$* < @ $+ .rollcall.invalid . > $*	$#rollcall $@ _ROLLCALL_HOST_ $: $1 < @ $2 .rollcall.invalid . > $3
 divert(-1)

@@ -36,7 +36,6 @@ def test_the_greeting(lmtp_site):
     ("MAIL FROM:ann@example.com", "501 5.5.4"),
     ("MAIL FROM:<ann@example.com", "501 5.5.4"),
     ("MAIL FROM:<ann\0@example.com>", "501 5.5.4"),
-    ("MAIL FROM:<ann@example.com> SIZE=999999999999", "552 5.3.4"),
     ("MAIL FROM:<ann@example.com> SIZE=x", "555 5.5.4"),
     ("MAIL FROM:<ann@example.com> BODY=BINARYMIME", "555 5.5.4"),
     ("MAIL FROM:<ann@example.com> RET=FULL", "555 5.5.4"),
@@ -70,6 +69,17 @@ def test_recipients_that_are_refused(lmtp_site, to, reply):
         c.mail("ann@example.com")
         assert c.command("RCPT TO:" + to) == reply
         assert c.command("DATA").code == 503
+        assert c.rcpt("staff@lists.example.com").code == 250
+
+
+def test_a_size_that_is_too_big(lmtp_site):
+    """Said to the recipients: what brings a receipt is as big as the post, and never comes."""
+    with lmtp_site.lmtp() as c:
+        assert c.mail("ann@example.com", "SIZE=999999999999").code == 250
+        assert c.rcpt("staff@lists.example.com") == "552 5.3.4"
+        assert c.command("DATA").code == 503
+        c.command("RSET")
+        assert c.mail("ann@example.com", "SIZE=1000").code == 250
         assert c.rcpt("staff@lists.example.com").code == 250
 
 
@@ -322,8 +332,11 @@ def test_a_disk_with_little_room_left(make_site, place):
         os.symlink(state, site.rollcall.dir / "state")
         site.start()
         with site.lmtp() as c:
-            assert c.mail("ann@example.com", f"SIZE={7 << 19}") == "452 4.3.1"
+            assert c.mail("ann@example.com", f"SIZE={7 << 19}").code == 250
+            assert c.rcpt("staff@lists.example.com") == "452 4.3.1"
+            c.command("RSET")
             assert c.mail("ann@example.com", f"SIZE={1 << 20}").code == 250
+            assert c.rcpt("staff@lists.example.com").code == 250
     finally:
         site.rollcall.stop()
         subprocess.run(["umount", state])

@@ -43,6 +43,7 @@ def fill(path):
 def test_a_disk_that_is_full_during_injection(make_site, small_disk):
     """Whatever could not be written down: nobody is left out, and at most what was in flight goes twice."""
     site = make_site(directory.top() + directory.crowd(300, [300]), mta="sink", start=False,
+                     destinations="lists.example.com: { sources: [ corp ], proof: never }",
                      outbound="lanes: 2\nbatch: 50")
     disk = small_disk(site.rollcall.dir / "state/spool")
     busy = set()

@@ -71,7 +71,7 @@ def test_what_the_macros_make(make_site, domains, lmtp, line):
     sm.configure()
     cf = (sm.dir / "sendmail.cf").read_text()
     assert line in cf
-    assert f"Name=rollcall, Addr=127.0.0.1, Port={sm.reinject}, InputMailFilters=, M=ACES\n" in cf
+    assert f"Name=rollcall, Addr=127.0.0.1, Port={sm.reinject}, InputMailFilters=, M=ACS\n" in cf
     for domain in domains.split():
         addresses = "".join(f"3,0 staff@{d}\n" for d in (domain, domain.upper(), "no" + domain, "sub." + domain))
         got = re.findall(r"parse +returns: (.*)", sm.run("-bt", input=addresses).stdout)

@@ -157,7 +157,7 @@ def test_what_is_written_is_what_the_parts_say(setup):
     s.script("apply", DOMAIN)
     part = (ROOT / "postfix/main.cf.part").read_text()
     wanted = re.findall(r"(?m)^(\w+) = ?(.*)$", part)
-    assert len(wanted) == 5
+    assert len(wanted) == 6
     for name, value in wanted:
         assert s.conf(name) == value, name
     part = (ROOT / "postfix/master.cf.part").read_text().replace("10026", str(s.postfix.reinject))
@@ -238,7 +238,7 @@ def test_a_further_domain(setup):
     s.script("apply", "More.Example")
     assert s.conf("relay_domains") == "lists.example.com, more.example"
     assert s.conf("smtpd_milters") == SOCKETS
-    assert s.conf("transport_maps").count("inline:") == 1
+    assert s.conf("transport_maps").count("inline:") == 2       # the other is that of receipts
     assert "set up for lists.example.com, more.example" in s.script("check")
     s.start()
     with s.site.smtp() as c:
@@ -467,3 +467,19 @@ def test_usage(setup):
                   ("apply", "-p", "x", DOMAIN), ("apply", "-x"), ("apply", "{x}")):
         s.script(*words, status=USAGE)
     assert "main.cf" in s.script("show", "-c", "/nonexistent", DOMAIN, status=NO_POSTFIX)
+
+
+@pytest.mark.parametrize("had, becomes", [("", "rollcall.invalid"), ("example.net", "example.net, rollcall.invalid"),
+                                          ("$relay_domains example.net", "$relay_domains, example.net, rollcall.invalid")])
+def test_domains_of_etrn_that_are_named_already(setup, had, becomes):
+    """What a site has narrowed down stays so, but for receipts."""
+    s = setup()
+    s.add(main=f"fast_flush_domains = {had}\n")
+    s.script("apply", DOMAIN)
+    assert re.search(r"(?m)^fast_flush_domains *= *(.*)$", s.file("main.cf")).group(1) == becomes
+    assert "set up for" in s.script("check", DOMAIN)
+    s.script("apply", DOMAIN)
+    assert re.search(r"(?m)^fast_flush_domains *= *(.*)$", s.file("main.cf")).group(1) == becomes
+    s.add(main="# touched\n")
+    s.script("undo")
+    assert re.search(r"(?m)^fast_flush_domains *= *(.*)$", s.file("main.cf")).group(1) == had

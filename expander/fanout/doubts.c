@@ -1,0 +1,311 @@
+/* Batches in doubt. */
+#include "expander/fanout/doubts.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "expander/fanout/smtp_client.h"
+#include "expander/metrics.h"
+#include "expander/pulse.h"
+#include "expander/service.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	MOST_DOUBTFUL = 256,              /* posts that are kept open; more are put off */
+	LOOK = 250,                       /* ms between looks for receipts, at most */
+	ASK = 10000,                      /* ms between questions to the MTA, at most */
+	ASK_LEAST = 100,
+	IDLE = 60000                      /* ms */
+};
+
+struct doubts {
+	struct work *work;
+	void (*back)(void *, struct post *);
+	void *arg;
+	struct monitor monitor;           /* over what follows */
+	struct post *posts;
+	size_t count;                     /* of them, and of those that the worker looks at */
+	bool stopping;
+
+	/* Of the worker: since when and until when the MTA has been answering; ticks, 0: not. */
+	int64_t since, until;
+	int64_t asked;                    /* ticks, when it was asked last */
+	char *mta;
+};
+
+struct doubts *
+doubts_open(struct work *work, void (*back)(void *, struct post *), void *arg)
+{
+	struct doubts *d = mem_new(sizeof(*d));
+
+	*d = (struct doubts){ .work = work, .back = back, .arg = arg, .asked = -ASK };
+	monitor_init(&d->monitor);
+	return d;
+}
+
+void
+doubts_close(struct doubts **doubts)
+{
+	struct doubts *d = *doubts;
+
+	*doubts = NULL;
+	if (d == NULL)
+		return;
+	while (d->posts != NULL) {
+		struct post *p = d->posts;
+
+		d->posts = p->next;
+		post_close(&p);
+	}
+	monitor_destroy(&d->monitor);
+	free(d->mta);
+	free(d);
+}
+
+static void
+put(struct doubts *d, struct post *p)
+{
+	p->next = d->posts;
+	d->posts = p;
+}
+
+/* Until a later time; its batches stay in doubt. */
+static void
+put_off(struct post *p, const char *reason)
+{
+	struct service *s = service_current();
+
+	log_say(LEVEL_WARN, "inject", "%s: %zu recipients are in doubt: %s", p->entry->id, p->tally.doubt,
+	        reason);
+	metric_add(&expander_metrics[POSTS], POST_LATER, 0, 0, 1);
+	queue_defer(&p->entry, &s->outbound.retry, reason);
+	post_close(&p);
+	service_drop(&s);
+}
+
+void
+doubts_add(struct doubts *d, struct post *p)
+{
+	bool room;
+
+	monitor_enter(&d->monitor);
+	room = d->count < MOST_DOUBTFUL;
+	if (room) {
+		put(d, p);
+		d->count++;
+		monitor_wake(&d->monitor);
+	}
+	monitor_leave(&d->monitor);
+	if (!room)
+		put_off(p, "too many posts wait for receipts");
+}
+
+void
+doubts_stop(struct doubts *d)
+{
+	monitor_enter(&d->monitor);
+	d->stopping = true;
+	monitor_wake(&d->monitor);
+	monitor_leave(&d->monitor);
+}
+
+/* ---- the MTA ---- */
+
+/* Whether it answers is asked now and then; that also makes it deliver receipts that it had put off. */
+static int
+ask_mta(struct doubts *d, const struct service *s, struct complaint *why)
+{
+	const struct smtp_config c = { .mta = &s->mta, .hostname = s->site->hostname,
+		                       .connect = s->outbound.connect, .reply = s->outbound.reply,
+		                       .abandon = d->work->abandon };
+	int64_t every = s->outbound.settle / 6, now = clock_ticks();
+	char *mta = mem_format("%s port %s", s->mta.host, s->mta.port);
+	int rc = 0;
+
+	/* A reload may have named another. */
+	if (d->mta == NULL || strcmp(d->mta, mta) != 0)
+		d->since = 0;
+	free(d->mta);
+	d->mta = mta;
+	every = every > ASK ? ASK : every < ASK_LEAST ? ASK_LEAST : every;
+	if (d->since != 0 && now - d->asked < every)
+		return 0;
+	pulse_step(s->outbound.connect + s->outbound.reply * 3);
+	rc = smtp_hurry(&c, s->receipts, why);
+	pulse_step(0);
+	d->asked = d->until = clock_ticks();
+	if (rc < 0)
+		d->since = 0;
+	else if (d->since == 0)
+		d->since = d->until;
+	return rc;
+}
+
+/* ---- one post ---- */
+
+static void
+log_settled(const struct post *p, const struct open_batch *b, const char *state)
+{
+	struct log_line l;
+
+	log_begin(&l, LEVEL_WARN, "doubt");
+	log_text(&l, "id", p->entry->id);
+	log_number(&l, "batch", b->batch);
+	log_text(&l, "list", p->entry->envelope.list);
+	log_text(&l, "state", state);
+	log_end(&l);
+}
+
+/* A result is on disk, or at least it was tried. */
+static bool
+note_result(const struct post *p, const struct open_batch *b, int code, const char *text)
+{
+	const struct record r = { .kind = RECORD_RESULT, .at = clock_wall(), .batch = b->batch, .code = code,
+		                  .text = text };
+	struct complaint why;
+
+	if (p->entry->queues->ops->note(p->entry, &r, false, &why) == 0)
+		return true;
+	log_say(LEVEL_ERROR, "inject", "%s.%" PRId64 ": %s", p->entry->id, b->batch, why.text);
+	return false;
+}
+
+static void
+hear(void *arg, int64_t batch, const char *token)
+{
+	struct post *p = arg;
+	const struct open_batch *b = p->tally.open;
+
+	while (b != NULL && (b->batch != batch || strcmp(b->receipt, token) != 0))
+		b = b->next;
+	if (b == NULL)
+		return;
+	/* Without the record the receipt says the same the next time. */
+	(void)note_result(p, b, 250, "its receipt was heard");
+	log_settled(p, b, "queued");
+	metric_add(&expander_metrics[DOUBTS], DOUBT_QUEUED, 0, 0, 1);
+	post_settle(p, b, true);
+}
+
+/* No receipt came: not queued. What cannot be written down stays in doubt. */
+static void
+give_up(struct post *p, const char *text)
+{
+	const struct open_batch *b = p->tally.open, *next;
+
+	for (; b != NULL; b = next) {
+		next = b->next;
+		if (!note_result(p, b, 0, text))
+			continue;
+		log_settled(p, b, "again");
+		metric_add(&expander_metrics[DOUBTS], DOUBT_AGAIN, 0, 0, 1);
+		post_settle(p, b, false);
+	}
+}
+
+/* Whether nothing of it is in doubt any more. */
+static bool
+settle_post(const struct doubts *d, struct post *p, const struct service *s)
+{
+	int64_t since = d->since > p->doubt_since ? d->since : p->doubt_since;
+	struct complaint why;
+
+	if (p->entry->queues->ops->receipts(p->entry, hear, p, &why) < 0)
+		log_say(LEVEL_ERROR, "inject", "%s: %s", p->entry->id, why.text);
+	else if (d->since != 0 && d->until - since >= s->outbound.settle)
+		give_up(p, "no receipt was heard");
+	return p->tally.open == NULL;
+}
+
+/* The MTA does not answer: the post waits as others do, and is given up when its time is over. */
+static bool
+give_way(struct post *p, const struct service *s, const char *reason)
+{
+	if (queue_expired(p->entry, &s->outbound.retry)) {
+		p->doubt_later = true;
+		give_up(p, reason);
+		(void)snprintf(p->reason, sizeof(p->reason), "%s", reason);
+	}
+	if (p->tally.open == NULL)
+		return true;
+	put_off(p, reason);
+	return false;
+}
+
+/* ---- the worker ---- */
+
+static struct post *
+take_all(struct doubts *d)
+{
+	struct post *all;
+
+	monitor_enter(&d->monitor);
+	all = d->posts;
+	d->posts = NULL;
+	monitor_leave(&d->monitor);
+	return all;
+}
+
+static void
+look_at(struct doubts *d, struct post *p, const struct service *s, bool answers, const char *reason)
+{
+	bool settled = settle_post(d, p, s), kept = !settled && answers;
+
+	if (!settled && !answers)
+		settled = give_way(p, s, reason);
+	monitor_enter(&d->monitor);
+	if (kept)
+		put(d, p);
+	else
+		d->count--;
+	monitor_leave(&d->monitor);
+	if (settled)
+		d->back(d->arg, p);
+}
+
+/* How long until there is something to do. */
+static int64_t
+look_at_all(struct doubts *d)
+{
+	struct post *p = take_all(d), *next;
+	struct service *s;
+	struct complaint why = { "" };
+	int64_t wait;
+	bool answers;
+
+	if (p == NULL) {
+		d->since = 0;
+		return IDLE;
+	}
+	s = service_current();
+	answers = ask_mta(d, s, &why) == 0;
+	for (; p != NULL; p = next) {
+		next = p->next;
+		look_at(d, p, s, answers, why.text);
+	}
+	wait = s->outbound.settle / 6;
+	service_drop(&s);
+	return wait > LOOK ? LOOK : wait;
+}
+
+void
+doubts_worker(struct doubts *d)
+{
+	bool stopping = false;
+
+	while (!stopping) {
+		int64_t wait = look_at_all(d);
+		struct deadline by = deadline_in(pulse_rest(wait));
+
+		monitor_enter(&d->monitor);
+		while (!d->stopping && (d->posts == NULL || wait < IDLE) &&
+		       monitor_wait_until(&d->monitor, by))
+			;
+		stopping = d->stopping;
+		monitor_leave(&d->monitor);
+		pulse_step(0);
+	}
+}

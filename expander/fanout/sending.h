@@ -1,0 +1,26 @@
+/* A batch on its way to the MTA: the transaction, and what is on disk before which step of it. */
+#ifndef EXPANDER_FANOUT_SENDING_H
+#define EXPANDER_FANOUT_SENDING_H
+
+#include "expander/fanout/post.h"
+#include "expander/fanout/smtp_client.h"
+
+struct sending {
+	struct batch *batch;
+	char *receipt;                    /* address; NULL: none */
+};
+
+/* `domain` is that of receipts. */
+struct sending sending_begin(struct batch *, const char *domain);
+void sending_end(struct sending *);
+
+/* Borrows all of it. */
+struct transaction sending_transaction(struct sending *);
+
+/*
+ * Whether the transaction needs SMTPUTF8: for the post itself, or for an address of the batch.
+ * Where the MTA has none, what needs it is refused before it is asked, and the rest goes without.
+ */
+bool sending_needs_utf8(const struct sending *, bool has, struct outcome *);
+
+#endif
