@@ -31,6 +31,7 @@ class Rollcall:
         self.wrap, self.group = list(wrap), group
         self.sockets = pathlib.Path(sockets or self.dir)
         self.milter = self.expander = None
+        self.expander_program = "rollcall-expander"
         # libmilter destroys a mutex at exit that a thread of its own has just used.
         self.environment = {"TSAN_OPTIONS": f"suppressions={ROOT}/testbed/tsan.supp"}
 
@@ -56,6 +57,7 @@ class Rollcall:
         if self.socketmap_more is not None:
             listen = "" if "listen:" in self.socketmap_more else f"\n  listen: unix:{self.map_socket}"
             maps = f"socketmap:{listen}{group}\n{block(2, self.socketmap_more)}\n"
+        lmtp = "" if "listen:" in self.lmtp_more else f"\n  listen: unix:{self.lmtp_socket}"
         quick = {"retry-first": "300ms", "retry-most": "2s", "rescan": "1s", "settle": "1s"}
         outbound = textwrap.dedent(self.outbound_more) + "".join(
             f"\n{k}: {v}" for k, v in quick.items() if k not in self.outbound_more)
@@ -68,8 +70,7 @@ log:
 milter:
   listen: unix:{self.milter_socket}{group}
 {block(2, self.milter_more)}
-{maps}lmtp:
-  listen: unix:{self.lmtp_socket}{group}
+{maps}lmtp:{lmtp}{group}
 {block(2, self.lmtp_more)}
 outbound:
   mta: smtp:127.0.0.1:{self.mta}
@@ -110,7 +111,7 @@ destinations:
         self.await_socket(self.milter, self.milter_socket)
 
     def start_expander(self, *words):
-        self.expander = self.spawn("rollcall-expander", *words)
+        self.expander = self.spawn(self.expander_program, *words)
         control = str(self.dir / "state/expander.control")
         wait_until(lambda: self.expander.poll() is not None or can_connect(control), what="the expander")
         if self.expander.poll() is not None:
