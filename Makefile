@@ -154,7 +154,7 @@ layers:
 unit: $(TESTS)
 	@tests/unit.sh $(UNIT:%=$(BUILD)/tests/test_%)
 
-system: all $(TESTS)
+system: all $(TESTS) $(BUILD)/tests/crash_expander
 	@$(PYTEST) tests/system $(ONLY)
 
 check: tests-install
@@ -168,6 +168,16 @@ asan: tests-install
 
 tsan: tests-install
 	@$(SANITIZED) BUILD=build-tsan SANITIZE=thread unit system
+
+# The expander, and what makes it kill itself at a step.
+$(BUILD)/tests/crash_expander: $(EXPANDER:%=$(BUILD)/expander/%.o) $(BUILD)/tests/crash/stop.o $(BUILD)/librollcall.a
+	$(LINK) $(LIBS)
+
+RUNS ?= 5
+crash: all $(BUILD)/tests/crash_expander
+	@testbed/install test
+	@BUILD=$(BUILD) $(PYTHON) tests/crash/crash.py --runs $(RUNS) $(if $(KINDS),--kinds $(KINDS)) \
+	    $(if $(MTA),--mta $(MTA)) $(if $(MEMBERS),--members $(MEMBERS))
 
 # ---- demonstration and measurements ----
 
@@ -230,10 +240,12 @@ help:
 	@echo '                With MTA=sendmail it is not Postfix that it is inside of'
 	@echo 'make check      all tests; as root. Parts of it: layers, unit, system ONLY="-k name"'
 	@echo 'make asan tsan  the tests with the address and undefined, with the thread sanitizer'
+	@echo 'make crash      kills what takes part in a fan-out; RUNS=5 of each kind, KINDS=expander,step,mta some of'
+	@echo '                them, MTA=postfix, MEMBERS=20000 of the list'
 	@echo 'make bench      the measurements; ROWS=1,5 some of them'
 	@echo 'make tidy fuzz  clang-tidy; the fuzzers, FUZZ_SECONDS=30 each'
 	@echo 'Settings: CC, CFLAGS, LDFLAGS, BUILD, V=1'
 
-.PHONY: all install clean tests-install layers unit system check asan tsan demo demo-stop bench tidy fuzz \
+.PHONY: all install clean tests-install layers unit system check asan tsan crash demo demo-stop bench tidy fuzz \
         fuzzers help
 .SECONDARY:

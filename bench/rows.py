@@ -1,9 +1,10 @@
 """The rows: each measures something and what it is compared with, by turns, and gives the medians."""
 import selectors
+import sys
 import time
 
 from testbed import client, directory, milter
-from testbed.base import can_connect, end_process, free_port, wait_until
+from testbed.base import ROOT, can_connect, end_process, free_port, wait_until
 
 from stand import BARE, DOMAIN, PEOPLE, SENDER, SIZE, TENS, Rollcall, Tail, median, peak
 
@@ -188,6 +189,48 @@ def row_6(stand):
     value, reference = map(median, by_turns(max(1, stand.repeats // 2 + 1), ours, bare))
     yield row(6, "posts to 10-member lists, steady; bare Postfix in, LMTP to a sink, batch", value, "posts/s",
               reference, least(0.5, 0.75))
+    yield from row_6_receipts(stand)
+
+
+def set_proof(rc, proof):
+    """Whether posts ask for receipts, from now on."""
+    rc.destinations = f"{DOMAIN}: {{ sources: [ corp ], proof: {proof} }}"
+    rc.configure()
+    rc.ctl("reload", check=0)
+
+
+def row_6_receipts(stand):
+    """The same where Postfix delivers what comes back, to nowhere, until its queue is empty."""
+    rc, _, p = stand.delivering_site
+    posts, sessions = 500, 8
+
+    def rate(began):
+        wait_until(lambda: p.queued() == 0, 60, "an empty queue", every=0.002)
+        return posts / (time.time() - began)
+
+    def ours(proof):
+        def measure():
+            set_proof(rc, proof)
+            p.settle()
+            tail = Tail(rc)
+            posted = stand.load("-n", sessions, "-m", posts, p.at("smtp"), stand.tens())
+            tail.fan_outs(posts)
+            return rate(posted["begin"] / 1e6)
+        return measure
+
+    def bare():
+        p.settle()
+        sink = stand.sink("-c", posts, f"unix:{p.queue}/rollcall/sink.sock")
+        put = stand.spawn("mail_load", "-n", 4, "-m", posts, "-r", 10, "-s", SIZE, "-f", SENDER,
+                          p.at("reinject"), stand.members(10000))
+        posted = stand.load("-n", sessions, "-m", posts, p.at("plain"), stand.tens(BARE))
+        sink.answer(), put.answer()
+        return rate(posted["begin"] / 1e6)
+
+    proven, plain, reference = map(median, by_turns(stand.repeats, ours("always"), ours("never"), bare))
+    name = "posts to 10-member lists, delivered to nowhere"
+    yield row(6, f"{name}, with receipts; bare Postfix", proven, "posts/s", reference, (None, Bound("≥", 0.6)))
+    yield row(6, f"{name}, with receipts; without", proven, "posts/s", plain, (None, None))
 
 
 def row_7(stand):
@@ -348,6 +391,44 @@ def row_15(stand):
                       (equal, equal))
 
 
+# ---- syncs and crashes ----
+
+def row_18(stand):
+    rc, ours, p = stand.delivering_site
+    posts = 10 * stand.repeats
+    rc.kill_expander()
+    rc.start_expander("--queues", "inbound")
+    before = ours.count
+    for k in range(posts):
+        stand.submit(rc, f"ten{k % TENS}@{DOMAIN}")
+    yield row(18, "syncs of rollcall for a post that LMTP accepts", (ours.count - before) / posts, "syncs", None,
+              (None, Bound("≤", 4, "value")))
+    rc.kill_expander()
+    rc.start_expander()
+    rc.wait_idle(60)
+    for proof, words in (("always", "with receipts"), ("never", "without")):
+        set_proof(rc, proof)
+        p.settle()
+        before, tail = ours.count, Tail(rc)
+        stand.submit(rc, f"g10000@{DOMAIN}")
+        tail.fan_outs(1)
+        p.settle()
+        yield row(18, f"syncs of rollcall for 1,000 of 10,000 recipients, {words}", (ours.count - before) / 10, "syncs",
+                  None, (None, Bound("≤", 2, "value")))
+
+
+def row_20(stand):
+    """`make crash` has more kinds, and both MTAs."""
+    sys.path.insert(0, str(ROOT / "tests/crash"))
+    import crash
+    runs = 4 * stand.repeats
+    (got,) = crash.with_stand("postfix", 20000, None, ["expander"], runs, lambda line: None)
+    zero = (None, Bound("≤", 0, "value"))
+    yield row(20, f"expander killed at random in {runs} posts to 20,000: left out", got["lost"], "recipients", None, zero)
+    yield row(20, f"expander killed at random in {runs} posts to 20,000: copies too many", got["doubled"], "recipients",
+              None, zero)
+
+
 # ---- the burst ----
 
 def answers_of(sessions, began):
@@ -427,4 +508,4 @@ def row_0(stand):
 
 
 ROWS = {1: row_1, 2: row_2, 3: row_3, 4: row_4, 5: row_5, 6: row_6, 7: row_7, 8: row_8, 9: row_9, 12: row_12,
-        14: row_14, 15: row_15, 21: row_21, 0: row_0}
+        14: row_14, 15: row_15, 18: row_18, 20: row_20, 21: row_21, 0: row_0}

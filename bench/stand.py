@@ -37,7 +37,7 @@ default_transport = discard:
 relay_transport = discard:
 relay_domains = lists.example.com, bare.example.com
 transport_maps = inline:{ lists.example.com=rollcall:unix:rollcall/lmtp.sock, \
-bare.example.com=rollcall:unix:rollcall/sink.sock }
+bare.example.com=rollcall:unix:rollcall/sink.sock, .rollcall.invalid=rollcall:unix:rollcall/lmtp.sock }
 """
 
 
@@ -139,9 +139,10 @@ class Tail:
 
 
 class Postfix(postfix.Postfix):
-    """With further ports, each an smtpd with options of its own; what is re-injected is held."""
+    """With further ports, each an smtpd with options of its own; what is re-injected is held, unless `hold` says no."""
 
-    def __init__(self, path, ports=(), **options):
+    def __init__(self, path, ports=(), hold=True, **options):
+        self.hold = hold
         self.ports = {name: free_port() for name, _ in ports}
         master = HELD
         for name, more in ports:
@@ -152,7 +153,7 @@ class Postfix(postfix.Postfix):
         text, last = super().services(), "  -o receive_override_options=no_milters\n"
         if self.part and last not in text:
             raise RuntimeError("master.cf.part is not what it was: re-injected mail would not be held")
-        return text.replace(last, last + "  -o cleanup_service_name=held\n")
+        return text.replace(last, last + "  -o cleanup_service_name=held\n") if self.hold else text
 
     def at(self, name):
         port = {"smtp": self.port, "reinject": self.reinject, **self.ports}[name]
@@ -305,6 +306,19 @@ class Stand:
         wait_until(null.exists, what="the null milter")
         self.keep(p).start()
         return rc
+
+    @functools.cached_property
+    def delivering_site(self):
+        """One whose Postfix delivers what is re-injected, to nowhere, and brings receipts: rollcall, its syncs, Postfix."""
+        ours = Preload(self.path, "syncs-delivering", 0)
+        p = Postfix(self.path / "dpf", (("plain", ["smtpd_milters="]),), hold=False, main=MAIN)
+        p.make_directories()
+        rc = self.keep(Rollcall(self.path / "drc", self.people.uri, mta=p.reinject, group=p.owner,
+                                sockets=p.queue / "rollcall"))
+        rc.environment = ours.environment
+        rc.start()
+        self.keep(p).start()
+        return rc, ours, p
 
     def slow_site(self, milliseconds):
         """Another one whose syncs take longer: rollcall, its syncs, Postfix."""

@@ -137,6 +137,72 @@ what_is_left_of_an_earlier_try(void **state)
 	queues_close(&q);
 }
 
+/* Batches in doubt: those with a receipt wait for it, the others go again at once. */
+static void
+what_a_crash_left_in_doubt(void **state)
+{
+	static const uint32_t some[] = { 5, 6, 7 };
+	const struct record records[] = {
+		{ .kind = RECORD_INTENT, .batch = 1, .first = 0, .count = 2 },
+		{ .kind = RECORD_INTENT, .batch = 2, .first = 2, .count = 2, .receipt = "two" },
+		{ .kind = RECORD_INTENT, .batch = 3, .lines = some, .count = 3, .receipt = "three" },
+		{ .kind = RECORD_LINE, .batch = 3, .line = 6, .code = 450, .text = "450 later" },
+		{ .kind = RECORD_LINE, .batch = 3, .line = 7, .code = 550, .text = "550 no" },
+		{ .kind = RECORD_INTENT, .batch = 4, .first = 4, .count = 1, .receipt = "four" },
+		{ .kind = RECORD_LINE, .batch = 4, .line = 4, .code = 450, .text = "450 later" },
+	};
+	struct queues *q = queue_memory_open(NULL);
+	struct post *p = make_post(q, 9, records, 7);
+
+	(void)state;
+	/* Line 4 was refused, and nobody else was in its batch: no receipt can tell more. */
+	assert_int_equal(p->tally.open->batch, 3);
+	assert_int_equal(p->tally.open->next->batch, 2);
+	assert_null(p->tally.open->next->next);
+	assert_int_equal(p->tally.doubt, 3);
+	assert_int_equal(p->tally.waiting, 5);           /* 0, 1, 4, 6, 8 */
+	post_settle(p, p->tally.open, true);
+	assert_int_equal(p->tally.lines[5], LINE_SENT);
+	assert_int_equal(p->tally.lines[6], LINE_WAITING);
+	assert_int_equal(p->tally.lines[7], LINE_REFUSED);
+	post_settle(p, p->tally.open, false);
+	assert_null(p->tally.open);
+	assert_int_equal(p->tally.doubt, 0);
+	assert_int_equal(p->tally.sent, 1);
+	assert_int_equal(p->tally.waiting - p->later_count, 7);
+	post_close(&p);
+	queues_close(&q);
+}
+
+/* One whose reply was lost goes the next time, if it was not queued; who was refused keeps that. */
+static void
+a_batch_in_doubt(void **state)
+{
+	struct queues *q = queue_memory_open(NULL);
+	struct post *p = make_post(q, 4, NULL, 0);
+	struct batch *b;
+
+	(void)state;
+	p->proof = true;
+	b = post_cut(p, 4, 1);
+	assert_int_equal(b->count, 3);                   /* and the receipt */
+	assert_int_equal(strlen(b->receipt), RECEIPT_TOKEN);
+	post_refused(p, 1, 550, "550 no");
+	post_doubt(p, b);
+	batch_free(&b);
+	assert_int_equal(p->tally.open->count, 3);
+	assert_true(post_has_work(p));                   /* line 3 */
+	post_settle(p, p->tally.open, false);
+	assert_int_equal(p->later_count, 2);
+	assert_int_equal(p->tally.refused, 1);
+	b = post_cut(p, 4, 1);
+	assert_int_equal(b->count, 1);
+	assert_int_equal(b->lines[0], 3);
+	batch_free(&b);
+	post_close(&p);
+	queues_close(&q);
+}
+
 static void
 limits_that_are_learnt(void **state)
 {
@@ -171,6 +237,8 @@ main(void)
 		cmocka_unit_test(rewriting),
 		cmocka_unit_test(fair_shares),
 		cmocka_unit_test(what_is_left_of_an_earlier_try),
+		cmocka_unit_test(what_a_crash_left_in_doubt),
+		cmocka_unit_test(a_batch_in_doubt),
 		cmocka_unit_test(limits_that_are_learnt),
 	};
 

@@ -1,0 +1,236 @@
+"""What the kinds of crashes happen to: a site with a large list, behind a second milter, and posts to it."""
+import collections
+import os
+import pathlib
+import random
+import re
+import shutil
+import signal
+import socketserver
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests/system")]
+
+from conftest import Site  # noqa: E402
+from testbed import client, directory, sendmail  # noqa: E402
+from testbed.base import can_connect, wait_until  # noqa: E402
+
+LIST = "crowd@lists.example.com"
+GHOSTS = [f"ghost{i}@refused.example" for i in range(3)]        # members that the MTA refuses at RCPT
+
+MAIN = """
+mydestination = refused.example
+local_recipient_maps = inline:{nobody=x}
+smtp_destination_recipient_limit = 1000
+service_throttle_time = 1s
+message_size_limit = 10240000
+"""
+MC = """LOCAL_RULESETS
+SLocal_check_rcpt
+R< $* @ refused.example >\t$#error $@ 5.1.1 $: "550 User unknown"
+divert(0)dnl
+"""
+
+
+class Second:
+    """A second milter, that of a site, at the port where posts come back. on_end() answers the end of a message."""
+
+    NOTHING_ELSE = 0x1 | 0x2 | 0x4 | 0x8 | 0x10 | 0x20 | 0x40 | 0x100 | 0x200
+
+    def __init__(self):
+        self.on_end = self.after_end = None
+        second = self
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self):
+                try:
+                    while second.packet(self):
+                        pass
+                except (ConnectionError, struct.error):
+                    pass
+
+        class Server(socketserver.ThreadingTCPServer):
+            allow_reuse_address = daemon_threads = True
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def packet(self, h):
+        (length,) = struct.unpack(">I", h.rfile.read(4))
+        data = h.rfile.read(length)
+        if data[:1] == b"O":
+            self.say(h, b"O" + struct.pack(">III", 6, 0, self.NOTHING_ELSE))
+        elif data[:1] == b"E":
+            self.say(h, self.on_end() if self.on_end else b"c")
+            if self.after_end:
+                self.after_end()
+        elif data[:1] not in b"DAK":
+            return data[:1] != b"Q" and self.say(h, b"c")
+        return True
+
+    @staticmethod
+    def say(h, answer):
+        h.wfile.write(struct.pack(">I", len(answer)) + answer)
+        return True
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class Stand:
+    """A site for runs of one MTA."""
+
+    def __init__(self, mta, members, seed, settle="10s", lanes=4, batch=1000):
+        self.name, self.members, self.chance, self.lanes, self.batch = mta, members, random.Random(seed), lanes, batch
+        self.path = pathlib.Path(tempfile.mkdtemp(prefix="rcc", dir="/tmp"))
+        self.path.chmod(0o755)
+        self.mounted, self.patience = [], 120
+        self.second = Second()
+        people = [f"u{i:07d}" for i in range(members)]
+        ldif = directory.crowd(members, [])
+        ldif += directory.group("crowd", map(directory.person_dn, people), mgrpRFC822MailMember=GHOSTS)
+        options = {"postfix": {"main": MAIN},
+                   "sendmail": {"mc": f"MAIL_FILTER(`second', `S=inet:{self.second.port}@127.0.0.1, F=T')dnl\n"
+                                "define(`ROLLCALL_DAEMON_FILTERS', `second')dnl\n", "mailers": MC}}[mta]
+        self.site = Site(self.path, directory.top() + ldif, mta=mta, **{mta: options},
+                         more="errors: postmaster@example.com",
+                         outbound=f"lanes: {lanes}\nbatch: {batch}\nsettle: {settle}")
+        if mta == "postfix":
+            self.let_second_in()
+
+    def let_second_in(self):
+        plain = self.site.mta.services
+
+        def services():
+            text = plain().replace("  -o receive_override_options=no_milters\n", "")
+            return text.replace("  -o smtpd_milters=\n", f"  -o smtpd_milters=inet:127.0.0.1:{self.second.port}\n")
+        self.site.mta.services = services
+
+    def mount(self, path, megabytes):
+        path.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "none", path], check=True)
+        self.mounted.append(path)
+
+    def start(self):
+        self.site.start()
+
+    def stop(self):
+        self.site.stop()
+        self.second.stop()
+        for path in self.mounted:
+            subprocess.run(["umount", "-l", path], check=True)
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    # ---- processes ----
+
+    def processes(self, name):
+        """Those of this MTA: children of Postfix's master, or sendmail's in its queue directory, busy ones first."""
+        if isinstance(self.site.mta, sendmail.Sendmail):
+            return [p for p in sendmail.workers(self.site.mta.queue) if p != self.site.mta.process.pid]
+        found = []
+        for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+            try:
+                pid, comm, rest = re.match(r"(\d+) \((.*)\) (.*)", stat.read_text()).groups()
+            except OSError:
+                continue
+            if comm == name and int(rest.split()[1]) == self.site.mta.process.pid:
+                found.append(int(pid))
+        return found
+
+    def kill(self, pids):
+        for pid in pids:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
+    def restart_mta(self):
+        """Starts it as it was configured, once whoever is left of it is gone."""
+        mta = self.site.mta
+        if isinstance(mta, sendmail.Sendmail):
+            sendmail.kill_workers(mta.queue)
+            mta.process.wait()
+            mta.start()
+            return
+        try:
+            os.killpg(mta.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        mta.process.wait()
+        wait_until(lambda: not can_connect(("127.0.0.1", mta.port)), what="the end of Postfix")
+        mta.start(configure=False)
+
+    # ---- one run ----
+
+    def pause(self, least, most):
+        time.sleep(self.chance.uniform(least, most))
+
+    def post(self, message):
+        """As a client does: until it is taken."""
+        end, reply = time.monotonic() + 60, None
+        while time.monotonic() < end:
+            try:
+                with self.site.smtp() as c:
+                    for reply in (c.mail("user0@example.net"), c.rcpt(LIST), c.data(message)):
+                        pass
+                    if reply.code == 250:
+                        return
+            except (OSError, IndexError, ValueError):
+                pass
+            time.sleep(0.1)
+        raise TimeoutError(f"the post was not taken: {reply}")
+
+    def queued(self):
+        """Messages that the MTA has committed. What a killed cleanup or sendmail has begun stays behind, and is none."""
+        q = self.site.mta.queue
+        if self.name == "sendmail":
+            files = q.glob("qf*")
+        else:
+            files = [p for d in ("incoming", "active", "deferred") for p in (q / d).rglob("*") if p.is_file()]
+        count = 0
+        for p in files:
+            try:
+                st = p.stat()
+                count += st.st_size > 0 if self.name == "sendmail" else st.st_mode & 0o100 != 0
+            except FileNotFoundError:
+                count += 1
+        return count
+
+    def is_over(self, before):
+        try:
+            counts = self.site.rollcall.counts()
+        except (AssertionError, ValueError):
+            return False
+        return counts["done"] > before and counts["pending"] + counts["outbound"] + counts["bounce"] == 0 and \
+            self.queued() == 0
+
+    def run(self, fault):
+        """One post and what happens to it: how many are lost, how many copies too many, batches in doubt."""
+        log = len(self.site.rollcall.log)
+        before = self.site.rollcall.counts()["done"]
+        self.site.sink.clear()
+        message = client.message(to=LIST, sender="user0@example.net", body="A line.\r\n" * 400)
+        poster = threading.Thread(target=self.post, args=(message,))
+        began = time.monotonic()
+        poster.start()
+        try:
+            fault()
+        finally:
+            poster.join()
+        wait_until(lambda: self.is_over(before), self.patience, "the end of a post", every=0.1)
+        took = time.monotonic() - began
+        (msgid,) = re.findall(rb"(?mi)^Message-ID: *(\S+)", message)
+        count = collections.Counter(r for t in self.site.sink.delivered()
+                                    if t.fields("Message-ID") == [msgid.decode()] for r in t.recipients)
+        text = self.site.rollcall.log[log:]
+        return {"lost": self.members - len(count), "doubled": sum(count.values()) - len(count), "seconds": took,
+                "queued": len(re.findall(r": doubt .*state=queued", text)),
+                "again": len(re.findall(r": doubt .*state=again", text))}
