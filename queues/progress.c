@@ -229,18 +229,18 @@ line_of(const struct open_batch *b, size_t i)
 }
 
 void
-tally_open(struct tally *t, const struct record *r)
+tally_open(struct tally *t, const struct record *intent)
 {
 	struct open_batch *b = mem_new(sizeof(*b));
 
-	b->batch = r->batch;
-	b->receipt = mem_text(r->receipt);
-	b->first = r->first;
-	b->count = r->count < t->count ? r->count : t->count;
-	if (r->lines != NULL) {
+	b->batch = intent->batch;
+	b->receipt = mem_text(intent->receipt);
+	b->first = intent->first;
+	b->count = intent->count < t->count ? intent->count : t->count;
+	if (intent->lines != NULL) {
 		b->lines = mem_array(b->count, sizeof(*b->lines));
 		if (b->count > 0)
-			memcpy(b->lines, r->lines, b->count * sizeof(*b->lines));
+			memcpy(b->lines, intent->lines, b->count * sizeof(*b->lines));
 	}
 	b->next = t->open;
 	t->open = b;

@@ -206,21 +206,23 @@ give_up(struct post *p, const char *text)
 	}
 }
 
-/* Whether nothing of it is in doubt any more. */
-static bool
-settle_post(const struct doubts *d, struct post *p, const struct service *s)
+/* Looks for its receipts, and at the time. -1 with a complaint. */
+static int
+settle_post(const struct doubts *d, struct post *p, const struct service *s, struct complaint *why)
 {
 	int64_t since = d->since > p->doubt_since ? d->since : p->doubt_since;
-	struct complaint why;
 
-	if (p->entry->queues->ops->receipts(p->entry, hear, p, &why) < 0)
-		log_say(LEVEL_ERROR, "inject", "%s: %s", p->entry->id, why.text);
-	else if (d->since != 0 && d->until - since >= s->outbound.settle)
+	if (p->entry->queues->ops->receipts(p->entry, hear, p, why) < 0)
+		return -1;
+	if (d->since != 0 && d->until - since >= s->outbound.settle)
 		give_up(p, "no receipt was heard");
-	return p->tally.open == NULL;
+	return 0;
 }
 
-/* The MTA does not answer: the post waits as others do, and is given up when its time is over. */
+/*
+ * The MTA does not answer, or receipts cannot be read: the post waits as others do, and is given up when
+ * its time is over.
+ */
 static bool
 give_way(struct post *p, const struct service *s, const char *reason)
 {
@@ -249,13 +251,19 @@ take_all(struct doubts *d)
 	return all;
 }
 
+/* `silence` says why the MTA does not answer; NULL: it does. */
 static void
-look_at(struct doubts *d, struct post *p, const struct service *s, bool answers, const char *reason)
+look_at(struct doubts *d, struct post *p, const struct service *s, const char *silence)
 {
-	bool settled = settle_post(d, p, s), kept = !settled && answers;
+	struct complaint why;
+	bool settled, kept;
 
-	if (!settled && !answers)
-		settled = give_way(p, s, reason);
+	if (settle_post(d, p, s, &why) < 0)
+		silence = why.text;
+	settled = p->tally.open == NULL;
+	kept = !settled && silence == NULL;
+	if (!settled && silence != NULL)
+		settled = give_way(p, s, silence);
 	monitor_enter(&d->monitor);
 	if (kept)
 		put(d, p);
@@ -272,7 +280,7 @@ look_at_all(struct doubts *d)
 {
 	struct post *p = take_all(d), *next;
 	struct service *s;
-	struct complaint why = { "" };
+	struct complaint why;
 	int64_t wait;
 	bool answers;
 
@@ -284,7 +292,7 @@ look_at_all(struct doubts *d)
 	answers = ask_mta(d, s, &why) == 0;
 	for (; p != NULL; p = next) {
 		next = p->next;
-		look_at(d, p, s, answers, why.text);
+		look_at(d, p, s, answers ? NULL : why.text);
 	}
 	wait = s->outbound.settle / 6;
 	service_drop(&s);

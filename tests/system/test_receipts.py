@@ -98,6 +98,37 @@ def test_the_time_counts_while_the_mta_answers(make_site):
     assert site.sink.delivered() == [] and len(outcomes(site, "queued")) == 1
 
 
+def test_receipts_that_cannot_be_read(make_site):
+    """Of a newer version: the post is put off, and what is in doubt stays so."""
+    site = make_site(mta="sink", destinations=ALWAYS, outbound="settle: 1s")
+    site.sink.on_dot = lambda t: site.rollcall.kill_expander()
+    site.submit()
+    wait_until(lambda: site.rollcall.expander is None and site.sink.delivered(), what="the end")
+    (entry,) = spool(site, "outbound")
+    (entry / "receipts").write_text('{"version":2}\n')
+    site.rollcall.start_expander()
+    wait_until(lambda: "receipts: not of a version known" in site.rollcall.log, what="the log")
+    time.sleep(2)
+    assert len(site.sink.delivered()) == 1 and not outcomes(site, "again")
+    (shown,) = site.rollcall.ctl_json("queue")["entries"]
+    assert shown["reason"] == "receipts: not of a version known to this program"
+    (t,) = site.sink.delivered()
+    assert tell(site, t.receipts[0]) == "451 4.3.0"       # the MTA keeps it
+
+
+def test_an_mta_that_stays_away(make_site):
+    """Nobody can say any more whether it had the batch: when the time is over it is reported."""
+    site = make_site(mta="sink", destinations=ALWAYS, more="errors: postmaster@example.com",
+                     outbound="settle: 1h\nexpire: 3s\nretry-most: 500ms")
+    site.sink.on_dot = lambda t: "close"
+    site.submit()
+    wait_until(lambda: [b for b in site.rollcall.log_lines("batch") if "doubt" in b], what="a doubt")
+    site.sink.stop()
+    site.sink.drop_connections()
+    wait_until(lambda: "reported as" in site.rollcall.log, what="the report")
+    assert site.rollcall.log_lines("inject", state="expired")
+
+
 def test_heard_before_the_reply_and_after_a_crash(make_site):
     """The MTA is quick with the receipt and slow with the reply; the expander dies between the two."""
     site = make_site(mta="sink", destinations=ALWAYS, outbound="settle: 20s")
