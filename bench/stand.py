@@ -272,13 +272,17 @@ class Stand:
 
     @functools.cached_property
     def people(self):
-        """100,000 people, large lists, and some of ten members."""
+        """100,000 people, large lists, and some of ten and of a hundred members."""
         groups = [(f"g{n}", members_of(n)) for n in (1000, 10000, PEOPLE)]
         groups += [(f"ten{k}", range(10 * k, 10 * k + 10)) for k in range(TENS)]
+        groups += [(f"hundred{k}", range(100 * k, 100 * k + 100)) for k in range(TENS)]
         return self.slapd("people", PEOPLE, groups)
 
     def tens(self, domain=DOMAIN):
         return self.addresses(f"tens-{domain}", [f"ten{k}@{domain}" for k in range(TENS)])
+
+    def hundreds(self):
+        return self.addresses("hundreds", [f"hundred{k}@{DOMAIN}" for k in range(TENS)])
 
     def members(self, count):
         return self.addresses(f"members-{count}", map(mail_of, members_of(count)))
@@ -309,7 +313,7 @@ class Stand:
 
     @functools.cached_property
     def delivering_site(self):
-        """One whose Postfix delivers what is re-injected, to nowhere, and brings receipts: rollcall, its syncs, Postfix."""
+        """One whose Postfix delivers what comes back, to nowhere, and receipts: rollcall, its syncs, Postfix."""
         ours = Preload(self.path, "syncs-delivering", 0)
         p = Postfix(self.path / "dpf", (("plain", ["smtpd_milters="]),), hold=False, main=MAIN)
         p.make_directories()

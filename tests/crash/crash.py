@@ -31,6 +31,9 @@ def at_random(stand, span):
 def at_step(number):
     def kind(stand, span):
         rc = stand.site.rollcall
+
+        def done():
+            return rc.log_lines("inject", state="done")
         batches = stand.members // stand.batch + stand.lanes
         rc.kill_expander()
         rc.environment.update(CRASH_STEP=str(number),
@@ -40,14 +43,14 @@ def at_step(number):
 
         def fault():
             end = time.monotonic() + span * 3 + 5
-            while rc.expander.poll() is None and time.monotonic() < end and not rc.log_lines("inject", state="done")[stand.done:]:
+            while rc.expander.poll() is None and time.monotonic() < end and len(done()) == before:
                 time.sleep(0.01)
             time.sleep(0.05)              # behind the end of a post comes step 18
             rc.kill_expander()
             del rc.environment["CRASH_STEP"], rc.environment["CRASH_AT"]
             rc.expander_program = "rollcall-expander"
             rc.start_expander()
-        stand.done = len(rc.log_lines("inject", state="done"))
+        before = len(done())
         return fault
     return kind
 
@@ -179,9 +182,10 @@ KINDS += [
 
 
 def chosen(words, mta):
-    """All kinds for an MTA, or those that are named, by their name or what stands before its number."""
+    """All kinds for an MTA, or those that are named; "step" names all steps."""
     for kind in KINDS:
-        if kind[2] in ("both", mta) and (not words or kind[0] in words or kind[0].split("-")[0] in words):
+        if kind[2] in ("both", mta) and (not words or kind[0] in words or
+                                            ("step" in words and kind[0].startswith("step-"))):
             yield kind
 
 
@@ -238,7 +242,7 @@ def faults(rows, in_flight):
 def main():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--runs", type=int, default=5, help="of each kind")
-    p.add_argument("--kinds", default="", help="names with commas between; step and cleanup stand for several")
+    p.add_argument("--kinds", default="", help="names with commas between; step for all steps")
     p.add_argument("--mta", default="postfix,sendmail")
     p.add_argument("--members", type=int, default=20000)
     p.add_argument("--seed", type=int, default=None)
@@ -246,7 +250,8 @@ def main():
     p.add_argument("--proof", default="always", help="never shows what there would be without receipts")
     a = p.parse_args()
     signal.signal(signal.SIGTERM, lambda *unused: sys.exit(1))
-    print("| MTA | what dies | runs | lost | doubled | doubled by the MTA alone | batches in doubt, queued | sent again |")
+    print("| MTA | what dies | runs | lost | doubled | doubled by the MTA alone | batches in doubt, queued "
+          "| sent again |")
     print("|---|---|---|---|---|---|---|---|", flush=True)
     rows = []
     for mta in a.mta.split(","):

@@ -90,7 +90,7 @@ class Stand:
 
     def __init__(self, mta, members, seed, settle="10s", proof="always", lanes=4, batch=1000):
         self.name, self.members, self.chance, self.lanes, self.batch = mta, members, random.Random(seed), lanes, batch
-        self.path = pathlib.Path(tempfile.mkdtemp(prefix="rcc", dir="/tmp"))
+        self.path = pathlib.Path(tempfile.mkdtemp(prefix="crash", dir="/tmp"))
         self.path.chmod(0o755)
         self.mounted, self.patience = [], 120
         self.second = Second()
@@ -124,11 +124,13 @@ class Stand:
         self.site.start()
 
     def stop(self):
-        self.site.stop()
-        self.second.stop()
-        for path in self.mounted:
-            subprocess.run(["umount", "-l", path], check=True)
-        shutil.rmtree(self.path, ignore_errors=True)
+        try:
+            self.site.stop()
+        finally:
+            self.second.stop()
+            for path in self.mounted:
+                subprocess.run(["umount", "-l", path], check=True)
+            shutil.rmtree(self.path, ignore_errors=True)
 
     # ---- processes ----
 
