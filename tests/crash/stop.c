@@ -26,7 +26,7 @@ begin(void)
 
 	if (step == NULL || at == NULL)
 		return;
-	wanted = atoi(step);
-	left = atoi(at);
+	wanted = (int)strtol(step, NULL, 10);
+	left = (int)strtol(at, NULL, 10);
 	spool_step = stop;
 }
