@@ -194,6 +194,13 @@ bench:
 	@$(MAKE) --no-print-directory -s all $(BENCH:%=$(BUILD)/bench/%) $(BUILD)/bench/slow_sync.so
 	@BUILD=$(BUILD) $(PYTHON) bench/bench.py $(if $(ROWS),--rows $(ROWS))
 
+POSTS = 50000
+
+soak:
+	@testbed/install bench
+	@$(MAKE) --no-print-directory -s all $(BENCH:%=$(BUILD)/bench/%)
+	@BUILD=$(BUILD) $(PYTHON) bench/soak.py --posts $(POSTS)
+
 # ---- tools for whoever changes something ----
 
 # One file at a time: clang-tidy 14 takes a va_list of the second one for uninitialized.
@@ -231,9 +238,10 @@ help:
 	@echo 'make check      all tests; as root. Parts of it: layers, unit, system ONLY="-k name"'
 	@echo 'make asan tsan  the tests with the address and undefined, with the thread sanitizer'
 	@echo 'make bench      the measurements; ROWS=1,5 some of them'
+	@echo 'make soak       a long run under mixed load; POSTS=50000'
 	@echo 'make tidy fuzz  clang-tidy; the fuzzers, FUZZ_SECONDS=30 each'
 	@echo 'Settings: CC, CFLAGS, LDFLAGS, BUILD, V=1'
 
-.PHONY: all install clean tests-install layers unit system check asan tsan demo demo-stop bench tidy fuzz \
+.PHONY: all install clean tests-install layers unit system check asan tsan demo demo-stop bench soak tidy fuzz \
         fuzzers help
 .SECONDARY:
