@@ -65,6 +65,7 @@ class Sendmail:
         self.port, self.reinject = free_port(), free_port()
         self.relay, self.mc, self.mailers, self.domains = relay, mc, mailers, domains
         self.lmtp = lmtp or f"unix:{self.sockets}/lmtp.sock"
+        self.runs = ("-q1s",)
         self.process = None
 
     @property
@@ -138,7 +139,7 @@ class Sendmail:
     def start(self):
         self.configure()
         self.process = subprocess.Popen(
-            self.command("-bD", "-q1s"), env=self.environment(), stdin=subprocess.DEVNULL,
+            self.command("-bD", *self.runs), env=self.environment(), stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=open(self.dir / "errors", "ab"), start_new_session=True)
         wait_until(lambda: self.process.poll() is not None or
                    all(can_connect(("127.0.0.1", p)) for p in (self.port, self.reinject)), what="sendmail")
