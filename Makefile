@@ -11,8 +11,8 @@ V          ?= 0
 BASE = bytes clock complaint config control daemon digest file hash json log map mem metric \
        monitor net notify pool process set setting stream text
 MAIL = address automatic date dsn header list phrase reply syntax trace verdict
-SOURCES = cache fail file ldap ldap_conn ldap_deref ldap_find ldap_lists ldap_presets \
-          ldap_query ldap_read ldap_refs ldap_walk registry source
+SOURCES = cache fail file ldap ldap_addresses ldap_conn ldap_deref ldap_find ldap_lists \
+          ldap_logins ldap_owners ldap_presets ldap_query ldap_read ldap_refs ldap_walk registry source
 POLICIES = admit chain drain posters registry site site_find
 QUEUES = distribution entry progress queue schedule spool spool_entry spool_hold spool_list \
          spool_progress spool_scan spool_write

@@ -164,3 +164,14 @@ destinations:
             c = self.counts()
             return c["pending"] + c["outbound"] + c["bounce"] == 0
         wait_until(idle, seconds, "empty queues", every=0.05)
+
+
+def run_contract(server, **settings):
+    """The contract of sources, on a directory with the contract's lists."""
+    settings = {"uri": f'[ "{server.uri}" ]', "base": "dc=example,dc=com", **settings}
+    path = server.dir / "source.yaml"
+    path.write_text("  kind: ldap\n" + "".join(f"  {k.replace('_', '-')}: {v}\n" for k, v in settings.items()))
+    subprocess.run(["make", "-s", f"{BUILD.name}/tests/contract_ldap"], cwd=ROOT, check=True)
+    got = subprocess.run([BUILD / "tests/contract_ldap", path], cwd=ROOT, text=True, stdout=subprocess.PIPE,
+                         stderr=subprocess.STDOUT)
+    assert got.returncode == 0, got.stdout

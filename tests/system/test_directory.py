@@ -7,7 +7,8 @@ import time
 import pytest
 
 from testbed import client, directory, proxy, slapd
-from testbed.base import BUILD, ROOT, free_port, wait_until
+from testbed.base import ROOT, free_port, wait_until
+from testbed.rollcall import run_contract
 
 TECHNIQUES = pytest.mark.parametrize("technique", ["deref", "or", "base"])
 STAFF = ["ann@example.com", "bob@example.com", "carl@example.com", "guest@partner.example.net"]
@@ -28,16 +29,6 @@ def contract_server(tmp_path_factory):
     yield server
     server.stop()
     subprocess.run(["rm", "-rf", path])
-
-
-def run_contract(server, **settings):
-    settings = {"uri": f'[ "{server.uri}" ]', "base": "dc=example,dc=com", **settings}
-    path = server.dir / "source.yaml"
-    path.write_text("  kind: ldap\n" + "".join(f"  {k.replace('_', '-')}: {v}\n" for k, v in settings.items()))
-    subprocess.run(["make", "-s", f"{BUILD.name}/tests/contract_ldap"], cwd=ROOT, check=True)
-    got = subprocess.run([BUILD / "tests/contract_ldap", path], cwd=ROOT, text=True, stdout=subprocess.PIPE,
-                         stderr=subprocess.STDOUT)
-    assert got.returncode == 0, got.stdout
 
 
 @pytest.mark.parametrize("settings", [

@@ -15,6 +15,7 @@ lib/sysusers.d/rollcall.conf lib/tmpfiles.d/rollcall.conf
 sbin/rollcall-expander sbin/rollcall-milter sbin/rollcall-postfix sbin/rollcallctl
 share/doc/rollcall/LICENSE share/doc/rollcall/NEWS share/doc/rollcall/README.md
 share/doc/rollcall/examples/file.yaml share/doc/rollcall/examples/lists.json
+share/doc/rollcall/examples/posix.yaml
 share/doc/rollcall/examples/rollcall.yaml share/doc/rollcall/postfix/README.md
 share/man/man5/rollcall.yaml.5 share/man/man8/rollcall-expander.8 share/man/man8/rollcall-milter.8
 share/man/man8/rollcall-postfix.8 share/man/man8/rollcallctl.8

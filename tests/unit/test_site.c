@@ -153,12 +153,21 @@ mistakes(void **state)
 		{ "uri: ldap://127.0.0.1", "uri: ldap://127.0.0.1\n    filter: mail=*",
 		  ":16:13: filter: \"mail=*\" is no filter: (attribute=value)" },
 		{ "uri: ldap://127.0.0.1", "uri: ldap://127.0.0.1\n    preset: groupOfName",
-		  ":16:13: preset: \"groupOfName\" is not one of groupOfNames; did you mean \"groupOfNames\"?" },
+		  ":16:13: preset: \"groupOfName\" is not one of groupOfNames, groupOfUniqueNames, posixGroup, "
+		  "nisMailAlias; did you mean \"groupOfNames\"?" },
+		{ "uri: ldap://127.0.0.1", "uri: ldap://127.0.0.1\n    preset: nisMailAlias",
+		  ":16:13: preset: nisMailAlias makes lists of entries that have no address, which needs a "
+		  "filter that says of which: filter: \"(objectClass=nisMailAlias)\" for all" },
+		{ "member: uniqueMember", "local-part: cn",
+		  ":17:31: local-part: to make lists of groups that have no address needs a filter, which "
+		  "says of which: filter: \"(objectClass=groupOfNames)\" for all" },
+		{ "member: uniqueMember", "owner: a=b", ":17:26: owner: \"a=b\" is no attribute" },
+		{ "member: uniqueMember", "people: x", ":17:27: people: \"x\" is no filter: (attribute=value)" },
 		{ "uri: ldap://127.0.0.1", "uri: ldap://127.0.0.1\n    cache: { yess: 3s }",
 		  ":16:20: there is no setting \"sources.corp.cache.yess\"; did you mean \"yes\"?" },
 		{ "member: uniqueMember", "membr: x",
 		  ":17:26: there is no setting \"sources.corp.attributes.membr\"; did you mean \"member\"?" },
-		{ "member: uniqueMember", "groups: x", ":17:17: groups: \"x\" is no filter: (attribute=value)" },
+		{ "member: uniqueMember", "groups: x", ":17:27: groups: \"x\" is no filter: (attribute=value)" },
 		{ "Lists.Example.com:", "lists..com:", ":20:5: \"lists..com\" is no domain" },
 		{ "sources: [ lists ]", "sources: [ list ]",
 		  ":20:14: there is no source \"list\"; did you mean \"lists\"?" },
