@@ -11,7 +11,7 @@ V          ?= 0
 BASE = bytes clock complaint config control daemon digest file hash json log map mem metric \
        monitor net notify pool process set setting stream text
 MAIL = address automatic date dsn header list phrase reply syntax trace verdict
-SOURCES = cache fail file ldap ldap_addresses ldap_conn ldap_deref ldap_find ldap_lists \
+SOURCES = cache fail file ldap ldap_addresses ldap_conn ldap_deref ldap_each ldap_find ldap_lists \
           ldap_logins ldap_owners ldap_presets ldap_query ldap_read ldap_refs ldap_walk registry source
 POLICIES = admit chain drain posters registry site site_find
 QUEUES = distribution entry progress queue schedule spool spool_entry spool_hold spool_list \
@@ -21,7 +21,7 @@ EXPANDER = main pulse recipients service settings work intake/content intake/hea
            intake/lmtp_data intake/lmtp_server intake/lmtp_session fanout/expand \
            fanout/inject fanout/later fanout/learnt fanout/post fanout/report fanout/settle \
            fanout/smtp_client fanout/wire bounces/handover metrics
-CONSOLE = cmd_config cmd_daemons cmd_drain cmd_lookup cmd_members cmd_metrics cmd_queue \
+CONSOLE = cmd_config cmd_daemons cmd_drain cmd_lists cmd_lookup cmd_members cmd_metrics cmd_queue \
           cmd_release daemons listing main
 
 LIBRARY = $(BASE:%=base/%) $(MAIL:%=mail/%) $(SOURCES:%=sources/%) $(POLICIES:%=policies/%) \

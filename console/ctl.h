@@ -34,7 +34,7 @@ struct command {
 };
 
 extern const struct command command_lookup, command_members, command_queue, command_retry,
-	command_release, command_discard, command_drain, command_resume, command_metrics,
+	command_lists, command_release, command_discard, command_drain, command_resume, command_metrics,
 	command_reload, command_config;
 
 /* Whether the option is among the words; takes it out. */

@@ -417,6 +417,14 @@ site_reload(const char *program, const struct site *old, const struct site *new,
 	return 0;
 }
 
+const char *
+site_effective(const struct site *s, const char *path)
+{
+	const struct effective *e = find_effective(&s->effective, path);
+
+	return e == NULL ? NULL : e->value;
+}
+
 char *
 site_spool(const struct site *s)
 {

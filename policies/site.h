@@ -103,6 +103,9 @@ enum found site_find(const struct destination *, const char *canonical, struct d
 enum found site_peek(const struct destination *, const char *canonical, bool stale,
                      struct target *);
 
+/* The value that a setting has, as text: site_effective(s, "lmtp.listen"). NULL: it has none. */
+const char *site_effective(const struct site *, const char *path);
+
 /* The places of files below `state`. Allocated. */
 char *site_spool(const struct site *);
 char *site_control(const struct site *, const char *program);

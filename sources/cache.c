@@ -5,7 +5,7 @@
  * question share one. A question that nobody waits for any more is answered all the same, for the
  * next caller.
  *
- * Walks of members pass through: members are never remembered.
+ * Walks of members and of lists pass through: members are never remembered.
  */
 #include "base/map.h"
 #include "base/mem.h"
@@ -314,6 +314,13 @@ each_member(struct source *s, const struct list *list, enum people whom, struct 
 	return found;
 }
 
+static enum found
+each_list(struct source *s, const char *domain, struct deadline by, list_fn *fn, void *arg,
+          struct complaint *why)
+{
+	return source_each_list(((struct cache *)s)->inner, domain, by, fn, arg, why);
+}
+
 static void
 close_source(struct source *s)
 {
@@ -335,6 +342,7 @@ static const struct source_ops ops = {
 	.find_list = find_list,
 	.peek_list = peek_list,
 	.each_member = each_member,
+	.each_list = each_list,
 	.probe = probe,
 	.close = close_source,
 };

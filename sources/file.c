@@ -375,6 +375,41 @@ each_member(struct source *s, const struct list *list, enum people whom, struct 
 	return found;
 }
 
+/* Adds the alternates in a domain. Whether the group has any address in it. */
+static bool
+is_in(const struct group *g, const char *domain, struct text_list *also)
+{
+	for (size_t i = 0; i < g->alternates.count; i++) {
+		const char *address = g->alternates.items[i];
+
+		if (strcmp(address_domain(address), domain) == 0)
+			text_list_add(also, address, strlen(address));
+	}
+	return also->count > 0 || strcmp(address_domain(g->list->address), domain) == 0;
+}
+
+static enum found
+each_list(struct source *s, const char *domain, struct deadline by, list_fn *fn, void *arg,
+          struct complaint *why)
+{
+	struct reading *r = current((struct file_source *)s, why);
+	bool more = r != NULL;
+
+	(void)by;
+	for (size_t i = 0; more && i < r->count; i++) {
+		struct text_list also = { 0 };
+
+		if (is_in(&r->groups[i], domain, &also)) {
+			more = fn(arg, r->groups[i].list, &also);
+			if (!more)
+				(void)complain(why, "stopped");
+		}
+		text_list_free(&also);
+	}
+	reading_drop(&r);
+	return more ? FOUND_YES : FOUND_UNSURE;
+}
+
 static void
 close_source(struct source *s)
 {
@@ -390,6 +425,7 @@ static const struct source_ops ops = {
 	.kind = "file",
 	.find_list = find_list,
 	.each_member = each_member,
+	.each_list = each_list,
 	.close = close_source,
 };
 

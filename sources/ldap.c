@@ -231,6 +231,20 @@ each_member(struct source *s, const struct list *list, enum people whom, struct 
 	return found;
 }
 
+static enum found
+each_list(struct source *s, const char *domain, struct deadline by, list_fn *fn, void *arg,
+          struct complaint *why)
+{
+	struct ldap_source *l = (struct ldap_source *)s;
+	struct conn *c = conn_take(&l->server, by, why);
+	enum found found = FOUND_UNSURE;
+
+	if (c != NULL)
+		found = ldap_each_list(l, c, domain, by, fn, arg, why);
+	conn_give(&l->server, &c, found != FOUND_UNSURE);
+	return found;
+}
+
 static void
 close_source(struct source *s)
 {
@@ -245,6 +259,7 @@ static const struct source_ops ops = {
 	.kind = "ldap",
 	.find_list = find_list,
 	.each_member = each_member,
+	.each_list = each_list,
 	.close = close_source,
 };
 

@@ -78,6 +78,17 @@ query_list(struct bytes *out, const struct names *names, const char *filter, con
 	bytes_add_text(out, "))");
 }
 
+void
+query_lists(struct bytes *out, const struct names *names, const char *filter)
+{
+	add_conditions(out, names, filter);
+	for (size_t i = 0; i < names->address.count; i++)
+		bytes_format(out, "(%s=*)", names->address.items[i]);
+	if (names->local_part != NULL)
+		bytes_format(out, "(%s=*)", names->local_part);
+	bytes_add_text(out, "))");
+}
+
 int
 query_check_filter(const char *text, struct complaint *why)
 {

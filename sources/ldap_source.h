@@ -32,6 +32,10 @@ enum found ldap_find(struct ldap_source *, struct conn *, const char *const *add
                      size_t count, struct deadline, struct list **list_r, size_t *which_r,
                      struct complaint *);
 
+/* ldap_each.c */
+enum found ldap_each_list(struct ldap_source *, struct conn *, const char *domain, struct deadline,
+                          list_fn *, void *arg, struct complaint *);
+
 /* ldap_walk.c */
 enum found ldap_walk(struct ldap_source *, struct conn *, const struct list *, enum people,
                      struct deadline, member_fn *, void *arg, struct walk_report *,

@@ -32,6 +32,13 @@ source_each_member(struct source *s, const struct list *list, enum people whom, 
 }
 
 enum found
+source_each_list(struct source *s, const char *domain, struct deadline by, list_fn *fn, void *arg,
+                 struct complaint *why)
+{
+	return s->ops->each_list(s, domain, by, fn, arg, why);
+}
+
+enum found
 source_probe(struct source *s, struct deadline by, struct complaint *why)
 {
 	static const char *const nobody[] = { "rollcall-probe@invalid" };

@@ -41,6 +41,12 @@ struct member {
 /* Called for each member, on the walking thread. False ends the walk, which then answers unsure. */
 typedef bool member_fn(void *arg, const struct member *);
 
+/*
+ * Called for each list of a source, on the calling thread. `also` are its further addresses in the
+ * domain, canonical. All of it is valid during the call only. False ends it, with the answer unsure.
+ */
+typedef bool list_fn(void *arg, const struct list *, const struct text_list *also);
+
 /* What a walk came across. */
 struct walk_report {
 	size_t members;                   /* member_fn calls */
@@ -78,6 +84,12 @@ struct source_ops {
 	enum found (*each_member)(struct source *, const struct list *, enum people, struct deadline,
 	                          member_fn *, void *arg, struct walk_report *, struct complaint *);
 	/*
+	 * Names all lists that have an address in the domain, in any order, as they are now.
+	 * FOUND_YES: these were all. FOUND_UNSURE: some may be missing.
+	 */
+	enum found (*each_list)(struct source *, const char *domain, struct deadline, list_fn *,
+	                        void *arg, struct complaint *);
+	/*
 	 * Asks whether the source answers at all, whatever it says, and nothing from memory:
 	 * FOUND_UNSURE where it does not. NULL: by looking for a list that nobody has.
 	 */
@@ -98,6 +110,8 @@ enum found source_peek_list(struct source *, const char *const *addresses, size_
                             struct list **list_r, size_t *which_r);
 enum found source_each_member(struct source *, const struct list *, enum people, struct deadline,
                               member_fn *, void *arg, struct walk_report *, struct complaint *);
+enum found source_each_list(struct source *, const char *domain, struct deadline, list_fn *,
+                            void *arg, struct complaint *);
 enum found source_probe(struct source *, struct deadline, struct complaint *);
 void source_close(struct source **);
 

@@ -199,6 +199,69 @@ what_a_list_says_of_itself(struct source *s)
 	list_drop(&l);
 }
 
+struct listed {
+	struct source *source;
+	struct set *addresses;
+	size_t calls, stop_after;
+};
+
+/* Whatever is said to be a list is found by each of the addresses it is said to have. */
+static bool
+note_list(void *arg, const struct list *list, const struct text_list *also)
+{
+	struct listed *l = arg;
+	struct list *found = must_find(l->source, list->address);
+
+	same_text(what, found->key, list->key);
+	same_text(what, found->name, list->name);
+	same_text(what, found->errors, list->errors);
+	assert_true(set_add(l->addresses, list->address, strlen(list->address)));
+	list_drop(&found);
+	for (size_t i = 0; i < also->count; i++) {
+		found = must_find(l->source, also->items[i]);
+		same_text(what, found->address, list->address);
+		list_drop(&found);
+	}
+	if (strncmp(list->address, "staff@", 6) == 0) {
+		assert_int_equal(also->count, 1);
+		assert_memory_equal(also->items[0], "everybody@", 10);
+	} else {
+		assert_int_equal(also->count, 0);
+	}
+	return ++l->calls != l->stop_after;
+}
+
+static void
+listing(struct source *s)
+{
+	static const char *const all[] = { "staff", "dev", "dev-owner", "diamond",
+		                           "left",  "right", "bottom", "selfish" };
+	struct listed l = { .source = s, .addresses = set_open() };
+	struct complaint why;
+
+	assert_int_equal(source_each_list(s, "lists.example.com", deadline_in(PATIENCE), note_list, &l,
+	                                  &why), FOUND_YES);
+	assert_int_equal(set_count(l.addresses), l.calls);
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		char *address = mem_format("%s@lists.example.com", all[i]);
+
+		if (!set_has(l.addresses, address, strlen(address)))
+			fail_msg("%s: %s is not listed", what, address);
+		free(address);
+	}
+	set_close(&l.addresses);
+	l = (struct listed){ .source = s, .addresses = set_open() };
+	assert_int_equal(source_each_list(s, "xn--bcher-kva.example", deadline_in(PATIENCE), note_list, &l,
+	                                  &why), FOUND_YES);
+	assert_true(set_has(l.addresses, "idn@xn--bcher-kva.example", 25));
+	set_close(&l.addresses);
+	l = (struct listed){ .source = s, .addresses = set_open(), .stop_after = 2 };
+	assert_int_equal(source_each_list(s, "lists.example.com", deadline_in(PATIENCE), note_list, &l,
+	                                  &why), FOUND_UNSURE);
+	assert_int_equal(l.calls, 2);
+	set_close(&l.addresses);
+}
+
 void
 source_contract(const char *name, struct source *s)
 {
@@ -207,5 +270,6 @@ source_contract(const char *name, struct source *s)
 	what_a_list_says_of_itself(s);
 	walking(s);
 	ending_early(s);
+	listing(s);
 	finding(s);                       /* again, from memory where there is one */
 }

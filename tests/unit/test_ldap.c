@@ -51,6 +51,9 @@ the_filter_of_a_list(void **state)
 	          "(&(objectClass=g)(x=y)(|(mail=a\\2ab@l.x)(alt=a\\2ab@l.x)"
 	          "(mail=c@xn--bcher-kva.example)(alt=c@xn--bcher-kva.example)"
 	          "(mail=c@b\xc3\xbc" "cher.example)(alt=c@b\xc3\xbc" "cher.example)))");
+	bytes_clear(&out);
+	query_lists(&out, &names, NULL);
+	same_text("all", out.data, "(&(objectClass=g)(|(mail=*)(alt=*)))");
 	bytes_free(&out);
 	text_list_free(&names.address);
 }
@@ -70,6 +73,9 @@ the_filter_of_a_name(void **state)
 	same_text("filter", out.data,
 	          "(&(objectClass=g)(x=y)(|(mail=\"r&d \\2a\\29 \\5c\"x\\5c\"\"@l.x)(cn=r&d \\2a\\29 \"x\")"
 	          "(mail=a@other.x)(mail=\"\"@l.x)))");
+	bytes_clear(&out);
+	query_lists(&out, &names, "(x=y)");
+	same_text("all", out.data, "(&(objectClass=g)(x=y)(|(mail=*)(cn=*)))");
 	bytes_free(&out);
 	text_list_free(&names.address);
 }
