@@ -11,6 +11,7 @@ class Proxy:
         self.hanging = threading.Event()
         self.refusing = False
         self.cut_after = None             # bytes from the server, on each connection
+        self.hang_after = None            # the same, and silence from then on
         self.passed = 0                   # bytes from the server, on all of them
         self.connections = 0
         self.open = []
@@ -55,7 +56,7 @@ class Proxy:
                 data = source.recv(65536)
                 if not data:
                     break
-                if self.hanging.is_set():
+                if self.hanging.is_set() or (from_server and self.hang_after is not None and passed >= self.hang_after):
                     continue              # swallowed: nobody ever hears of it
                 if from_server and self.cut_after is not None:
                     data = data[:max(0, self.cut_after - passed)]

@@ -160,10 +160,14 @@ def test_cut_off_anywhere(make_site):
 
 
 def test_falling_silent(make_site):
-    site = make_site(mta="sink", start=False, through_proxy=True, source_more="timeout: 300ms")
+    site = make_site(directory.top() + directory.crowd(10, [], groups=300), mta="sink", start=False,
+                     through_proxy=True, source_more="page: 20\n              timeout: 300ms")
     site.rollcall.configure()
+    site.rollcall.ctl("lists", check=0)
+    site.proxy.hang_after = site.proxy.passed // 2
+    fails(site, "looking for all lists: the directory fell silent")
     site.proxy.hanging.set()
-    fails(site, "no answer in time")
+    fails(site, "bind: no answer in time")
 
 
 def test_a_referral(make_site):

@@ -107,7 +107,8 @@ def people():
 
 POSTS = {
     "posixGroup": (AS_POSIX, "staff", lambda: posix_group("staff", PEOPLE, "staff@lists.example.com")),
-    "nisMailAlias": (AS_ALIAS, "staff", lambda: alias("staff", ["ann", "dev"]) + alias("dev", ["bob", "carl@example.com"])),
+    "nisMailAlias": (AS_ALIAS, "staff",
+                     lambda: alias("staff", ["ann", "dev"]) + alias("dev", ["bob", "carl@example.com"])),
     "cn": (BY_NAME, '"r&d (x) team*"', lambda: posix_group("R&D (X) Team*", PEOPLE, description="list")),
 }
 
@@ -178,6 +179,16 @@ def test_a_login_of_two_people_is_unsure(make_site, terms):
         AS_POSIX, AS_POSIX + "\n              attributes: { people: (&(objectClass=posixAccount)(!(cn=twin))) }")
     site.rollcall.configure()
     assert listed(site)[0] == COPIES
+
+
+def test_one_login_beyond_a_limit_is_unsure(make_site):
+    """Two people, of whom the server shows one: not even alone is it known who is meant."""
+    twin = directory.entry(person_dn("twin"), objectClass=["inetOrgPerson", "posixAccount"], cn="twin", sn="twin",
+                           uid=["twin", "bob"], uidNumber="1", gidNumber="1", homeDirectory="/")
+    out = people() + twin + posix_group("staff", PEOPLE, "staff@lists.example.com")
+    site = make_site(out, mta="sink", slapd=dict(extra="sizelimit 1"), source_more=AS_POSIX)
+    got = site.rollcall.ctl("members", "staff@lists.example.com")
+    assert got.returncode == 75 and "looking for members by name: Size limit exceeded" in got.stderr
 
 
 @pytest.mark.parametrize("technique", ["deref", "or", "base"])
@@ -283,6 +294,20 @@ def test_owners_of_an_alias(make_site):
     assert listed(site, "dev@lists.example.com", "--owners")[0] == []
     got = site.rollcall.ctl("members", "--owners", "ops@lists.example.com")
     assert got.returncode == 75 and 'several groups are called "owner-ops"' in got.stderr
+
+
+@pytest.mark.parametrize("limit, words", [("sizelimit 1", "looking for owners: Size limit exceeded"),
+                                          ("", "the server refers to another for owners")])
+def test_owners_that_may_be_more(make_site, limit, words):
+    out = people() + alias("staff", ["ann"]) + alias("owner-staff", ["bob"])
+    if limit:
+        out += alias(["x", "owner-staff"], ["carl"])
+    else:
+        out += directory.entry("ou=away,dc=example,dc=com", objectClass=["referral", "extensibleObject"], ou="away",
+                               ref="ldap://127.0.0.1:1/ou=away,dc=example,dc=com")
+    site = make_site(out, mta="sink", slapd=dict(extra=limit), source_more=AS_ALIAS)
+    got = site.rollcall.ctl("members", "--owners", "staff@lists.example.com")
+    assert got.returncode == 75 and words in got.stderr
 
 
 # ---- names that are addresses ----
