@@ -2,6 +2,8 @@
 import re
 import socket
 
+from .base import family
+
 
 class Reply:
     def __init__(self, lines):
@@ -21,7 +23,7 @@ class Reply:
 
 class Client:
     def __init__(self, address, lmtp=False, greet=True, timeout=60, source=None):
-        self.socket = socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET)
+        self.socket = socket.socket(family(address))
         self.socket.settimeout(timeout)
         if source:
             self.socket.bind((source, 0))

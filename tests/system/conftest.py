@@ -1,4 +1,5 @@
 """Fixtures: a site is a real slapd, a real MTA, a recording server behind it and our daemons between them."""
+import contextlib
 import itertools
 import os
 import pathlib
@@ -38,13 +39,19 @@ def company():
     return out
 
 
-@pytest.fixture
-def place():
-    """A short-named directory that Postfix may enter, removed when the test has passed."""
+@contextlib.contextmanager
+def short_directory():
+    """A short-named directory that Postfix may enter, removed at the end."""
     path = pathlib.Path(tempfile.mkdtemp(prefix="rc", dir="/tmp"))
     path.chmod(0o755)
     yield path
     shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def place():
+    with short_directory() as path:
+        yield path
 
 
 @pytest.fixture(scope="session")

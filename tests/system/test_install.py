@@ -92,7 +92,7 @@ def test_the_installed_script_finds_its_parts(place):
     words = ["show", "-c", etc, "-u", "nobody", "lists.example.com"]
     got = subprocess.run([top / "sbin/rollcall-postfix", *words], env=env, check=True, stdout=subprocess.PIPE,
                          text=True)
-    assert "smtpd_milters = { unix:rollcall/milter.sock, default_action=tempfail }" in got.stdout
+    assert "smtpd_milters = { unix:rollcall/milter.sock, default_action=tempfail, connect_timeout=10s }" in got.stdout
 
 
 def test_manuals_have_no_mistakes(installed):

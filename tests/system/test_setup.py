@@ -16,7 +16,7 @@ SCRIPT = ROOT / "postfix/rollcall-postfix"
 DOMAIN = "lists.example.com"
 STAFF = ["ann@example.com", "bob@example.com", "carl@example.com", "guest@partner.example.net"]
 FAILED, IN_THE_WAY, USAGE, NO_POSTFIX = 1, 2, 64, 69
-SOCKETS = "{ unix:rollcall/milter.sock, default_action=tempfail }"
+SOCKETS = "{ unix:rollcall/milter.sock, default_action=tempfail, connect_timeout=10s }"
 
 
 def debian(name, place="/usr/share/postfix"):
