@@ -3,7 +3,7 @@
 
 #include <stdatomic.h>
 
-static atomic_llong shift;
+static atomic_llong shift, jumped;
 
 static int64_t
 read_us(clockid_t which)
@@ -17,7 +17,7 @@ read_us(clockid_t which)
 int64_t
 clock_wall(void)
 {
-	return read_us(CLOCK_REALTIME) / 1000 + atomic_load(&shift);
+	return read_us(CLOCK_REALTIME) / 1000 + atomic_load(&shift) + atomic_load(&jumped);
 }
 
 int64_t
@@ -36,6 +36,12 @@ void
 clock_shift(int64_t milliseconds)
 {
 	atomic_fetch_add(&shift, milliseconds);
+}
+
+void
+clock_jump(int64_t milliseconds)
+{
+	atomic_fetch_add(&jumped, milliseconds);
 }
 
 struct deadline

@@ -18,8 +18,9 @@ int64_t clock_ticks(void);
 /* The same in microseconds, for measuring. */
 int64_t clock_ticks_us(void);
 
-/* Adds to what clock_wall() and clock_ticks() return, for tests. */
+/* For tests: adds to what clock_wall() and clock_ticks() return; to what clock_wall() alone returns. */
 void clock_shift(int64_t milliseconds);
+void clock_jump(int64_t milliseconds);
 
 /* A moment, in ticks, after which nobody waits for the answer any more. */
 struct deadline {

@@ -159,16 +159,25 @@ run_lane(void *arg)
 	return NULL;
 }
 
-/* Forgets now and then what was done long ago. */
+/*
+ * Forgets now and then what was done long ago. A clock that jumps ahead makes nothing older: what was
+ * done a minute ago may come again this minute. It is believed at the next start.
+ */
 static void *
 run_forget(void *arg)
 {
 	struct work *w = arg;
+	int64_t apart = clock_wall() - clock_ticks();
 
 	(void)pthread_setname_np(pthread_self(), "forget");
 	while (!work_stopping(w)) {
 		struct service *s = service_current();
-		size_t count = w->queues->ops->forget(w->queues, clock_wall() - s->outbound.keep);
+		int64_t now = clock_wall(), ticks = clock_ticks();
+		size_t count;
+
+		if (now - ticks < apart)
+			apart = now - ticks;
+		count = w->queues->ops->forget(w->queues, ticks + apart - s->outbound.keep);
 
 		if (count > 0)
 			log_say(LEVEL_INFO, "forget", "%zu entries", count);

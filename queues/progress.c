@@ -63,6 +63,8 @@ progress_print(const struct record *r, struct bytes *out)
 		js_set_number(j, "code", r->code);
 	if (r->kind == RECORD_RESULT && r->held != 0)
 		js_set_number(j, "held", r->held);
+	if (r->spent >= 0 && (r->kind == RECORD_DEFER || (r->kind == RECORD_RESULT && r->held != 0)))
+		js_set_number(j, "spent", r->spent);
 	js_set_text(j, "id", r->id);
 	js_set_text(j, "text", r->text);
 	add_line(out, &j);
@@ -116,7 +118,8 @@ parse_record(const struct js *j, struct record *r, uint32_t **lines_r)
 		              .text = js_text(j, "text"),
 		              .id = js_text(j, "id"),
 		              .until = js_number(j, "defer", -1),
-		              .tries = number(j, "tries", 0, UINT32_MAX, &damaged) };
+		              .tries = number(j, "tries", 0, UINT32_MAX, &damaged),
+		              .spent = number(j, "spent", -1, INT64_MAX, &damaged) };
 	*lines_r = NULL;
 	if (r->until >= 0) {
 		r->kind = RECORD_DEFER;
@@ -334,16 +337,20 @@ apply(void *arg, const struct record *r)
 			tally_set(t, r->line, LINE_WAITING);
 		break;
 	case RECORD_RESULT:
-		if (r->held != 0 && t->held == 0)
-			t->held = r->at;
+		if (r->held != 0 && t->held < 0)
+			t->held = r->spent;
 		if (r->code / 100 == 2)
-			t->held = 0;
+			t->held = -1;
 		close_batch(p, r);
 		break;
 	case RECORD_DEFER:
 		t->until = r->until;
 		t->put_off = r->at;
 		t->tries = r->tries;
+		if (r->spent >= 0) {
+			t->spent = r->spent;
+			t->since = r->at;
+		}
 		break;
 	case RECORD_DAMAGE:
 		break;
@@ -356,7 +363,7 @@ tally_read(struct tally *t, size_t count, const char *text, size_t length, struc
 	struct replay p = { t, NULL };
 	ptrdiff_t whole;
 
-	*t = (struct tally){ .lines = mem_array(count, 1), .count = count, .waiting = count };
+	*t = (struct tally){ .lines = mem_array(count, 1), .count = count, .waiting = count, .held = -1 };
 	whole = progress_read(text, length, apply, &p, why);
 	leave_open(&p);
 	if (whole < 0)

@@ -9,7 +9,7 @@
  *	{"batch":1,"at":…,"code":250,"id":"4bXn…"}      result: the others of the batch are queued
  *	{"batch":2,"at":…,"code":451,"text":"…"}        result: none of the batch was queued
  *	{"batch":3,"at":…,"code":0,"held":554,…}        the same, by a refusal that is not believed yet
- *	{"defer":…,"at":…,"tries":3,"text":"…"}         the whole entry waits until then
+ *	{"defer":…,"at":…,"tries":3,"spent":…,…}        the whole entry waits until then
  *
  * A batch with an intent and no result is in doubt. A last line without an end was torn by a crash
  * and is cut off. A line in the middle that is no record may have been anything: what was open there
@@ -46,6 +46,7 @@ struct record {
 	const char *id;                   /* the MTA's queue id; may be NULL */
 	int64_t until;                    /* of a defer */
 	int64_t tries;
+	int64_t spent;                    /* of a defer, and where held: queue_spent(); -1: not said */
 };
 
 void progress_head(struct bytes *);
@@ -83,8 +84,9 @@ struct tally {
 	int64_t tries;                    /* times the entry was put off, or a batch failed */
 	int64_t until;                    /* it waits until then; 0 for not */
 	int64_t put_off;                  /* when that was written */
+	int64_t spent, since;             /* queue_spent() at a time; 0 and 0: it was never said */
 	int64_t last;                     /* time of the last record */
-	int64_t held;                     /* since when everything was refused and not believed; 0: not */
+	int64_t held;                     /* queue_spent() when a refusal was not believed first; -1: none */
 	size_t damaged;                   /* the last line that is no record, from 1; 0: all are */
 	char *reason;                     /* of the last defer or failed result; NULL: none */
 	struct refusal *refusals;         /* of the lines that are LINE_REFUSED */

@@ -57,6 +57,7 @@ struct entry {
 	enum queue_id queue;
 	struct envelope envelope;
 	int64_t tries, until;             /* as the last defer record says */
+	int64_t spent, since;             /* ms it had been tried for at `since`; see queue_spent() */
 	char *damage;                     /* why its progress cannot be read, and nothing be noted; or NULL */
 };
 
@@ -188,8 +189,12 @@ void queues_close(struct queues **);
 void queue_defer(struct entry **, const struct schedule *, const char *reason);
 
 /*
- * Whether the time for trying is over, and it was tried some times: the clock may have jumped.
+ * For how long it has been tried to get on with an entry, in milliseconds of the schedule; by the
+ * clock where nobody can say, since its progress cannot be read.
  */
+int64_t queue_spent(const struct entry *, const struct schedule *);
+
+/* Whether the time for trying is over, and it was tried some times. */
 bool queue_expired(const struct entry *, const struct schedule *);
 
 /* ---- the spool ---- */

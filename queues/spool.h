@@ -16,7 +16,7 @@
 /* When an entry that is not claimed is due. */
 struct waiting {
 	char id[DIGEST_NAME + 1];
-	int64_t due;                      /* wall clock */
+	int64_t due;                      /* ticks: a clock that jumps does not matter */
 	uint64_t order;                   /* among those due at the same time: first come, first served */
 	bool claimed;
 	bool hurried;                     /* due whatever its progress file says */
@@ -113,7 +113,7 @@ void line_up_init(struct line_up *);
 void line_up_free(struct line_up *);
 void spool_arrived(struct spool *, enum queue_id, const char *id);      /* a new entry is there */
 bool spool_next(struct spool *, enum queue_id, char id[DIGEST_NAME + 1], bool *hurried);
-void spool_put_back(struct spool *, enum queue_id, const char *id, int64_t due);
+void spool_put_back(struct spool *, enum queue_id, const char *id, int64_t wait);      /* ms */
 void spool_keep(struct spool *, enum queue_id, const char *id);         /* it came here claimed */
 void spool_gone(struct spool *, enum queue_id, const char *id);
 void spool_wait(struct queues *, enum queue_id, struct deadline);

@@ -113,6 +113,8 @@ read_entry(struct spool *s, struct spool_entry *e, struct complaint *why)
 	} else {
 		e->entry.tries = t.tries;
 		e->entry.until = waits_until(s, &t);
+		e->entry.spent = t.spent;
+		e->entry.since = t.since != 0 ? t.since : e->entry.envelope.arrived;
 		if (t.damaged != 0)
 			log_say(LEVEL_ERROR, "spool", "%s: progress, line %zu, is no record: what was "
 			        "under way there is in doubt", e->entry.id, t.damaged);
@@ -157,7 +159,8 @@ try_claim(struct spool *s, enum queue_id queue, const char *id, struct spool_ent
 static void
 end_waiting(struct spool_entry *e)
 {
-	const struct record r = { .kind = RECORD_DEFER, .at = clock_wall(), .tries = e->entry.tries };
+	const struct record r = { .kind = RECORD_DEFER, .at = clock_wall(), .tries = e->entry.tries,
+		                  .spent = -1 };
 	struct complaint why;
 
 	if (spool_note(&e->entry, &r, false, &why) < 0)
@@ -185,19 +188,19 @@ spool_claim(struct queues *queues, enum queue_id queue)
 				end_waiting(e);
 			if (e->entry.until <= now)
 				return &e->entry;
-			spool_put_back(s, queue, id, e->entry.until);
+			spool_put_back(s, queue, id, e->entry.until - now);
 			close_entry(e);
 			break;
 		case CLAIM_HELD:
-			spool_put_back(s, queue, id, now + s->config.rescan);
+			spool_put_back(s, queue, id, s->config.rescan);
 			break;
 		case CLAIM_TAKEN:
-			spool_put_back(s, queue, id, now + TAKEN_BY_OTHERS);
+			spool_put_back(s, queue, id, TAKEN_BY_OTHERS);
 			break;
 		case CLAIM_UNREADABLE:
 			log_say(LEVEL_ERROR, "spool", "%s/%s is left alone: %s", queue_word(queue), id,
 			        why.text);
-			spool_put_back(s, queue, id, now + UNREADABLE);
+			spool_put_back(s, queue, id, UNREADABLE);
 			break;
 		case CLAIM_GONE:
 		case CLAIM_REPEAT:
@@ -341,5 +344,5 @@ spool_release(struct entry **entry, int64_t until)
 	memcpy(id, e->entry.id, sizeof(id));
 	close_entry(e);
 	*entry = NULL;
-	spool_put_back(s, queue, id, until);
+	spool_put_back(s, queue, id, until == 0 ? 0 : until - clock_wall());
 }

@@ -335,7 +335,7 @@ inject(struct lane *l, const struct service *s, struct batch *b)
 	o.texts = mem_array(b->count, sizeof(*o.texts));
 	run(l, s, b, &o);
 	monitor_enter(&in->monitor);
-	fate = settle_judge(b, &o, s->outbound.distrust);
+	fate = settle_judge(b, &o, &s->outbound);
 	monitor_leave(&in->monitor);
 	settle_note(b, &o, fate);
 	monitor_enter(&in->monitor);

@@ -34,6 +34,7 @@ struct batch {
 	uint32_t *lines;
 	size_t count;
 	bool range;                       /* lines[0] and those that follow it */
+	int64_t held;                     /* as the tally's, once it is judged */
 	char name[DIGEST_NAME + 24];      /* <entry>.<number> */
 };
 

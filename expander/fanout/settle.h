@@ -8,6 +8,7 @@
 #include "expander/fanout/learnt.h"
 #include "expander/fanout/post.h"
 #include "expander/fanout/smtp_client.h"
+#include "expander/settings.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -21,10 +22,10 @@ enum fate {
 
 /*
  * Under the lock of the injector. A refusal that does not seem to be about the recipients, but about
- * us, is held for `distrust` milliseconds from the first one on: a wrong line in the MTA's
- * configuration must not cost the posts of the minute that it stood there.
+ * us, is held until the entry was tried for outbound.distrust since the first one: a wrong line in the
+ * MTA's configuration must not cost the posts of the minute that it stood there.
  */
-enum fate settle_judge(struct batch *, const struct outcome *, int64_t distrust);
+enum fate settle_judge(struct batch *, const struct outcome *, const struct outbound_settings *);
 
 /* On disk: first the recipients that fared otherwise than the batch, then, if that went well, the batch. */
 void settle_note(const struct batch *, const struct outcome *, enum fate);

@@ -75,7 +75,8 @@ same_record(const struct record *a, const struct record *b)
 	case RECORD_RESULT:
 		return a->at == b->at && a->batch == b->batch && a->code == b->code;
 	case RECORD_DEFER:
-		return a->at == b->at && a->until == b->until && a->tries == b->tries;
+		return a->at == b->at && a->until == b->until && a->tries == b->tries &&
+		       a->spent == b->spent;
 	case RECORD_DAMAGE:
 		break;
 	}

@@ -249,8 +249,13 @@ note(struct entry *entry, const struct record *r, bool durable, struct complaint
 {
 	(void)durable, (void)why;
 	progress_print(r, &((struct memory_entry *)entry)->progress);
-	if (r->kind == RECORD_DEFER)
-		entry->tries = r->tries;
+	if (r->kind != RECORD_DEFER)
+		return 0;
+	entry->tries = r->tries;
+	if (r->spent >= 0) {
+		entry->spent = r->spent;
+		entry->since = r->at;
+	}
 	return 0;
 }
 

@@ -299,7 +299,7 @@ envelopes(void **state)
 static void
 schedules(void **state)
 {
-	const struct schedule s = { 5000, 60000, 600000 };
+	const struct schedule s = { 5000, 60000, 600000 }, slow = { 5000, 3600000, 600000 };
 	static const int64_t want[] = { 5000, 10000, 20000, 40000, 60000, 60000 };
 
 	(void)state;
@@ -307,10 +307,15 @@ schedules(void **state)
 		assert_int_equal(schedule_delay(&s, i + 1), want[i]);
 	assert_int_equal(schedule_delay(&s, 1000000), 60000);
 	assert_int_equal(schedule_next(&s, 1, 0, 1000), 6000);
-	assert_int_equal(schedule_next(&s, 5, 0, 590000), 600000);      /* the last try is at the end */
-	assert_int_equal(schedule_next(&s, 5, 0, 600000), 660000);
-	assert_false(schedule_expired(&s, 1000, 600999));
-	assert_true(schedule_expired(&s, 1000, 601000));
+	assert_int_equal(schedule_next(&s, 5, 590000, 7), 10007);       /* the last try is at the end */
+	assert_int_equal(schedule_next(&s, 5, 600000, 7), 60007);
+	assert_int_equal(schedule_next(&s, 5, 700000, 7), 60007);
+	assert_false(schedule_expired(&s, 599999));
+	assert_true(schedule_expired(&s, 600000));
+	assert_int_equal(schedule_step(&s, 1000, 6000), 5000);
+	assert_int_equal(schedule_step(&s, 6000, 1000), 0);             /* the clock went back */
+	assert_int_equal(schedule_step(&s, 1000, 1LL << 50), 900000);   /* or ahead, or nothing ran */
+	assert_int_equal(schedule_step(&slow, 1000, 1LL << 50), slow.most);
 }
 
 int
