@@ -142,6 +142,11 @@ $(BUILD)/tests/contract_ldap: $(BUILD)/tests/unit/contract_ldap.o \
 $(BUILD)/tests/test_%: $(BUILD)/tests/unit/test_%.o $(BUILD)/librollcall.a
 	$(LINK) -lcmocka $(LIBS)
 
+# Preloaded into daemons whatever these were built with.
+$(BUILD)/testbed/faults.so: testbed/faults.c
+	@mkdir -p $(@D)
+	$(call say,LINK)$(CC) -std=c17 -D_GNU_SOURCE -O2 -pthread $(WARNINGS) -fPIC -shared -o $@ $< -ldl
+
 PYTHON = /usr/bin/python3
 PYTEST = BUILD=$(BUILD) $(PYTHON) -m pytest -q
 
@@ -154,7 +159,7 @@ layers:
 unit: $(TESTS)
 	@tests/unit.sh $(UNIT:%=$(BUILD)/tests/test_%)
 
-system: all $(TESTS)
+system: all $(TESTS) $(BUILD)/testbed/faults.so
 	@$(PYTEST) tests/system $(ONLY)
 
 check: tests-install

@@ -32,6 +32,14 @@ clock_ticks_us(void)
 	return read_us(CLOCK_MONOTONIC);
 }
 
+bool
+clock_again(_Atomic int64_t *next, int64_t milliseconds)
+{
+	int64_t now = clock_ticks(), at = atomic_load(next);
+
+	return now >= at && atomic_compare_exchange_strong(next, &at, now + milliseconds);
+}
+
 void
 clock_shift(int64_t milliseconds)
 {

@@ -18,6 +18,12 @@ int64_t clock_ticks(void);
 /* The same in microseconds, for measuring. */
 int64_t clock_ticks_us(void);
 
+/*
+ * Whether it is time to do something again that is done so often at most; `next` starts as 0. From any
+ * thread: one of them gets the yes.
+ */
+bool clock_again(_Atomic int64_t *next, int64_t milliseconds);
+
 /* For tests: adds to what clock_wall() and clock_ticks() return; to what clock_wall() alone returns. */
 void clock_shift(int64_t milliseconds);
 void clock_jump(int64_t milliseconds);

@@ -5,10 +5,14 @@
  */
 #include "milter/hooks.h"
 
+#include "base/clock.h"
+#include "base/daemon.h"
+#include "base/log.h"
 #include "mail/reply.h"
 #include "milter/session.h"
 
 #include <libmilter/mfapi.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -84,6 +88,23 @@ ask_for_macros(SMFICTX *ctx)
 	(void)smfi_setsymlist(ctx, SMFIM_EOM, id);
 }
 
+/*
+ * libmilter asks for another connection again and again without a pause when no descriptor is left for
+ * it, and says nothing. So it never comes to that: what comes meanwhile is sent away, for the MTA to
+ * answer 451, and those who are here have what they need to be answered.
+ */
+static bool
+is_full(void)
+{
+	enum { SAID_AGAIN = 10000 };      /* ms */
+	static _Atomic int64_t again;
+	bool full = daemon_files_low();
+
+	if (full && clock_again(&again, SAID_AGAIN))
+		log_say(LEVEL_ERROR, "milter", "file descriptors run out: no more sessions are taken");
+	return full;
+}
+
 static sfsistat
 on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps, unsigned long f2,
              unsigned long f3, unsigned long *use_actions, unsigned long *use_steps,
@@ -94,6 +115,8 @@ on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps, unsigned 
 		SMFIP_NR_CONN | SMFIP_NR_MAIL | SMFIP_NR_HDR | SMFIP_NR_EOH | SMFIP_NR_BODY;
 
 	(void)actions, (void)f2, (void)f3;
+	if (is_full())
+		return SMFIS_REJECT;
 	*use_actions = 0;                 /* nothing of the message is changed */
 	*use_steps = steps & unasked;
 	if ((steps & unanswered) == unanswered) {

@@ -25,7 +25,7 @@ struct pacemaker {
 
 /*
  * One negotiation: SMFIC_OPTNEG of milter protocol version 6 with all actions and steps offered.
- * True if it was answered.
+ * True if it was answered, if only by sending us away.
  */
 static bool
 beat(const struct pacemaker *p)
@@ -36,14 +36,15 @@ beat(const struct pacemaker *p)
 	int fd = net_connect(&p->to, deadline_in(PATIENCE), &unused);
 	struct pollfd answer = { .fd = fd, .events = POLLIN };
 	char reply[5] = "";               /* length and command */
+	bool away = false;
 
 	if (fd < 0)
 		return false;
 	if (send(fd, negotiation, sizeof(negotiation), MSG_NOSIGNAL) == (ssize_t)sizeof(negotiation) &&
 	    poll(&answer, 1, PATIENCE) == 1)
-		(void)recv(fd, reply, sizeof(reply), MSG_DONTWAIT);
+		away = recv(fd, reply, sizeof(reply), MSG_DONTWAIT) == 0;
 	(void)close(fd);
-	return reply[4] == 'O';
+	return away || reply[4] == 'O';
 }
 
 /* libmilter accepts connections, and its workers answer: that is what the service manager asks. */

@@ -17,6 +17,7 @@ enum {
 	LARGEST_ENVELOPE = 4 << 20,
 	TAKEN_BY_OTHERS = 5000,           /* ms until an entry that another process has is tried again */
 	UNREADABLE = 300000,              /* the same for one that makes no sense */
+	SHORT = 1000,                     /* the same while the process lacks what it takes to look */
 	FREEZE_BUFFER = 65536
 };
 
@@ -40,7 +41,15 @@ close_entry(struct spool_entry *e)
 	free(e);
 }
 
-enum claimed { CLAIMED, CLAIM_GONE, CLAIM_HELD, CLAIM_TAKEN, CLAIM_UNREADABLE, CLAIM_REPEAT };
+enum claimed { CLAIMED, CLAIM_GONE, CLAIM_HELD, CLAIM_TAKEN, CLAIM_SHORT, CLAIM_UNREADABLE,
+	       CLAIM_REPEAT };
+
+/* What cannot be read now: whether that is the entry's fault, or this process has no descriptors left. */
+static enum claimed
+unreadable(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOMEM ? CLAIM_SHORT : CLAIM_UNREADABLE;
+}
 
 /* Opens and locks envelope.json, and makes sure that it still lies in this queue. */
 static enum claimed
@@ -55,7 +64,7 @@ lock_entry(struct spool *s, enum queue_id queue, struct spool_entry *e, struct c
 		if (errno == ENOENT && e->dir < 0)
 			return CLAIM_GONE;
 		(void)complain_errno(why, "cannot open %s/%s", queue_word(queue), e->entry.id);
-		return CLAIM_UNREADABLE;
+		return unreadable(errno);
 	}
 	if (flock(e->lock, LOCK_EX | LOCK_NB) < 0)
 		return CLAIM_TAKEN;
@@ -79,49 +88,77 @@ waits_until(const struct spool *s, const struct tally *t)
 	return t->until < t->put_off + longest ? t->until : t->put_off + longest;
 }
 
-/* A list of a newer version is not ours to begin anew. */
-static int
+/* A list of a newer version is not ours to begin anew. What else is wrong with it shows later. */
+static enum claimed
 check_recipients(const struct spool_entry *e, struct complaint *why)
 {
 	int fd = openat(e->dir, "recipients", O_RDONLY | O_CLOEXEC);
 	char start[64];
-	ssize_t n = fd < 0 ? 0 : read(fd, start, sizeof(start) - 1);
+	ssize_t n;
 
+	if (fd < 0 && unreadable(errno) == CLAIM_SHORT) {
+		(void)complain_errno(why, "cannot open recipients");
+		return CLAIM_SHORT;
+	}
+	n = fd < 0 ? 0 : read(fd, start, sizeof(start) - 1);
 	if (fd >= 0)
 		(void)close(fd);
 	start[n < 0 ? 0 : n] = '\0';
-	return n <= 0 ? 0 : distribution_check(start, (size_t)n, why);
+	return n <= 0 || distribution_check(start, (size_t)n, why) == 0 ? CLAIMED : CLAIM_UNREADABLE;
+}
+
+static enum claimed
+read_envelope(struct spool_entry *e, struct complaint *why)
+{
+	struct bytes text = { 0 };
+	int rc = file_read(e->dir, "envelope.json", LARGEST_ENVELOPE, &text, why);
+	enum claimed c = CLAIMED;
+
+	if (rc < 0)
+		c = unreadable(errno);
+	else if (rc == 0)
+		rc = complain(why, "envelope.json is missing");
+	else
+		rc = envelope_parse(text.data, text.length, &e->entry.envelope, why);
+	bytes_free(&text);
+	return rc < 0 && c == CLAIMED ? CLAIM_UNREADABLE : c;
+}
+
+/* Whose envelope can be read, has its fate: it is put off, and reported in the end. */
+static enum claimed
+read_progress(struct spool *s, struct spool_entry *e, struct complaint *why)
+{
+	struct tally t;
+
+	errno = 0;
+	if (spool_progress(&e->entry, 0, &t, why) < 0) {
+		if (unreadable(errno) == CLAIM_SHORT)
+			return CLAIM_SHORT;
+		e->entry.damage = mem_text(why->text);
+		return CLAIMED;
+	}
+	e->entry.tries = t.tries;
+	e->entry.until = waits_until(s, &t);
+	e->entry.spent = t.spent;
+	e->entry.since = t.since != 0 ? t.since : e->entry.envelope.arrived;
+	if (t.damaged != 0)
+		log_say(LEVEL_ERROR, "spool", "%s: progress, line %zu, is no record: what was "
+		        "under way there is in doubt", e->entry.id, t.damaged);
+	tally_free(&t);
+	return CLAIMED;
 }
 
 static enum claimed
 read_entry(struct spool *s, struct spool_entry *e, struct complaint *why)
 {
-	struct bytes text = { 0 };
-	struct tally t;
-	int rc = file_read(e->dir, "envelope.json", LARGEST_ENVELOPE, &text, why);
+	enum claimed c = read_envelope(e, why);
 
-	if (rc == 0)
-		rc = complain(why, "envelope.json is missing");
-	if (rc == 1)
-		rc = envelope_parse(text.data, text.length, &e->entry.envelope, why);
-	bytes_free(&text);
-	if (rc < 0 || check_recipients(e, why) < 0)
-		return CLAIM_UNREADABLE;
-	/* Whose envelope can be read, has its fate: it is put off, and reported in the end. */
-	if (spool_progress(&e->entry, 0, &t, why) < 0) {
-		e->entry.damage = mem_text(why->text);
-	} else {
-		e->entry.tries = t.tries;
-		e->entry.until = waits_until(s, &t);
-		e->entry.spent = t.spent;
-		e->entry.since = t.since != 0 ? t.since : e->entry.envelope.arrived;
-		if (t.damaged != 0)
-			log_say(LEVEL_ERROR, "spool", "%s: progress, line %zu, is no record: what was "
-			        "under way there is in doubt", e->entry.id, t.damaged);
-		tally_free(&t);
-	}
+	if (c == CLAIMED)
+		c = check_recipients(e, why);
+	if (c == CLAIMED)
+		c = read_progress(s, e, why);
 	/* Two intakes of one message may both have found nothing before either was there. */
-	return spool_later(s, e->entry.queue, e->entry.id) ? CLAIM_REPEAT : CLAIMED;
+	return c == CLAIMED && spool_later(s, e->entry.queue, e->entry.id) ? CLAIM_REPEAT : c;
 }
 
 static enum claimed
@@ -202,6 +239,10 @@ spool_claim(struct queues *queues, enum queue_id queue)
 			        why.text);
 			spool_put_back(s, queue, id, UNREADABLE);
 			break;
+		case CLAIM_SHORT:
+			log_say(LEVEL_ERROR, "spool", "%s/%s waits: %s", queue_word(queue), id, why.text);
+			spool_put_back(s, queue, id, SHORT);
+			return NULL;      /* another would fare no better */
 		case CLAIM_GONE:
 		case CLAIM_REPEAT:
 			spool_gone(s, queue, id);

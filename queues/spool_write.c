@@ -48,7 +48,7 @@ failure(int error)
 	return error == ENOSPC || error == EDQUOT ? STORE_FULL : STORE_FAILED;
 }
 
-/* Makes a directory of its own in tmp/, and opens it. */
+/* Makes a directory of its own in tmp/, and opens it. -1 with errno, and no name where there is none. */
 static int
 make_dir(struct spool *s, char name[NAME_SIZE], struct complaint *why)
 {
@@ -60,11 +60,21 @@ make_dir(struct spool *s, char name[NAME_SIZE], struct complaint *why)
 	monitor_leave(&s->monitor);
 	(void)snprintf(name, NAME_SIZE, "%d-%llx-%llx", (int)getpid(),
 	               (unsigned long long)clock_ticks_us(), (unsigned long long)number);
-	if (mkdirat(s->tmp, name, 0700) < 0)
-		return complain_errno(why, "cannot make tmp/%s", name);
+	if (mkdirat(s->tmp, name, 0700) < 0) {
+		(void)complain_errno(why, "cannot make tmp/%s", name);
+		*name = '\0';
+		return -1;
+	}
 	fd = openat(s->tmp, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return complain_errno(why, "cannot open tmp/%s", name);
+	if (fd < 0) {
+		int error = errno;
+
+		(void)complain_errno(why, "cannot open tmp/%s", name);
+		(void)unlinkat(s->tmp, name, AT_REMOVEDIR);
+		*name = '\0';
+		errno = error;
+		return -1;
+	}
 	(void)flock(fd, LOCK_SH);         /* alive: not to be cleaned away */
 	return fd;
 }
