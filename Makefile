@@ -14,8 +14,8 @@ MAIL = address automatic date dsn header list phrase reply syntax trace verdict
 SOURCES = cache fail file ldap ldap_addresses ldap_conn ldap_deref ldap_each ldap_find ldap_lists \
           ldap_logins ldap_owners ldap_presets ldap_query ldap_read ldap_refs ldap_walk registry source
 POLICIES = admit chain drain posters registry site site_find
-QUEUES = distribution entry progress queue schedule spool spool_entry spool_hold spool_list \
-         spool_progress spool_scan spool_write
+QUEUES = distribution entry progress queue schedule spool spool_deaths spool_entry spool_hold \
+         spool_list spool_progress spool_scan spool_write
 MILTER = ask hooks lookup main metrics pacemaker query service session settings socketmap
 EXPANDER = main pulse recipients service settings work intake/content intake/heading \
            intake/lmtp_data intake/lmtp_server intake/lmtp_session fanout/expand \

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,7 +48,9 @@ progress_print(const struct record *r, struct bytes *out)
 {
 	struct js *j = js_object();
 
-	if (r->kind == RECORD_DEFER) {
+	if (r->kind == RECORD_BEGIN) {
+		js_set_text(j, "begin", r->text);
+	} else if (r->kind == RECORD_DEFER) {
 		js_set_number(j, "defer", r->until);
 		js_set_number(j, "tries", r->tries);
 	} else {
@@ -66,7 +69,8 @@ progress_print(const struct record *r, struct bytes *out)
 	if (r->spent >= 0 && (r->kind == RECORD_DEFER || (r->kind == RECORD_RESULT && r->held != 0)))
 		js_set_number(j, "spent", r->spent);
 	js_set_text(j, "id", r->id);
-	js_set_text(j, "text", r->text);
+	if (r->kind != RECORD_BEGIN)
+		js_set_text(j, "text", r->text);
 	add_line(out, &j);
 }
 
@@ -121,6 +125,11 @@ parse_record(const struct js *j, struct record *r, uint32_t **lines_r)
 		              .tries = number(j, "tries", 0, UINT32_MAX, &damaged),
 		              .spent = number(j, "spent", -1, INT64_MAX, &damaged) };
 	*lines_r = NULL;
+	if (js_text(j, "begin") != NULL) {
+		r->kind = RECORD_BEGIN;
+		r->text = js_text(j, "begin");
+		return !damaged;
+	}
 	if (r->until >= 0) {
 		r->kind = RECORD_DEFER;
 		return !damaged;
@@ -321,11 +330,19 @@ apply(void *arg, const struct record *r)
 		t->last = r->at;
 	if (r->batch > t->batches)
 		t->batches = r->batch;
-	if (r->text != NULL && r->code / 100 != 2) {
+	if (r->kind == RECORD_DEFER || r->kind == RECORD_RESULT)
+		t->begun = 0;
+	if (r->text != NULL && r->kind != RECORD_BEGIN && r->code / 100 != 2) {
 		free(t->reason);
 		t->reason = mem_text(r->text);
 	}
 	switch (r->kind) {
+	case RECORD_BEGIN:
+		if (strcmp(t->begun_in, r->text) != 0)
+			t->begun = 0;
+		t->begun++;
+		(void)snprintf(t->begun_in, sizeof(t->begun_in), "%s", r->text);
+		break;
 	case RECORD_INTENT:
 		t->until = 0;
 		open_batch(p, r);

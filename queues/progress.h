@@ -2,6 +2,7 @@
  * What has been done of an entry: the file `progress`, appended to, one JSON object a line.
  *
  *	{"version":1}
+ *	{"begin":"outbound","at":…}                     an expander has claimed the entry, in this queue
  *	{"batch":1,"at":…,"first":0,"count":1000}       intent: about to send lines 0 to 999
  *	{"batch":2,"at":…,"lines":[3,17]}               intent: these lines
  *	{"batch":1,"line":7,"code":550,"text":"…"}      this line was refused for good
@@ -26,6 +27,7 @@
 #include <stdint.h>
 
 enum record_kind {
+	RECORD_BEGIN,                     /* of work: the queue in `text` */
 	RECORD_INTENT,
 	RECORD_LINE,
 	RECORD_RESULT,
@@ -86,6 +88,8 @@ struct tally {
 	int64_t put_off;                  /* when that was written */
 	int64_t spent, since;             /* queue_spent() at a time; 0 and 0: it was never said */
 	int64_t last;                     /* time of the last record */
+	size_t begun;                     /* how often work began in this queue without any outcome */
+	char begun_in[16];                /* its word */
 	int64_t held;                     /* queue_spent() when a refusal was not believed first; -1: none */
 	size_t damaged;                   /* the last line that is no record, from 1; 0: all are */
 	char *reason;                     /* of the last defer or failed result; NULL: none */

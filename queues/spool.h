@@ -43,6 +43,7 @@ struct spool {
 	struct line_up line_ups[QUEUE_COUNT];
 	uint64_t wakes;
 	uint64_t drafts;                  /* a number for each */
+	bool suspecting;                  /* an entry that a process died of, perhaps, is being worked on */
 	atomic_int_fast64_t sync_took;    /* microseconds: the last sync of a message */
 };
 
@@ -55,6 +56,10 @@ struct spool_entry {
 	int progress;                     /* opened for appending; -1 until needed */
 	off_t end;                        /* of its whole records */
 	bool torn;                        /* there is a part of one behind the end */
+	bool begun;                       /* it says that work began, and of no outcome */
+
+	size_t deaths;                    /* how often work on it began, and the process ended */
+	bool suspect;                     /* it is the one that is worked on alone */
 
 	int freezing;                     /* recipients being written, or -1 */
 	struct bytes buffer;              /* of it */
@@ -93,7 +98,13 @@ void spool_release(struct entry **, int64_t until);
 int spool_progress(struct entry *, size_t, struct tally *, struct complaint *);
 int spool_note(struct entry *, const struct record *, bool durable, struct complaint *);
 
+/* spool_deaths.c: entries that end the process that works on them. */
+enum begun { BEGUN, BEGIN_LATER, BEGIN_HELD };
+enum begun spool_begin(struct spool *, struct spool_entry *);
+void spool_end(struct spool *, struct spool_entry *, int64_t until);    /* lets it go, until then */
+
 /* spool_hold.c */
+int spool_hold(const struct spool *, const char *id, struct complaint *);
 int spool_identify(const struct spool *, struct complaint *);
 bool spool_is_held(const struct spool *, const char *id);
 

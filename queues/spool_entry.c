@@ -15,6 +15,7 @@
 
 enum {
 	LARGEST_ENVELOPE = 4 << 20,
+	SUSPECT_AGAIN = 100,              /* ms until a suspect that has to wait for another is tried */
 	TAKEN_BY_OTHERS = 5000,           /* ms until an entry that another process has is tried again */
 	UNREADABLE = 300000,              /* the same for one that makes no sense */
 	SHORT = 1000,                     /* the same while the process lacks what it takes to look */
@@ -138,6 +139,7 @@ read_progress(struct spool *s, struct spool_entry *e, struct complaint *why)
 		return CLAIMED;
 	}
 	e->entry.tries = t.tries;
+	e->deaths = strcmp(t.begun_in, queue_word(e->entry.queue)) == 0 ? t.begun : 0;
 	e->entry.until = waits_until(s, &t);
 	e->entry.spent = t.spent;
 	e->entry.since = t.since != 0 ? t.since : e->entry.envelope.arrived;
@@ -205,6 +207,32 @@ end_waiting(struct spool_entry *e)
 	e->entry.until = 0;
 }
 
+/* Whether an entry that is there to be claimed is to be worked on now; else it is put back. */
+static bool
+begin(struct spool *s, enum queue_id queue, struct spool_entry *e, bool hurried)
+{
+	int64_t now = clock_wall(), wait = s->config.rescan;
+
+	if (e->entry.until > now && hurried)
+		end_waiting(e);
+	if (e->entry.until > now) {
+		wait = e->entry.until - now;
+	} else {
+		switch (spool_begin(s, e)) {
+		case BEGUN:
+			return true;
+		case BEGIN_LATER:
+			wait = SUSPECT_AGAIN;
+			break;
+		case BEGIN_HELD:
+			break;
+		}
+	}
+	spool_put_back(s, queue, e->entry.id, wait);
+	close_entry(e);
+	return false;
+}
+
 struct entry *
 spool_claim(struct queues *queues, enum queue_id queue)
 {
@@ -213,20 +241,14 @@ spool_claim(struct queues *queues, enum queue_id queue)
 	struct complaint why;
 	char id[DIGEST_NAME + 1];
 	bool hurried;
-	int64_t now;
 
 	while (spool_next(s, queue, id, &hurried)) {
 		enum claimed c = spool_is_held(s, id) ? CLAIM_HELD : try_claim(s, queue, id, &e, &why);
 
-		now = clock_wall();
 		switch (c) {
 		case CLAIMED:
-			if (e->entry.until > now && hurried)
-				end_waiting(e);
-			if (e->entry.until <= now)
+			if (begin(s, queue, e, hurried))
 				return &e->entry;
-			spool_put_back(s, queue, id, e->entry.until - now);
-			close_entry(e);
 			break;
 		case CLAIM_HELD:
 			spool_put_back(s, queue, id, s->config.rescan);
@@ -365,10 +387,13 @@ spool_move(struct entry **entry, enum queue_id to, struct complaint *why)
 		/* What a failure here leaves is removed at the next start. */
 		if (move_done(s, e, why) < 0)
 			log_say(LEVEL_WARN, "spool", "%s", why->text);
+		e->begun = false;
+		spool_end(s, e, 0);
 		close_entry(e);
 		*entry = NULL;
 	} else {
 		e->entry.queue = to;
+		e->begun = false;         /* that was in the other queue */
 		spool_keep(s, to, id);
 	}
 	return 0;
@@ -383,6 +408,7 @@ spool_release(struct entry **entry, int64_t until)
 	char id[DIGEST_NAME + 1];
 
 	memcpy(id, e->entry.id, sizeof(id));
+	spool_end(s, e, until);
 	close_entry(e);
 	*entry = NULL;
 	spool_put_back(s, queue, id, until == 0 ? 0 : until - clock_wall());

@@ -99,8 +99,11 @@ spool_note(struct entry *entry, const struct record *r, bool durable, struct com
 		return complain(why, "nothing is added to it: %s", entry->damage);
 	monitor_enter(&e->appending);     /* several lanes may come at once */
 	rc = append(e, r, why);
+	if (rc == 0 && (r->kind == RECORD_DEFER || r->kind == RECORD_RESULT))
+		e->begun = false;
 	monitor_leave(&e->appending);
-	step(r->kind == RECORD_INTENT ? 11 : 13);
+	if (r->kind != RECORD_BEGIN)
+		step(r->kind == RECORD_INTENT ? 11 : 13);
 	if (rc == 0 && durable) {
 		rc = file_sync(e->progress, "progress", why);
 		step(r->kind == RECORD_INTENT ? 12 : 14);

@@ -65,6 +65,8 @@ same_record(const struct record *a, const struct record *b)
 	if (a->kind != b->kind || !same_texts(a->text, b->text) || !same_texts(a->id, b->id))
 		return false;
 	switch (a->kind) {
+	case RECORD_BEGIN:
+		return a->at == b->at;
 	case RECORD_INTENT:
 		return a->at == b->at && a->batch == b->batch && a->count == b->count &&
 		       (a->lines == NULL) == (b->lines == NULL) &&
