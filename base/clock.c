@@ -21,6 +21,16 @@ clock_wall(void)
 }
 
 int64_t
+clock_sober(int64_t *apart)
+{
+	int64_t now = clock_wall(), ticks = clock_ticks();
+
+	if (now - ticks < *apart)
+		*apart = now - ticks;
+	return ticks + *apart;
+}
+
+int64_t
 clock_ticks(void)
 {
 	return read_us(CLOCK_MONOTONIC) / 1000 + atomic_load(&shift);

@@ -12,6 +12,12 @@
 /* Milliseconds since 1970. */
 int64_t clock_wall(void);
 
+/*
+ * The same without its jumps ahead since the first call: what is to be thrown away by its age is not
+ * older for them. `*apart` belongs to one thread, and starts as INT64_MAX.
+ */
+int64_t clock_sober(int64_t *apart);
+
 /* Milliseconds since some moment in the past; never goes back. */
 int64_t clock_ticks(void);
 

@@ -167,17 +167,13 @@ static void *
 run_forget(void *arg)
 {
 	struct work *w = arg;
-	int64_t apart = clock_wall() - clock_ticks();
+	int64_t apart = INT64_MAX;
 
 	(void)pthread_setname_np(pthread_self(), "forget");
 	while (!work_stopping(w)) {
 		struct service *s = service_current();
-		int64_t now = clock_wall(), ticks = clock_ticks();
-		size_t count;
-
-		if (now - ticks < apart)
-			apart = now - ticks;
-		count = w->queues->ops->forget(w->queues, ticks + apart - s->outbound.keep);
+		int64_t before = clock_sober(&apart) - s->outbound.keep;
+		size_t count = w->queues->ops->forget(w->queues, before);
 
 		if (count > 0)
 			log_say(LEVEL_INFO, "forget", "%zu entries", count);
