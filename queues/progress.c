@@ -64,7 +64,7 @@ progress_print(const struct record *r, struct bytes *out)
 		js_set_number(j, "line", (int64_t)r->line);
 	if (r->kind == RECORD_LINE || r->kind == RECORD_RESULT)
 		js_set_number(j, "code", r->code);
-	if (r->kind == RECORD_RESULT && r->held != 0)
+	if ((r->kind == RECORD_RESULT || r->kind == RECORD_DEFER) && r->held != 0)
 		js_set_number(j, "held", r->held);
 	if (r->spent >= 0 && (r->kind == RECORD_DEFER || (r->kind == RECORD_RESULT && r->held != 0)))
 		js_set_number(j, "spent", r->spent);
@@ -331,16 +331,14 @@ apply(void *arg, const struct record *r)
 	if (r->batch > t->batches)
 		t->batches = r->batch;
 	if (r->kind == RECORD_DEFER || r->kind == RECORD_RESULT)
-		t->begun = 0;
+		t->begun_in[0] = '\0';
 	if (r->text != NULL && r->kind != RECORD_BEGIN && r->code / 100 != 2) {
 		free(t->reason);
 		t->reason = mem_text(r->text);
 	}
 	switch (r->kind) {
 	case RECORD_BEGIN:
-		if (strcmp(t->begun_in, r->text) != 0)
-			t->begun = 0;
-		t->begun++;
+		t->deaths += strcmp(t->begun_in, r->text) == 0;
 		(void)snprintf(t->begun_in, sizeof(t->begun_in), "%s", r->text);
 		break;
 	case RECORD_INTENT:
@@ -356,14 +354,18 @@ apply(void *arg, const struct record *r)
 	case RECORD_RESULT:
 		if (r->held != 0 && t->held < 0)
 			t->held = r->spent;
-		if (r->code / 100 == 2)
+		if (r->code / 100 == 2) {
 			t->held = -1;
+			t->deaths = 0;
+		}
 		close_batch(p, r);
 		break;
 	case RECORD_DEFER:
 		t->until = r->until;
 		t->put_off = r->at;
 		t->tries = r->tries;
+		if (r->held != 0)
+			t->deaths = 0;
 		if (r->spent >= 0) {
 			t->spent = r->spent;
 			t->since = r->at;

@@ -43,7 +43,8 @@ struct record {
 	const uint32_t *lines;            /* … or these, `count` of them, where not NULL */
 	size_t line;
 	int code;                         /* SMTP reply code; 0: none came, or none that counts */
-	int held;                         /* of a result: the code that does not count yet; 0: none */
+	int held;                         /* of a result: the code that does not count yet; of a defer: the
+	                                     entry is held, and its deaths are history; 0: neither */
 	const char *text;                 /* the reply, or the reason; may be NULL */
 	const char *id;                   /* the MTA's queue id; may be NULL */
 	int64_t until;                    /* of a defer */
@@ -88,8 +89,8 @@ struct tally {
 	int64_t put_off;                  /* when that was written */
 	int64_t spent, since;             /* queue_spent() at a time; 0 and 0: it was never said */
 	int64_t last;                     /* time of the last record */
-	size_t begun;                     /* how often work began in this queue without any outcome */
-	char begun_in[16];                /* its word */
+	char begun_in[16];                /* the queue where work began that had no outcome, or "" */
+	size_t deaths;                    /* times it had none and began again, since a batch went */
 	int64_t held;                     /* queue_spent() when a refusal was not believed first; -1: none */
 	size_t damaged;                   /* the last line that is no record, from 1; 0: all are */
 	char *reason;                     /* of the last defer or failed result; NULL: none */

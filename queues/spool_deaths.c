@@ -1,6 +1,6 @@
 /*
  * Entries that end the process that works on them: for want of memory, by a damaged disk under a mapped
- * file, by a bug. The progress file says that work began; where it does so again and again and never says
+ * file, by a bug. The progress file says that work began; where it does so again and again and does not say
  * what came of it, the entry is held, so that the others get on. It may have been another that was worked
  * on at the same time: so those that are suspect are worked on one at a time.
  */
@@ -27,7 +27,7 @@ hold(struct spool *s, struct spool_entry *e)
 {
 	struct complaint reason, why;
 	const struct record r = { .kind = RECORD_DEFER, .at = clock_wall(), .tries = e->entry.tries,
-		                  .spent = -1, .text = reason.text };
+		                  .spent = -1, .held = 1, .text = reason.text };
 
 	(void)complain(&reason, "held: the expander ended %zu times while it was working on it", e->deaths);
 	if (spool_hold(s, e->entry.id, &why) < 0) {

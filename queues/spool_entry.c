@@ -139,7 +139,7 @@ read_progress(struct spool *s, struct spool_entry *e, struct complaint *why)
 		return CLAIMED;
 	}
 	e->entry.tries = t.tries;
-	e->deaths = strcmp(t.begun_in, queue_word(e->entry.queue)) == 0 ? t.begun : 0;
+	e->deaths = t.deaths + (strcmp(t.begun_in, queue_word(e->entry.queue)) == 0);
 	e->entry.until = waits_until(s, &t);
 	e->entry.spent = t.spent;
 	e->entry.since = t.since != 0 ? t.since : e->entry.envelope.arrived;

@@ -473,6 +473,7 @@ static void
 an_entry_that_ends_its_process(void **state)
 {
 	char *dir = make_temp_dir(), id[DIGEST_NAME + 1], other[DIGEST_NAME + 1];
+	const struct record result = { .kind = RECORD_RESULT, .at = 1, .batch = 1, .code = 250 };
 	struct queues *q = open_spool(dir);
 	struct complaint why;
 	struct entry *e;
@@ -501,7 +502,21 @@ an_entry_that_ends_its_process(void **state)
 	assert_non_null(e);
 	same_text("the one that was let go", e->id, id);
 	q->ops->release(&e, 0);
-	/* What came to an outcome, if only to be put off, begins anew. */
+	/* That it was put off once is no success; … */
+	queues_close(&q);
+	die_at_work(dir, 1);
+	q = open_spool(dir);
+	assert_null(q->ops->claim(q, QUEUE_PENDING));
+	assert_int_equal(spool_release_held(dir, id, false, &count, &why), 0);
+	queues_close(&q);
+	for (int i = 0; i < 4; i++)
+		die_at_work(dir, 1);
+	/* … that a batch of it went is. */
+	q = open_spool(dir);
+	e = q->ops->claim(q, QUEUE_PENDING);
+	assert_non_null(e);
+	assert_int_equal(q->ops->note(e, &result, false, &why), 0);
+	q->ops->release(&e, 0);
 	queues_close(&q);
 	for (int i = 0; i < 4; i++)
 		die_at_work(dir, 1);
