@@ -24,12 +24,14 @@ enum { WALL, SYNC, WRITE, COUNT, WORDS };
 
 typedef int clock_fn(clockid_t, struct timespec *);
 typedef int sync_fn(int);
+typedef int wait_fn(pthread_cond_t *, pthread_mutex_t *, const struct timespec *);
 typedef ssize_t write_fn(int, const void *, size_t);
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static _Atomic int64_t none[WORDS], *words = none;
 static clock_fn *real_clock;
 static sync_fn *real_fsync, *real_fdatasync;
+static wait_fn *real_wait;
 static write_fn *real_write;
 
 /* dlsym() gives a pointer to an object; the standard has no way to turn it into a function's. */
@@ -53,6 +55,7 @@ prepare(void)
 	find("clock_gettime", &real_clock);
 	find("fsync", &real_fsync);
 	find("fdatasync", &real_fdatasync);
+	find("pthread_cond_timedwait", &real_wait);
 	find("write", &real_write);
 }
 
@@ -104,6 +107,19 @@ time(time_t *at)
 	if (at != NULL)
 		*at = t.tv_sec;
 	return t.tv_sec;
+}
+
+/* A time of the wall clock, as libmilter's, is compared by the kernel with its own; ticks are small. */
+int
+pthread_cond_timedwait(pthread_cond_t *restrict c, pthread_mutex_t *restrict m,
+                       const struct timespec *restrict by)
+{
+	struct timespec real = *by;
+
+	(void)pthread_once(&once, prepare);
+	if (real.tv_sec > 1000000000)
+		real.tv_sec -= atomic_load(&words[WALL]) / 1000;
+	return real_wait(c, m, &real);
 }
 
 int
