@@ -18,7 +18,9 @@ enum {
 	SUSPECT_AGAIN = 100,              /* ms until a suspect that has to wait for another is tried */
 	TAKEN_BY_OTHERS = 5000,           /* ms until an entry that another process has is tried again */
 	UNREADABLE = 300000,              /* the same for one that makes no sense */
-	SHORT = 1000,                     /* the same while the process lacks what it takes to look */
+	SHORT = 1000,                     /* the same while the process lacks what it takes to look; … */
+	SHORT_REST = 100,                 /* … ms that whoever asked rests then, … */
+	SHORT_SAID = 10000,               /* … and until that is logged again */
 	FREEZE_BUFFER = 65536
 };
 
@@ -233,6 +235,15 @@ begin(struct spool *s, enum queue_id queue, struct spool_entry *e, bool hurried)
 	return false;
 }
 
+static void
+say_short(enum queue_id queue, const char *id, const struct complaint *why)
+{
+	static _Atomic int64_t again;
+
+	if (clock_again(&again, SHORT_SAID))
+		log_say(LEVEL_ERROR, "spool", "%s/%s waits: %s", queue_word(queue), id, why->text);
+}
+
 struct entry *
 spool_claim(struct queues *queues, enum queue_id queue)
 {
@@ -262,9 +273,10 @@ spool_claim(struct queues *queues, enum queue_id queue)
 			spool_put_back(s, queue, id, UNREADABLE);
 			break;
 		case CLAIM_SHORT:
-			log_say(LEVEL_ERROR, "spool", "%s/%s waits: %s", queue_word(queue), id, why.text);
+			say_short(queue, id, &why);
 			spool_put_back(s, queue, id, SHORT);
-			return NULL;      /* another would fare no better */
+			(void)usleep(SHORT_REST * 1000);        /* another would fare no better */
+			return NULL;
 		case CLAIM_GONE:
 		case CLAIM_REPEAT:
 			spool_gone(s, queue, id);
