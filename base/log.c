@@ -189,10 +189,12 @@ log_last_words(const char *words)
 	print_time(stamp);
 	n = snprintf(line, sizeof(line), "%s %s[%d]: error: fatal: %s\n", stamp,
 	             name == NULL ? "rollcall" : name, (int)getpid(), words);
-	if (to_syslog)
-		syslog(LOG_ERR, "fatal: %s", words);
-	else if (out > STDERR_FILENO)
-		unused = write(out, line, (size_t)n);
 	unused = write(STDERR_FILENO, line, (size_t)n);
-	(void)unused;
+	(void)unused;                     /* nowhere to say that it failed */
+	if (to_syslog) {
+		syslog(LOG_ERR, "fatal: %s", words);
+	} else if (out > STDERR_FILENO) {
+		unused = write(out, line, (size_t)n);
+		(void)unused;
+	}
 }

@@ -338,6 +338,8 @@ apply(void *arg, const struct record *r)
 	}
 	switch (r->kind) {
 	case RECORD_BEGIN:
+		if (r->text == NULL)
+			break;
 		t->deaths += strcmp(t->begun_in, r->text) == 0;
 		(void)snprintf(t->begun_in, sizeof(t->begun_in), "%s", r->text);
 		break;
