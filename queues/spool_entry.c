@@ -291,8 +291,12 @@ spool_message(struct entry *entry, const char **data, size_t *length, struct com
 {
 	struct spool_entry *e = (struct spool_entry *)entry;
 
+	int64_t size = entry->envelope.size;
+
 	if (e->message.data == NULL && file_map(e->dir, "message.eml", &e->message, why) < 0)
 		return -1;
+	if (size > 0 && (int64_t)e->message.length != size)      /* a file system was repaired */
+		return complain(why, "message.eml: %zu bytes of %lld", e->message.length, (long long)size);
 	*data = e->message.data == NULL ? "" : e->message.data;
 	*length = e->message.length;
 	return 0;

@@ -328,6 +328,7 @@ what_is_being_written_is_not_cleaned_away(void **state)
 	size_t length;
 
 	(void)state;
+	a.size = b.size = sizeof(hello) - 1;
 	assert_int_equal(q->ops->write(d, hello, sizeof(hello) - 1, &why), STORED);
 	shared = dir;
 	spool_step = clean_meanwhile;
@@ -578,6 +579,30 @@ unreadable_entries_are_left_alone(void **state)
 		assert_null(q->ops->claim(q, QUEUE_PENDING));
 		assert_int_equal(access(path, F_OK), 0);
 	}
+	queues_close(&q);
+	free(path);
+	remove_temp_dir(dir);
+}
+
+static void
+half_of_a_message_is_not_sent(void **state)
+{
+	char *dir = make_temp_dir(), id[DIGEST_NAME + 1], *path;
+	struct queues *q = open_spool(dir);
+	const char *data;
+	size_t length;
+	struct complaint why;
+	struct entry *e;
+
+	(void)state;
+	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "staff@l.x", id), STORED);
+	path = entry_file(dir, QUEUE_PENDING, id, "message.eml");
+	assert_int_equal(truncate(path, 3), 0);
+	e = q->ops->claim(q, QUEUE_PENDING);
+	assert_non_null(e);
+	assert_int_equal(q->ops->message(e, &data, &length, &why), -1);
+	assert_string_equal(why.text, "message.eml: 3 bytes of 26");
+	q->ops->release(&e, 0);
 	queues_close(&q);
 	free(path);
 	remove_temp_dir(dir);
@@ -874,6 +899,7 @@ main(void)
 		cmocka_unit_test(an_entry_that_ends_its_process),
 		cmocka_unit_test(suspects_are_worked_on_one_at_a_time),
 		cmocka_unit_test(unreadable_entries_are_left_alone),
+		cmocka_unit_test(half_of_a_message_is_not_sent),
 		cmocka_unit_test(a_progress_of_a_newer_version),
 		cmocka_unit_test(others_put_entries_there),
 		cmocka_unit_test(a_full_disk_under_progress),
