@@ -1,6 +1,7 @@
 /* The site: the common part of the configuration. */
 #include "policies/site.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "mail/address.h"
 
@@ -39,12 +40,6 @@ check_address(const char *text, struct complaint *why)
 }
 
 static int
-check_path(const char *text, struct complaint *why)
-{
-	return *text == '/' ? 0 : complain(why, "\"%s\" is no absolute path", text);
-}
-
-static int
 check_delimiter(const char *text, struct complaint *why)
 {
 	if (*text == '\0' || (strchr("+-=_#.", *text) != NULL && text[1] == '\0'))
@@ -57,7 +52,7 @@ const struct setting site_settings[] = {
 	  .help = "The name of this host in greetings, Received fields and reports. Without it the "
 	          "system's." },
 	{ .name = "state", .kind = KIND_TEXT, .offset = TEXTS(state), .fallback = "/var/lib/rollcall",
-	  .flags = SETTING_RESTART, .check = check_path,
+	  .flags = SETTING_RESTART, .check = file_check_path,
 	  .help = "The directory for everything that is kept: the spool and the control sockets. On a "
 	          "file system of this host." },
 	{ .name = "user", .kind = KIND_TEXT, .offset = TEXTS(user), .flags = SETTING_RESTART,

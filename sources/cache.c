@@ -299,14 +299,11 @@ probe(struct source *s, struct deadline by, struct complaint *why)
 	return found;
 }
 
+/* After a walk: a list that was moved or removed is looked for afresh. */
 static enum found
-each_member(struct source *s, const struct list *list, enum people whom, struct deadline by,
-            member_fn *fn, void *arg, struct walk_report *report, struct complaint *why)
+walked(struct cache *c, const struct list *list, enum found found)
 {
-	struct cache *c = (struct cache *)s;
-	enum found found = source_each_member(c->inner, list, whom, by, fn, arg, report, why);
-
-	if (found == FOUND_NO) {          /* it was moved or removed: look for it afresh */
+	if (found == FOUND_NO) {
 		monitor_enter(&c->monitor);
 		forget(c->lists, list->address);
 		monitor_leave(&c->monitor);
@@ -319,6 +316,26 @@ each_list(struct source *s, const char *domain, struct deadline by, list_fn *fn,
           struct complaint *why)
 {
 	return source_each_list(((struct cache *)s)->inner, domain, by, fn, arg, why);
+}
+
+static enum found
+each_member(struct source *s, const struct list *list, enum people whom, struct deadline by,
+            member_fn *fn, void *arg, struct walk_report *report, struct complaint *why)
+{
+	struct cache *c = (struct cache *)s;
+
+	return walked(c, list, source_each_member(c->inner, list, whom, by, fn, arg, report, why));
+}
+
+static enum found
+each_recipient(struct source *s, const struct list *list, const struct occasion *occasion,
+               struct deadline by, member_fn *fn, void *arg, struct walk_report *report,
+               struct complaint *why)
+{
+	struct cache *c = (struct cache *)s;
+
+	return walked(c, list,
+	              source_each_recipient(c->inner, list, occasion, by, fn, arg, report, why));
 }
 
 static void
@@ -343,6 +360,7 @@ static const struct source_ops ops = {
 	.peek_list = peek_list,
 	.each_member = each_member,
 	.each_list = each_list,
+	.each_recipient = each_recipient,
 	.probe = probe,
 	.close = close_source,
 };

@@ -39,6 +39,17 @@ source_each_list(struct source *s, const char *domain, struct deadline by, list_
 }
 
 enum found
+source_each_recipient(struct source *s, const struct list *list, const struct occasion *occasion,
+                      struct deadline by, member_fn *fn, void *arg, struct walk_report *report,
+                      struct complaint *why)
+{
+	if (s->ops->each_recipient == NULL)
+		return source_each_member(s, list, PEOPLE_MEMBERS, by, fn, arg, report, why);
+	*report = (struct walk_report){ 0 };
+	return s->ops->each_recipient(s, list, occasion, by, fn, arg, report, why);
+}
+
+enum found
 source_probe(struct source *s, struct deadline by, struct complaint *why)
 {
 	static const char *const nobody[] = { "rollcall-probe@invalid" };

@@ -56,6 +56,17 @@ struct walk_report {
 	size_t refused;                   /* whose address is no mailbox */
 };
 
+/*
+ * The message that members are read for, where a source makes a difference. The same for all lists
+ * that a message came for, since nobody gets it twice.
+ */
+struct occasion {
+	const char *sender;               /* reverse-path; "" is the null sender */
+	const char *queue_id;             /* of the MTA; NULL: not known */
+	const char *message_id;           /* NULL: it has none */
+	int64_t size;                     /* bytes */
+};
+
 struct source;
 
 struct source_ops {
@@ -89,6 +100,11 @@ struct source_ops {
 	 */
 	enum found (*each_list)(struct source *, const char *domain, struct deadline, list_fn *,
 	                        void *arg, struct complaint *);
+	 * Walks the members who get a message, as each_member does. NULL: they are the same for any.
+	 */
+	enum found (*each_recipient)(struct source *, const struct list *, const struct occasion *,
+	                             struct deadline, member_fn *, void *arg, struct walk_report *,
+	                             struct complaint *);
 	/*
 	 * Asks whether the source answers at all, whatever it says, and nothing from memory:
 	 * FOUND_UNSURE where it does not. NULL: by looking for a list that nobody has.
@@ -112,6 +128,9 @@ enum found source_each_member(struct source *, const struct list *, enum people,
                               member_fn *, void *arg, struct walk_report *, struct complaint *);
 enum found source_each_list(struct source *, const char *domain, struct deadline, list_fn *,
                             void *arg, struct complaint *);
+enum found source_each_recipient(struct source *, const struct list *, const struct occasion *,
+                                 struct deadline, member_fn *, void *arg, struct walk_report *,
+                                 struct complaint *);
 enum found source_probe(struct source *, struct deadline, struct complaint *);
 void source_close(struct source **);
 
@@ -160,6 +179,6 @@ struct source *cache_wrap(struct source *inner, const struct cache_config *);
 /* The source that cannot be opened: always unsure, for this reason. */
 struct source *fail_open(const char *name, const char *reason);
 
-extern const struct source_kind source_ldap, source_file, source_fail;
+extern const struct source_kind source_ldap, source_program, source_file, source_fail;
 
 #endif
