@@ -107,8 +107,9 @@ static const char *const precedence_words[] = { "none", "list", "bulk", NULL };
 
 const struct setting destination_settings[] = {
 	{ .name = "sources", .kind = KIND_TEXTS, .offset = offsetof(struct destination_values, sources),
-	  .flags = SETTING_REQUIRED, .min = "1", .max = "1",
-	  .help = "The name of the source that the domain's lists come from." },
+	  .flags = SETTING_REQUIRED, .min = "1", .max = "64",
+	  .help = "The names of the sources that the domain's lists come from. A list that several know "
+	          "has the members and owners of all." },
 	{ .name = "shared", .kind = KIND_FLAG,
 	  .offset = offsetof(struct destination_values, shared), .fallback = "no",
 	  .help = "Whether the domain has other addresses as well, of people: what is no list there is "
@@ -200,40 +201,83 @@ read_sources(struct site *s, const struct node *root, bool strict, struct compla
 		                     "\"sources\" is missing: a block for each source of lists");
 	s->sources = mem_array(n->count, sizeof(*s->sources));
 	for (size_t i = 0; i < n->count; i++) {
-		struct source *source = source_from_config(n->children[i], strict, &s->effective, why);
+		struct source *source;
 
+		if (strchr(n->children[i]->key, '+') != NULL)
+			return node_complain(n->children[i], why,
+			                     "the name of a source has no +: that stands between several");
+		source = source_from_config(n->children[i], strict, &s->effective, why);
 		if (source == NULL)
 			return -1;
 		s->sources[s->source_count++] = source;
+		s->named_count = s->source_count;
 	}
 	return 0;
 }
 
 static struct source *
-find_source(const struct site *s, const struct node *block, const struct destination_values *v,
-            struct complaint *why)
+find_source(const struct site *s, const struct node *at, const char *name, struct complaint *why)
 {
 	enum { MOST = 64 };
 	const char *words[MOST + 1] = { NULL }, *near;
 
-	for (size_t i = 0; i < s->source_count; i++) {
-		if (strcmp(s->sources[i]->name, v->sources.items[0]) == 0)
+	for (size_t i = 0; i < s->named_count; i++) {
+		if (strcmp(s->sources[i]->name, name) == 0)
 			return s->sources[i];
 		if (i < MOST)
 			words[i] = s->sources[i]->name;
 	}
-	near = text_nearest(v->sources.items[0], words);
-	(void)node_complain(place(block, "sources"), why, "there is no source \"%s\"%s%s%s",
-	                    v->sources.items[0], near == NULL ? "" : "; did you mean \"",
-	                    near == NULL ? "" : near, near == NULL ? "" : "\"?");
+	near = text_nearest(name, words);
+	(void)node_complain(at, why, "there is no source \"%s\"%s%s%s", name,
+	                    near == NULL ? "" : "; did you mean \"", near == NULL ? "" : near,
+	                    near == NULL ? "" : "\"?");
 	return NULL;
+}
+
+/* Several as one, which is one for all destinations that name the same. Takes over the new one. */
+static struct source *
+add_union(struct site *s, struct source *united)
+{
+	for (size_t i = s->named_count; i < s->source_count; i++)
+		if (strcmp(s->sources[i]->name, united->name) == 0) {
+			source_close(&united);
+			return s->sources[i];
+		}
+	s->sources = mem_resize(s->sources, (s->source_count + 1) * sizeof(*s->sources));
+	s->sources[s->source_count++] = united;
+	return united;
+}
+
+/* The source that stands for all that are named. */
+static struct source *
+find_sources(struct site *s, const struct node *at, const struct text_list *names, struct complaint *why)
+{
+	struct source **all = mem_array(names->count, sizeof(struct source *)), *one = NULL;
+	size_t count = 0;
+
+	for (; count < names->count; count++) {
+		const char *name = names->items[count];
+
+		all[count] = find_source(s, at, name, why);
+		if (all[count] == NULL)
+			goto out;
+		for (size_t i = 0; i < count; i++)
+			if (all[i] == all[count]) {
+				(void)node_complain(at, why, "the source \"%s\" stands here twice", name);
+				goto out;
+			}
+	}
+	one = count == 1 ? all[0] : add_union(s, source_unite(all, count));
+out:
+	free(all);
+	return one;
 }
 
 static int
 take_destination(struct site *s, struct destination *d, const struct node *block,
                  const struct destination_values *v, struct complaint *why)
 {
-	d->source = find_source(s, block, v, why);
+	d->source = find_sources(s, place(block, "sources"), &v->sources, why);
 	if (d->source == NULL)
 		return -1;
 	d->shared = v->shared;
@@ -363,7 +407,7 @@ site_drop(struct site **site)
 		chain_close(&s->destinations[i].chain);
 	}
 	free(s->destinations);
-	for (size_t i = 0; i < s->source_count; i++)
+	for (size_t i = s->source_count; i-- > 0;)          /* unions before what they unite */
 		source_close(&s->sources[i]);
 	free(s->sources);
 	networks_close(&s->networks);

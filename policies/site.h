@@ -18,7 +18,7 @@
 
 struct destination {
 	char *domain;                     /* canonical */
-	struct source *source;            /* borrowed from the site */
+	struct source *source;            /* borrowed from the site; may stand for several */
 	bool shared;                      /* what is no list there belongs to others */
 	char delimiter;                   /* '\0': none */
 	char *precedence;                 /* value of the Precedence field; NULL: none is set */
@@ -45,8 +45,8 @@ struct site {
 	int64_t log_level;                /* enum log_level */
 	struct networks *networks;        /* trusted ones */
 	struct limits limits;
-	struct source **sources;
-	size_t source_count;
+	struct source **sources;          /* as they are named, then what unites several */
+	size_t named_count, source_count;
 	struct destination *destinations;
 	size_t destination_count;
 	struct effective_list effective;

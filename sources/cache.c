@@ -288,6 +288,19 @@ find_list(struct source *s, const char *const *addresses, size_t count, struct d
 }
 
 static enum found
+find_fresh(struct source *s, const char *const *addresses, size_t count, struct deadline by,
+           struct list **list_r, size_t *which_r, struct complaint *why)
+{
+	struct cache *c = (struct cache *)s;
+	enum found found;
+
+	monitor_enter(&c->monitor);
+	found = ask(c, addresses, count, by, list_r, which_r, why);
+	monitor_leave(&c->monitor);
+	return found;
+}
+
+static enum found
 probe(struct source *s, struct deadline by, struct complaint *why)
 {
 	struct cache *c = (struct cache *)s;
@@ -357,6 +370,7 @@ close_source(struct source *s)
 static const struct source_ops ops = {
 	.kind = "cache",
 	.find_list = find_list,
+	.find_fresh = find_fresh,
 	.peek_list = peek_list,
 	.each_member = each_member,
 	.each_list = each_list,

@@ -14,6 +14,16 @@ source_find_list(struct source *s, const char *const *addresses, size_t count, s
 }
 
 enum found
+source_find_fresh(struct source *s, const char *const *addresses, size_t count, struct deadline by,
+                  struct list **list_r, size_t *which_r, struct complaint *why)
+{
+	if (s->ops->find_fresh == NULL)
+		return source_find_list(s, addresses, count, by, list_r, which_r, why);
+	*list_r = NULL;
+	return s->ops->find_fresh(s, addresses, count, by, list_r, which_r, why);
+}
+
+enum found
 source_peek_list(struct source *s, const char *const *addresses, size_t count, bool stale,
                  struct list **list_r, size_t *which_r)
 {

@@ -88,6 +88,12 @@ struct source_ops {
 	enum found (*peek_list)(struct source *, const char *const *addresses, size_t count,
 	                        bool stale, struct list **list_r, size_t *which_r);
 	/*
+	 * As find_list, with nothing from memory. NULL in a source that remembers nothing.
+	 */
+	enum found (*find_fresh)(struct source *, const char *const *addresses, size_t count,
+	                         struct deadline, struct list **list_r, size_t *which_r,
+	                         struct complaint *);
+	/*
 	 * Walks all people of a list as they are now, nested groups included. FOUND_YES: these were
 	 * all. FOUND_NO: there is no such list any more. FOUND_UNSURE: some may be missing, so that
 	 * nothing of what was walked may be used.
@@ -122,6 +128,9 @@ struct source {
 enum found source_find_list(struct source *, const char *const *addresses, size_t count,
                             struct deadline, struct list **list_r, size_t *which_r,
                             struct complaint *);
+enum found source_find_fresh(struct source *, const char *const *addresses, size_t count,
+                             struct deadline, struct list **list_r, size_t *which_r,
+                             struct complaint *);
 enum found source_peek_list(struct source *, const char *const *addresses, size_t count, bool stale,
                             struct list **list_r, size_t *which_r);
 enum found source_each_member(struct source *, const struct list *, enum people, struct deadline,
@@ -175,6 +184,9 @@ struct cache_config {
 	int64_t yes, no, stale, entries, workers, patience;
 };
 struct source *cache_wrap(struct source *inner, const struct cache_config *);
+
+/* Several sources as one, see union.c. They stay the caller's, and outlive it. */
+struct source *source_unite(struct source *const *inner, size_t count);
 
 /* The source that cannot be opened: always unsure, for this reason. */
 struct source *fail_open(const char *name, const char *reason);

@@ -1,4 +1,5 @@
 """Sources beside the directory: a post through each, from the client to the members."""
+import json
 import textwrap
 
 from testbed import client
@@ -72,3 +73,47 @@ def test_program(make_site, place, mta):
     assert sorted(a.lower() for a in site.wait_for(6)) == sorted(whole * 2)
     site.rollcall.wait_idle()
     assert len(site.sink.recipients()) == 6
+
+
+# ---- several ----
+
+STAFF = ["ann@example.com", "bob@example.com", "carl@example.com", "guest@partner.example.net"]
+
+
+def test_a_directory_and_a_file(make_site, place, mta):
+    """The directory's list has further members and owners in a file, and a list there among its members."""
+    path = place / "lists.json"
+    lists = [dict(address="staff@lists.example.com", members=["ann@example.com", "helpers@lists.example.com"],
+                  owners=["dora@example.com"]),
+             dict(address="helpers@lists.example.com", members=["hugo@example.net"])]
+
+    def put_lists(text):
+        new = place / "lists.new"
+        new.write_text(text)
+        new.rename(path)
+    put_lists(json.dumps(dict(lists=lists)))
+    site = make_site(mta=mta, start=False)
+    site.rollcall.sources = textwrap.dedent(site.rollcall.sources).rstrip() + \
+        f"\nmore: {{ kind: file, path: {path}, cache: {{ yes: 0s, no: 0s, stale: 0s }} }}"
+    site.rollcall.destinations = "lists.example.com: { sources: [ corp, more ] }"
+    site.start()
+    whole = sorted(STAFF + ["hugo@example.net"])
+    site.post()
+    assert site.wait_for(5) == whole
+    assert rcpt(site, "helpers@lists.example.com").code == 250
+    assert rcpt(site, UNKNOWN).code == 550
+    owners = site.rollcall.ctl_json("members", "--owners", "staff@lists.example.com")
+    assert [m["address"] for m in owners["members"]] == ["ann@example.com", "dora@example.com"]
+    assert site.rollcall.ctl_json("lookup", "staff@lists.example.com")["source"] == "corp+more"
+    # One of the two cannot be read: nobody is sent a part.
+    with site.smtp() as c:
+        c.mail("ann@example.com")
+        assert c.rcpt("staff@lists.example.com").code == 250
+        put_lists("{")
+        assert c.data(client.message()).code == 250
+    wait_until(lambda: f'{path}: line 1' in site.rollcall.log, what="a failure")
+    assert len(site.sink.recipients()) == 5
+    put_lists(json.dumps(dict(lists=lists)))
+    assert site.wait_for(10) == sorted(whole * 2)
+    site.rollcall.wait_idle()
+    assert len(site.sink.recipients()) == 10

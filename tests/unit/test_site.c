@@ -171,7 +171,12 @@ mistakes(void **state)
 		{ "Lists.Example.com:", "lists..com:", ":20:5: \"lists..com\" is no domain" },
 		{ "sources: [ lists ]", "sources: [ list ]",
 		  ":20:14: there is no source \"list\"; did you mean \"lists\"?" },
-		{ "sources: [ lists ]", "sources: [ lists, corp ]", ":20:14: sources takes 1 value at most, here are 2" },
+		{ "sources: [ lists ]", "sources: [ lists, corp, lists ]",
+		  ":20:14: the source \"lists\" stands here twice" },
+		{ "sources: [ lists ]", "sources: [ lists, cor ]",
+		  ":20:14: there is no source \"cor\"; did you mean \"corp\"?" },
+		{ "  lists: { kind", "  lists+corp: { kind",
+		  ":12:15: the name of a source has no +: that stands between several" },
 		{ "    sources: [ lists ]\n", "", ":20:5: \"sources\" is missing here" },
 		{ "- posters:", "- poster:", ":22:17: there is no check \"poster\"; did you mean \"posters\"?" },
 		{ "[ anyone ]", "[ anybody ]",
@@ -201,6 +206,30 @@ mistakes(void **state)
 		same_text(cases[i].instead, why.text, cases[i].want);
 		free(text);
 	}
+}
+
+/* Who names the same sources in the same order has the same one. */
+static void
+several_sources_of_a_destination(void **state)
+{
+	char *text = with("    sources: [ lists ]\n", "    sources: [ lists, corp ]\n");
+	char *whole = mem_format("%s  c.example: { sources: [ lists, corp ] }\n"
+	                         "  d.example: { sources: [ corp, lists ] }\n", text);
+	struct complaint why;
+	struct site *s = load(whole, &why);
+
+	(void)state;
+	if (s == NULL)
+		fail_msg("%s", why.text);
+	assert_int_equal(s->named_count, 2);
+	assert_int_equal(s->source_count, 4);
+	same_text("first", s->destinations[0].source->name, "lists+corp");
+	same_text("one", s->destinations[1].source->name, "lists");
+	assert_ptr_equal(s->destinations[2].source, s->destinations[0].source);
+	same_text("other order", s->destinations[3].source->name, "corp+lists");
+	site_drop(&s);
+	free(whole);
+	free(text);
 }
 
 /* Where people live as well, one of them may hear of failures. */
@@ -393,6 +422,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_whole_site),       cmocka_unit_test(mistakes),
+		cmocka_unit_test(several_sources_of_a_destination),
 		cmocka_unit_test(errors_in_a_shared_domain),
 		cmocka_unit_test(missing_parts),      cmocka_unit_test(cut_off_at_every_byte),
 		cmocka_unit_test(every_row_has_help), cmocka_unit_test(who_may_post),
