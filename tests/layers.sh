@@ -37,6 +37,8 @@ only() {
 	done
 }
 only 'ldap\.h|lber\.h' 'sources/ldap[a-z_]*\.[ch]'
+only 'sqlite3\.h' 'sources/sql_sqlite\.c'
+only 'postgresql/.*' 'sources/sql_postgresql\.c'
 only 'libmilter/.*' 'milter/(hooks|main)\.c'
 only 'jansson\.h' 'base/json\.c'
 only 'yaml\.h' 'base/config\.c'

@@ -1,9 +1,16 @@
 """Sources beside the directory: a post through each, from the client to the members."""
 import json
+import pathlib
+import shutil
+import subprocess
+import tempfile
 import textwrap
+import time
 
-from testbed import client
-from testbed.base import wait_until
+import pytest
+
+from testbed import client, postgresql, proxy, rollcall
+from testbed.base import BUILD, ROOT, wait_until
 
 UNKNOWN = "stuff@lists.example.com"
 
@@ -117,3 +124,139 @@ def test_a_directory_and_a_file(make_site, place, mta):
     assert site.wait_for(10) == sorted(whole * 2)
     site.rollcall.wait_idle()
     assert len(site.sink.recipients()) == 10
+
+
+# ---- sql: PostgreSQL (SQLite is tested in tests/unit/test_sql.c) ----
+
+FIND = ("SELECT l.address, l.name, l.errors, l.id AS key FROM lists l LEFT JOIN alternates a ON a.list = l.id "
+        "WHERE lower(l.address) = $1 OR a.address = $1")
+PEOPLE = "SELECT address FROM people WHERE list = $1 AND role = '{}'"
+
+
+def sql(connect, database="postgresql", **more):
+    settings = dict(kind="sql", database=database, connect=f'"{connect}"', find=f'"{FIND}"',
+                    members=f'"{PEOPLE.format("member")}"', owners=f'"{PEOPLE.format("owner")}"')
+    settings.update((k.replace("_", "-"), v) for k, v in more.items())
+    return "".join(f"  {k}: {v}\n" for k, v in settings.items())
+
+
+@pytest.fixture(scope="module")
+def database():
+    """The contract's lists, and one of 20,000."""
+    place = pathlib.Path(tempfile.mkdtemp(prefix="rcpg", dir="/tmp"))
+    place.chmod(0o755)
+    server = postgresql.Postgresql(place / "pg")
+    server.create()
+    server.start()
+    server.execute((ROOT / "tests/fixtures/contract.sql").read_text())
+    server.execute("INSERT INTO lists (id, address) VALUES (20, 'crowd@lists.example.com');"
+                   "INSERT INTO people SELECT 20, 'member', 'user' || i || '@example.net' FROM generate_series(1, 20000) i;"
+                   "CREATE USER secret PASSWORD 'secret'; GRANT SELECT ON lists, alternates, people TO secret")
+    yield server
+    server.stop()
+    shutil.rmtree(place)
+
+
+@pytest.fixture
+def asking(place):
+    """rollcallctl with a source of these settings."""
+    def make(connect, **more):
+        r = rollcall.Rollcall(place / "rc", "corp:\n" + sql(connect, **more))
+        r.configure()
+        return r
+    return make
+
+
+@pytest.mark.parametrize("more", [{}, dict(connections=1, cache="{ yes: 0s, no: 0s }"), dict(idle="0s")], ids=str)
+def test_postgresql_keeps_the_contract(database, place, more):
+    (place / "source.yaml").write_text(sql(database.connect, **more))
+    subprocess.run(["make", "-s", f"{BUILD.name}/tests/contract_ldap"], cwd=ROOT, check=True)
+    got = subprocess.run([BUILD / "tests/contract_ldap", place / "source.yaml"], cwd=ROOT, text=True,
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert got.returncode == 0, got.stdout
+
+
+@pytest.mark.parametrize("connect, more, words", [
+    ("host=127.0.0.1 port=1 dbname=postgres user=rollcall", {}, "Connection refused"),
+    ("{own} dbname=elsewhere", {}, 'database "elsewhere" does not exist'),
+    ("{own} user=nobody", {}, 'role "nobody" does not exist'),
+    ("{own} user=secret passfile={wrong}", {}, 'password authentication failed for user "secret"'),
+    ("{own} sslmode=require", {}, "server does not support SSL, but SSL was required"),
+    ("{own}", dict(find='"SELEKT $1"'), 'corp: find staff@lists.example.com: ERROR:  syntax error at or near "SELEKT"'),
+    ("{own}", dict(find='"SELECT address FROM lists; SELECT $1"'), "cannot insert multiple commands"),
+    ("{own}", dict(find='"SELECT address FROM lists -- $1"'), "supplies 1 parameters"),
+    ("{own}", dict(find='"SELECT address FROM lists WHERE address <> $1"'), "find gives several rows"),
+    ("{own}", dict(find='"SELECT $1 AS adress"'), "find gives no address"),
+    ("{own}", dict(find='"DELETE FROM lists WHERE address = $1 RETURNING address"'),
+     "cannot execute DELETE in a read-only transaction"),
+    ("{own}", dict(find='"SELECT $1 AS address, pg_sleep(60)"', timeout="500ms"), "it has not answered in time"),
+], ids=lambda v: v[-30:] if isinstance(v, str) else None)
+def test_what_postgresql_refuses_is_unsure(database, asking, place, connect, more, words):
+    (place / "wrong").write_text("*:*:*:secret:wrong\n")
+    (place / "wrong").chmod(0o600)
+    got = asking(connect.format(own=database.connect, wrong=place / "wrong"), **more).ctl(
+        "lookup", "staff@lists.example.com")
+    assert got.returncode == 75 and words in got.stderr, got.stderr
+
+
+def test_a_password_from_a_file(database, asking, place):
+    (place / "right").write_text("*:*:*:secret:secret\n")
+    (place / "right").chmod(0o600)
+    r = asking(f"{database.connect} user=secret passfile={place}/right")
+    assert len(r.ctl_json("members", "staff@lists.example.com")["members"]) == 4
+
+
+def through(proxy_, connect):
+    return connect.replace(f"port={connect.split('port=')[1].split()[0]}", f"port={proxy_.port}")
+
+
+def test_postgresql_that_hangs_costs_no_more_than_its_time(database, asking):
+    between = proxy.Proxy(("127.0.0.1", database.port))
+    try:
+        between.hanging.set()
+        began = time.monotonic()
+        got = asking(through(between, database.connect), connect_timeout="500ms").ctl("lookup", "staff@lists.example.com")
+        assert (got.returncode, "connecting: it has not answered in time" in got.stderr) == (75, True), got.stderr
+        assert time.monotonic() - began < 5
+    finally:
+        between.stop()
+
+
+def test_postgresql_cut_off_anywhere(database, asking):
+    """A part of the members is never an answer, whatever byte was the last."""
+    between = proxy.Proxy(("127.0.0.1", database.port))
+    try:
+        r = asking(through(between, database.connect))
+        got = r.ctl_json("members", "crowd@lists.example.com")
+        assert got["recipients"] == 20000
+        whole = between.passed
+        assert whole > 400000
+        for at in (1, 500, 1000, whole // 100, whole // 2, whole - 1000, whole - 70):
+            between.cut_after = at
+            got = r.ctl("members", "crowd@lists.example.com")
+            assert got.returncode == 75, (at, got)
+    finally:
+        between.stop()
+
+
+def test_postgresql(make_site, database, mta):
+    """A post; the server is started again between two, and is away for a third."""
+    site = make_site(mta=mta, sources="\ncorp:\n" + sql(database.connect, cache="{ yes: 0s, stale: 0s }"))
+    site.post()
+    assert sorted(a.lower() for a in site.wait_for(4)) == STAFF
+    assert rcpt(site, UNKNOWN).code == 550
+    database.stop()
+    database.start()
+    site.post()
+    assert len(site.wait_for(8)) == 8
+    assert not site.rollcall.log_lines("expand", verdict="later")
+    with site.smtp() as c:
+        c.mail("ann@example.com")
+        assert c.rcpt("staff@lists.example.com").code == 250
+        database.stop()
+        assert c.data(client.message()).code == 250
+    assert rcpt(site, "staff@lists.example.com").code == 451
+    database.start()
+    assert sorted(a.lower() for a in site.wait_for(12)) == sorted(STAFF * 3)
+    site.rollcall.wait_idle()
+    assert len(site.sink.recipients()) == 12
