@@ -13,7 +13,7 @@ BASE = bytes child clock complaint config control daemon digest file hash json l
 MAIL = address automatic date dsn header list phrase reply syntax trace verdict
 SOURCES = cache fail file ldap ldap_addresses ldap_conn ldap_deref ldap_each ldap_find ldap_lists \
           ldap_logins ldap_owners ldap_presets ldap_query ldap_read ldap_refs ldap_walk nested \
-          program registry source sql sql_postgresql sql_sqlite union
+          program registry source sql sql_postgresql sql_sqlite table table_cdb table_lmdb union
 POLICIES = admit chain drain posters registry site site_find
 QUEUES = distribution entry progress queue schedule spool spool_deaths spool_entry spool_hold \
          spool_list spool_progress spool_scan spool_write
@@ -44,7 +44,7 @@ CFLAGS   ?= -O2 -g
 ALLCFLAGS = -ffile-prefix-map=$(CURDIR)=. -std=c17 -D_GNU_SOURCE -I. -pthread $(WARNINGS) $(HARDEN) $(CFLAGS) \
             -DROLLCALL_CONFIG='"$(SYSCONFDIR)/rollcall/rollcall.yaml"'
 LIBS      = -lldap -llber -ljansson -lyaml -lidn2 -lunistring -lcrypto -lsystemd \
-            -lsqlite3 -lpq
+            -lsqlite3 -lpq -llmdb -lcdb
 
 PROGRAMS = $(BUILD)/rollcall-milter $(BUILD)/rollcall-expander $(BUILD)/rollcallctl
 MANUALS  = docs/man/rollcall-milter.8 docs/man/rollcall-expander.8 docs/man/rollcall-postfix.8 \
@@ -121,7 +121,7 @@ clean:
 # ---- tests ----
 
 UNIT = address base config dsn header intake json ldap list metric milter net post program progress report \
-       setting site socketmap sources spool sql syntax union wire
+       setting site socketmap sources spool sql syntax table union wire
 TESTS = $(UNIT:%=$(BUILD)/tests/test_%) $(BUILD)/tests/contract_ldap
 
 $(BUILD)/tests/test_spool: $(BUILD)/tests/unit/queue_contract.o $(BUILD)/tests/unit/queue_memory.o
@@ -134,7 +134,7 @@ $(BUILD)/tests/test_report: $(BUILD)/expander/fanout/report.o $(BUILD)/tests/uni
 $(BUILD)/tests/test_site: $(BUILD)/milter/settings.o $(BUILD)/expander/settings.o
 $(BUILD)/tests/test_milter $(BUILD)/tests/test_socketmap: \
     $(patsubst %,$(BUILD)/milter/%.o,$(filter-out hooks main,$(MILTER)))
-$(patsubst %,$(BUILD)/tests/test_%,program sources sql union): $(BUILD)/tests/unit/source_contract.o
+$(patsubst %,$(BUILD)/tests/test_%,program sources sql table union): $(BUILD)/tests/unit/source_contract.o
 $(BUILD)/tests/test_wire: $(BUILD)/expander/fanout/wire.o $(BUILD)/expander/pulse.o
 
 $(BUILD)/tests/contract_ldap: $(BUILD)/tests/unit/contract_ldap.o \

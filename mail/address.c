@@ -178,6 +178,15 @@ domain_canonical(const char *text, size_t length, struct complaint *why)
 	return canonical;
 }
 
+int
+domain_check(const char *text, struct complaint *why)
+{
+	char *domain = domain_canonical(text, strlen(text), why);
+
+	free(domain);
+	return domain == NULL ? -1 : 0;
+}
+
 char *
 domain_unicode(const char *canonical)
 {

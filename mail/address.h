@@ -51,6 +51,9 @@ const char *address_domain(const char *canonical);
 /* A domain in canonical form, allocated; NULL with a complaint. */
 char *domain_canonical(const char *text, size_t length, struct complaint *);
 
+/* Whether a text is one: 0, or -1 with a complaint. */
+int domain_check(const char *text, struct complaint *);
+
 /* The same domain in U-labels, allocated; NULL where that is no different, or there are none. */
 char *domain_unicode(const char *canonical);
 

@@ -21,15 +21,6 @@ struct site_texts {
 #define TEXTS(f) offsetof(struct site_texts, f)
 
 static int
-check_domain(const char *text, struct complaint *why)
-{
-	char *domain = domain_canonical(text, strlen(text), why);
-
-	free(domain);
-	return domain == NULL ? -1 : 0;
-}
-
-static int
 check_address(const char *text, struct complaint *why)
 {
 	struct address a;
@@ -48,7 +39,7 @@ check_delimiter(const char *text, struct complaint *why)
 }
 
 const struct setting site_settings[] = {
-	{ .name = "hostname", .kind = KIND_TEXT, .offset = TEXTS(hostname), .check = check_domain,
+	{ .name = "hostname", .kind = KIND_TEXT, .offset = TEXTS(hostname), .check = domain_check,
 	  .help = "The name of this host in greetings, Received fields and reports. Without it the "
 	          "system's." },
 	{ .name = "state", .kind = KIND_TEXT, .offset = TEXTS(state), .fallback = "/var/lib/rollcall",

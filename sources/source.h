@@ -191,6 +191,7 @@ struct source *source_unite(struct source *const *inner, size_t count);
 /* The source that cannot be opened: always unsure, for this reason. */
 struct source *fail_open(const char *name, const char *reason);
 
-extern const struct source_kind source_ldap, source_sql, source_program, source_file, source_fail;
+extern const struct source_kind source_ldap, source_sql, source_table, source_program, source_file,
+	source_fail;
 
 #endif

@@ -14,7 +14,7 @@ BUILD = ROOT / os.environ.get("BUILD", "build")
 
 @functools.lru_cache
 def unpacked(*which):
-    """The directory below which slapd and Postfix are, or that of "sendmail", which excludes Postfix, or "postgresql"."""
+    """The directory below which slapd and Postfix are, or that of one of the others that testbed/servers knows."""
     out = subprocess.run([ROOT / "testbed/servers", ROOT / "-".join(("build/servers", *which)), *which],
                          check=True, stdout=subprocess.PIPE, text=True).stdout
     return pathlib.Path(out.strip().splitlines()[-1])

@@ -38,6 +38,8 @@ only() {
 }
 only 'ldap\.h|lber\.h' 'sources/ldap[a-z_]*\.[ch]'
 only 'sqlite3\.h' 'sources/sql_sqlite\.c'
+only 'lmdb\.h' 'sources/table_lmdb\.c'
+only 'cdb\.h' 'sources/table_cdb\.c'
 only 'postgresql/.*' 'sources/sql_postgresql\.c'
 only 'libmilter/.*' 'milter/(hooks|main)\.c'
 only 'jansson\.h' 'base/json\.c'

@@ -1,5 +1,6 @@
 """Sources beside the directory: a post through each, from the client to the members."""
 import json
+import os
 import pathlib
 import shutil
 import subprocess
@@ -10,7 +11,7 @@ import time
 import pytest
 
 from testbed import client, postgresql, proxy, rollcall
-from testbed.base import BUILD, ROOT, wait_until
+from testbed.base import BUILD, ROOT, unpacked, wait_until
 
 UNKNOWN = "stuff@lists.example.com"
 
@@ -124,6 +125,50 @@ def test_a_directory_and_a_file(make_site, place, mta):
     assert site.wait_for(10) == sorted(whole * 2)
     site.rollcall.wait_idle()
     assert len(site.sink.recipients()) == 10
+
+
+# ---- table ----
+
+ALIASES = """
+Staff@lists.example.com    ann@example.com, Bob@example.com,
+    dev@lists.example.com, guest@partner.example.net
+owner-staff@lists.example.com    ann@example.com
+dev@lists.example.com      carl, ann@example.com, staff@lists.example.com
+"""
+
+
+def postmap(place, kind, text):
+    """As a site does it, with the real one. The file."""
+    base = unpacked("postmap")
+    etc, lists = place / "etc", place / "lists"
+    etc.mkdir(exist_ok=True)
+    libraries = [base / "usr/lib/postfix", *(base / "usr/lib").glob("*-linux-gnu*")]
+    (etc / "main.cf").write_text(f"compatibility_level = 3.6\nmail_owner = daemon\nsetgid_group = bin\n"
+                                 f"queue_directory = {place}\ndata_directory = {place}\nmyhostname = mail.example.com\n"
+                                 f"meta_directory = {etc}\nshlib_directory = {base / 'usr/lib/postfix'}\n")
+    (etc / "dynamicmaps.cf").write_text("".join(f"{k} {base}/usr/lib/postfix/postfix-{k}.so dict_{k}_open mkmap_{k}_open\n"
+                                                for k in ("lmdb", "cdb")))
+    lists.write_text(text)
+    subprocess.run([base / "usr/sbin/postmap", "-c", etc, f"{kind}:{lists}"], check=True,
+                   env=dict(os.environ, LD_LIBRARY_PATH=":".join(map(str, libraries))))
+    return lists.with_name(f"lists.{kind}")
+
+
+@pytest.mark.parametrize("kind", ["lmdb", "cdb"])
+def test_tables_of_postmap(make_site, place, kind):
+    path = postmap(place, kind, ALIASES)
+    site = make_site(sources=config(f"corp: {{ kind: table, format: {kind}, path: {path}, origin: example.com, "
+                                    "cache: { yes: 0s, no: 0s, stale: 0s } }"))
+    site.post()
+    assert sorted(a.lower() for a in site.wait_for(4)) == STAFF
+    assert rcpt(site, UNKNOWN).code == 550
+    owners = site.rollcall.ctl_json("members", "--owners", "staff@lists.example.com")
+    assert [m["address"] for m in owners["members"]] == ["ann@example.com"]
+    postmap(place, kind, ALIASES + "new@lists.example.com dora@example.com\n")
+    site.post(to="new@lists.example.com")
+    assert site.wait_for(5).count("dora@example.com") == 1
+    path.write_bytes(b"")
+    assert rcpt(site, "staff@lists.example.com").code == 451
 
 
 # ---- sql: PostgreSQL (SQLite is tested in tests/unit/test_sql.c) ----

@@ -9,6 +9,7 @@
 enum { PATIENCE = 10000 };
 
 static const char *what;
+static bool plain;                       /* it knows of no alternates, names, errors addresses */
 
 struct source *
 source_from_text(const char *yaml)
@@ -61,7 +62,8 @@ finding(struct source *s)
 	static const char *const none[] = { "a@lists.example.com", "b@lists.example.com" };
 
 	check_one(s, "staff@lists.example.com", FOUND_YES, "staff@lists.example.com");
-	check_one(s, "everybody@lists.example.com", FOUND_YES, "staff@lists.example.com");
+	if (!plain)
+		check_one(s, "everybody@lists.example.com", FOUND_YES, "staff@lists.example.com");
 	check_one(s, "stuff@lists.example.com", FOUND_NO, NULL);
 	check_find(s, owner, 2, FOUND_YES, "staff@lists.example.com", 1);
 	check_find(s, exact, 2, FOUND_YES, "dev-owner@lists.example.com", 0);
@@ -152,7 +154,8 @@ walking(struct source *s)
 	struct walk_report r = check_people(s, "staff@lists.example.com", PEOPLE_MEMBERS, staff);
 
 	assert_int_equal(r.groups, 2);    /* the cycle between them costs nothing */
-	(void)check_people(s, "everybody@lists.example.com", PEOPLE_MEMBERS, staff);
+	if (!plain)
+		(void)check_people(s, "everybody@lists.example.com", PEOPLE_MEMBERS, staff);
 	r = check_people(s, "diamond@lists.example.com", PEOPLE_MEMBERS, diamond);
 	assert_int_equal(r.groups, 4);
 	(void)check_people(s, "staff@lists.example.com", PEOPLE_OWNERS, owners);
@@ -187,11 +190,11 @@ ending_early(struct source *s)
 static void
 what_a_list_says_of_itself(struct source *s)
 {
-	struct list *l = must_find(s, "everybody@lists.example.com");
+	struct list *l = must_find(s, plain ? "staff@lists.example.com" : "everybody@lists.example.com");
 
 	same_text(what, l->address, "staff@lists.example.com");
-	same_text(what, l->name, "All of us");
-	same_text(what, l->errors, "errors@example.com");
+	same_text(what, l->name, plain ? NULL : "All of us");
+	same_text(what, l->errors, plain ? NULL : "errors@example.com");
 	list_drop(&l);
 	l = must_find(s, "diamond@lists.example.com");
 	assert_null(l->name);
@@ -272,4 +275,12 @@ source_contract(const char *name, struct source *s)
 	ending_early(s);
 	listing(s);
 	finding(s);                       /* again, from memory where there is one */
+}
+
+void
+source_contract_plain(const char *name, struct source *s)
+{
+	plain = true;
+	source_contract(name, s);
+	plain = false;
 }

@@ -7,6 +7,9 @@
 /* Fails the current cmocka test where the contract is broken. `what` names the source. */
 void source_contract(const char *what, struct source *);
 
+/* The same of one that has nothing to say of its lists but who is on them. */
+void source_contract_plain(const char *what, struct source *);
+
 /*
  * A source from a block of YAML, as a configuration has it under `sources:`. Its cache is around
  * it.
