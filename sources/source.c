@@ -45,6 +45,11 @@ enum found
 source_each_list(struct source *s, const char *domain, struct deadline by, list_fn *fn, void *arg,
                  struct complaint *why)
 {
+	if (s->ops->each_list == NULL) {
+		(void)complain(why, "%s: a source of the kind %s cannot say which lists there are", s->name,
+		               s->ops->kind);
+		return FOUND_UNSURE;
+	}
 	return s->ops->each_list(s, domain, by, fn, arg, why);
 }
 

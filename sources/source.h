@@ -102,10 +102,12 @@ struct source_ops {
 	                          member_fn *, void *arg, struct walk_report *, struct complaint *);
 	/*
 	 * Names all lists that have an address in the domain, in any order, as they are now.
-	 * FOUND_YES: these were all. FOUND_UNSURE: some may be missing.
+	 * FOUND_YES: these were all. FOUND_UNSURE: some may be missing. NULL in a source that can
+	 * only be asked about one.
 	 */
 	enum found (*each_list)(struct source *, const char *domain, struct deadline, list_fn *,
 	                        void *arg, struct complaint *);
+	/*
 	 * Walks the members who get a message, as each_member does. NULL: they are the same for any.
 	 */
 	enum found (*each_recipient)(struct source *, const struct list *, const struct occasion *,

@@ -10,6 +10,7 @@
  */
 #include "base/bytes.h"
 #include "base/mem.h"
+#include "base/set.h"
 #include "sources/nested.h"
 
 #include <stdlib.h>
@@ -255,6 +256,50 @@ each_recipient(struct source *s, const struct list *list, const struct occasion 
 	return nested_walk(&nested, &w, list, PEOPLE_MEMBERS, fn, arg, report, why);
 }
 
+/* ---- all lists ---- */
+
+struct naming {
+	const struct united *united;
+	struct deadline by;
+	list_fn *fn;
+	void *arg;
+	struct set *seen;                 /* own addresses */
+	struct complaint *why;
+};
+
+/* A list that one source names, as all of them have it; its other addresses are those of the first. */
+static bool
+name_one(void *arg, const struct list *list, const struct text_list *also)
+{
+	struct naming *n = arg;
+	const char *address = list->address;
+	struct list *whole = NULL;
+	enum found found;
+	size_t which;
+	bool more = true;
+
+	if (!set_add(n->seen, address, strlen(address)))
+		return true;
+	found = look(n->united, MANNER_FRESH, &address, 1, n->by, &whole, &which, n->why);
+	if (found == FOUND_YES)
+		more = n->fn(n->arg, whole, also);
+	list_drop(&whole);
+	return more && found != FOUND_UNSURE;
+}
+
+static enum found
+each_list(struct source *s, const char *domain, struct deadline by, list_fn *fn, void *arg,
+          struct complaint *why)
+{
+	struct naming n = { (struct united *)s, by, fn, arg, set_open(), why };
+	enum found found = FOUND_YES;
+
+	for (size_t i = 0; i < n.united->count && found == FOUND_YES; i++)
+		found = source_each_list(n.united->inner[i], domain, by, name_one, &n, why);
+	set_close(&n.seen);
+	return found;
+}
+
 static enum found
 probe(struct source *s, struct deadline by, struct complaint *why)
 {
@@ -281,6 +326,7 @@ static const struct source_ops ops = {
 	.peek_list = peek_list,
 	.each_member = each_member,
 	.each_recipient = each_recipient,
+	.each_list = each_list,
 	.probe = probe,
 	.close = close_source,
 };

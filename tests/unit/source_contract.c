@@ -9,7 +9,7 @@
 enum { PATIENCE = 10000 };
 
 static const char *what;
-static bool plain;                       /* it knows of no alternates, names, errors addresses */
+static unsigned lacks;                   /* of enum lacking */
 
 struct source *
 source_from_text(const char *yaml)
@@ -62,7 +62,7 @@ finding(struct source *s)
 	static const char *const none[] = { "a@lists.example.com", "b@lists.example.com" };
 
 	check_one(s, "staff@lists.example.com", FOUND_YES, "staff@lists.example.com");
-	if (!plain)
+	if (!(lacks & LACKS_SETTINGS))
 		check_one(s, "everybody@lists.example.com", FOUND_YES, "staff@lists.example.com");
 	check_one(s, "stuff@lists.example.com", FOUND_NO, NULL);
 	check_find(s, owner, 2, FOUND_YES, "staff@lists.example.com", 1);
@@ -154,7 +154,7 @@ walking(struct source *s)
 	struct walk_report r = check_people(s, "staff@lists.example.com", PEOPLE_MEMBERS, staff);
 
 	assert_int_equal(r.groups, 2);    /* the cycle between them costs nothing */
-	if (!plain)
+	if (!(lacks & LACKS_SETTINGS))
 		(void)check_people(s, "everybody@lists.example.com", PEOPLE_MEMBERS, staff);
 	r = check_people(s, "diamond@lists.example.com", PEOPLE_MEMBERS, diamond);
 	assert_int_equal(r.groups, 4);
@@ -190,11 +190,11 @@ ending_early(struct source *s)
 static void
 what_a_list_says_of_itself(struct source *s)
 {
-	struct list *l = must_find(s, plain ? "staff@lists.example.com" : "everybody@lists.example.com");
+	struct list *l = must_find(s, lacks & LACKS_SETTINGS ? "staff@lists.example.com" : "everybody@lists.example.com");
 
 	same_text(what, l->address, "staff@lists.example.com");
-	same_text(what, l->name, plain ? NULL : "All of us");
-	same_text(what, l->errors, plain ? NULL : "errors@example.com");
+	same_text(what, l->name, lacks & LACKS_SETTINGS ? NULL : "All of us");
+	same_text(what, l->errors, lacks & LACKS_SETTINGS ? NULL : "errors@example.com");
 	list_drop(&l);
 	l = must_find(s, "diamond@lists.example.com");
 	assert_null(l->name);
@@ -265,22 +265,30 @@ listing(struct source *s)
 	set_close(&l.addresses);
 }
 
+/* It says that it cannot, and names itself. */
+static void
+no_listing(struct source *s)
+{
+	struct listed l = { .source = s };
+	struct complaint why;
+
+	assert_int_equal(source_each_list(s, "lists.example.com", deadline_in(PATIENCE), note_list, &l,
+	                                  &why), FOUND_UNSURE);
+	assert_non_null(strstr(why.text, " cannot say which lists there are"));
+}
+
 void
-source_contract(const char *name, struct source *s)
+source_contract(const char *name, struct source *s, unsigned without)
 {
 	what = name;
+	lacks = without;
 	finding(s);
 	what_a_list_says_of_itself(s);
 	walking(s);
 	ending_early(s);
-	listing(s);
+	if (lacks & LACKS_LISTING)
+		no_listing(s);
+	else
+		listing(s);
 	finding(s);                       /* again, from memory where there is one */
-}
-
-void
-source_contract_plain(const char *name, struct source *s)
-{
-	plain = true;
-	source_contract(name, s);
-	plain = false;
 }

@@ -4,11 +4,16 @@
 
 #include "sources/source.h"
 
-/* Fails the current cmocka test where the contract is broken. `what` names the source. */
-void source_contract(const char *what, struct source *);
+enum lacking {
+	LACKS_SETTINGS = 1,               /* it knows of no alternates, names, errors addresses */
+	LACKS_LISTING = 2                 /* it cannot say which lists there are */
+};
 
-/* The same of one that has nothing to say of its lists but who is on them. */
-void source_contract_plain(const char *what, struct source *);
+/*
+ * Fails the current cmocka test where the contract is broken. `what` names the source, and `lacks` is
+ * of enum lacking.
+ */
+void source_contract(const char *what, struct source *, unsigned lacks);
 
 /*
  * A source from a block of YAML, as a configuration has it under `sources:`. Its cache is around

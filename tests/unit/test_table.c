@@ -114,7 +114,7 @@ both_formats_keep_the_contract(void **state)
 	for (int i = 0; i < 4; i++) {
 		struct table t = begin(i / 2, contract, i % 2, i % 2 ? forgetful : "");
 
-		source_contract_plain(t.cdb ? "cdb" : "lmdb", t.source);
+		source_contract(t.cdb ? "cdb" : "lmdb", t.source, LACKS_SETTINGS | LACKS_LISTING);
 		end(&t);
 	}
 }

@@ -86,7 +86,7 @@ both_together_keep_the_contract(void **state)
 		struct both b = begin(one, two, caches[i]);
 
 		same_text("name", b.united->name, "corp+corp");
-		source_contract(i == 0 ? "union" : "union, no cache", b.united);
+		source_contract(i == 0 ? "union" : "union, no cache", b.united, 0);
 		end(&b);
 	}
 }
