@@ -261,7 +261,7 @@ child_end(struct child **child, struct complaint *why)
 	int status, rc = -1;
 	bool ended;
 
-	/* It has closed its output: to sleep would be to wait for a last instruction of it. */
+	/* It has closed its output, and mostly ends in the same moment. */
 	while (!(ended = has_ended(c)) && !deadline_passed(c->by)) {
 		struct pollfd p = { .fd = c->err, .events = POLLIN };
 

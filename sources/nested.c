@@ -19,7 +19,7 @@ struct group {
 /* A member that may be a list. */
 struct waiting {
 	char *canonical, *spelling;
-	struct via *inner;                /* owned, see keep(); NULL: as `group` */
+	struct via *inner;                /* owned, see join(); NULL: as `group` */
 	size_t group;
 };
 
@@ -86,7 +86,7 @@ may_be_list(const char *canonical, const struct via *via)
 	const char *domain = address_domain(canonical);
 
 	for (; via != NULL; via = via->up)
-		if (strchr(via->name, '@') != NULL && strcmp(address_domain(via->name), domain) == 0)
+		if (strchr(via->name, '@') != NULL && text_same(address_domain(via->name), domain))
 			return true;
 	return false;
 }
@@ -120,7 +120,7 @@ nested_take(struct nested *n, const char *canonical, const char *spelling, const
 	struct via *joined;
 	bool more = true;
 
-	if (n->ops->find != NULL && may_be_list(canonical, outer)) {
+	if (n->ops->find != NULL && (may_be_list(canonical, outer) || may_be_list(canonical, inner))) {
 		wait_for(n, canonical, spelling, inner);
 	} else if (inner == NULL) {
 		more = emit(n, canonical, spelling, outer);

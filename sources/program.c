@@ -386,7 +386,7 @@ take_member(void *arg, const char *line, size_t length, struct complaint *why)
 	if (address_parse(&a, line, length, why) < 0)
 		return -1;
 	if (!nested_take(arg, a.canonical, a.spelling, NULL))
-		rc = -1;
+		rc = complain(why, "stopped");
 	address_free(&a);
 	return rc;
 }

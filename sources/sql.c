@@ -346,7 +346,7 @@ read_people(void *arg, const struct list *list, enum people whom, struct nested 
 		if (value == NULL)
 			nested_report(n)->without_address++;
 		else if (!nested_take_text(n, value, length))
-			more = -1;
+			more = complain(why, "stopped");
 	}
 	if (more == 0)
 		return FOUND_YES;

@@ -258,6 +258,26 @@ cdb_files_that_are_cut_off(void **state)
 	end(&t);
 }
 
+/* A length that the file does not have is not asked of memory. */
+static void
+cdb_files_that_lie(void **state)
+{
+	static const char *const pairs[] = { "a@l.x", "ann@x", NULL };
+	static const unsigned char huge[] = { 0xff, 0xff, 0xff, 0xff };
+	struct table t = begin(true, pairs, 0, forgetful);
+	int fd = open(t.path, O_WRONLY);
+	struct complaint why;
+
+	(void)state;
+	assert_true(fd >= 0);
+	/* Behind the table of tables: the length of the key, that of the value. */
+	assert_int_equal(pwrite(fd, huge, sizeof(huge), 2048 + 4), sizeof(huge));
+	(void)close(fd);
+	assert_int_equal(find(t.source, "a@l.x", &why), FOUND_UNSURE);
+	assert_non_null(strstr(why.text, "cannot read "));
+	end(&t);
+}
+
 /* While somebody writes, and has not ended. */
 static void
 lmdb_files_that_are_written(void **state)
@@ -344,6 +364,7 @@ main(void)
 		cmocka_unit_test(a_file_that_is_replaced_counts_at_once),
 		cmocka_unit_test(files_that_are_wrong),
 		cmocka_unit_test(cdb_files_that_are_cut_off),
+		cmocka_unit_test(cdb_files_that_lie),
 		cmocka_unit_test(lmdb_files_that_are_written),
 		cmocka_unit_test(settings_that_are_wrong),
 		cmocka_unit_test(several_may_walk_at_once),

@@ -134,15 +134,18 @@ static void
 lists_of_the_other_are_walked(void **state)
 {
 	struct both b = begin("{\"lists\":[{\"address\":\"a@l.x\",\"members\":[\"b@l.x\",\"p@x\"]},"
-	                      "{\"address\":\"c@l.x\",\"members\":[\"d@l.x\"]}]}",
+	                      "{\"address\":\"c@l.x\",\"members\":[\"d@l.x\",\"e@other.x\"]},"
+	                      "{\"address\":\"e@other.x\",\"members\":[\"f@other.x\"]}]}",
 	                      "{\"lists\":[{\"address\":\"b@l.x\",\"members\":[\"b2@l.x\"]},"
 	                      "{\"address\":\"b2@l.x\",\"members\":[\"q@x\",\"c@l.x\",\"nobody@l.x\"]},"
+	                      "{\"address\":\"f@other.x\",\"members\":[\"s@x\"]},"
 	                      "{\"address\":\"d@l.x\",\"members\":[\"r@x\",\"a@l.x\"]}]}", "");
 
 	(void)state;
 	check_members(&b, "a@l.x", "p@x a@l.x\nq@x b2@l.x b@l.x a@l.x\n"
 	                           "nobody@l.x b2@l.x b@l.x a@l.x\n"
-	                           "r@x d@l.x c@l.x b2@l.x b@l.x a@l.x\n");
+	                           "r@x d@l.x c@l.x b2@l.x b@l.x a@l.x\n"
+	                           "s@x f@other.x e@other.x c@l.x b2@l.x b@l.x a@l.x\n");
 	end(&b);
 }
 
