@@ -13,7 +13,7 @@ BASE = bytes clock complaint config control daemon digest file hash json log map
 MAIL = address automatic date dsn header list phrase reply syntax trace verdict
 SOURCES = cache fail file ldap ldap_conn ldap_deref ldap_find ldap_lists ldap_presets \
           ldap_query ldap_read ldap_refs ldap_walk registry source
-POLICIES = admit chain drain posters registry site site_find
+POLICIES = admit chain destinations drain posters registry site site_find style
 QUEUES = distribution entry progress queue schedule spool spool_entry spool_hold spool_list \
          spool_progress spool_scan spool_write
 MILTER = ask hooks lookup main metrics pacemaker query service session settings socketmap
@@ -119,11 +119,12 @@ clean:
 # ---- tests ----
 
 UNIT = address base config dsn header intake json ldap list metric milter net post progress report \
-       setting site socketmap sources spool syntax wire
+       setting site socketmap sources spool style syntax wire
 TESTS = $(UNIT:%=$(BUILD)/tests/test_%) $(BUILD)/tests/contract_ldap
 
 $(BUILD)/tests/test_spool: $(BUILD)/tests/unit/queue_contract.o $(BUILD)/tests/unit/queue_memory.o
 $(BUILD)/tests/test_intake: $(BUILD)/expander/intake/content.o $(BUILD)/expander/intake/heading.o
+$(BUILD)/tests/test_style: $(BUILD)/expander/intake/heading.o
 $(BUILD)/tests/test_post: $(BUILD)/expander/fanout/post.o $(BUILD)/expander/fanout/settle.o $(BUILD)/expander/metrics.o \
                           $(BUILD)/expander/fanout/learnt.o $(BUILD)/tests/unit/queue_contract.o \
                           $(BUILD)/tests/unit/queue_memory.o

@@ -55,6 +55,18 @@ errors_address(LDAP *ld, LDAPMessage *entry, const char *attribute)
 	return canonical;
 }
 
+static void
+take_settings(struct list *list, LDAP *ld, LDAPMessage *entry, const char *attribute)
+{
+	struct berval **values = ldap_get_values_len(ld, entry, attribute);
+
+	for (size_t i = 0; values != NULL && values[i] != NULL; i++)
+		/* One with a NUL in it becomes none that is known, rather than its beginning. */
+		text_list_add(&list->settings, values[i]->bv_val,
+		              strlen(values[i]->bv_val) == values[i]->bv_len ? values[i]->bv_len : 0);
+	ldap_value_free_len(values);
+}
+
 /*
  * Looks at the values of one address attribute: notes the best of the addresses that is among them,
  * and the least in the domain that was asked for. Values have no order that could be relied on.
@@ -112,6 +124,8 @@ take_entry(struct search *s, LDAPMessage *entry)
 		s->list = list_new(own == NULL ? mem_text(s->addresses[best]) : own,
 		                   first_value(s->ld, entry, names->name), mem_text(dn),
 		                   errors_address(s->ld, entry, names->errors));
+		if (names->settings != NULL)
+			take_settings(s->list, s->ld, entry, names->settings);
 		ldap_memfree(dn);
 		own = NULL;
 		s->best = best;
@@ -125,7 +139,7 @@ send_search(struct search *s, struct conn *c, struct timeval patience, int *id,
             struct complaint *why)
 {
 	const struct names *names = &s->config->names;
-	char **attributes = mem_array(names->address.count + 3, sizeof(*attributes));
+	char **attributes = mem_array(names->address.count + 4, sizeof(*attributes));
 	struct bytes filter = { 0 };
 	size_t n = 0;
 	int rc;
@@ -133,7 +147,8 @@ send_search(struct search *s, struct conn *c, struct timeval patience, int *id,
 	for (; n < names->address.count; n++)
 		attributes[n] = names->address.items[n];
 	attributes[n++] = names->name;
-	attributes[n] = names->errors;
+	attributes[n++] = names->errors;
+	attributes[n] = names->settings;  /* may be NULL, and is the last therefore */
 	query_list(&filter, names->groups, s->config->filter, &names->address, s->addresses, s->count);
 	rc = ldap_search_ext(s->ld, s->config->base, LDAP_SCOPE_SUBTREE, filter.data, attributes, 0,
 	                     NULL, NULL, &patience, 0, id);

@@ -48,6 +48,9 @@ const struct setting names_settings[NAME_COUNT + 1] = {
 	  .help = "The attribute with the DNs of owners." },
 	[NAME_ERRORS] = { .name = "errors", .kind = KIND_TEXT, .offset = offsetof(struct names, errors),
 	  .help = "The attribute with the address that the list's failures go to." },
+	[NAME_SETTINGS] = { .name = "settings", .kind = KIND_TEXT, .offset = offsetof(struct names, settings),
+	  .help = "The attribute with settings of the list itself, one \"name: value\" each; see posts. They "
+	          "go before those of this file." },
 	[NAME_MAIL] = { .name = "mail", .kind = KIND_TEXT, .offset = offsetof(struct names, mail),
 	  .help = "The attribute of a person with the address to send to; of several values the first "
 	          "that is a mailbox." },

@@ -15,6 +15,7 @@ struct names {
 	struct text_list member_address;  /* addresses */
 	char *owner;                      /* DNs */
 	char *errors;                     /* an address */
+	char *settings;                   /* of the list, "name: value" */
 	char *mail;                       /* of a person */
 	char *classes;                    /* the attribute that tells groups from people */
 	struct text_list group_classes;   /* its values that make an entry a group */
@@ -30,6 +31,7 @@ enum name_id {
 	NAME_MEMBER_ADDRESS,
 	NAME_OWNER,
 	NAME_ERRORS,
+	NAME_SETTINGS,
 	NAME_MAIL,
 	NAME_CLASSES,
 	NAME_GROUP_CLASSES,

@@ -4,7 +4,33 @@ import re
 import pytest
 
 LIST = "staff@lists.example.com"
-OURS = (b"list-id", b"list-post", b"precedence", b"rollcall-stamp")
+OURS = [b"list-id", b"list-post", b"precedence", b"rollcall-stamp"]
+# And those that go where another list has put them there.
+OF_LISTS = [b"list-help", b"list-owner", b"list-subscribe", b"list-unsubscribe", b"list-unsubscribe-post"]
+
+# What a list asks for, the fields that it then puts before posts, and those it takes the place of.
+STYLES = {
+    "plain": ("", b"List-Id: <staff.lists.example.com>\r\nList-Post: <mailto:staff@lists.example.com>\r\n"
+                  b"Precedence: list\r\n", []),
+    "fields": ("""list-id: "{local}.example.com"
+    list-post: "https://example.com/{local} {local}@{domain}"
+    list-help: help@example.com
+    list-owner: owner
+    list-subscribe: https://example.com/in
+    list-unsubscribe: https://example.com/out
+    list-archive: https://example.com/archive
+    sender: owner
+    precedence: bulk
+    reply-to: list""",
+               b"List-Id: <staff.example.com>\r\n"
+               b"List-Post: <https://example.com/staff>,\r\n <mailto:staff@lists.example.com>\r\n"
+               b"List-Help: <mailto:help@example.com>\r\n"
+               b"List-Owner: <mailto:staff-owner@lists.example.com>\r\n"
+               b"List-Subscribe: <https://example.com/in>\r\nList-Unsubscribe: <https://example.com/out>\r\n"
+               b"List-Archive: <https://example.com/archive>\r\nPrecedence: bulk\r\n"
+               b"Sender: <staff-owner@lists.example.com>\r\nReply-To: <staff@lists.example.com>\r\n",
+               [b"list-archive", b"sender", b"reply-to"] + OF_LISTS[:-1]),
+}
 
 
 def as_sent(path):
@@ -13,8 +39,8 @@ def as_sent(path):
     return text if text.endswith(b"\r\n") else text + b"\r\n"
 
 
-def without_ours(message):
-    """The message without the fields that the list writes itself, folded ones with all their lines."""
+def without(names, message):
+    """The message without the fields of these names, folded ones with all their lines."""
     message = re.sub(rb"^>?From .*\r\n", b"", message)            # of an mbox; no field
     kept, dropping, at = [], False, 0
     while at < len(message):
@@ -23,7 +49,7 @@ def without_ours(message):
         if line == b"\r\n" or not (line[:1] in b" \t" and at > 0 or re.match(rb"[!-9;-~]+[ \t]*:", line)):
             break                         # the header ends with an empty line, or where it is none any more
         if line[:1] not in b" \t":
-            dropping = line.split(b":")[0].strip().lower() in OURS
+            dropping = line.split(b":")[0].strip().lower() in names
         if not dropping:
             kept.append(line)
         at = end
@@ -32,16 +58,25 @@ def without_ours(message):
 
 
 @pytest.fixture
-def site(make_site, place):
+def style(request):
+    return STYLES[getattr(request, "param", "plain")]
+
+
+@pytest.fixture
+def site(make_site, place, style):
     (place / "lists.json").write_text(f"""{{ "lists": [ {{ "address": "{LIST}", "errors": "errors@example.com",
         "members": [ "bob@example.com" ] }} ] }}""")
-    return make_site(mta="sink", sources=f"corp: {{ kind: file, path: {place}/lists.json }}")
+    return make_site(mta="sink", destinations=f"""lists.example.com:
+  sources: [ corp ]
+  posts:
+    {style[0] or "{}"}""", sources=f"corp: {{ kind: file, path: {place}/lists.json }}")
 
 
 REPORT = re.compile(rb"(?im)^(content-type: *multipart/report|auto-submitted: *auto-replied|from:.*mailer-daemon)")
 
 
-def test_posts_come_out_as_the_same_bytes(site, corpus):
+@pytest.mark.parametrize("style", STYLES, indirect=True)
+def test_posts_come_out_as_the_same_bytes(site, corpus, style):
     files = sorted(p for p in (corpus / "posts").glob("m*/*") if p.is_file())
     assert len(files) > 900
     taken, dropped = {}, []
@@ -64,9 +99,10 @@ def test_posts_come_out_as_the_same_bytes(site, corpus):
     for t in site.sink.delivered():
         entry = re.search(rb"\r\n\tid (\w+) for", t.data).group(1).decode()
         path, message = taken.pop(entry)
-        added = re.match(rb"Received: (?:.*\r\n)(?:[ \t].*\r\n)*List-Id: .*\r\n(?:[ \t].*\r\n)*"
-                         rb"List-Post: .*\r\nPrecedence: list\r\n", t.data)
-        assert t.data[added.end():] == without_ours(message), path
+        received = re.match(rb"Received: .*\r\n(?:[ \t].*\r\n)*", t.data).end()
+        header = message[:len(message) - len(without([], message).partition(b"\r\n\r\n")[2])]
+        gone = OF_LISTS if re.search(rb"(?mi)^list-(id|post)[ \t]*:", header) else []
+        assert t.data[received:] == style[1] + without(OURS + gone + style[2], message), path
     assert taken == {}
 
 

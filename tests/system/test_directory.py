@@ -31,7 +31,8 @@ def contract_server(tmp_path_factory):
 
 
 def run_contract(server, **settings):
-    settings = {"uri": f'[ "{server.uri}" ]', "base": "dc=example,dc=com", **settings}
+    settings = {"uri": f'[ "{server.uri}" ]', "base": "dc=example,dc=com",
+                "attributes": "{ settings: businessCategory }", **settings}
     path = server.dir / "source.yaml"
     path.write_text("  kind: ldap\n" + "".join(f"  {k.replace('_', '-')}: {v}\n" for k, v in settings.items()))
     subprocess.run(["make", "-s", f"{BUILD.name}/tests/contract_ldap"], cwd=ROOT, check=True)

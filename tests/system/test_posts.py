@@ -1,0 +1,95 @@
+"""What a member gets: the fields that lists put before posts."""
+import pytest
+
+from testbed import client, directory
+
+BLOCKS = """
+lists.example.com:
+  sources: [ corp ]
+  posts:
+    list-owner: owner
+    list-archive: https://archive.example.com/{local}/
+    reply-to: poster list
+  lists:
+    dev:
+      reply-to: list
+      list-post: closed
+      sender: owner
+      precedence: bulk
+    noowner@lists.example.com:
+      parents: all.partner.example
+      list-owner: none
+      list-archive: none
+      reply-to: none
+"""
+SETTINGS = "attributes: { settings: businessCategory }"
+
+
+def company(**of_staff):
+    p = directory.person_dn
+    out = directory.top() + "".join(directory.person(u) for u in ("ann", "bob"))
+    out += directory.group("staff", [p("ann")], description="All of us", **of_staff)
+    return out + directory.group("dev", [p("bob")]) + directory.group("noowner", [p("ann")])
+
+
+def test_fields_by_destination_list_and_directory(make_site, mta):
+    site = make_site(company(businessCategory=["reply-to: list poster help@example.com",
+                                               "list-help: https://help.example.com/?{local}"]),
+                     destinations=BLOCKS, source_more=SETTINGS, mta=mta)
+    old = [f"List-{name}: <mailto:outer@example.net>" for name in
+           ("Help", "Subscribe", "Unsubscribe", "Owner", "Archive", "Post")]
+    old += ["List-Id: <outer.example.net>", "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
+            "Sender: eve@example.net"]
+    for name in ("staff", "dev"):
+        site.post(to=f"{name}@lists.example.com", fields=old)
+    site.wait_for(2)
+    t = site.sink.delivered("ann@example.com")[0]
+    assert t.fields("List-Id") == ['"All of us" <staff.lists.example.com>']
+    assert t.fields("List-Help") == ["<https://help.example.com/?staff>"]
+    assert t.fields("List-Owner") == ["<mailto:staff-owner@lists.example.com>"]
+    assert t.fields("List-Archive") == ["<https://archive.example.com/staff/>"]
+    assert t.fields("List-Post") == ["<mailto:staff@lists.example.com>"]
+    assert t.fields("Reply-To") == ["<staff@lists.example.com>, ann@example.com, <help@example.com>"]
+    assert t.fields("Sender") == ["eve@example.net"]
+    for name in ("List-Subscribe", "List-Unsubscribe", "List-Unsubscribe-Post"):
+        assert t.fields(name) == []
+    t = site.sink.delivered("bob@example.com")[0]
+    assert t.fields("List-Post") == ["NO"]
+    assert t.fields("Reply-To") == ["<dev@lists.example.com>"]
+    assert t.fields("Sender") == ["<dev-owner@lists.example.com>"]
+    assert t.fields("Precedence") == ["bulk"]
+
+
+def test_a_post_from_a_parent_keeps_its_list_id(make_site):
+    site = make_site(company(), destinations=BLOCKS, mta="sink")
+    site.submit(to="noowner@lists.example.com", message=client.message(to="all@partner.example", fields=[
+        "List-Id: Everybody <all.partner.example>", "List-Post: <mailto:all@partner.example>",
+        "List-Archive: <https://partner.example/>", "List-Help: <https://partner.example/help>"]))
+    site.wait_for(1)
+    t = site.sink.delivered()[0]
+    assert t.fields("List-Id") == ["Everybody <all.partner.example>"]
+    assert t.fields("List-Post") == ["<mailto:all@partner.example>"]
+    assert t.fields("List-Archive") == ["<https://partner.example/>"]
+    assert t.fields("List-Help") == []
+
+
+@pytest.mark.parametrize("wrong", ["reply-to: lst", "replyto: list", "Reply-To"])
+def test_a_setting_misspelt_in_the_directory_is_unsure(make_site, wrong):
+    """Nobody knows how the list wanted its posts: 4xx until it is mended, also for what was taken before."""
+    site = make_site(company(businessCategory=wrong), source_more=SETTINGS + "\n              cache: { yes: 0s }",
+                     mta="sink")
+    with site.lmtp() as c:
+        c.mail("ann@example.com")
+        assert c.rcpt("staff@lists.example.com").code == 451
+        assert c.rcpt("staff-owner@lists.example.com").code == 250
+    assert "its settings in the source" in site.rollcall.log
+    got = site.rollcall.ctl("lookup", "staff@lists.example.com", check=75)
+    assert wrong.split(":")[0] in got.stderr.lower() or wrong in got.stderr
+    site.slapd.modify(f"""dn: {directory.group_dn('staff')}
+changetype: modify
+replace: businessCategory
+businessCategory: reply-to: list
+""")
+    site.submit()
+    site.wait_for(1)
+    assert site.sink.delivered()[0].fields("Reply-To") == ["<staff@lists.example.com>"]
