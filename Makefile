@@ -10,7 +10,8 @@ V          ?= 0
 
 BASE = bytes clock complaint config control daemon digest file hash json log map mem metric \
        monitor net notify pool process set setting stream text
-MAIL = address automatic date dsn header list phrase reply syntax trace verdict
+MAIL = address automatic date dsn header list mime phrase reply subject syntax \
+       trace verdict
 SOURCES = cache fail file ldap ldap_conn ldap_deref ldap_find ldap_lists ldap_presets \
           ldap_query ldap_read ldap_refs ldap_walk registry source
 POLICIES = admit chain destinations drain posters registry site site_find style
@@ -42,7 +43,7 @@ CFLAGS   ?= -O2 -g
 # Nothing of what is built says where: the same source gives the same bytes.
 ALLCFLAGS = -ffile-prefix-map=$(CURDIR)=. -std=c17 -D_GNU_SOURCE -I. -pthread $(WARNINGS) $(HARDEN) $(CFLAGS) \
             -DROLLCALL_CONFIG='"$(SYSCONFDIR)/rollcall/rollcall.yaml"'
-LIBS      = -lldap -llber -ljansson -lyaml -lidn2 -lunistring -lcrypto -lsystemd
+LIBS      = -lldap -llber -ljansson -lyaml -lidn2 -lunistring -lcrypto -lsystemd -lgmime-3.0 -lglib-2.0
 
 PROGRAMS = $(BUILD)/rollcall-milter $(BUILD)/rollcall-expander $(BUILD)/rollcallctl
 MANUALS  = docs/man/rollcall-milter.8 docs/man/rollcall-expander.8 docs/man/rollcall-postfix.8 \
@@ -60,6 +61,10 @@ all: $(PROGRAMS) $(BUILD)/rollcall.yaml.5
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(ALLCFLAGS) -MMD -MP -c -o $@ $<
+
+# The one file that knows GMime (make layers).
+GMIME := $(shell pkg-config --cflags gmime-3.0 2>/dev/null)
+$(BUILD)/mail/mime.o: ALLCFLAGS += $(GMIME)
 
 $(BUILD)/librollcall.a: $(LIBRARY:%=$(BUILD)/%.o)
 	@rm -f $@
@@ -119,7 +124,7 @@ clean:
 # ---- tests ----
 
 UNIT = address base config dsn header intake json ldap list metric milter net post progress report \
-       setting site socketmap sources spool style syntax wire
+       setting site socketmap sources spool style subject syntax wire
 TESTS = $(UNIT:%=$(BUILD)/tests/test_%) $(BUILD)/tests/contract_ldap
 
 $(BUILD)/tests/test_spool: $(BUILD)/tests/unit/queue_contract.o $(BUILD)/tests/unit/queue_memory.o
@@ -209,7 +214,7 @@ tidy:
 	@clang-tidy --version >/dev/null
 	@printf '%s\n' $(LIBRARY:%=%.c) $(MILTER:%=milter/%.c) $(EXPANDER:%=expander/%.c) \
 	    $(CONSOLE:%=console/%.c) | xargs -P "$$(nproc)" -I FILE \
-	    clang-tidy --quiet FILE -- $(filter-out -Werror,$(ALLCFLAGS)) 2>/dev/null
+	    clang-tidy --quiet FILE -- $(filter-out -Werror,$(ALLCFLAGS)) $(GMIME) 2>/dev/null
 
 FUZZ = address config content deref distribution entry header phrase progress query report syntax \
        wire

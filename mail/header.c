@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistr.h>
 
+enum { TEXT_LONGEST = 65536 };
+
 /* The length of the line at the beginning of the text, its line end included. */
 static size_t
 line_length(const char *text, size_t length)
@@ -149,7 +151,7 @@ field_text(const struct field *f, struct bytes *out)
 	for (size_t i = 0; i < length; i++)
 		if ((unsigned char)at[i] < 0x20 && strchr("\t\r\n", at[i]) == NULL)
 			return false;
-	if (length == 0 || u8_check((const uint8_t *)at, length) != NULL ||
+	if (length == 0 || length > TEXT_LONGEST || u8_check((const uint8_t *)at, length) != NULL ||
 	    memchr(at, '\0', length) != NULL)
 		return false;
 	bytes_add(out, at, length);

@@ -36,7 +36,7 @@ void field_words(const struct field *, struct bytes *);
 
 /*
  * The value as it stands, folds included, without blanks around it; false, and nothing added, where
- * it is no UTF-8, holds a control character, or is empty.
+ * it is no UTF-8, holds a control character, is empty, or longer than 64 KiB: what can be kept.
  */
 bool field_text(const struct field *, struct bytes *);
 

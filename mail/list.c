@@ -236,9 +236,15 @@ list_fill_identifier(const char *pattern, const char *list_address)
 }
 
 char *
+list_fill_text(const char *pattern, const char *list_address)
+{
+	return fill(pattern, list_address, NULL);
+}
+
+char *
 list_fill_address(const char *pattern, const char *list_address)
 {
-	char *text = fill(pattern, list_address, NULL), *address = NULL;
+	char *text = list_fill_text(pattern, list_address), *address = NULL;
 	struct complaint unused;
 	struct address a;
 

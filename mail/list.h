@@ -83,7 +83,10 @@ char *list_mailto(const char *list_address);
 char *list_fill_uri(const char *pattern, const char *list_address);
 char *list_fill_identifier(const char *pattern, const char *list_address);
 
-/* The same for an address, in which nothing is escaped. NULL where it becomes none. */
+/* The same for text to read, in which nothing is escaped. Allocated. */
+char *list_fill_text(const char *pattern, const char *list_address);
+
+/* The same for an address. Allocated; NULL where it becomes none. */
 char *list_fill_address(const char *pattern, const char *list_address);
 
 #endif

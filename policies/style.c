@@ -3,11 +3,15 @@
 
 #include "base/mem.h"
 #include "mail/address.h"
+#include "mail/phrase.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { LONGEST = 900 };                   /* of a value: it has to go on a line of 998 octets */
+enum {
+	LONGEST = 900,                    /* of a value: it has to go on a line of 998 octets */
+	LONGEST_TAG = 60
+};
 
 bool
 style_word(const char **text, const char **word, size_t *length)
@@ -222,6 +226,18 @@ check_reply_to(const char *text, struct complaint *why)
 	return count > 0 ? 0 : complain(why, "there is nothing; none leaves the poster's");
 }
 
+static int
+check_subject_tag(const char *text, struct complaint *why)
+{
+	if (*text == '\0')
+		return complain(why, "there is nothing; none leaves the subject as it is");
+	if (strlen(text) > LONGEST_TAG)
+		return complain(why, "longer than %d octets", LONGEST_TAG);
+	if (!phrase_is_plain(text) || strstr(text, "=?") != NULL)
+		return complain(why, "neither control characters nor =? can stand there");
+	return 0;
+}
+
 #define STYLE(id) .kind = KIND_TEXT, .offset = offsetof(struct style, texts[id])
 
 const struct setting style_settings[STYLE_COUNT + 1] = {
@@ -256,6 +272,9 @@ const struct setting style_settings[STYLE_COUNT + 1] = {
 	  .help = "Where answers go: poster (the poster's own Reply-To or From), list, an address, or "
 	          "several of these with blanks between, in the order in which they are to stand; or none, "
 	          "which leaves the poster's." },
+	[STYLE_SUBJECT_TAG] = { .name = "subject-tag", STYLE(STYLE_SUBJECT_TAG), .check = check_subject_tag,
+	  .help = "What is put before the subject of posts that have it nowhere yet, \"[{local}]\"; or none. "
+	          "Signatures of the poster (DKIM) usually do not survive it." },
 	[STYLE_COUNT] = { .kind = KIND_END },
 };
 
@@ -265,7 +284,7 @@ static const char *const defaults[STYLE_COUNT] = {
 	[STYLE_LIST_OWNER] = "none",          [STYLE_LIST_SUBSCRIBE] = "none",
 	[STYLE_LIST_UNSUBSCRIBE] = "none",    [STYLE_LIST_ARCHIVE] = "none",
 	[STYLE_SENDER] = "none",              [STYLE_PRECEDENCE] = "list",
-	[STYLE_REPLY_TO] = "none",
+	[STYLE_REPLY_TO] = "none",            [STYLE_SUBJECT_TAG] = "none",
 };
 
 void

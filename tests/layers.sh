@@ -41,6 +41,7 @@ only 'libmilter/.*' 'milter/(hooks|main)\.c'
 only 'jansson\.h' 'base/json\.c'
 only 'yaml\.h' 'base/config\.c'
 only 'openssl/.*' 'base/digest\.c'
+only 'gmime/.*' 'mail/mime\.c'
 only 'systemd/.*' 'base/notify\.c'
 only 'idn2\.h|uni(str|case|norm|type|ctype)\.h' 'mail/(address|header|phrase)\.c'
 

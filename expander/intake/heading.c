@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "mail/header.h"
 #include "mail/phrase.h"
+#include "mail/subject.h"
 #include "mail/trace.h"
 
 #include <stdlib.h>
@@ -264,6 +265,24 @@ out:
 }
 
 static void
+add_subject(struct heading *h)
+{
+	const char *pattern = h->target->style[STYLE_SUBJECT_TAG];
+	struct bytes value = { 0 };
+	char *tag;
+
+	if (pattern == NULL)
+		return;
+	tag = list_fill_text(pattern, h->target->list->address);
+	if (subject_tag(&value, tag, h->header, h->length)) {
+		bytes_format(h->out, "Subject: %s\r\n", value.data);
+		remove_field(h->envelope, "Subject");
+	}
+	bytes_free(&value);
+	free(tag);
+}
+
+static void
 add_precedence(struct heading *h)
 {
 	const char *precedence = h->target->style[STYLE_PRECEDENCE];
@@ -289,6 +308,7 @@ heading_compose(struct envelope *e, const struct site *site, const struct target
 		add_precedence(&h);
 		add_sender(&h);
 		add_reply_to(&h);
+		add_subject(&h);
 	}
 	/* What fails comes to the list's bounce address; a bounce that fails has nowhere to go. */
 	if (t->role == ROLE_BOUNCES || *e->sender == '\0')

@@ -30,7 +30,30 @@ STYLES = {
                b"List-Archive: <https://example.com/archive>\r\nPrecedence: bulk\r\n"
                b"Sender: <staff-owner@lists.example.com>\r\nReply-To: <staff@lists.example.com>\r\n",
                [b"list-archive", b"sender", b"reply-to"] + OF_LISTS[:-1]),
+    "tag": ('{ list-post: none, subject-tag: "[Täg]" }',
+            b"List-Id: <staff.lists.example.com>\r\nPrecedence: list\r\n", []),
 }
+TAG = b"=?utf-8?Q?=5BT=C3=A4g=5D?="
+
+
+def tagged(message):
+    """The Subject field with a tag, and the names of fields it takes the place of."""
+    subjects = [v.strip(b" \t\r\n") for v in values(b"subject", message)]
+    if len(subjects) > 1 or any(set(s) & set(range(32)) - set(b"\t\r\n") or not is_utf8(s) for s in subjects):
+        return b"", []
+    subject = (subjects or [b""])[0]
+    tag = TAG[:-2] + b"_?=" if subject.startswith(b"=?") else TAG
+    first = len(b"Subject: " + tag + b" " + subject.split(b"\r\n")[0])
+    between = b"" if not subject else b" " if first <= 78 else b"\r\n "
+    return b"Subject: " + tag + between + subject + b"\r\n", [b"subject"]
+
+
+def is_utf8(text):
+    try:
+        text.decode("utf-8")
+        return True
+    except UnicodeDecodeError:
+        return False
 
 
 def as_sent(path):
@@ -39,22 +62,33 @@ def as_sent(path):
     return text if text.endswith(b"\r\n") else text + b"\r\n"
 
 
-def without(names, message):
-    """The message without the fields of these names, folded ones with all their lines."""
+def take_apart(message):
+    """The fields as pairs of name and bytes, folds included, and the rest."""
     message = re.sub(rb"^>?From .*\r\n", b"", message)            # of an mbox; no field
-    kept, dropping, at = [], False, 0
+    fields, at = [], 0
     while at < len(message):
         end = message.index(b"\r\n", at) + 2
         line = message[at:end]
-        if line == b"\r\n" or not (line[:1] in b" \t" and at > 0 or re.match(rb"[!-9;-~]+[ \t]*:", line)):
+        if line[:1] in b" \t" and fields:
+            fields[-1] = (fields[-1][0], fields[-1][1] + line)
+        elif re.match(rb"[!-9;-~]+[ \t]*:", line):
+            fields.append((line.split(b":")[0].strip().lower(), line))
+        else:
             break                         # the header ends with an empty line, or where it is none any more
-        if line[:1] not in b" \t":
-            dropping = line.split(b":")[0].strip().lower() in names
-        if not dropping:
-            kept.append(line)
         at = end
-    empty = b"" if message[at:at + 2] == b"\r\n" else b"\r\n"     # lest the body become header
-    return b"".join(kept) + empty + message[at:]
+    return fields, message[at:]
+
+
+def values(name, message):
+    """What the fields of a name hold, folds included."""
+    return [text.partition(b":")[2] for n, text in take_apart(message)[0] if n == name]
+
+
+def without(names, message):
+    """The message without the fields of these names."""
+    fields, rest = take_apart(message)
+    empty = b"" if rest[:2] == b"\r\n" else b"\r\n"             # lest the body become header
+    return b"".join(text for name, text in fields if name not in names) + empty + rest
 
 
 @pytest.fixture
@@ -100,9 +134,9 @@ def test_posts_come_out_as_the_same_bytes(site, corpus, style):
         entry = re.search(rb"\r\n\tid (\w+) for", t.data).group(1).decode()
         path, message = taken.pop(entry)
         received = re.match(rb"Received: .*\r\n(?:[ \t].*\r\n)*", t.data).end()
-        header = message[:len(message) - len(without([], message).partition(b"\r\n\r\n")[2])]
-        gone = OF_LISTS if re.search(rb"(?mi)^list-(id|post)[ \t]*:", header) else []
-        assert t.data[received:] == style[1] + without(OURS + gone + style[2], message), path
+        gone = OF_LISTS if values(b"list-id", message) + values(b"list-post", message) else []
+        subject, old = tagged(message) if "subject-tag" in style[0] else (b"", [])
+        assert t.data[received:] == style[1] + subject + without(OURS + gone + style[2] + old, message), path
     assert taken == {}
 
 

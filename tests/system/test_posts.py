@@ -1,4 +1,6 @@
 """What a member gets: the fields that lists put before posts."""
+from email.header import decode_header, make_header
+
 import pytest
 
 from testbed import client, directory
@@ -93,3 +95,20 @@ businessCategory: reply-to: list
     site.submit()
     site.wait_for(1)
     assert site.sink.delivered()[0].fields("Reply-To") == ["<staff@lists.example.com>"]
+
+
+def test_a_tag_in_the_subject_once(make_site, mta):
+    """What members see in their programs, through both MTAs: also where the tag is no ASCII."""
+    site = make_site(company(), mta=mta, destinations="""lists.example.com:
+  sources: [ corp ]
+  posts: { subject-tag: "[{local}]" }
+  lists: { dev: { subject-tag: "[Köche]" } }
+""")
+    for subject in ("Lunch", "Re: [staff] Lunch", "=?utf-8?q?gr=C3=BCn?="):
+        site.post(subject=subject)
+    site.post(to="dev@lists.example.com", subject="=?utf-8?q?gr=C3=BCn?=")
+    site.wait_for(4)
+    got = [t.fields("Subject") for t in site.sink.delivered("ann@example.com")]
+    assert sorted(got) == [["Re: [staff] Lunch"], ["[staff] =?utf-8?q?gr=C3=BCn?="], ["[staff] Lunch"]]
+    (t,) = site.sink.delivered("bob@example.com")
+    assert str(make_header(decode_header(t.fields("Subject")[0]))) == "[Köche] grün"

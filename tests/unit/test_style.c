@@ -65,6 +65,13 @@ values(void **state)
 		{ "reply-to: lst", "did you mean \"list\"?" },
 		{ "reply-to: a@", "is no domain" },
 		{ "reply-to: ", "there is nothing" },
+		{ "subject-tag: [{local}]", NULL },
+		{ "subject-tag: [Gr\xc3\xbc\xc3\x9f" "e]", NULL },
+		{ "subject-tag:", "there is nothing" },
+		{ "subject-tag: a\r\nBcc: eve@x", "neither control characters" },
+		{ "subject-tag: \xe4", "neither control characters" },
+		{ "subject-tag: =?utf-8?q?a?=", "neither control characters" },
+		{ "subject-tag: 1234567890123456789012345678901234567890123456789012345678901", "longer than 60" },
 		{ "reply-to : list", NULL },
 		{ "reply-to list", "is no setting" },
 		{ "", "is no setting" },
@@ -285,6 +292,15 @@ replies(void **state)
 	free(address);
 }
 
+static void
+subjects(void **state)
+{
+	(void)state;
+	check_heading("staff@l.x", FEW "subject-tag: [{local}]", "Subject: x\r\n",
+	              ID "Subject: [staff] x\r\n", LOST " Subject");
+	check_heading("staff@l.x", FEW "subject-tag: [{local}]", "Subject: Re: [Staff] x\r\n", ID, LOST);
+}
+
 int
 main(void)
 {
@@ -297,6 +313,7 @@ main(void)
 		cmocka_unit_test(lists_that_have_lists),
 		cmocka_unit_test(senders),
 		cmocka_unit_test(replies),
+		cmocka_unit_test(subjects),
 	};
 
 	return RUN(tests);
