@@ -10,7 +10,7 @@ V          ?= 0
 
 BASE = bytes clock complaint config control daemon digest file hash json log map mem metric \
        monitor net notify pool process set setting stream text
-MAIL = address automatic date dsn header list mime phrase reply subject syntax \
+MAIL = address automatic date dsn footer header list mime phrase reply subject syntax \
        trace verdict
 SOURCES = cache fail file ldap ldap_conn ldap_deref ldap_find ldap_lists ldap_presets \
           ldap_query ldap_read ldap_refs ldap_walk registry source
@@ -43,7 +43,8 @@ CFLAGS   ?= -O2 -g
 # Nothing of what is built says where: the same source gives the same bytes.
 ALLCFLAGS = -ffile-prefix-map=$(CURDIR)=. -std=c17 -D_GNU_SOURCE -I. -pthread $(WARNINGS) $(HARDEN) $(CFLAGS) \
             -DROLLCALL_CONFIG='"$(SYSCONFDIR)/rollcall/rollcall.yaml"'
-LIBS      = -lldap -llber -ljansson -lyaml -lidn2 -lunistring -lcrypto -lsystemd -lgmime-3.0 -lglib-2.0
+LIBS      = -lldap -llber -ljansson -lyaml -lidn2 -lunistring -lcrypto -lsystemd -lgmime-3.0 \
+            -lgobject-2.0 -lglib-2.0
 
 PROGRAMS = $(BUILD)/rollcall-milter $(BUILD)/rollcall-expander $(BUILD)/rollcallctl
 MANUALS  = docs/man/rollcall-milter.8 docs/man/rollcall-expander.8 docs/man/rollcall-postfix.8 \
@@ -123,7 +124,7 @@ clean:
 
 # ---- tests ----
 
-UNIT = address base config dsn header intake json ldap list metric milter net post progress report \
+UNIT = address base config dsn footer header intake json ldap list metric milter net post progress report \
        setting site socketmap sources spool style subject syntax wire
 TESTS = $(UNIT:%=$(BUILD)/tests/test_%) $(BUILD)/tests/contract_ldap
 

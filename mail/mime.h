@@ -7,10 +7,23 @@
 #ifndef MAIL_MIME_H
 #define MAIL_MIME_H
 
+#include "base/bytes.h"
+
 /*
  * The value of an unstructured field for reading: encoded words (RFC 2047) decoded. UTF-8, where
  * nothing else can be made of it with characters that stand for what is lost. Allocated.
  */
 char *mime_decode(const char *value);
+
+/* What a Content-Type says, with its comments and encodings taken off. Owned. */
+struct mime_type {
+	char *type;                       /* "text/plain"; "" where it cannot be understood */
+	char *charset;                    /* NULL: it names none */
+};
+void mime_type_parse(struct mime_type *, const char *value);
+void mime_type_free(struct mime_type *);
+
+/* Lines that end in LF as quoted-printable (RFC 2045 section 6.7), with CRLF. */
+void mime_quote(struct bytes *, const char *text);
 
 #endif

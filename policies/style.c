@@ -10,7 +10,8 @@
 
 enum {
 	LONGEST = 900,                    /* of a value: it has to go on a line of 998 octets */
-	LONGEST_TAG = 60
+	LONGEST_TAG = 60,
+	LONGEST_TEXT = 8000
 };
 
 bool
@@ -238,6 +239,28 @@ check_subject_tag(const char *text, struct complaint *why)
 	return 0;
 }
 
+/* Lines of text, the last of which need not end. */
+static int
+check_text(const char *text, struct complaint *why)
+{
+	if (*text == '\0')
+		return complain(why, "there is nothing; none leaves it out");
+	if (strlen(text) > LONGEST_TEXT)
+		return complain(why, "longer than %d octets", LONGEST_TEXT);
+	while (*text != '\0') {
+		size_t length = strcspn(text, "\r\n");
+		char *line = mem_copy(text, length);
+		bool plain = length <= LONGEST && phrase_is_plain(line);
+
+		free(line);
+		if (!plain)
+			return complain(why, "each line is UTF-8 of %d octets at most, without control "
+			                     "characters", LONGEST);
+		text += length + strspn(text + length, "\r\n");
+	}
+	return 0;
+}
+
 #define STYLE(id) .kind = KIND_TEXT, .offset = offsetof(struct style, texts[id])
 
 const struct setting style_settings[STYLE_COUNT + 1] = {
@@ -275,6 +298,10 @@ const struct setting style_settings[STYLE_COUNT + 1] = {
 	[STYLE_SUBJECT_TAG] = { .name = "subject-tag", STYLE(STYLE_SUBJECT_TAG), .check = check_subject_tag,
 	  .help = "What is put before the subject of posts that have it nowhere yet, \"[{local}]\"; or none. "
 	          "Signatures of the poster (DKIM) usually do not survive it." },
+	[STYLE_HEADER] = { .name = "header", STYLE(STYLE_HEADER), .check = check_text,
+	  .help = "A text above the body of posts, or none. What is signed or encrypted is left alone." },
+	[STYLE_FOOTER] = { .name = "footer", STYLE(STYLE_FOOTER), .check = check_text,
+	  .help = "A text below it, in the same way." },
 	[STYLE_COUNT] = { .kind = KIND_END },
 };
 
@@ -285,6 +312,7 @@ static const char *const defaults[STYLE_COUNT] = {
 	[STYLE_LIST_UNSUBSCRIBE] = "none",    [STYLE_LIST_ARCHIVE] = "none",
 	[STYLE_SENDER] = "none",              [STYLE_PRECEDENCE] = "list",
 	[STYLE_REPLY_TO] = "none",            [STYLE_SUBJECT_TAG] = "none",
+	[STYLE_HEADER] = "none",              [STYLE_FOOTER] = "none",
 };
 
 void

@@ -12,7 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { ENVELOPE_VERSION = 1 };
+/* Version 2 says what stands around the body. An envelope that does not is of version 1. */
+enum { ENVELOPE_VERSION = 2 };
 
 struct envelope {
 	char *list;                       /* canonical address */
@@ -32,6 +33,8 @@ struct envelope {
 	char *inject_sender;              /* reverse-path to send with */
 	char *inject_add;                 /* header fields to put before the message, with line ends */
 	struct text_list inject_remove;   /* names of header fields to leave out */
+	char *inject_before_body;         /* to put behind the header's empty line; NULL: nothing */
+	char *inject_after_body;          /* to put behind the body; NULL: nothing */
 };
 
 void envelope_free(struct envelope *);

@@ -2,6 +2,7 @@
 #include "expander/intake/heading.h"
 
 #include "base/mem.h"
+#include "mail/footer.h"
 #include "mail/header.h"
 #include "mail/phrase.h"
 #include "mail/subject.h"
@@ -282,6 +283,48 @@ add_subject(struct heading *h)
 	free(tag);
 }
 
+/* The lines of a setting for this list, each ending in LF; NULL for none. Allocated. */
+static char *
+lines_of(const struct heading *h, enum style_id id)
+{
+	const char *pattern = h->target->style[id];
+	struct bytes lines = { 0 };
+	char *text;
+
+	if (pattern == NULL)
+		return NULL;
+	text = list_fill_text(pattern, h->target->list->address);
+	for (const char *c = text; *c != '\0'; c++)
+		if (*c != '\r')
+			bytes_add_char(&lines, *c);
+	if (lines.length > 0 && lines.data[lines.length - 1] != '\n')
+		bytes_add_char(&lines, '\n');
+	free(text);
+	return bytes_take(&lines);
+}
+
+/* `id` is a digest of the message, which cannot hold it therefore. */
+static void
+add_frame(struct heading *h, const char *id)
+{
+	char *above = lines_of(h, STYLE_HEADER), *below = lines_of(h, STYLE_FOOTER);
+	char *boundary = mem_format("=_rollcall_%s", id);
+	const struct footer f = { above, below, boundary, h->envelope->eight_bit };
+	struct framing frame;
+
+	if ((above != NULL || below != NULL) && footer_frame(&f, h->header, h->length, &frame)) {
+		for (size_t i = 0; i < frame.remove.count; i++)
+			remove_field(h->envelope, frame.remove.items[i]);
+		bytes_add_text(h->out, bytes_text(&frame.add));
+		h->envelope->inject_before_body = bytes_take(&frame.before);
+		h->envelope->inject_after_body = bytes_take(&frame.after);
+		framing_free(&frame);
+	}
+	free(boundary);
+	free(above);
+	free(below);
+}
+
 static void
 add_precedence(struct heading *h)
 {
@@ -309,6 +352,7 @@ heading_compose(struct envelope *e, const struct site *site, const struct target
 		add_sender(&h);
 		add_reply_to(&h);
 		add_subject(&h);
+		add_frame(&h, id);
 	}
 	/* What fails comes to the list's bounce address; a bounce that fails has nowhere to go. */
 	if (t->role == ROLE_BOUNCES || *e->sender == '\0')

@@ -1,4 +1,5 @@
 """Posts as the world writes them: each goes through as the same bytes, but for the fields a list has of its own."""
+import email
 import re
 
 import pytest
@@ -32,7 +33,10 @@ STYLES = {
                [b"list-archive", b"sender", b"reply-to"] + OF_LISTS[:-1]),
     "tag": ('{ list-post: none, subject-tag: "[Täg]" }',
             b"List-Id: <staff.lists.example.com>\r\nPrecedence: list\r\n", []),
+    "footer": ('{ list-post: none, footer: "-- \\nThis list: {local}" }',
+               b"List-Id: <staff.lists.example.com>\r\nPrecedence: list\r\n", []),
 }
+FOOTER = b"\r\n-- \r\nThis list: staff\r\n"
 TAG = b"=?utf-8?Q?=5BT=C3=A4g=5D?="
 
 
@@ -109,9 +113,8 @@ def site(make_site, place, style):
 REPORT = re.compile(rb"(?im)^(content-type: *multipart/report|auto-submitted: *auto-replied|from:.*mailer-daemon)")
 
 
-@pytest.mark.parametrize("style", STYLES, indirect=True)
-def test_posts_come_out_as_the_same_bytes(site, corpus, style):
-    files = sorted(p for p in (corpus / "posts").glob("m*/*") if p.is_file())
+def post_all(site, files):
+    """Posts each message; what was taken, by the names of the entries."""
     assert len(files) > 900
     taken, dropped = {}, []
     with site.lmtp() as c:
@@ -130,14 +133,69 @@ def test_posts_come_out_as_the_same_bytes(site, corpus, style):
     for path in dropped:
         assert REPORT.search(path.read_bytes()), path
     site.rollcall.wait_idle(120)
+    return taken
+
+
+def each_delivered(site, taken):
+    """What came of each: the message as posted, its entry, and what was sent without our Received field."""
     for t in site.sink.delivered():
         entry = re.search(rb"\r\n\tid (\w+) for", t.data).group(1).decode()
         path, message = taken.pop(entry)
-        received = re.match(rb"Received: .*\r\n(?:[ \t].*\r\n)*", t.data).end()
-        gone = OF_LISTS if values(b"list-id", message) + values(b"list-post", message) else []
-        subject, old = tagged(message) if "subject-tag" in style[0] else (b"", [])
-        assert t.data[received:] == style[1] + subject + without(OURS + gone + style[2] + old, message), path
+        yield path, message, entry.encode(), t.data[re.match(rb"Received: .*\r\n(?:[ \t].*\r\n)*", t.data).end():]
     assert taken == {}
+
+
+def removed_of_lists(message):
+    return OF_LISTS if values(b"list-id", message) + values(b"list-post", message) else []
+
+
+@pytest.fixture
+def posts(corpus):
+    return sorted(p for p in (corpus / "posts").glob("m*/*") if p.is_file())
+
+
+@pytest.mark.parametrize("style", ["plain", "fields", "tag"], indirect=True)
+def test_posts_come_out_as_the_same_bytes(site, posts, style):
+    for path, message, _, sent in each_delivered(site, post_all(site, posts)):
+        subject, old = tagged(message) if "subject-tag" in style[0] else (b"", [])
+        names = OURS + removed_of_lists(message) + style[2] + old
+        assert sent == style[1] + subject + without(names, message), path
+
+
+@pytest.mark.parametrize("style", ["footer"], indirect=True)
+def test_bodies_stay_the_same_bytes_within_a_footer(site, posts, style):
+    """Whichever way the text gets in, the body is there unchanged, and a reader of MIME finds the text."""
+    seen = {"alone": 0, "inside": 0, "beside": 0}
+    for path, message, entry, sent in each_delivered(site, post_all(site, posts)):
+        assert sent.startswith(style[1]), path
+        sent, names = sent[len(style[1]):], OURS + removed_of_lists(message)
+        boundary = b"=_rollcall_" + entry
+        content = [text for name, text in take_apart(message)[0] if name.startswith(b"content-")]
+        body = without(names, message).partition(b"\r\n")[2] if not take_apart(message)[0] else \
+            take_apart(message)[1].removeprefix(b"\r\n")
+        if b"boundary=\"" + boundary not in sent:
+            way = "alone" if sent == without(names, message) else "inside"
+            quoted = any(v.strip().lower() == b"quoted-printable"
+                         for v in values(b"content-transfer-encoding", message))
+            assert way == "alone" or sent == without(names, message) + \
+                (FOOTER.replace(b" \r", b"=20\r") if quoted else FOOTER), path
+        else:
+            way, part = "beside", b"--" + boundary
+            moved = names + [b"mime-version"] + [c.partition(b":")[0].strip().lower() for c in content]
+            head = b"".join(text for name, text in take_apart(message)[0] if name not in moved)
+            added = (b"MIME-Version: 1.0\r\nContent-Type: multipart/mixed;\r\n boundary=\"" + boundary + b"\"\r\n")
+            eight_bit = b"Content-Transfer-Encoding: 8bit\r\n" if max(message) > 127 else b""
+            fields = b"".join(re.sub(rb"^([^ \t:]+)[ \t]*:\s*((?s:.*?))\s*$", rb"\1: \2\r\n", c) for c in content)
+            assert sent == (added + eight_bit + head + b"\r\n" + part + b"\r\n" + fields + b"\r\n" + body + b"\r\n" +
+                            part + b"\r\nContent-Type: text/plain; charset=us-ascii\r\n"
+                            b"Content-Disposition: inline\r\n\r\n" + FOOTER[2:] + b"\r\n" + part + b"--\r\n"), path
+            got = email.message_from_bytes(sent)
+            first, second = got.get_payload()
+            assert second.get_payload() == FOOTER[2:].decode() and not got.defects, path
+        if way == "inside":
+            assert email.message_from_bytes(sent).get_payload(decode=True).endswith(FOOTER), path
+        seen[way] += 1
+    assert seen["alone"] > 10 and seen["inside"] > 100 and seen["beside"] > 100, seen
 
 
 def test_bounces_reach_the_errors_address_and_nobody_else(site, corpus):

@@ -1,4 +1,5 @@
 """What a member gets: the fields that lists put before posts."""
+import email
 from email.header import decode_header, make_header
 
 import pytest
@@ -112,3 +113,41 @@ def test_a_tag_in_the_subject_once(make_site, mta):
     assert sorted(got) == [["Re: [staff] Lunch"], ["[staff] =?utf-8?q?gr=C3=BCn?="], ["[staff] Lunch"]]
     (t,) = site.sink.delivered("bob@example.com")
     assert str(make_header(decode_header(t.fields("Subject")[0]))) == "[Köche] grün"
+
+
+SIGNED = """--x\r
+Content-Type: text/plain\r
+\r
+Signed.\r
+--x\r
+Content-Type: application/pgp-signature\r
+\r
+not really\r
+--x--\r
+"""
+
+
+def test_texts_above_and_below(make_site, mta):
+    """In the body where it is plain, beside it where it is not, nowhere where it is signed."""
+    site = make_site(company(businessCategory="header: An alle"), mta=mta, source_more=SETTINGS,
+                     destinations="""lists.example.com:
+  sources: [ corp ]
+  posts:
+    footer: |
+      --\x20
+      Grüße von {local}
+      .
+""".replace("\\x20", " "))
+    site.post(body="Hello.\r\n.\r\n", fields=["X-Number: 1", "Content-Type: text/plain; charset=utf-8",
+                                            "Content-Transfer-Encoding: quoted-printable"])
+    site.post(body="<p>Hello.\r\n", fields=["X-Number: 2", "Content-Type: text/html"])
+    site.post(body=SIGNED, fields=["X-Number: 3", "Content-Type: multipart/signed; boundary=x"])
+    site.wait_for(3)
+    sent = {t.fields("X-Number")[0]: t.data for t in site.sink.delivered()}
+    plain, html = (email.message_from_bytes(sent[n]) for n in "12")
+    below = "-- \r\nGrüße von staff\r\n.\r\n"
+    assert plain.get_payload(decode=True).decode() == "An alle\r\n\r\nHello.\r\n.\r\n\r\n" + below
+    assert [p.get_content_type() for p in html.get_payload()] == ["text/plain", "text/html", "text/plain"]
+    assert html.get_payload(1).get_payload() == "<p>Hello.\r\n"
+    assert html.get_payload(2).get_payload(decode=True).decode() == below
+    assert sent["3"].endswith(SIGNED.encode())

@@ -445,7 +445,7 @@ a_torn_record_is_cut_off(void **state)
 static void
 unreadable_entries_are_left_alone(void **state)
 {
-	static const char *const wrong[] = { "", "{", "{\"version\":2}", "{\"version\":1}", "[]" };
+	static const char *const wrong[] = { "", "{", "{\"version\":3}", "{\"version\":1}", "[]" };
 	char *dir = make_temp_dir(), id[DIGEST_NAME + 1], *path;
 	struct queues *q = open_spool(dir);
 

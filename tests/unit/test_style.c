@@ -72,6 +72,11 @@ values(void **state)
 		{ "subject-tag: \xe4", "neither control characters" },
 		{ "subject-tag: =?utf-8?q?a?=", "neither control characters" },
 		{ "subject-tag: 1234567890123456789012345678901234567890123456789012345678901", "longer than 60" },
+		{ "footer: -- \nbye\r\n\n", NULL },
+		{ "footer: Gr\xc3\xbc\xc3\x9f" "e", NULL },
+		{ "footer:", "there is nothing" },
+		{ "footer: a\n\xe4", "each line is UTF-8" },
+		{ "header: a\x07", "each line is UTF-8" },
 		{ "reply-to : list", NULL },
 		{ "reply-to list", "is no setting" },
 		{ "", "is no setting" },
@@ -108,7 +113,7 @@ static void
 too_long(void **state)
 {
 	char *text = mem_format("list-help: https://x/%0900d", 1);
-	struct list *l = make_list("staff@l.x", text);
+	struct list *l = make_list("staff@l.x", text), *line, *lines;
 	const char *merged[STYLE_COUNT];
 	struct style all = { 0 };
 	struct complaint why;
@@ -117,6 +122,18 @@ too_long(void **state)
 	assert_int_equal(style_merge(merged, l, NULL, &all, &why), -1);
 	assert_non_null(strstr(why.text, "longer than"));
 	list_drop(&l);
+	free(text);
+	text = mem_format("footer: %0901d", 1);
+	line = make_list("staff@l.x", text);
+	assert_int_equal(style_merge(merged, line, NULL, &all, &why), -1);
+	assert_non_null(strstr(why.text, "of 900 octets at most"));
+	list_drop(&line);
+	free(text);
+	text = mem_format("footer: %08001d", 1);
+	lines = make_list("staff@l.x", text);
+	assert_int_equal(style_merge(merged, lines, NULL, &all, &why), -1);
+	assert_non_null(strstr(why.text, "longer than 8000"));
+	list_drop(&lines);
 	free(text);
 }
 
@@ -301,6 +318,34 @@ subjects(void **state)
 	check_heading("staff@l.x", FEW "subject-tag: [{local}]", "Subject: Re: [Staff] x\r\n", ID, LOST);
 }
 
+/* What a text in the configuration becomes: filled in, with the line end that it may lack. */
+static void
+footers(void **state)
+{
+	struct site site = { .hostname = (char *)"mail.x" };
+	struct list *l = list_new(mem_text("staff@l.x"), NULL, mem_text("k"), NULL);
+	struct target t = { .list = l, .role = ROLE_POST, .style = { [STYLE_LIST_ID] = "{local}.{domain}",
+	                    [STYLE_HEADER] = "To {local}\r\n", [STYLE_FOOTER] = "a\nb" } };
+	struct envelope e = { .sender = mem_text("ann@x"), .arrived = 1795262400000 };
+
+	(void)state;
+	heading_compose(&e, &site, &t, "abc", "mx.x", "Subject: x\r\n", 12);
+	same_text("before", e.inject_before_body, "To staff\r\n\r\n");
+	same_text("after", e.inject_after_body, "\r\na\r\nb\r\n");
+	envelope_free(&e);
+	e = (struct envelope){ .sender = mem_text("ann@x"), .arrived = 1795262400000 };
+	heading_compose(&e, &site, &t, "abc", "mx.x", "Content-Type: text/html\r\n", 25);
+	assert_non_null(strstr(e.inject_add, "boundary=\"=_rollcall_abc\""));
+	assert_true(text_list_has(&e.inject_remove, "Content-Type"));
+	envelope_free(&e);
+	e = (struct envelope){ .sender = mem_text("ann@x"), .arrived = 1795262400000 };
+	heading_compose(&e, &site, &t, "abc", "mx.x", "Content-Type: multipart/signed\r\n", 32);
+	assert_null(e.inject_before_body);
+	assert_null(e.inject_after_body);
+	envelope_free(&e);
+	list_drop(&l);
+}
+
 int
 main(void)
 {
@@ -314,6 +359,7 @@ main(void)
 		cmocka_unit_test(senders),
 		cmocka_unit_test(replies),
 		cmocka_unit_test(subjects),
+		cmocka_unit_test(footers),
 	};
 
 	return RUN(tests);
