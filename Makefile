@@ -22,8 +22,8 @@ EXPANDER = main pulse recipients service settings work intake/content intake/hea
            intake/lmtp_data intake/lmtp_server intake/lmtp_session fanout/expand \
            fanout/inject fanout/later fanout/learnt fanout/post fanout/report fanout/settle \
            fanout/smtp_client fanout/wire bounces/handover metrics
-CONSOLE = cmd_config cmd_daemons cmd_drain cmd_lookup cmd_members cmd_metrics cmd_queue \
-          cmd_release daemons listing main
+CONSOLE = cmd_config cmd_daemons cmd_drain cmd_lookup cmd_members cmd_metrics cmd_preview \
+          cmd_queue cmd_release daemons listing main
 
 LIBRARY = $(BASE:%=base/%) $(MAIL:%=mail/%) $(SOURCES:%=sources/%) $(POLICIES:%=policies/%) \
           $(QUEUES:%=queues/%)
@@ -80,7 +80,8 @@ $(BUILD)/rollcall-expander: $(EXPANDER:%=$(BUILD)/expander/%.o) $(BUILD)/libroll
 	$(LINK) $(LIBS)
 
 $(BUILD)/rollcallctl: $(CONSOLE:%=$(BUILD)/console/%.o) $(BUILD)/milter/settings.o \
-                      $(BUILD)/expander/settings.o $(BUILD)/librollcall.a
+                      $(BUILD)/expander/settings.o $(BUILD)/expander/intake/heading.o \
+                      $(BUILD)/expander/fanout/post.o $(BUILD)/librollcall.a
 	$(LINK) $(LIBS)
 
 # The settings come from the program itself.

@@ -12,10 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct command *const commands[] = { &command_lookup, &command_members, &command_queue,
-	                                          &command_retry,  &command_release, &command_discard,
-	                                          &command_drain,  &command_resume,  &command_metrics,
-	                                          &command_reload, &command_config,  NULL };
+static const struct command *const commands[] = { &command_lookup,  &command_members, &command_preview,
+	                                          &command_queue,   &command_retry,   &command_release,
+	                                          &command_discard, &command_drain,   &command_resume,
+	                                          &command_metrics, &command_reload,  &command_config,
+	                                          NULL };
 
 /* Formats a text without control characters. */
 static void

@@ -48,21 +48,47 @@ mime_type_free(struct mime_type *m)
 	mem_drop(&m->charset);
 }
 
+/* All of it in an encoding, each character through `take`. */
+static void
+encode(GMimeContentEncoding encoding, const void *bytes, size_t length, struct bytes *out,
+       void take(struct bytes *, char))
+{
+	GMimeEncoding state;
+	size_t used;
+	char *made;
+
+	(void)pthread_once(&once, g_mime_init);
+	g_mime_encoding_init_encode(&state, encoding);
+	made = mem_new(g_mime_encoding_outlen(&state, length) + 1);
+	used = g_mime_encoding_flush(&state, bytes, length, made);
+	for (size_t i = 0; i < used; i++)
+		take(out, made[i]);
+	free(made);
+}
+
+static void
+take_with_crlf(struct bytes *out, char c)
+{
+	if (c == '\n')
+		bytes_add_char(out, '\r');
+	bytes_add_char(out, c);
+}
+
+static void
+take_on_one_line(struct bytes *out, char c)
+{
+	if (c != '\n')
+		bytes_add_char(out, c);
+}
+
 void
 mime_quote(struct bytes *out, const char *text)
 {
-	size_t length = strlen(text), used;
-	GMimeEncoding state;
-	char *quoted;
+	encode(GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE, text, strlen(text), out, take_with_crlf);
+}
 
-	(void)pthread_once(&once, g_mime_init);
-	g_mime_encoding_init_encode(&state, GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE);
-	quoted = mem_new(g_mime_encoding_outlen(&state, length) + 1);
-	used = g_mime_encoding_flush(&state, text, length, quoted);
-	for (size_t i = 0; i < used; i++) {
-		if (quoted[i] == '\n')
-			bytes_add_char(out, '\r');
-		bytes_add_char(out, quoted[i]);
-	}
-	free(quoted);
+void
+mime_base64(struct bytes *out, const void *bytes, size_t length)
+{
+	encode(GMIME_CONTENT_ENCODING_BASE64, bytes, length, out, take_on_one_line);
 }

@@ -26,4 +26,7 @@ void mime_type_free(struct mime_type *);
 /* Lines that end in LF as quoted-printable (RFC 2045 section 6.7), with CRLF. */
 void mime_quote(struct bytes *, const char *text);
 
+/* Bytes in base64, on one line. */
+void mime_base64(struct bytes *, const void *bytes, size_t length);
+
 #endif

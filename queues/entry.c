@@ -8,6 +8,20 @@
 #include <string.h>
 
 void
+envelope_name(const unsigned char message[DIGEST_SIZE], const char *list, const char *role,
+           char id[DIGEST_NAME + 1])
+{
+	struct digest *all = digest_open();
+	unsigned char sum[DIGEST_SIZE];
+
+	digest_add(all, message, DIGEST_SIZE);
+	digest_add(all, list, strlen(list) + 1);
+	digest_add(all, role, strlen(role) + 1);
+	digest_end(&all, sum);
+	digest_name(sum, id);
+}
+
+void
 envelope_free(struct envelope *e)
 {
 	free(e->list);

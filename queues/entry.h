@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/complaint.h"
+#include "base/digest.h"
 #include "base/text.h"
 
 #include <stdbool.h>
@@ -36,6 +37,10 @@ struct envelope {
 	char *inject_before_body;         /* to put behind the header's empty line; NULL: nothing */
 	char *inject_after_body;          /* to put behind the body; NULL: nothing */
 };
+
+/* The name of an entry, by the digest of its message, the list and the role. */
+void envelope_name(const unsigned char message[DIGEST_SIZE], const char *list, const char *role,
+                char id[DIGEST_NAME + 1]);
 
 void envelope_free(struct envelope *);
 

@@ -1,10 +1,16 @@
 """What a member gets: the fields that lists put before posts."""
+import base64
 import email
+import os
+import pty
+import re
+import subprocess
 from email.header import decode_header, make_header
 
 import pytest
 
 from testbed import client, directory
+from testbed.base import BUILD
 
 BLOCKS = """
 lists.example.com:
@@ -151,3 +157,85 @@ def test_texts_above_and_below(make_site, mta):
     assert html.get_payload(1).get_payload() == "<p>Hello.\r\n"
     assert html.get_payload(2).get_payload(decode=True).decode() == below
     assert sent["3"].endswith(SIGNED.encode())
+
+
+# ---- preview ----
+
+EVERYTHING = """lists.example.com:
+  sources: [ corp ]
+  posts:
+    list-owner: owner
+    reply-to: list poster
+    sender: owner
+    subject-tag: "[{local}]"
+    header: Above
+    footer: Below
+"""
+
+
+def when(data):
+    """Without what preview cannot know: the MTA's name and the time."""
+    return re.sub(rb"^Received: from \S+ (by .*\r\n\tid .*\r\n)\t.*\r\n", rb"\1", data)
+
+
+@pytest.mark.parametrize("fields", [[], ["Content-Type: text/html; charset=utf-8"],
+                                    ["Content-Type: multipart/signed; boundary=x"]], ids=str)
+def test_preview_shows_the_same_bytes_as_arrive(make_site, place, fields):
+    site = make_site(mta="sink", destinations=EVERYTHING)
+    message = client.message(body="One\r\n.\r\n..\r\n\0grün\r\n".encode(), fields=fields, to="staff@lists.example.com")
+    (place / "post").write_bytes(message.replace(b"\r\n", b"\n").rstrip(b"\n"))
+    site.submit(message=message, parameters="BODY=8BITMIME")
+    site.wait_for(4)
+    (t,) = site.sink.delivered("carl@example.com")
+    words = ["staff@lists.example.com", "Carl@Example.com", str(place / "post")]
+    raw = subprocess.run([BUILD / "rollcallctl", "-c", site.rollcall.config, "preview", "--message", *words],
+                         check=True, stdout=subprocess.PIPE).stdout
+    assert when(raw) == when(t.data)
+    got = site.rollcall.ctl_json("preview", *words)
+    assert when(base64.b64decode(got["message_base64"])) == when(t.data)
+    assert (got["sender"], got["recipient"], got["list"]) == (t.sender, "carl@example.com", "staff@lists.example.com")
+    assert got["parameters"] == "BODY=8BITMIME" and "BODY=8BITMIME" in t.parameters
+    shown = subprocess.run([BUILD / "rollcallctl", "-c", site.rollcall.config, "preview", *words],
+                           check=True, stdout=subprocess.PIPE).stdout
+    envelope = b"MAIL FROM:<staff-bounces@lists.example.com> BODY=8BITMIME\nRCPT TO:<carl@example.com>\n\n"
+    assert shown.startswith(envelope + b"Received: ") and when(shown[len(envelope):]) == when(t.data)
+
+
+def test_preview_of_what_would_not_arrive(make_site, place):
+    site = make_site(mta="sink")
+    good, reply, bare, gone = (str(place / name) for name in ("good", "reply", "bare", "gone"))
+    (place / "good").write_text("From: ann@example.com\nSubject: x\n\nHello.\n")
+    (place / "reply").write_text("Auto-Submitted: auto-replied\n\nHello.\n")
+    (place / "bare").write_text("Subject: x\n\nHello.\rYou.\n")
+    (place / "long").write_text("X: " + "x" * 2000000 + "\n\n")
+    ctl, staff, ann = site.rollcall.ctl, "staff@lists.example.com", "ann@example.com"
+    for words, status, text in [
+            ((staff, ann, good, good), 64, "usage"), ((staff, "ann", good), 64, "no mailbox"),
+            (("staff", ann, good), 64, "no mailbox"), ((staff, "dora@example.com", good), 1, "no member of"),
+            (("nolist@lists.example.com", ann, good), 1, "no list has this address"),
+            (("staff-bounces@lists.example.com", ann, good), 1, "no list has this address"),
+            ((ann, ann, good), 1, "no list has this address"), ((staff, ann, reply), 1, "would not get it"),
+            ((staff, ann, bare), 1, "would not get it"), ((staff, ann, str(place / "long")), 1, "would not get it"),
+            ((staff, ann, gone), 70, "there is no file"), (("dangling@lists.example.com", ann, good), 75, "not all")]:
+        got = ctl("preview", *words, check=status)
+        assert text in got.stderr and got.stdout == "", words
+    got = ctl("preview", "staff-owner@lists.example.com", ann, good, check=0).stdout
+    assert "for <staff-owner@lists.example.com>" in got and "List-Id" not in got
+    (place / "empty").write_text("")
+    assert ctl("preview", "--message", staff, ann, str(place / "empty"), check=0).stdout.endswith("list\n\n")
+    site.slapd.stop()
+    assert "staff@lists" in ctl("preview", staff, ann, good, check=75).stderr
+
+
+def test_preview_does_not_let_mail_talk_to_the_terminal(make_site, place):
+    site = make_site(mta="sink")
+    (place / "post").write_bytes("Subject: grün\n\nHello \x1b[31m\n\nEnd".encode())
+    main, terminal = pty.openpty()
+    words = [BUILD / "rollcallctl", "-c", site.rollcall.config, "preview", "staff@lists.example.com",
+             "ann@example.com", place / "post"]
+    subprocess.run(words, check=True, stdout=terminal)
+    os.close(terminal)
+    shown = os.read(main, 65536).decode()
+    os.close(main)
+    assert shown.endswith("Subject: grün\r\n\r\nHello \\x1b[31m\r\n\r\nEnd\r\n")
+    assert "BODY=8BITMIME SMTPUTF8\r\n" in shown

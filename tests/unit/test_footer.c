@@ -100,6 +100,12 @@ quoting(void **state)
 	mime_quote(&out, line);
 	assert_non_null(strstr(bytes_text(&out), "=\r\n"));
 	assert_in_range(strcspn(bytes_text(&out), "\r"), 60, 76);
+	bytes_clear(&out);
+	mime_base64(&out, "a\0\xff", 3);
+	same_text("base64", bytes_text(&out), "YQD/");
+	bytes_clear(&out);
+	mime_base64(&out, line, strlen(line));
+	assert_int_equal(out.length, 136);
 	bytes_free(&out);
 	free(line);
 }
