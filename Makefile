@@ -218,12 +218,13 @@ tidy:
 	    $(CONSOLE:%=console/%.c) | xargs -P "$$(nproc)" -I FILE \
 	    clang-tidy --quiet FILE -- $(filter-out -Werror,$(ALLCFLAGS)) $(GMIME) 2>/dev/null
 
-FUZZ = address config content deref distribution entry header phrase progress query report syntax \
+FUZZ = address config content deref distribution entry header heading phrase progress query report syntax \
        wire
 FUZZ_SECONDS ?= 30
 FUZZERS = $(FUZZ:%=$(BUILD)/fuzz_%)
 
 $(FUZZERS): $(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/expander/intake/content.o \
+                             $(BUILD)/expander/intake/heading.o \
                              $(BUILD)/expander/fanout/post.o $(BUILD)/expander/fanout/wire.o \
                              $(BUILD)/expander/pulse.o $(BUILD)/milter/query.o \
                              $(BUILD)/milter/settings.o $(BUILD)/expander/settings.o \
