@@ -22,6 +22,29 @@ mime_decode(const char *value)
 	return text;
 }
 
+bool
+mime_mailbox(const char *value, char **name, char **address)
+{
+	InternetAddressList *list;
+	bool found = false;
+
+	(void)pthread_once(&once, g_mime_init);
+	list = internet_address_list_parse(NULL, value);
+	for (int i = 0; list != NULL && !found && i < internet_address_list_length(list); i++) {
+		InternetAddress *a = internet_address_list_get_address(list, i);
+		const char *own = internet_address_get_name(a);
+
+		if (!INTERNET_ADDRESS_IS_MAILBOX(a))
+			continue;
+		*address = mem_text(internet_address_mailbox_get_addr(INTERNET_ADDRESS_MAILBOX(a)));
+		*name = own == NULL || *own == '\0' ? NULL : mem_text(own);
+		found = true;
+	}
+	if (list != NULL)
+		g_object_unref(list);
+	return found;
+}
+
 void
 mime_type_parse(struct mime_type *m, const char *value)
 {

@@ -9,11 +9,19 @@
 
 #include "base/bytes.h"
 
+#include <stdbool.h>
+
 /*
  * The value of an unstructured field for reading: encoded words (RFC 2047) decoded. UTF-8, where
  * nothing else can be made of it with characters that stand for what is lost. Allocated.
  */
 char *mime_decode(const char *value);
+
+/*
+ * The first mailbox of a field of addresses: its address, and its name with encoded words decoded, or
+ * NULL where it has none. Both allocated. False where there is no mailbox.
+ */
+bool mime_mailbox(const char *value, char **name, char **address);
 
 /* What a Content-Type says, with its comments and encodings taken off. Owned. */
 struct mime_type {

@@ -203,6 +203,14 @@ check_precedence(const char *text, struct complaint *why)
 }
 
 static int
+check_from(const char *text, struct complaint *why)
+{
+	static const char *const words[] = { "keep", "rewrite", NULL };
+
+	return check_word(text, words, "keep, rewrite", why);
+}
+
+static int
 check_reply_to(const char *text, struct complaint *why)
 {
 	static const char *const words[] = { "none", "poster", "list", NULL };
@@ -302,6 +310,10 @@ const struct setting style_settings[STYLE_COUNT + 1] = {
 	  .help = "A text above the body of posts, or none. What is signed or encrypted is left alone." },
 	[STYLE_FOOTER] = { .name = "footer", STYLE(STYLE_FOOTER), .check = check_text,
 	  .help = "A text below it, in the same way." },
+	[STYLE_FROM] = { .name = "from", STYLE(STYLE_FROM), .check = check_from,
+	  .help = "The From field of posts: keep, or rewrite, which puts the list there under the poster's "
+	          "name, and the poster where answers go: for posters whose domain forbids by DMARC what "
+	          "the list does to their mail." },
 	[STYLE_COUNT] = { .kind = KIND_END },
 };
 
@@ -313,6 +325,7 @@ static const char *const defaults[STYLE_COUNT] = {
 	[STYLE_SENDER] = "none",              [STYLE_PRECEDENCE] = "list",
 	[STYLE_REPLY_TO] = "none",            [STYLE_SUBJECT_TAG] = "none",
 	[STYLE_HEADER] = "none",              [STYLE_FOOTER] = "none",
+	[STYLE_FROM] = "keep",
 };
 
 void

@@ -9,7 +9,7 @@
 
 void
 envelope_name(const unsigned char message[DIGEST_SIZE], const char *list, const char *role,
-           char id[DIGEST_NAME + 1])
+              char id[DIGEST_NAME + 1])
 {
 	struct digest *all = digest_open();
 	unsigned char sum[DIGEST_SIZE];

@@ -40,7 +40,7 @@ struct envelope {
 
 /* The name of an entry, by the digest of its message, the list and the role. */
 void envelope_name(const unsigned char message[DIGEST_SIZE], const char *list, const char *role,
-                char id[DIGEST_NAME + 1]);
+                   char id[DIGEST_NAME + 1]);
 
 void envelope_free(struct envelope *);
 

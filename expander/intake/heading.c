@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "mail/footer.h"
 #include "mail/header.h"
+#include "mail/mime.h"
 #include "mail/phrase.h"
 #include "mail/subject.h"
 #include "mail/trace.h"
@@ -230,14 +231,50 @@ take_poster(const struct heading *h, struct bytes *value)
 	return field_text(&f, value);
 }
 
+/*
+ * The list in the place of the poster, who can be read in the name, in Author (RFC 9057), and is where
+ * answers go unless the list says otherwise. False where From stays: there is none to be sure of, or
+ * it is the list's already.
+ */
+static bool
+add_from(struct heading *h)
+{
+	const struct list *l = h->target->list;
+	char *name = NULL, *address = NULL, *shown, *local = list_fill_text("{local}", l->address);
+	struct bytes value = { 0 };
+	struct field f;
+	bool rewritten = false;
+
+	if (strcmp(h->target->style[STYLE_FROM], "rewrite") != 0 ||
+	    !header_find(h->header, h->length, "From", &f) || !field_text(&f, &value) ||
+	    !mime_mailbox(value.data, &name, &address) || text_same(address, l->address))
+		goto out;
+	shown = mem_format("%s via %s", name == NULL ? address : name, l->name == NULL ? local : l->name);
+	bytes_add_text(h->out, "From: ");
+	phrase_add(h->out, shown, LONGEST_NAME);
+	bytes_format(h->out, "\r\n <%s>\r\nAuthor: %s\r\n", l->address, value.data);
+	remove_field(h->envelope, "From");
+	remove_field(h->envelope, "Author");
+	free(shown);
+	rewritten = true;
+out:
+	bytes_free(&value);
+	free(local);
+	free(name);
+	free(address);
+	return rewritten;
+}
+
 /* The Reply-To field; the poster's stays where nothing else can be said for sure. */
 static void
-add_reply_to(struct heading *h)
+add_reply_to(struct heading *h, bool rewritten)
 {
 	const char *text = h->target->style[STYLE_REPLY_TO], *word;
 	struct bytes value = { 0 };
 	size_t length;
 
+	if (text == NULL && rewritten)
+		text = "poster";
 	while (text != NULL && style_word(&text, &word, &length)) {
 		struct bytes one = { 0 };
 		char *address;
@@ -350,7 +387,7 @@ heading_compose(struct envelope *e, const struct site *site, const struct target
 		add_list_fields(&h);
 		add_precedence(&h);
 		add_sender(&h);
-		add_reply_to(&h);
+		add_reply_to(&h, add_from(&h));
 		add_subject(&h);
 		add_frame(&h, id);
 	}

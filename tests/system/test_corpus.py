@@ -33,6 +33,8 @@ STYLES = {
                [b"list-archive", b"sender", b"reply-to"] + OF_LISTS[:-1]),
     "tag": ('{ list-post: none, subject-tag: "[Täg]" }',
             b"List-Id: <staff.lists.example.com>\r\nPrecedence: list\r\n", []),
+    "from": ("{ list-post: none, from: rewrite }",
+             b"List-Id: <staff.lists.example.com>\r\nPrecedence: list\r\n", []),
     "footer": ('{ list-post: none, footer: "-- \\nThis list: {local}" }',
                b"List-Id: <staff.lists.example.com>\r\nPrecedence: list\r\n", []),
 }
@@ -160,6 +162,27 @@ def test_posts_come_out_as_the_same_bytes(site, posts, style):
         subject, old = tagged(message) if "subject-tag" in style[0] else (b"", [])
         names = OURS + removed_of_lists(message) + style[2] + old
         assert sent == style[1] + subject + without(names, message), path
+
+
+@pytest.mark.parametrize("style", ["from"], indirect=True)
+def test_posts_from_the_list_name_their_posters(site, posts, style):
+    rewritten = 0
+    for path, message, _, sent in each_delivered(site, post_all(site, posts)):
+        assert sent.startswith(style[1]), path
+        sent, names = sent[len(style[1]):], OURS + removed_of_lists(message)
+        if sent != without(names, message):
+            fold = rb"(?:.*\r\n)(?:[ \t].*\r\n)*"
+            ours = re.match(rb"From: (\".*\"|=\?.*\?=(\r\n =\?.*\?=)*)\r\n <staff@lists.example.com>\r\n", sent)
+            assert ours, path
+            (poster, *_), answers = values(b"from", message), values(b"reply-to", message)
+            poster, answers = (v.strip(b" \t\r\n") for v in (poster, (answers or [poster])[0]))
+            end = re.compile(b"Author: " + fold + b"(?:Reply-To: " + fold + b")?").match(sent, ours.end()).end()
+            added = b"Author: " + poster + b"\r\n", b"Reply-To: " + answers + b"\r\n"
+            assert sent[ours.end():end] in (b"".join(added), added[0]), path
+            gone = [b"from", b"author"] + ([b"reply-to"] if sent[ours.end():end] == b"".join(added) else [])
+            assert sent[end:] == without(names + gone, message), path
+            rewritten += 1
+    assert rewritten > 800
 
 
 @pytest.mark.parametrize("style", ["footer"], indirect=True)

@@ -159,6 +159,18 @@ def test_texts_above_and_below(make_site, mta):
     assert sent["3"].endswith(SIGNED.encode())
 
 
+def test_from_the_list_under_the_posters_name(make_site, mta):
+    site = make_site(company(businessCategory="from: rewrite"), mta=mta, source_more=SETTINGS)
+    site.post(sender="ann@example.com", fields=["X-Number: 1"])
+    site.post(to="dev@lists.example.com")
+    site.wait_for(2)
+    (t,) = site.sink.delivered("ann@example.com")
+    assert t.fields("From") == ['"ann@example.com via All of us" <staff@lists.example.com>']
+    assert t.fields("Author") == t.fields("Reply-To") == ["ann@example.com"]
+    (t,) = site.sink.delivered("bob@example.com")
+    assert t.fields("From") == ["ann@example.com"] and t.fields("Reply-To") == []
+
+
 # ---- preview ----
 
 EVERYTHING = """lists.example.com:

@@ -151,7 +151,7 @@ compose(enum role role, const char *sender, const char *precedence, const char *
 	struct list *l = list_new(mem_text("staff@l.x"), name == NULL ? NULL : mem_text(name),
 	                          mem_text("k"), NULL);
 	struct target t = { .list = l, .role = role,
-		            .style = { [STYLE_LIST_ID] = "{local}.{domain}", [STYLE_LIST_POST] = "list",
+		            .style = { [STYLE_LIST_ID] = "{local}.{domain}", [STYLE_LIST_POST] = "list", [STYLE_FROM] = "keep",
 		                       [STYLE_PRECEDENCE] = precedence } };
 	struct envelope e = { .sender = mem_text(sender), .arrived = 1795262400000 };
 

@@ -77,6 +77,8 @@ values(void **state)
 		{ "footer:", "there is nothing" },
 		{ "footer: a\n\xe4", "each line is UTF-8" },
 		{ "header: a\x07", "each line is UTF-8" },
+		{ "from: rewrite", NULL },
+		{ "from: list", "is not one of keep, rewrite" },
 		{ "reply-to : list", NULL },
 		{ "reply-to list", "is no setting" },
 		{ "", "is no setting" },
@@ -325,7 +327,8 @@ footers(void **state)
 	struct site site = { .hostname = (char *)"mail.x" };
 	struct list *l = list_new(mem_text("staff@l.x"), NULL, mem_text("k"), NULL);
 	struct target t = { .list = l, .role = ROLE_POST, .style = { [STYLE_LIST_ID] = "{local}.{domain}",
-	                    [STYLE_HEADER] = "To {local}\r\n", [STYLE_FOOTER] = "a\nb" } };
+	                    [STYLE_FROM] = "keep", [STYLE_HEADER] = "To {local}\r\n",
+	                    [STYLE_FOOTER] = "a\nb" } };
 	struct envelope e = { .sender = mem_text("ann@x"), .arrived = 1795262400000 };
 
 	(void)state;
@@ -346,6 +349,39 @@ footers(void **state)
 	list_drop(&l);
 }
 
+static void
+rewritten_from(void **state)
+{
+#define STAFF(name) "From: " name "\r\n <staff@l.x>\r\n"
+#define GONE LOST " From Author"
+	(void)state;
+	check_heading("staff@l.x", FEW "from: rewrite", "From: Ann B. <ann@x>\r\n",
+	              ID STAFF("\"Ann B. via staff\"") "Author: Ann B. <ann@x>\r\nReply-To: Ann B. <ann@x>\r\n",
+	              GONE " Reply-To");
+	/* Answers go where the poster, or the list, wants them. */
+	check_heading("staff@l.x", FEW "from: rewrite", "From: ann@x\r\nReply-To: b@x\r\n",
+	              ID STAFF("\"ann@x via staff\"") "Author: ann@x\r\nReply-To: b@x\r\n", GONE " Reply-To");
+	check_heading("staff@l.x", FEW "from: rewrite\nreply-to: list", "From: ann@x\r\n",
+	              ID STAFF("\"ann@x via staff\"") "Author: ann@x\r\nReply-To: <staff@l.x>\r\n",
+	              GONE " Reply-To");
+	check_heading("staff@l.x", FEW "from: rewrite\nreply-to: list poster", "From: ann@x\r\n",
+	              ID STAFF("\"ann@x via staff\"") "Author: ann@x\r\nReply-To: <staff@l.x>,\r\n ann@x\r\n",
+	              GONE " Reply-To");
+	check_heading("staff@l.x", FEW "from: rewrite", "From: =?iso-8859-1?q?J=F6rg?=\r\n <j@x>\r\n",
+	              ID STAFF("=?utf-8?Q?J=C3=B6rg_via_staff?=") "Author: =?iso-8859-1?q?J=F6rg?=\r\n <j@x>\r\n"
+	              "Reply-To: =?iso-8859-1?q?J=F6rg?=\r\n <j@x>\r\n", GONE " Reply-To");
+	/* One who calls himself somebody else, or breaks lines, gets no further. */
+	check_heading("staff@l.x", FEW "from: rewrite", "From: =?utf-8?q?a=0D=0ABcc=3A_eve=22?= <a@x>\r\n",
+	              ID STAFF("\"a Bcc: eve\\\" via staff\"")
+	              "Author: =?utf-8?q?a=0D=0ABcc=3A_eve=22?= <a@x>\r\n"
+	              "Reply-To: =?utf-8?q?a=0D=0ABcc=3A_eve=22?= <a@x>\r\n", GONE " Reply-To");
+	check_heading("staff@l.x", FEW "from: rewrite", "From: \"Staff\" <Staff@l.x>\r\n", ID, LOST);
+	check_heading("staff@l.x", FEW "from: rewrite", "From: \xe9 <a@x>\r\n", ID, LOST);
+	check_heading("staff@l.x", FEW "from: rewrite", "From: nobody:;\r\n", ID, LOST);
+	check_heading("staff@l.x", FEW "from: rewrite", "Subject: x\r\n", ID, LOST);
+	check_heading("staff@l.x", FEW "from: keep", "From: ann@x\r\n", ID, LOST);
+}
+
 int
 main(void)
 {
@@ -360,6 +396,7 @@ main(void)
 		cmocka_unit_test(replies),
 		cmocka_unit_test(subjects),
 		cmocka_unit_test(footers),
+		cmocka_unit_test(rewritten_from),
 	};
 
 	return RUN(tests);
