@@ -64,7 +64,7 @@ $(BUILD)/%.o: %.c Makefile
 	$(call say,CC)$(CC) $(ALLCFLAGS) -MMD -MP -c -o $@ $<
 
 # The one file that knows GMime (make layers).
-GMIME := $(shell pkg-config --cflags gmime-3.0 2>/dev/null)
+GMIME := $(patsubst -I%,-isystem%,$(shell pkg-config --cflags gmime-3.0 2>/dev/null))
 $(BUILD)/mail/mime.o: ALLCFLAGS += $(GMIME)
 
 $(BUILD)/librollcall.a: $(LIBRARY:%=$(BUILD)/%.o)

@@ -64,6 +64,15 @@ is_ascii(const char *text)
 	return true;
 }
 
+static bool
+has_name(const struct text_list *names, const char *name)
+{
+	for (size_t i = 0; i < names->count; i++)
+		if (text_same(names->items[i], name))
+			return true;
+	return false;
+}
+
 /* One of the Content-* fields. */
 static void
 take_field(struct content *c, const struct field *f, struct framing *out)
@@ -71,7 +80,7 @@ take_field(struct content *c, const struct field *f, struct framing *out)
 	struct bytes text = { 0 }, words = { 0 };
 	char *name = mem_copy(f->name, f->name_length);
 
-	if (text_list_has(&out->remove, name) || !field_text(f, &text))
+	if (has_name(&out->remove, name) || !field_text(f, &text))
 		c->clear = false;
 	text_list_add(&out->remove, name, f->name_length);
 	bytes_format(&c->fields, "%s: %s\r\n", name, bytes_text(&text));

@@ -192,14 +192,16 @@ fill(const char *pattern, const char *list_address, const char *plain)
 	const char *domain = address_domain(list_address);
 	size_t length = (size_t)(domain - list_address) - 1;
 	struct bytes out = { 0 };
-	bool quoted = *list_address == '"' && plain == NULL;
+	bool quoted = *list_address == '"';
 
 	while (*pattern != '\0') {
 		if (strncmp(pattern, "{local}", 7) == 0) {
-			if (plain == NULL)
-				bytes_add(&out, list_address + quoted, length - 2 * quoted);
-			else
+			if (plain != NULL)
 				add_escaped(&out, list_address, length, plain);
+			else if (quoted)
+				bytes_add(&out, list_address + 1, length - 2);
+			else
+				bytes_add(&out, list_address, length);
 			pattern += 7;
 		} else if (strncmp(pattern, "{domain}", 8) == 0) {
 			bytes_add_text(&out, domain);

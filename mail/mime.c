@@ -1,4 +1,7 @@
-/* MIME, by GMime. */
+/*
+ * MIME, by GMime. One thread at a time: calls are short, and what the library and the one below it do
+ * about threads is out of sight of the thread sanitizer.
+ */
 #include "mail/mime.h"
 
 #include "base/mem.h"
@@ -8,17 +11,34 @@
 #include <stdlib.h>
 #include <string.h>
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static bool ready;                        /* under the lock */
+
+static void
+enter(void)
+{
+	(void)pthread_mutex_lock(&lock);
+	if (!ready)
+		g_mime_init();
+	ready = true;
+}
+
+static void
+leave(void)
+{
+	(void)pthread_mutex_unlock(&lock);
+}
 
 char *
 mime_decode(const char *value)
 {
 	char *decoded, *text;
 
-	(void)pthread_once(&once, g_mime_init);
+	enter();
 	decoded = g_mime_utils_header_decode_text(NULL, value);
 	text = mem_text(decoded);
 	g_free(decoded);
+	leave();
 	return text;
 }
 
@@ -28,7 +48,7 @@ mime_mailbox(const char *value, char **name, char **address)
 	InternetAddressList *list;
 	bool found = false;
 
-	(void)pthread_once(&once, g_mime_init);
+	enter();
 	list = internet_address_list_parse(NULL, value);
 	for (int i = 0; list != NULL && !found && i < internet_address_list_length(list); i++) {
 		InternetAddress *a = internet_address_list_get_address(list, i);
@@ -42,6 +62,7 @@ mime_mailbox(const char *value, char **name, char **address)
 	}
 	if (list != NULL)
 		g_object_unref(list);
+	leave();
 	return found;
 }
 
@@ -51,7 +72,7 @@ mime_type_parse(struct mime_type *m, const char *value)
 	GMimeContentType *type;
 	const char *charset;
 
-	(void)pthread_once(&once, g_mime_init);
+	enter();
 	type = g_mime_content_type_parse(NULL, value);
 	charset = g_mime_content_type_get_parameter(type, "charset");
 	/* The library's word for all that it does not understand. */
@@ -62,6 +83,7 @@ mime_type_parse(struct mime_type *m, const char *value)
 		                     g_mime_content_type_get_media_subtype(type));
 	m->charset = mem_text(charset);
 	g_object_unref(type);
+	leave();
 }
 
 void
@@ -80,10 +102,11 @@ encode(GMimeContentEncoding encoding, const void *bytes, size_t length, struct b
 	size_t used;
 	char *made;
 
-	(void)pthread_once(&once, g_mime_init);
+	enter();
 	g_mime_encoding_init_encode(&state, encoding);
 	made = mem_new(g_mime_encoding_outlen(&state, length) + 1);
 	used = g_mime_encoding_flush(&state, bytes, length, made);
+	leave();
 	for (size_t i = 0; i < used; i++)
 		take(out, made[i]);
 	free(made);

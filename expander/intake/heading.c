@@ -164,6 +164,9 @@ add_list_fields(struct heading *h)
 		if (style[uri_fields[i].id] != NULL)
 			remove_field(h->envelope, uri_fields[i].name);
 	}
+	/* It says how to use the one URI that stood beside it (RFC 8058 section 3.1). */
+	if (style[STYLE_LIST_UNSUBSCRIBE] != NULL)
+		remove_field(h->envelope, "List-Unsubscribe-Post");
 }
 
 /* An address that a setting gives, allocated; NULL where the list's own makes none of it. */
@@ -252,9 +255,10 @@ add_from(struct heading *h)
 	shown = mem_format("%s via %s", name == NULL ? address : name, l->name == NULL ? local : l->name);
 	bytes_add_text(h->out, "From: ");
 	phrase_add(h->out, shown, LONGEST_NAME);
-	bytes_format(h->out, "\r\n <%s>\r\nAuthor: %s\r\n", l->address, value.data);
+	bytes_format(h->out, "\r\n <%s>\r\n", l->address);
 	remove_field(h->envelope, "From");
-	remove_field(h->envelope, "Author");
+	if (!header_find(h->header, h->length, "Author", &f))   /* the first that says it is right */
+		bytes_format(h->out, "Author: %s\r\n", value.data);
 	free(shown);
 	rewritten = true;
 out:

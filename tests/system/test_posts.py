@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from email.header import decode_header, make_header
 
 import pytest
@@ -171,6 +172,29 @@ def test_from_the_list_under_the_posters_name(make_site, mta):
     assert t.fields("From") == ["ann@example.com"] and t.fields("Reply-To") == []
 
 
+def test_many_posts_at_once(make_site):
+    """Reading and writing MIME is done by a library, on the threads of all sessions."""
+    site = make_site(company(), destinations="""lists.example.com:
+  sources: [ corp ]
+  posts: { subject-tag: "[Köche]", footer: "Grüße", from: rewrite }
+""", mta="sink")
+
+    def post(n):
+        with site.lmtp() as c:
+            for i in range(10):
+                c.mail("ann@example.com")
+                c.rcpt("staff@lists.example.com")
+                assert c.data(client.message(subject=f"=?iso-8859-1?q?gr=FCn?= {n}.{i}", fields=[
+                    "Content-Type: text/plain; charset=utf-8"]))[0].code == 250
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(post, range(8)))
+    site.wait_for(80)
+    subjects = {t.fields("Subject")[0] for t in site.sink.delivered()}
+    assert subjects == {f"=?utf-8?Q?=5BK=C3=B6che=5D_?= =?iso-8859-1?q?gr=FCn?= {n}.{i}"
+                        for n in range(8) for i in range(10)}
+
+
 # ---- preview ----
 
 EVERYTHING = """lists.example.com:
@@ -206,6 +230,7 @@ def test_preview_shows_the_same_bytes_as_arrive(make_site, place, fields):
     got = site.rollcall.ctl_json("preview", *words)
     assert when(base64.b64decode(got["message_base64"])) == when(t.data)
     assert (got["sender"], got["recipient"], got["list"]) == (t.sender, "carl@example.com", "staff@lists.example.com")
+    assert f"SIZE={len(t.data)}" in t.parameters
     assert got["parameters"] == "BODY=8BITMIME" and "BODY=8BITMIME" in t.parameters
     shown = subprocess.run([BUILD / "rollcallctl", "-c", site.rollcall.config, "preview", *words],
                            check=True, stdout=subprocess.PIPE).stdout

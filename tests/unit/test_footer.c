@@ -59,7 +59,7 @@ static const struct {
 	{ "Content-Type: application/x-pkcs7-mime\r\n", NULL, "bye\n", false, NULL, NULL, NULL, NULL },
 	{ "Content-Type: message/partial; id=a\r\n", NULL, "bye\n", false, NULL, NULL, NULL, NULL },
 	{ "Content-Transfer-Encoding: binary\r\n", NULL, "bye\n", false, NULL, NULL, NULL, NULL },
-	{ "Content-Type: text/plain\r\nContent-Type: text/html\r\n", NULL, "bye\n", false, NULL, NULL, NULL, NULL },
+	{ "Content-Type: text/plain\r\ncontent-type: text/html\r\n", NULL, "bye\n", false, NULL, NULL, NULL, NULL },
 	{ "Content-Type: text/html; name=\xe4\r\n", NULL, "bye\n", false, NULL, NULL, NULL, NULL },
 	{ "Content-Type:\r\n", NULL, "bye\n", false, NULL, NULL, NULL, NULL },
 };

@@ -245,7 +245,8 @@ list_fields(void **state)
 	                 "List-Owner: <mailto:staff-owner@l.x>\r\nList-Subscribe: <mailto:in@x>\r\n"
 	                 "List-Unsubscribe: <mailto:out@x?subject=staff>\r\n"
 	                 "List-Archive: <https://x/a>\r\n",
-	              LOST " List-Help List-Owner List-Subscribe List-Unsubscribe List-Archive");
+	              LOST " List-Help List-Owner List-Subscribe List-Unsubscribe List-Archive "
+	              "List-Unsubscribe-Post");
 	check_heading("staff@l.x", FEW, "list-post: <x>\r\n", ID, LOST LOST_OF_A_LIST);
 	check_heading("staff@l.x", FEW, "List-Unsubscribe: <x>\r\n\r\nList-Id: x\r\n", ID, LOST);
 	check_heading("\"a&b\"@l.x", FEW "list-help: https://x/{local}", "",
@@ -353,7 +354,7 @@ static void
 rewritten_from(void **state)
 {
 #define STAFF(name) "From: " name "\r\n <staff@l.x>\r\n"
-#define GONE LOST " From Author"
+#define GONE LOST " From"
 	(void)state;
 	check_heading("staff@l.x", FEW "from: rewrite", "From: Ann B. <ann@x>\r\n",
 	              ID STAFF("\"Ann B. via staff\"") "Author: Ann B. <ann@x>\r\nReply-To: Ann B. <ann@x>\r\n",
@@ -370,6 +371,8 @@ rewritten_from(void **state)
 	check_heading("staff@l.x", FEW "from: rewrite", "From: =?iso-8859-1?q?J=F6rg?=\r\n <j@x>\r\n",
 	              ID STAFF("=?utf-8?Q?J=C3=B6rg_via_staff?=") "Author: =?iso-8859-1?q?J=F6rg?=\r\n <j@x>\r\n"
 	              "Reply-To: =?iso-8859-1?q?J=F6rg?=\r\n <j@x>\r\n", GONE " Reply-To");
+	check_heading("staff@l.x", FEW "from: rewrite", "Author: a@x\r\nFrom: b@x\r\n",
+	              ID STAFF("\"b@x via staff\"") "Reply-To: b@x\r\n", GONE " Reply-To");
 	/* One who calls himself somebody else, or breaks lines, gets no further. */
 	check_heading("staff@l.x", FEW "from: rewrite", "From: =?utf-8?q?a=0D=0ABcc=3A_eve=22?= <a@x>\r\n",
 	              ID STAFF("\"a Bcc: eve\\\" via staff\"")
