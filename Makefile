@@ -10,11 +10,12 @@ V          ?= 0
 
 BASE = bytes child clock complaint config control daemon digest file hash json log map mem metric \
        monitor net notify pool process set setting stream text
-MAIL = address automatic date dsn header list phrase reply syntax trace verdict
+MAIL = address automatic date dsn footer header list mime phrase reply subject syntax \
+       trace verdict
 SOURCES = cache fail file ldap ldap_addresses ldap_conn ldap_deref ldap_each ldap_find ldap_lists \
           ldap_logins ldap_owners ldap_presets ldap_query ldap_read ldap_refs ldap_walk nested \
           program registry source sql sql_postgresql sql_sqlite table table_cdb table_lmdb union
-POLICIES = admit chain drain posters registry site site_find
+POLICIES = admit chain destinations drain posters registry site site_find style
 QUEUES = distribution entry progress queue schedule spool spool_deaths spool_entry spool_hold \
          spool_list spool_progress spool_scan spool_write
 MILTER = ask hooks lookup main metrics pacemaker query service session settings socketmap
@@ -22,8 +23,8 @@ EXPANDER = main pulse recipients service settings work intake/content intake/hea
            intake/lmtp_data intake/lmtp_server intake/lmtp_session fanout/expand \
            fanout/inject fanout/later fanout/learnt fanout/post fanout/report fanout/settle \
            fanout/smtp_client fanout/wire bounces/handover metrics
-CONSOLE = cmd_config cmd_daemons cmd_drain cmd_lists cmd_lookup cmd_members cmd_metrics cmd_queue \
-          cmd_release daemons listing main
+CONSOLE = cmd_config cmd_daemons cmd_drain cmd_lists cmd_lookup cmd_members cmd_metrics \
+          cmd_preview cmd_queue cmd_release daemons listing main
 
 LIBRARY = $(BASE:%=base/%) $(MAIL:%=mail/%) $(SOURCES:%=sources/%) $(POLICIES:%=policies/%) \
           $(QUEUES:%=queues/%)
@@ -44,7 +45,7 @@ CFLAGS   ?= -O2 -g
 ALLCFLAGS = -ffile-prefix-map=$(CURDIR)=. -std=c17 -D_GNU_SOURCE -I. -pthread $(WARNINGS) $(HARDEN) $(CFLAGS) \
             -DROLLCALL_CONFIG='"$(SYSCONFDIR)/rollcall/rollcall.yaml"'
 LIBS      = -lldap -llber -ljansson -lyaml -lidn2 -lunistring -lcrypto -lsystemd \
-            -lsqlite3 -lpq -llmdb -lcdb
+            -lsqlite3 -lpq -llmdb -lcdb -lgmime-3.0 -lgobject-2.0 -lglib-2.0
 
 PROGRAMS = $(BUILD)/rollcall-milter $(BUILD)/rollcall-expander $(BUILD)/rollcallctl
 MANUALS  = docs/man/rollcall-milter.8 docs/man/rollcall-expander.8 docs/man/rollcall-postfix.8 \
@@ -63,6 +64,10 @@ $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(ALLCFLAGS) -MMD -MP -c -o $@ $<
 
+# The one file that knows GMime (make layers).
+GMIME := $(patsubst -I%,-isystem%,$(shell pkg-config --cflags gmime-3.0 2>/dev/null))
+$(BUILD)/mail/mime.o: ALLCFLAGS += $(GMIME)
+
 $(BUILD)/librollcall.a: $(LIBRARY:%=$(BUILD)/%.o)
 	@rm -f $@
 	$(call say,AR)ar rcs $@ $^
@@ -76,7 +81,8 @@ $(BUILD)/rollcall-expander: $(EXPANDER:%=$(BUILD)/expander/%.o) $(BUILD)/libroll
 	$(LINK) $(LIBS)
 
 $(BUILD)/rollcallctl: $(CONSOLE:%=$(BUILD)/console/%.o) $(BUILD)/milter/settings.o \
-                      $(BUILD)/expander/settings.o $(BUILD)/librollcall.a
+                      $(BUILD)/expander/settings.o $(BUILD)/expander/intake/heading.o \
+                      $(BUILD)/expander/fanout/post.o $(BUILD)/librollcall.a
 	$(LINK) $(LIBS)
 
 # The settings come from the program itself.
@@ -120,12 +126,13 @@ clean:
 
 # ---- tests ----
 
-UNIT = address base config dsn header intake json ldap list metric milter net post program progress report \
-       setting site socketmap sources spool sql syntax table union wire
+UNIT = address base config dsn footer header intake json ldap list metric milter net post program \
+       progress report setting site socketmap sources spool sql style subject syntax table union wire
 TESTS = $(UNIT:%=$(BUILD)/tests/test_%) $(BUILD)/tests/contract_ldap
 
 $(BUILD)/tests/test_spool: $(BUILD)/tests/unit/queue_contract.o $(BUILD)/tests/unit/queue_memory.o
 $(BUILD)/tests/test_intake: $(BUILD)/expander/intake/content.o $(BUILD)/expander/intake/heading.o
+$(BUILD)/tests/test_style: $(BUILD)/expander/intake/heading.o
 $(BUILD)/tests/test_post: $(BUILD)/expander/fanout/post.o $(BUILD)/expander/fanout/settle.o $(BUILD)/expander/metrics.o \
                           $(BUILD)/expander/fanout/learnt.o $(BUILD)/tests/unit/queue_contract.o \
                           $(BUILD)/tests/unit/queue_memory.o
@@ -215,14 +222,15 @@ tidy:
 	@clang-tidy --version >/dev/null
 	@printf '%s\n' $(LIBRARY:%=%.c) $(MILTER:%=milter/%.c) $(EXPANDER:%=expander/%.c) \
 	    $(CONSOLE:%=console/%.c) | xargs -P "$$(nproc)" -I FILE \
-	    clang-tidy --quiet FILE -- $(filter-out -Werror,$(ALLCFLAGS)) 2>/dev/null
+	    clang-tidy --quiet FILE -- $(filter-out -Werror,$(ALLCFLAGS)) $(GMIME) 2>/dev/null
 
-FUZZ = address config content deref distribution entry header phrase progress query report syntax \
+FUZZ = address config content deref distribution entry header heading phrase progress query report syntax \
        wire
 FUZZ_SECONDS ?= 30
 FUZZERS = $(FUZZ:%=$(BUILD)/fuzz_%)
 
 $(FUZZERS): $(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/expander/intake/content.o \
+                             $(BUILD)/expander/intake/heading.o \
                              $(BUILD)/expander/fanout/post.o $(BUILD)/expander/fanout/wire.o \
                              $(BUILD)/expander/pulse.o $(BUILD)/milter/query.o \
                              $(BUILD)/milter/settings.o $(BUILD)/expander/settings.o \

@@ -44,7 +44,7 @@ struct report {
 static enum decision
 may_post(const struct report *r, const struct list *list, enum role role, size_t poster)
 {
-	struct target t = { r->destination, (struct list *)list, role };
+	struct target t = { .destination = r->destination, .list = (struct list *)list, .role = role };
 	struct facts f = posters[poster].facts;
 	const char *decided_by;
 

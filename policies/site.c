@@ -30,14 +30,6 @@ check_address(const char *text, struct complaint *why)
 	return rc;
 }
 
-static int
-check_delimiter(const char *text, struct complaint *why)
-{
-	if (*text == '\0' || (strchr("+-=_#.", *text) != NULL && text[1] == '\0'))
-		return 0;
-	return complain(why, "\"%s\" is not one of + - = _ # . or empty", text);
-}
-
 const struct setting site_settings[] = {
 	{ .name = "hostname", .kind = KIND_TEXT, .offset = TEXTS(hostname), .check = domain_check,
 	  .help = "The name of this host in greetings, Received fields and reports. Without it the "
@@ -87,51 +79,10 @@ const struct setting limits_settings[] = {
 	{ .kind = KIND_END },
 };
 
-struct destination_values {
-	struct text_list sources;
-	bool shared;
-	char *delimiter;
-	int64_t precedence;
-};
-
-static const char *const precedence_words[] = { "none", "list", "bulk", NULL };
-
-const struct setting destination_settings[] = {
-	{ .name = "sources", .kind = KIND_TEXTS, .offset = offsetof(struct destination_values, sources),
-	  .flags = SETTING_REQUIRED, .min = "1", .max = "64",
-	  .help = "The names of the sources that the domain's lists come from. A list that several know "
-	          "has the members and owners of all." },
-	{ .name = "shared", .kind = KIND_FLAG,
-	  .offset = offsetof(struct destination_values, shared), .fallback = "no",
-	  .help = "Whether the domain has other addresses as well, of people: what is no list there is "
-	          "none of rollcall's business. The MTA learns by the socketmap what is one." },
-	{ .name = "delimiter", .kind = KIND_TEXT,
-	  .offset = offsetof(struct destination_values, delimiter), .fallback = "+",
-	  .check = check_delimiter,
-	  .help = "What stands between the name of a list and a detail that is ignored; one character, "
-	          "or none." },
-	{ .name = "precedence", .kind = KIND_WORD,
-	  .offset = offsetof(struct destination_values, precedence), .fallback = "list",
-	  .words = precedence_words,
-	  .help = "The Precedence field of posts: list or bulk, which keeps old responders from "
-	          "answering, or none, which leaves the poster's." },
-	PART("check", "What is asked about a posting, in order; see rollcall-policies below."),
-	{ .kind = KIND_END },
-};
-
 static int
 read_log(struct site *s, const struct node *root, struct complaint *why)
 {
 	return setting_read(log_settings, s, node_child(root, "log"), "log", &s->effective, why);
-}
-
-/* The setting at fault, or the file. */
-static const struct node *
-place(const struct node *root, const char *key)
-{
-	const struct node *n = node_child(root, key);
-
-	return n == NULL ? root : n;
 }
 
 static void
@@ -206,139 +157,6 @@ read_sources(struct site *s, const struct node *root, bool strict, struct compla
 	return 0;
 }
 
-static struct source *
-find_source(const struct site *s, const struct node *at, const char *name, struct complaint *why)
-{
-	enum { MOST = 64 };
-	const char *words[MOST + 1] = { NULL }, *near;
-
-	for (size_t i = 0; i < s->named_count; i++) {
-		if (strcmp(s->sources[i]->name, name) == 0)
-			return s->sources[i];
-		if (i < MOST)
-			words[i] = s->sources[i]->name;
-	}
-	near = text_nearest(name, words);
-	(void)node_complain(at, why, "there is no source \"%s\"%s%s%s", name,
-	                    near == NULL ? "" : "; did you mean \"", near == NULL ? "" : near,
-	                    near == NULL ? "" : "\"?");
-	return NULL;
-}
-
-/* Several as one, which is one for all destinations that name the same. Takes over the new one. */
-static struct source *
-add_union(struct site *s, struct source *united)
-{
-	for (size_t i = s->named_count; i < s->source_count; i++)
-		if (strcmp(s->sources[i]->name, united->name) == 0) {
-			source_close(&united);
-			return s->sources[i];
-		}
-	s->sources = mem_resize(s->sources, (s->source_count + 1) * sizeof(*s->sources));
-	s->sources[s->source_count++] = united;
-	return united;
-}
-
-/* The source that stands for all that are named. */
-static struct source *
-find_sources(struct site *s, const struct node *at, const struct text_list *names, struct complaint *why)
-{
-	struct source **all = mem_array(names->count, sizeof(struct source *)), *one = NULL;
-	size_t count = 0;
-
-	for (; count < names->count; count++) {
-		const char *name = names->items[count];
-
-		all[count] = find_source(s, at, name, why);
-		if (all[count] == NULL)
-			goto out;
-		for (size_t i = 0; i < count; i++)
-			if (all[i] == all[count]) {
-				(void)node_complain(at, why, "the source \"%s\" stands here twice", name);
-				goto out;
-			}
-	}
-	one = count == 1 ? all[0] : add_union(s, source_unite(all, count));
-out:
-	free(all);
-	return one;
-}
-
-static int
-take_destination(struct site *s, struct destination *d, const struct node *block,
-                 const struct destination_values *v, struct complaint *why)
-{
-	d->source = find_sources(s, place(block, "sources"), &v->sources, why);
-	if (d->source == NULL)
-		return -1;
-	d->shared = v->shared;
-	d->delimiter = *v->delimiter;
-	if (v->precedence > 0)
-		d->precedence = mem_text(precedence_words[v->precedence]);
-	return 0;
-}
-
-static int
-read_destination(struct site *s, const struct node *block, struct complaint *why)
-{
-	struct destination *d = &s->destinations[s->destination_count++];
-	struct destination_values v = { 0 };
-	char *path = mem_format("destinations.%s", block->key);
-	int rc = -1;
-
-	d->domain = domain_canonical(block->key, strlen(block->key), why);
-	if (d->domain == NULL) {
-		struct complaint what = *why;
-
-		(void)node_complain(block, why, "%s", what.text);
-		goto out;
-	}
-	for (size_t i = 0; i + 1 < s->destination_count; i++)
-		if (strcmp(s->destinations[i].domain, d->domain) == 0) {
-			(void)node_complain(block, why, "the domain %s stands here a second time",
-			                    block->key);
-			goto out;
-		}
-	if (setting_read(destination_settings, &v, block, path, &s->effective, why) < 0)
-		goto out;
-	if (take_destination(s, d, block, &v, why) == 0) {
-		d->chain = chain_open(node_child(block, "check"), path, &s->effective, why);
-		rc = d->chain == NULL ? -1 : 0;
-	}
-	setting_free(destination_settings, &v);
-out:
-	free(path);
-	return rc;
-}
-
-/* Where everything is a list, or nothing at all. */
-static bool
-holds_lists_only(const struct site *s, const char *canonical)
-{
-	const struct destination *d = site_destination(s, canonical);
-
-	return d != NULL && !d->shared;
-}
-
-static int
-read_destinations(struct site *s, const struct node *root, struct complaint *why)
-{
-	const struct node *n = node_child(root, "destinations");
-
-	if (n == NULL || n->kind != NODE_MAP || n->count == 0)
-		return node_complain(n == NULL ? root : n, why,
-		                     "\"destinations\" is missing: a block for each domain of lists");
-	s->destinations = mem_array(n->count, sizeof(*s->destinations));
-	for (size_t i = 0; i < n->count; i++)
-		if (read_destination(s, n->children[i], why) < 0)
-			return -1;
-	if (s->errors != NULL && holds_lists_only(s, s->errors))
-		return node_complain(place(root, "errors"), why,
-		                     "errors: %s is in a domain of lists: failures would go to a list",
-		                     s->errors);
-	return 0;
-}
-
 static int
 read_parts(struct site *s, const struct node *root, const struct site_part *parts,
            struct complaint *why)
@@ -369,7 +187,7 @@ site_load(const char *file, bool strict, const struct site_part *parts, struct c
 	if (root != NULL && read_top(s, root, why) == 0 && read_log(s, root, why) == 0 &&
 	    setting_read(limits_settings, &s->limits, node_child(root, "limits"), "limits",
 	                 &s->effective, why) == 0 &&
-	    read_sources(s, root, strict, why) == 0 && read_destinations(s, root, why) == 0)
+	    read_sources(s, root, strict, why) == 0 && destinations_read(s, root, why) == 0)
 		rc = read_parts(s, root, parts, why);
 	config_free(&root);
 	if (rc < 0)
@@ -392,12 +210,7 @@ site_drop(struct site **site)
 	*site = NULL;
 	if (s == NULL || atomic_fetch_sub(&s->references, 1) > 1)
 		return;
-	for (size_t i = 0; i < s->destination_count; i++) {
-		free(s->destinations[i].domain);
-		free(s->destinations[i].precedence);
-		chain_close(&s->destinations[i].chain);
-	}
-	free(s->destinations);
+	destinations_free(s);
 	for (size_t i = s->source_count; i-- > 0;)          /* unions before what they unite */
 		source_close(&s->sources[i]);
 	free(s->sources);

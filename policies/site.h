@@ -12,16 +12,25 @@
 #include "base/log.h"
 #include "base/net.h"
 #include "policies/chain.h"
+#include "policies/style.h"
 #include "sources/source.h"
 
 #include <stdatomic.h>
+
+/* A list that the configuration says something about. */
+struct list_block {
+	char *address;                    /* canonical */
+	struct style style;
+};
 
 struct destination {
 	char *domain;                     /* canonical */
 	struct source *source;            /* borrowed from the site; may stand for several */
 	bool shared;                      /* what is no list there belongs to others */
 	char delimiter;                   /* '\0': none */
-	char *precedence;                 /* value of the Precedence field; NULL: none is set */
+	struct style style;               /* of its posts, complete */
+	struct list_block *lists;
+	size_t list_count;
 	struct chain *chain;
 };
 
@@ -92,12 +101,23 @@ struct target {
 	const struct destination *destination;
 	struct list *list;                /* a reference */
 	enum role role;
+	const char *style[STYLE_COUNT];   /* of its posts, see style_merge(); with ROLE_POST only */
 };
 void target_drop(struct target *);
 
 /* Asks the source, waiting until the deadline. */
 enum found site_find(const struct destination *, const char *canonical, struct deadline,
                      struct target *, struct complaint *);
+
+/*
+ * For site.c: reads the block `destinations`, when the sources are there; and frees what it made.
+ */
+int destinations_read(struct site *, const struct node *root, struct complaint *);
+void destinations_free(struct site *);
+
+/* For site_find.c: what holds for the posts of a list, see style_merge(). */
+int destination_style(const struct destination *, const struct list *,
+                      const char *style[STYLE_COUNT], struct complaint *);
 
 /* Asks memory only; see source_peek_list(), also for what a stale "no" is good for. */
 enum found site_peek(const struct destination *, const char *canonical, bool stale,

@@ -82,6 +82,11 @@ ask(const struct destination *d, const char *canonical, const struct deadline *b
 	if (found == FOUND_YES)
 		t->role = candidates[which].role;
 	candidates_free(candidates, count);
+	if (found == FOUND_YES && t->role == ROLE_POST &&
+	    destination_style(d, t->list, t->style, why) < 0) {
+		target_drop(t);
+		return FOUND_UNSURE;
+	}
 	/* Where others live as well, a role that takes nothing leaves its address to them. */
 	if (found == FOUND_YES && d->shared && !role_exists(t->role)) {
 		target_drop(t);
@@ -100,5 +105,7 @@ site_find(const struct destination *d, const char *canonical, struct deadline by
 enum found
 site_peek(const struct destination *d, const char *canonical, bool stale, struct target *t)
 {
-	return ask(d, canonical, NULL, stale, t, NULL);
+	struct complaint unused;
+
+	return ask(d, canonical, NULL, stale, t, &unused);
 }

@@ -130,17 +130,11 @@ void
 spool_name(struct draft *draft, const char *list, const char *role, char id[DIGEST_NAME + 1])
 {
 	struct spool_draft *d = (struct spool_draft *)draft;
-	struct digest *all = digest_open();
-	unsigned char sum[DIGEST_SIZE];
 
 	if (!d->whole)
 		digest_end(&d->digest, d->sum);
 	d->whole = true;
-	digest_add(all, d->sum, sizeof(d->sum));
-	digest_add(all, list, strlen(list) + 1);
-	digest_add(all, role, strlen(role) + 1);
-	digest_end(&all, sum);
-	digest_name(sum, id);
+	envelope_name(d->sum, list, role, id);
 }
 
 void

@@ -175,6 +175,18 @@ errors_address(const struct conn *c, LDAPMessage *entry, const char *attribute)
 	return canonical;
 }
 
+static void
+take_settings(struct list *list, const struct conn *c, LDAPMessage *entry, const char *attribute)
+{
+	struct berval **values = ldap_get_values_len(c->ld, entry, attribute);
+
+	for (size_t i = 0; values != NULL && values[i] != NULL; i++)
+		/* One with a NUL in it becomes none that is known, rather than its beginning. */
+		text_list_add(&list->settings, values[i]->bv_val,
+		              strlen(values[i]->bv_val) == values[i]->bv_len ? values[i]->bv_len : 0);
+	ldap_value_free_len(values);
+}
+
 struct list *
 ldap_list(const struct conn *c, const struct names *n, LDAPMessage *entry, const char *address)
 {
@@ -183,14 +195,16 @@ ldap_list(const struct conn *c, const struct names *n, LDAPMessage *entry, const
 	                             errors_address(c, entry, n->errors));
 
 	ldap_memfree(dn);
+	if (n->settings != NULL)
+		take_settings(list, c, entry, n->settings);
 	return list;
 }
 
 char **
 ldap_list_attributes(const struct names *n)
 {
-	const char *others[] = { n->local_part, n->name, n->errors };
-	char **attributes = mem_array(n->address.count + 4, sizeof(*attributes));
+	const char *others[] = { n->local_part, n->name, n->errors, n->settings };
+	char **attributes = mem_array(n->address.count + 5, sizeof(*attributes));
 	size_t count = 0;
 
 	for (size_t i = 0; i < n->address.count; i++)

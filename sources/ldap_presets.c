@@ -111,6 +111,9 @@ const struct setting names_settings[NAME_COUNT + 1] = {
 	          "group of its owners (by local-part)." },
 	[NAME_ERRORS] = { .name = "errors", ATTRIBUTE, NAMES(errors),
 	  .help = "The attribute with the address that the list's failures go to." },
+	[NAME_SETTINGS] = { .name = "settings", ATTRIBUTE, NAMES(settings),
+	  .help = "The attribute with settings of the list itself, one \"name: value\" each; see posts. They "
+	          "go before those of this file." },
 	[NAME_MAIL] = { .name = "mail", ATTRIBUTE, NAMES(mail),
 	  .help = "The attribute of a person with the address to send to; of several values the first "
 	          "that is a mailbox." },

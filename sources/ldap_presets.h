@@ -19,6 +19,7 @@ struct names {
 	char *owner;                      /* DNs */
 	char *owner_prefix;               /* of the name of the group of owners */
 	char *errors;                     /* an address */
+	char *settings;                   /* of the list, "name: value" */
 	char *mail;                       /* of a person */
 	char *login;                      /* of a person */
 	char *people;                     /* a filter: who has a login */
@@ -40,6 +41,7 @@ enum name_id {
 	NAME_OWNER,
 	NAME_OWNER_PREFIX,
 	NAME_ERRORS,
+	NAME_SETTINGS,
 	NAME_MAIL,
 	NAME_LOGIN,
 	NAME_PEOPLE,

@@ -1,7 +1,7 @@
 /*
- * Several sources as one: a list that several know has the members and owners of all, and its name
- * and its errors address from the first that has them. Where one is unsure, all are, since a part of
- * the members may be missing.
+ * Several sources as one: a list that several know has the members and owners of all, and its name, its
+ * errors address and its settings from the first that has them. Where one is unsure, all are, since a
+ * part of the members may be missing.
  *
  * A list is what has its own address: sources that find lists with different ones by the same
  * alternate are unsure together. A member that one source takes for a person may be a list of
@@ -41,7 +41,9 @@ static struct list *
 merge(const struct united *u, struct list *const *lists)
 {
 	const char *address = NULL, *name = NULL, *errors = NULL;
+	const struct text_list *settings = NULL;
 	struct bytes keys = { 0 };
+	struct list *merged;
 
 	for (size_t i = 0; i < u->count; i++) {
 		const struct list *l = lists[i];
@@ -51,9 +53,14 @@ merge(const struct united *u, struct list *const *lists)
 		address = l->address;
 		name = name == NULL ? l->name : name;
 		errors = errors == NULL ? l->errors : errors;
+		if (settings == NULL && l->settings.count > 0)
+			settings = &l->settings;
 		bytes_format(&keys, "%s%s: %s", keys.length == 0 ? "" : "; ", u->inner[i]->name, l->key);
 	}
-	return list_new(mem_text(address), mem_text(name), bytes_take(&keys), mem_text(errors));
+	merged = list_new(mem_text(address), mem_text(name), bytes_take(&keys), mem_text(errors));
+	for (size_t i = 0; settings != NULL && i < settings->count; i++)
+		text_list_add(&merged->settings, settings->items[i], strlen(settings->items[i]));
+	return merged;
 }
 
 /* The own address that all lists have; NULL with a complaint. */

@@ -249,6 +249,8 @@ transaction_of(struct sending *g)
 		.head_length = p->head.length,
 		.body = p->body,
 		.body_length = p->body_length,
+		.tail = p->tail,
+		.tail_length = p->tail_length,
 		.eight_bit = p->entry->envelope.eight_bit,
 		.before_end = note_intent,
 		.arg = g,

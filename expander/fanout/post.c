@@ -37,8 +37,14 @@ post_rewrite(const struct envelope *e, const char *message, size_t length, struc
 	/*
 	 * A message without an empty line behind its header gets one, lest its body become header.
 	 */
-	if (at == length || message[at] != '\r')
+	if (at == length || message[at] != '\r') {
 		bytes_add_text(head, "\r\n");
+	} else if (e->inject_before_body != NULL) {
+		bytes_add_text(head, "\r\n");
+		*body_at = at + 2;
+	}
+	if (e->inject_before_body != NULL)
+		bytes_add_text(head, e->inject_before_body);
 }
 
 /* Reads all that the entry says of itself. */
@@ -59,6 +65,8 @@ read_post(struct post *p, struct complaint *why)
 	post_rewrite(&p->entry->envelope, message, length, &p->head, &body);
 	p->body = message + body;
 	p->body_length = length - body;
+	p->tail = p->entry->envelope.inject_after_body;
+	p->tail_length = p->tail == NULL ? 0 : strlen(p->tail);
 	p->later = mem_array(p->list.count, sizeof(*p->later));
 	return 0;
 }

@@ -18,6 +18,8 @@ struct post {
 	struct bytes head;                /* our fields and the header as sent */
 	const char *body;
 	size_t body_length;
+	const char *tail;                 /* what stands behind it; NULL: nothing */
+	size_t tail_length;
 	size_t cursor;                    /* no line before it is LINE_WAITING */
 	size_t busy;                      /* batches under way */
 	bool *later;                      /* of each line: waits for the next time */
@@ -61,8 +63,8 @@ void post_again(struct post *, uint32_t line);          /* at once */
 void post_later(struct post *, uint32_t line);          /* next time */
 
 /*
- * The header as it is sent: the envelope's fields, then the message's without those it names.
- * *body_at is where the rest begins.
+ * The header as it is sent: the envelope's fields, then the message's without those it names; and
+ * what stands between it and the body. *body_at is where the rest begins.
  */
 void post_rewrite(const struct envelope *, const char *message, size_t length, struct bytes *head,
                   size_t *body_at);

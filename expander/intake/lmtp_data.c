@@ -163,7 +163,8 @@ fill_envelope(struct envelope *e, struct reception *r, const struct mail *m,
 		.utf8 = m->utf8,
 		.eight_bit = r->content.eight_bit,
 	};
-	heading_compose(e, r->service->site, &to->target, id, lhlo);
+	heading_compose(e, r->service->site, &to->target, id, lhlo, bytes_text(&r->header),
+	                r->header.length);
 }
 
 static void

@@ -31,6 +31,9 @@ def contract_server(tmp_path_factory):
     subprocess.run(["rm", "-rf", path])
 
 
+STYLED = dict(attributes="{ settings: businessCategory }")
+
+
 @pytest.mark.parametrize("settings", [
     dict(technique="auto"),
     dict(technique="deref"),
@@ -42,30 +45,30 @@ def contract_server(tmp_path_factory):
     dict(cache="{ yes: 0s, no: 0s }"),
 ], ids=str)
 def test_every_technique_keeps_the_contract(contract_server, settings):
-    run_contract(contract_server, **settings)
+    run_contract(contract_server, **STYLED, **settings)
 
 
 def test_simple_bind(contract_server):
-    run_contract(contract_server, bind="simple", bind_dn="cn=rollcall,ou=services,dc=example,dc=com",
+    run_contract(contract_server, **STYLED, bind="simple", bind_dn="cn=rollcall,ou=services,dc=example,dc=com",
                  password_file=contract_server.dir / "password")
 
 
 def test_external_over_ldapi(contract_server):
-    run_contract(contract_server, bind="external", uri=f'"{contract_server.ldapi}"')
+    run_contract(contract_server, **STYLED, bind="external", uri=f'"{contract_server.ldapi}"')
 
 
 def test_starttls(contract_server):
-    run_contract(contract_server, starttls="yes", ca_file=contract_server.dir / "ca.pem",
+    run_contract(contract_server, **STYLED, starttls="yes", ca_file=contract_server.dir / "ca.pem",
                  uri=f'"ldap://127.0.0.1:{contract_server.port}"')
 
 
 def test_ldaps(contract_server):
-    run_contract(contract_server, ca_file=contract_server.dir / "ca.pem",
+    run_contract(contract_server, **STYLED, ca_file=contract_server.dir / "ca.pem",
                  uri=f'"ldaps://127.0.0.1:{contract_server.tls_port}"')
 
 
 def test_failover(contract_server):
-    run_contract(contract_server, uri=f'[ "ldap://127.0.0.1:1", "{contract_server.uri}" ]')
+    run_contract(contract_server, **STYLED, uri=f'[ "ldap://127.0.0.1:1", "{contract_server.uri}" ]')
 
 
 def lookup(site_or_rollcall, address="staff@lists.example.com"):

@@ -195,10 +195,14 @@ what_a_list_says_of_itself(struct source *s)
 	same_text(what, l->address, "staff@lists.example.com");
 	same_text(what, l->name, lacks & LACKS_SETTINGS ? NULL : "All of us");
 	same_text(what, l->errors, lacks & LACKS_SETTINGS ? NULL : "errors@example.com");
+	assert_int_equal(l->settings.count, lacks & (LACKS_SETTINGS | LACKS_STYLE) ? 0 : 1);
+	if (l->settings.count > 0)
+		same_text(what, l->settings.items[0], "reply-to: list");
 	list_drop(&l);
 	l = must_find(s, "diamond@lists.example.com");
 	assert_null(l->name);
 	assert_null(l->errors);
+	assert_int_equal(l->settings.count, 0);
 	list_drop(&l);
 }
 

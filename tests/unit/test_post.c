@@ -41,6 +41,34 @@ rewriting(void **state)
 	}
 }
 
+static void
+around_the_body(void **state)
+{
+	static const struct {
+		const char *message, *want;
+	} cases[] = {
+		{ "Subject: x\r\n\r\nbody\r\n", "A: b\r\nSubject: x\r\n\r\nhi\r\n|body\r\n" },
+		{ "Subject: x\r\n\r\n", "A: b\r\nSubject: x\r\n\r\nhi\r\n|" },
+		{ "Subject: x\r\n", "A: b\r\nSubject: x\r\n\r\nhi\r\n|" },
+		{ "no field\r\n", "A: b\r\n\r\nhi\r\n|no field\r\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		const struct envelope e = { .inject_add = (char *)"A: b\r\n",
+			                    .inject_before_body = (char *)"hi\r\n" };
+		struct bytes head = { 0 };
+		size_t body;
+		char *got;
+
+		post_rewrite(&e, cases[i].message, strlen(cases[i].message), &head, &body);
+		got = mem_format("%s|%s", head.data, cases[i].message + body);
+		same_text(cases[i].message, got, cases[i].want);
+		free(got);
+		bytes_free(&head);
+	}
+}
+
 /* A post with so many recipients, in the in-memory queue. */
 static struct post *
 make_post(struct queues *q, size_t recipients, const struct record *records, size_t count)
@@ -169,6 +197,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rewriting),
+		cmocka_unit_test(around_the_body),
 		cmocka_unit_test(fair_shares),
 		cmocka_unit_test(what_is_left_of_an_earlier_try),
 		cmocka_unit_test(limits_that_are_learnt),

@@ -125,7 +125,7 @@ several_programs_keep_the_contract(void **state)
 	(void)state;
 	put(&p, "10-lists", 0755, lists);
 	put(&p, "20-more", 0755, more);
-	source_contract("program", p.source, LACKS_LISTING);
+	source_contract("program", p.source, LACKS_LISTING | LACKS_STYLE);
 	end(&p);
 }
 

@@ -278,6 +278,7 @@ envelopes(void **state)
 	(void)state;
 	text_list_add(&e.inject_remove, "List-Id", 7);
 	envelope_print(&e, &text);
+	assert_non_null(strstr(text.data, "\"version\": 1"));
 	assert_int_equal(envelope_parse(text.data, text.length, &got, &why), 0);
 	same_text("list", got.list, e.list);
 	same_text("sender", got.sender, "");
@@ -292,6 +293,16 @@ envelopes(void **state)
 	for (size_t n = 0; n + 1 < text.length; n++)    /* all but the line end at the end */
 		if (envelope_parse(text.data, n, &got, &why) == 0 && n < text.length - 1)
 			fail_msg("cut at %zu it was taken", n);
+	/* Programs that do not know what stands around a body must not work on it. */
+	e.inject_before_body = mem_text("");
+	e.inject_after_body = mem_text("\r\nbye\r\n");
+	bytes_clear(&text);
+	envelope_print(&e, &text);
+	assert_non_null(strstr(text.data, "\"version\": 2"));
+	assert_int_equal(envelope_parse(text.data, text.length, &got, &why), 0);
+	same_text("before", got.inject_before_body, "");
+	same_text("after", got.inject_after_body, "\r\nbye\r\n");
+	envelope_free(&got);
 	bytes_free(&text);
 	envelope_free(&e);
 }

@@ -30,7 +30,7 @@ static const char good[] =
 	"    sources: [ lists ]\n"
 	"    check:\n"
 	"      - posters: { allow: [ anyone ] }\n"
-	"  b\xc3\xbc" "cher.example: { sources: lists, delimiter: \"\", precedence: none }\n";
+	"  b\xc3\xbc" "cher.example: { sources: lists, delimiter: \"\", posts: { precedence: none } }\n";
 
 static struct site *
 load(const char *text, struct complaint *why)
@@ -86,8 +86,8 @@ a_whole_site(void **state)
 	same_text("idn", s->destinations[1].domain, "xn--bcher-kva.example");
 	assert_int_equal(s->destinations[0].delimiter, '+');
 	assert_int_equal(s->destinations[1].delimiter, '\0');
-	same_text("precedence", s->destinations[0].precedence, "list");
-	assert_null(s->destinations[1].precedence);
+	same_text("precedence", s->destinations[0].style.texts[STYLE_PRECEDENCE], "list");
+	same_text("precedence", s->destinations[1].style.texts[STYLE_PRECEDENCE], "none");
 	assert_ptr_equal(site_destination(s, "x@lists.example.com"), &s->destinations[0]);
 	assert_null(site_destination(s, "x@example.com"));
 	same = site_hold(s);
@@ -192,7 +192,22 @@ mistakes(void **state)
 		{ "  b\xc3\xbc" "cher.example:", "  LISTS.example.com:",
 		  ":23:22: the domain LISTS.example.com stands here a second time" },
 		{ "precedence: none", "precedence: junk",
-		  ":23:64: precedence: \"junk\" is not one of none, list, bulk; did you mean \"bulk\"?" },
+		  ":23:73: precedence: \"junk\" is not one of none, list, bulk; did you mean \"bulk\"?" },
+		{ "posts: { precedence: none }", "posts: none",
+		  ":23:59: destinations.b\xc3\xbc" "cher.example.posts takes settings, \"name: value\"" },
+		{ "precedence: none }", "list-help: \"{local}-request@b\xc3\xbc" "cher.example\" }",
+		  ":23:72: list-help: only printable ASCII can stand there" },
+		{ "precedence: none }", "list-help: \"{local}-request@{domain}\" }",
+		  ":23:59: list-help: \"{local}-request@{domain}\" leads nowhere: the role request takes no mail "
+		  "yet" },
+		{ "posts: {", "lists: { a: { reply-to: lst } }, posts: {",
+		  ":23:76: reply-to: \"lst\" is not one of none, poster, list, an address; did you mean \"list\"?" },
+		{ "posts: {", "lists: { a@x: { reply-to: list } }, posts: {",
+		  ":23:66: a@x is not in xn--bcher-kva.example" },
+		{ "posts: {", "lists: { \"a b\": { reply-to: list } }, posts: {",
+		  ":23:68: \"a b@xn--bcher-kva.example\" is no mailbox address" },
+		{ "posts: {", "lists: { a: { }, A: { } }, posts: {", ":23:72: the list A stands here a second time" },
+		{ "posts: {", "lists: [ a ], posts: {", ":23:59: lists takes a block for each list" },
 	};
 
 	(void)state;
@@ -340,7 +355,7 @@ judge(const struct destination *d, enum role role, const char *sender, const cha
       bool session)
 {
 	struct list *l = list_new(mem_text("staff@lists.example.com"), NULL, mem_text("k"), NULL);
-	const struct target t = { d, l, role };
+	const struct target t = { .destination = d, .list = l, .role = role };
 	const struct facts f = { .session = session, .client = "192.0.2.1", .trusted = trusted,
 		                 .login = login, .sender = sender, .list = l, .role = role };
 	const char *by = "";
@@ -396,7 +411,7 @@ what_a_header_tells(void **state)
 	struct complaint why;
 	struct site *s = load(good, &why);
 	struct list *l = list_new(mem_text("staff@lists.example.com"), NULL, mem_text("k"), NULL);
-	struct target t = { &s->destinations[0], l, ROLE_POST };
+	struct target t = { .destination = &s->destinations[0], .list = l, .role = ROLE_POST };
 	static const char reply[] = "Auto-Submitted: auto-replied\r\n";
 	static const char loop[] = "List-Post: <mailto:staff@lists.example.com>\r\n";
 	struct bytes hops = { 0 };

@@ -22,6 +22,7 @@ static const char one[] =
 static const char two[] =
 	"{ \"lists\": ["
 	"{ \"address\": \"staff@lists.example.com\", \"name\": \"All of us\", \"errors\": \"Errors@Example.com\","
+	"  \"settings\": [ \"reply-to: list\" ],"
 	"  \"members\": [ \"Bob@example.com\", \"guest@partner.example.net\", \"ann@example.com\" ],"
 	"  \"owners\": [ \"ann@example.com\" ] },"
 	"{ \"address\": \"dev-owner@lists.example.com\", \"members\": [ \"ann@example.com\" ] },"
