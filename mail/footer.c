@@ -9,6 +9,9 @@
 #include <string.h>
 #include <strings.h>
 
+/* Of a message whose fields go into the envelope: nobody writes more in earnest. */
+enum { FIELDS_MOST = 32, FIELDS_LONGEST = 65536 };
+
 /* How the texts get in. */
 enum way { WAY_NONE, WAY_PLAIN, WAY_QUOTED, WAY_WRAP };
 
@@ -18,7 +21,7 @@ struct content {
 	struct bytes encoding;            /* of the transfer; "" where it is not said */
 	struct mime_type type;            /* with "text/plain" where it is not said */
 	bool attached;                    /* it is not to be shown where it stands */
-	bool clear;                       /* each of the fields is there once at most, and can be kept */
+	bool clear;                       /* each of the fields is there once at most, and all can be kept */
 };
 
 /* Signed or encrypted as a whole, or a piece of a message. */
@@ -105,9 +108,12 @@ read_content(struct content *c, const char *header, size_t length, struct framin
 	size_t at = 0;
 
 	*c = (struct content){ .type = { mem_text("text/plain"), NULL }, .clear = true };
-	while (header_next(header, length, &at, &f))
+	while (c->clear && header_next(header, length, &at, &f)) {
 		if (f.name_length > 8 && strncasecmp(f.name, "Content-", 8) == 0)
 			take_field(c, &f, out);
+		if (out->remove.count > FIELDS_MOST || c->fields.length > FIELDS_LONGEST)
+			c->clear = false;
+	}
 }
 
 static void

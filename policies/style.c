@@ -215,7 +215,7 @@ check_reply_to(const char *text, struct complaint *why)
 {
 	static const char *const words[] = { "none", "poster", "list", NULL };
 	const char *at = text, *word;
-	size_t length, count = 0;
+	size_t length, count = 0, posters = 0;
 
 	if (check_plain(text, why) < 0)
 		return -1;
@@ -227,6 +227,8 @@ check_reply_to(const char *text, struct complaint *why)
 
 		if (rc == 0 && strcmp(one, "none") == 0 && strcmp(text, one) != 0)
 			rc = complain(why, "none stands alone");
+		if (rc == 0 && strcmp(one, "poster") == 0 && posters++ > 0)
+			rc = complain(why, "poster stands there twice");
 		free(one);
 		if (rc < 0)
 			return -1;

@@ -88,6 +88,27 @@ frames(void **state)
 }
 
 static void
+too_many_fields(void **state)
+{
+	const struct footer f = { NULL, "bye\n", "b", false };
+	struct bytes header = { 0 };
+	struct framing frame;
+
+	(void)state;
+	for (int i = 0; i < 32; i++)
+		bytes_format(&header, "Content-%d: x\r\n", i);
+	assert_true(footer_frame(&f, header.data, header.length, &frame));
+	framing_free(&frame);
+	bytes_add_text(&header, "Content-More: x\r\n");
+	assert_false(footer_frame(&f, header.data, header.length, &frame));
+	bytes_clear(&header);
+	for (int i = 0; i < 2; i++)
+		bytes_format(&header, "Content-%d: %040000d\r\n", i, 1);
+	assert_false(footer_frame(&f, header.data, header.length, &frame));
+	bytes_free(&header);
+}
+
+static void
 quoting(void **state)
 {
 	struct bytes out = { 0 };
@@ -113,7 +134,8 @@ quoting(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(frames), cmocka_unit_test(quoting) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(frames), cmocka_unit_test(too_many_fields),
+		                    cmocka_unit_test(quoting) };
 
 	return RUN(tests);
 }

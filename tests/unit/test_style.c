@@ -62,6 +62,7 @@ values(void **state)
 		{ "reply-to: poster list", NULL },
 		{ "Reply-To: a@x", NULL },
 		{ "reply-to: list none", "none stands alone" },
+		{ "reply-to: poster list poster", "poster stands there twice" },
 		{ "reply-to: lst", "did you mean \"list\"?" },
 		{ "reply-to: a@", "is no domain" },
 		{ "reply-to: ", "there is nothing" },
