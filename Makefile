@@ -9,14 +9,15 @@ SANITIZE   ?=
 V          ?= 0
 
 BASE = bytes clock complaint config control daemon digest file hash json log map mem metric \
-       monitor net notify pool process set setting stream text
-MAIL = address automatic date dsn header list phrase reply syntax trace verdict
+       monitor net notify pattern pool process set setting stream text
+MAIL = address automatic date dsn encoded header list mailboxes phrase reply syntax trace verdict
 SOURCES = cache fail file ldap ldap_conn ldap_deref ldap_find ldap_lists ldap_presets \
           ldap_query ldap_read ldap_refs ldap_walk registry source
-POLICIES = admit chain drain posters registry site site_find
+POLICIES = admit authenticated auto_submitted bulkhead chain drain fail header_match implicit_dest \
+           inquiry loop max_recipients max_size metrics posters registry require_tls site site_find
 QUEUES = distribution entry progress queue schedule spool spool_entry spool_hold spool_list \
          spool_progress spool_scan spool_write
-MILTER = ask hooks lookup main metrics pacemaker query service session settings socketmap
+MILTER = ask ending hooks lookup main message metrics pacemaker query recipients service session settings socketmap
 EXPANDER = main pulse recipients service settings work intake/content intake/heading \
            intake/lmtp_data intake/lmtp_server intake/lmtp_session fanout/expand \
            fanout/inject fanout/later fanout/learnt fanout/post fanout/report fanout/settle \
@@ -42,7 +43,7 @@ CFLAGS   ?= -O2 -g
 # Nothing of what is built says where: the same source gives the same bytes.
 ALLCFLAGS = -ffile-prefix-map=$(CURDIR)=. -std=c17 -D_GNU_SOURCE -I. -pthread $(WARNINGS) $(HARDEN) $(CFLAGS) \
             -DROLLCALL_CONFIG='"$(SYSCONFDIR)/rollcall/rollcall.yaml"'
-LIBS      = -lldap -llber -ljansson -lyaml -lidn2 -lunistring -lcrypto -lsystemd
+LIBS      = -lldap -llber -ljansson -lyaml -lidn2 -lunistring -lcrypto -lpcre2-8 -lsystemd
 
 PROGRAMS = $(BUILD)/rollcall-milter $(BUILD)/rollcall-expander $(BUILD)/rollcallctl
 MANUALS  = docs/man/rollcall-milter.8 docs/man/rollcall-expander.8 docs/man/rollcall-postfix.8 \
@@ -118,8 +119,8 @@ clean:
 
 # ---- tests ----
 
-UNIT = address base config dsn header intake json ldap list metric milter net post progress report \
-       setting site socketmap sources spool syntax wire
+UNIT = address base config dsn header inquiry intake json ldap list metric milter net policies post progress report \
+       setting site socketmap sources spool syntax verdict wire
 TESTS = $(UNIT:%=$(BUILD)/tests/test_%) $(BUILD)/tests/contract_ldap
 
 $(BUILD)/tests/test_spool: $(BUILD)/tests/unit/queue_contract.o $(BUILD)/tests/unit/queue_memory.o

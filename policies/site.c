@@ -74,6 +74,7 @@ const struct setting site_settings[] = {
 	PART("limits", "What is too big, see below."),
 	PART("sources", "Where lists come from: a block for each, under a name of your own."),
 	PART("destinations", "The domains of lists: a block for each, under the domain."),
+	PART("workers", "How many checks that wait do so at the same time, see below."),
 	PART("milter", "Settings of rollcall-milter."),
 	PART("socketmap", "Settings of rollcall-milter: how it tells the MTA what is a list."),
 	PART("lmtp", "Settings of rollcall-expander: how it takes mail in."),
@@ -249,7 +250,7 @@ take_destination(struct site *s, struct destination *d, const struct node *block
 }
 
 static int
-read_destination(struct site *s, const struct node *block, struct complaint *why)
+read_destination(struct site *s, const struct node *block, unsigned *links, struct complaint *why)
 {
 	struct destination *d = &s->destinations[s->destination_count++];
 	struct destination_values v = { 0 };
@@ -272,7 +273,7 @@ read_destination(struct site *s, const struct node *block, struct complaint *why
 	if (setting_read(destination_settings, &v, block, path, &s->effective, why) < 0)
 		goto out;
 	if (take_destination(s, d, block, &v, why) == 0) {
-		d->chain = chain_open(node_child(block, "check"), path, &s->effective, why);
+		d->chain = chain_open(node_child(block, "check"), path, links, &s->effective, why);
 		rc = d->chain == NULL ? -1 : 0;
 	}
 	setting_free(destination_settings, &v);
@@ -294,18 +295,31 @@ static int
 read_destinations(struct site *s, const struct node *root, struct complaint *why)
 {
 	const struct node *n = node_child(root, "destinations");
+	unsigned links = 0;
 
 	if (n == NULL || n->kind != NODE_MAP || n->count == 0)
 		return node_complain(n == NULL ? root : n, why,
 		                     "\"destinations\" is missing: a block for each domain of lists");
 	s->destinations = mem_array(n->count, sizeof(*s->destinations));
 	for (size_t i = 0; i < n->count; i++)
-		if (read_destination(s, n->children[i], why) < 0)
+		if (read_destination(s, n->children[i], &links, why) < 0)
 			return -1;
 	if (s->errors != NULL && holds_lists_only(s, s->errors))
 		return node_complain(place(root, "errors"), why,
 		                     "errors: %s is in a domain of lists: failures would go to a list",
 		                     s->errors);
+	return 0;
+}
+
+static int
+read_workers(struct site *s, const struct node *root, struct complaint *why)
+{
+	struct workers w = { 0 };
+
+	if (setting_read(workers_settings, &w, node_child(root, "workers"), "workers", &s->effective,
+	                 why) < 0)
+		return -1;
+	s->bulkheads = bulkheads_open(&w);
 	return 0;
 }
 
@@ -339,7 +353,8 @@ site_load(const char *file, bool strict, const struct site_part *parts, struct c
 	if (root != NULL && read_top(s, root, why) == 0 && read_log(s, root, why) == 0 &&
 	    setting_read(limits_settings, &s->limits, node_child(root, "limits"), "limits",
 	                 &s->effective, why) == 0 &&
-	    read_sources(s, root, strict, why) == 0 && read_destinations(s, root, why) == 0)
+	    read_workers(s, root, why) == 0 && read_sources(s, root, strict, why) == 0 &&
+	    read_destinations(s, root, why) == 0)
 		rc = read_parts(s, root, parts, why);
 	config_free(&root);
 	if (rc < 0)
@@ -362,6 +377,7 @@ site_drop(struct site **site)
 	*site = NULL;
 	if (s == NULL || atomic_fetch_sub(&s->references, 1) > 1)
 		return;
+	bulkheads_close(&s->bulkheads);   /* first: no policy runs any more */
 	for (size_t i = 0; i < s->destination_count; i++) {
 		free(s->destinations[i].domain);
 		free(s->destinations[i].precedence);

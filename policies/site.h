@@ -11,7 +11,7 @@
 
 #include "base/log.h"
 #include "base/net.h"
-#include "policies/chain.h"
+#include "policies/inquiry.h"
 #include "sources/source.h"
 
 #include <stdatomic.h>
@@ -49,6 +49,7 @@ struct site {
 	size_t source_count;
 	struct destination *destinations;
 	size_t destination_count;
+	struct bulkheads *bulkheads;      /* the workers of policies */
 	struct effective_list effective;
 };
 
@@ -92,6 +93,7 @@ struct target {
 	const struct destination *destination;
 	struct list *list;                /* a reference */
 	enum role role;
+	char *recipient;                  /* canonical: what was written to */
 };
 void target_drop(struct target *);
 

@@ -151,7 +151,7 @@ compose(enum role role, const char *sender, const char *precedence, const char *
 	struct destination d = { .precedence = (char *)precedence };
 	struct list *l = list_new(mem_text("staff@l.x"), name == NULL ? NULL : mem_text(name),
 	                          mem_text("k"), NULL);
-	struct target t = { &d, l, role };
+	struct target t = { .destination = &d, .list = l, .role = role };
 	struct envelope e = { .sender = mem_text(sender), .arrived = 1795262400000 };
 
 	heading_compose(&e, &site, &t, "abc", "mx.x");
