@@ -22,7 +22,7 @@ EXPANDER = main pulse recipients service settings work intake/content intake/hea
            intake/lmtp_data intake/lmtp_server intake/lmtp_session fanout/expand \
            fanout/inject fanout/later fanout/learnt fanout/post fanout/report fanout/settle \
            fanout/smtp_client fanout/wire bounces/handover metrics
-CONSOLE = cmd_config cmd_daemons cmd_drain cmd_lookup cmd_members cmd_metrics cmd_queue \
+CONSOLE = cmd_config cmd_daemons cmd_drain cmd_explain cmd_lookup cmd_members cmd_metrics cmd_queue \
           cmd_release daemons listing main
 
 LIBRARY = $(BASE:%=base/%) $(MAIL:%=mail/%) $(SOURCES:%=sources/%) $(POLICIES:%=policies/%) \
@@ -74,7 +74,7 @@ $(BUILD)/rollcall-milter: $(MILTER:%=$(BUILD)/milter/%.o) $(BUILD)/librollcall.a
 $(BUILD)/rollcall-expander: $(EXPANDER:%=$(BUILD)/expander/%.o) $(BUILD)/librollcall.a
 	$(LINK) $(LIBS)
 
-$(BUILD)/rollcallctl: $(CONSOLE:%=$(BUILD)/console/%.o) $(BUILD)/milter/settings.o \
+$(BUILD)/rollcallctl: $(CONSOLE:%=$(BUILD)/console/%.o) $(BUILD)/milter/message.o $(BUILD)/milter/settings.o \
                       $(BUILD)/expander/settings.o $(BUILD)/librollcall.a
 	$(LINK) $(LIBS)
 

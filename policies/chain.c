@@ -44,6 +44,15 @@ find_policy(const struct node *n, const char *word, struct complaint *why)
 	return NULL;
 }
 
+/* Where the actions lie, behind the configuration. */
+static size_t
+actions_at(const struct policy *p)
+{
+	const size_t align = _Alignof(struct actions);
+
+	return (p->config_size + align - 1) / align * align;
+}
+
 /* The rows of a policy and, behind its configuration, those of the actions. */
 static struct setting *
 all_rows(const struct policy *p)
@@ -59,7 +68,7 @@ all_rows(const struct policy *p)
 	memcpy(rows, p->settings, own * sizeof(*rows));
 	memcpy(rows + own, action_settings, (more + 1) * sizeof(*rows));
 	for (size_t i = own; i < own + more; i++)
-		rows[i].offset += p->config_size;
+		rows[i].offset += actions_at(p);
 	return rows;
 }
 
@@ -143,8 +152,7 @@ add_link(struct chain *c, const struct policy *policy, const struct node *at, co
 {
 	struct link l = { .policy = policy, .place = ++*place, .rows = all_rows(policy) };
 	char *own_path = mem_format("%s.%s", path, policy->name);
-	/* Aligned for the actions: a configuration is a struct with a pointer or a number in it. */
-	char *object = mem_new(policy->config_size + sizeof(struct actions));
+	char *object = mem_new(actions_at(policy) + sizeof(struct actions));
 	struct effective_list own = { 0 };
 	int rc;
 
@@ -155,7 +163,7 @@ add_link(struct chain *c, const struct policy *policy, const struct node *at, co
 	if (rc == 0) {
 		struct actions a;
 
-		memcpy(&a, object + policy->config_size, sizeof(a));
+		memcpy(&a, object + actions_at(policy), sizeof(a));
 		rc = take_actions(&l, &a, block, why);
 	}
 	l.settings = settings_text(&own, strlen(own_path) + 1);
