@@ -8,13 +8,14 @@ BUILD      ?= build
 SANITIZE   ?=
 V          ?= 0
 
-BASE = bytes clock complaint config control daemon digest file hash json log map mem metric \
+BASE = bytes child clock complaint config control daemon digest file hash json log map mem metric \
        monitor net notify pattern pool process set setting stream text
 MAIL = address automatic date dsn encoded header list mailboxes phrase reply syntax trace verdict
 SOURCES = cache fail file ldap ldap_conn ldap_deref ldap_find ldap_lists ldap_presets \
           ldap_query ldap_read ldap_refs ldap_walk registry source
 POLICIES = admit authenticated auto_submitted bulkhead chain drain fail header_match implicit_dest \
-           inquiry loop max_recipients max_size metrics posters registry require_tls site site_find
+           inquiry loop max_recipients max_size metrics posters program registry require_tls site \
+           site_find
 QUEUES = distribution entry progress queue schedule spool spool_entry spool_hold spool_list \
          spool_progress spool_scan spool_write
 MILTER = ask ending hooks lookup main message metrics pacemaker query recipients service session settings socketmap

@@ -71,8 +71,10 @@ read_message(struct post *p, const char *file, struct complaint *why)
 		length = header_length(bytes_text(&mail), mail.length);
 		bytes_add(&p->message.header, bytes_text(&mail), length);
 		p->message.header_too_big = (int64_t)length > limits->header;
+		message_keep(&p->message, P_tmpdir);
 		message_body(&p->message, (const unsigned char *)bytes_text(&mail) + length,
 		             mail.length - length);
+		message_complete(&p->message);
 		p->message.size = (int64_t)mail.length;
 		p->has_message = true;
 	}
@@ -160,6 +162,8 @@ ask_all(struct post *p)
 	p->facts.header = bytes_text(&p->message.header);
 	p->facts.header_length = p->message.header.length;
 	p->facts.size = p->message.size;
+	p->facts.filed = p->message.filed;
+	p->facts.file = p->message.file;
 	ask(p, MOMENT_END, p->milter->content_deadline);
 }
 

@@ -1,6 +1,7 @@
 /* Verdicts and their merge. */
 #include "mail/verdict.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 
 static struct verdict
@@ -28,6 +29,17 @@ struct verdict
 verdict_defer(enum reply_id reply, const char *reason)
 {
 	return make(DECISION_DEFER, reply, reason);
+}
+
+struct verdict
+verdict_because(struct verdict v, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(v.reason, sizeof(v.reason), format, args);
+	va_end(args);
+	return v;
 }
 
 bool

@@ -26,6 +26,9 @@ struct verdict verdict_pass(void);
 struct verdict verdict_reject(enum reply_id, const char *reason);
 struct verdict verdict_defer(enum reply_id, const char *reason);
 
+/* The same verdict with another reason. */
+struct verdict verdict_because(struct verdict, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /*
  * The worse of two; of two that are equally bad the one configured first, and the first where they
  * stand at one place.

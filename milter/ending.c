@@ -78,6 +78,17 @@ ask_lists(struct session *s, enum moment moment, struct verdict fault, int64_t w
 	return all;
 }
 
+void
+session_prepare(struct session *s)
+{
+	if (s->prepared)
+		return;
+	s->prepared = true;
+	for (size_t i = 0; i < s->list_count; i++)
+		if (chain_needs(s->lists[i].destination->chain, NEED_FILE, s->lists[i].role))
+			message_keep(&s->message, s->service->site->state);
+}
+
 struct verdict
 session_data(struct session *s, const char *queue_id)
 {
@@ -98,6 +109,8 @@ session_end(struct session *s, const char *queue_id)
 
 	if (s->refused.decision != DECISION_PASS)
 		return s->refused;
+	session_prepare(s);
+	message_complete(&s->message);
 	if (all.decision == DECISION_PASS)
 		all = ask_lists(s, MOMENT_END, message_fault(&s->message, &s->service->site->limits),
 		                s->service->settings.content_deadline, queue_id);

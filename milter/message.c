@@ -1,13 +1,20 @@
 /* The content of a message. */
 #include "milter/message.h"
 
+#include "base/file.h"
+#include "base/log.h"
+
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 void
 message_reset(struct message *m)
 {
 	struct bytes header = m->header;
 
+	if (m->filed && m->file >= 0)
+		(void)close(m->file);
 	bytes_clear(&header);
 	*m = (struct message){ .header = header };
 }
@@ -15,8 +22,39 @@ message_reset(struct message *m)
 void
 message_free(struct message *m)
 {
+	message_reset(m);
 	bytes_free(&m->header);
-	*m = (struct message){ 0 };
+}
+
+void
+message_keep(struct message *m, const char *directory)
+{
+	if (m->filed)
+		return;
+	m->filed = true;
+	m->file = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	m->lost = m->file < 0;
+}
+
+static void
+write_down(struct message *m, const void *bytes, size_t length)
+{
+	struct complaint why;
+
+	if (!m->lost && file_write(m->file, bytes, length, "a message", &why) < 0) {
+		log_say(LEVEL_ERROR, "message", "%s", why.text);
+		m->lost = true;
+	}
+}
+
+void
+message_complete(struct message *m)
+{
+	if (!m->filed || m->header_written)
+		return;
+	m->header_written = true;
+	write_down(m, bytes_text(&m->header), m->header.length);
+	write_down(m, "\r\n", 2);
 }
 
 void
@@ -44,6 +82,10 @@ message_body(struct message *m, const unsigned char *bytes, size_t length)
 {
 	const unsigned char *end = bytes + length;
 
+	if (m->filed) {
+		message_complete(m);      /* of which the header is first */
+		write_down(m, bytes, length);
+	}
 	m->size += (int64_t)length;
 	for (const unsigned char *p = bytes; p < end && !m->bare_newline; p++) {
 		if (*p != '\r' && *p != '\n') {
@@ -68,5 +110,7 @@ message_fault(const struct message *m, const struct limits *limits)
 		return verdict_reject(REPLY_TOO_BIG, "the message is above the limit");
 	if (m->bare_newline || m->after_cr)
 		return verdict_reject(REPLY_BARE_NEWLINE, "a CR or LF stands alone");
+	if (m->lost)
+		return verdict_defer(REPLY_NO_SPACE, "the message could not be written to a file");
 	return verdict_pass();
 }

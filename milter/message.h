@@ -11,7 +11,17 @@ struct message {
 	bool header_too_big;
 	bool bare_newline;
 	bool after_cr;                    /* the last byte of the body so far was a CR */
+	/* Where policies want to see all of it: a file without a name. */
+	bool filed, header_written;
+	bool lost;                        /* it could not be written */
+	int file;
 };
+
+/* From now on what comes is written down as well, to a file in this directory. */
+void message_keep(struct message *, const char *directory);
+
+/* All has come. */
+void message_complete(struct message *);
 
 /* `value` has its folds as LF. What is above the limit is not kept. */
 void message_header(struct message *, const struct limits *, const char *name, const char *value);

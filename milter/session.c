@@ -71,7 +71,7 @@ session_reset(struct session *s)
 	s->list_count = s->others = s->unknown = 0;
 	s->refused = verdict_pass();
 	s->announced = 0;
-	s->past_data = false;
+	s->past_data = s->prepared = false;
 	bytes_clear(&s->later);
 	bytes_clear(&s->names);
 	message_reset(&s->message);
@@ -151,7 +151,8 @@ session_facts(const struct session *s)
 		               .announced = s->announced,
 		               .recipients = s->list_count + s->others + s->unknown,
 		               .header = bytes_text(&m->header), .header_length = m->header.length,
-		               .size = m->size, .most_hops = s->service->site->limits.hops };
+		               .size = m->size, .filed = m->filed, .file = m->file,
+		               .most_hops = s->service->site->limits.hops };
 }
 
 void
@@ -209,11 +210,13 @@ session_has_lists(const struct session *s)
 void
 session_header(struct session *s, const char *name, const char *value)
 {
+	session_prepare(s);
 	message_header(&s->message, &s->service->site->limits, name, value);
 }
 
 void
 session_body(struct session *s, const unsigned char *bytes, size_t length)
 {
+	session_prepare(s);
 	message_body(&s->message, bytes, length);
 }

@@ -30,7 +30,7 @@ struct session {
 	struct bytes later;               /* what will be asked of the recipients so far, where split */
 	struct bytes names;               /* of lists that refuse it */
 	struct message message;
-	bool past_data;
+	bool past_data, prepared;
 };
 
 /* An address as the client gave it, and as the MTA takes it (may be NULL). False for what is none. */
@@ -42,6 +42,9 @@ struct facts session_facts(const struct session *);
 
 /* What to do with a message that some of its recipients would take, and some would not. */
 enum mixed session_mixed(const struct session *);
+
+/* Before anything of the content: whether it is to be kept in a file. */
+void session_prepare(struct session *);
 
 /* For struct terms, with the session's pacemaker: while a callback waits. */
 void session_wait(void *pacemaker, bool begins);

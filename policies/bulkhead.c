@@ -5,9 +5,14 @@
 
 #include <stdlib.h>
 
-static const char *const names[RESOURCE_COUNT] = { [RESOURCE_FAIL] = "check-fail" };
+static const char *const names[RESOURCE_COUNT] = { [RESOURCE_PROGRAM] = "check-program",
+	                                           [RESOURCE_FAIL] = "check-fail" };
 
 const struct setting workers_settings[] = {
+	{ .name = "program", .kind = KIND_NUMBER,
+	  .offset = offsetof(struct workers, most[RESOURCE_PROGRAM]), .fallback = "8", .min = "1",
+	  .max = "1000",
+	  .help = "How many programs may run at the same time. As many posts more may wait for that." },
 	{ .name = "fail", .kind = KIND_NUMBER, .offset = offsetof(struct workers, most[RESOURCE_FAIL]),
 	  .fallback = "50", .min = "1", .max = "10000",
 	  .help = "How many checks of the name fail may wait at the same time." },

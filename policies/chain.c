@@ -257,6 +257,17 @@ link_asks(const struct link *l, enum moment moment, enum role role, bool behind)
 	return p->asks == NULL || p->asks(l->config, moment);
 }
 
+bool
+chain_needs(const struct chain *c, enum need need, enum role role)
+{
+	size_t i = 0;
+
+	while (i < c->count && !(link_asks(&c->links[i], MOMENT_END, role, false) &&
+	                         (c->links[i].policy->needs & need)))
+		i++;
+	return i < c->count;
+}
+
 struct verdict
 link_verdict(const struct link *l, struct verdict answer)
 {

@@ -38,6 +38,9 @@ void chain_close(struct chain **);
 /* Whether the link is asked then, about that role; `behind` the MTA, where less is known. */
 bool link_asks(const struct link *, enum moment, enum role, bool behind);
 
+/* Whether anything that is asked of it at the end needs that. */
+bool chain_needs(const struct chain *, enum need, enum role);
+
 /* What an answer comes to, at the link's place. */
 struct verdict link_verdict(const struct link *, struct verdict answer);
 

@@ -5,7 +5,6 @@
 #include "mail/header.h"
 #include "policies/policy.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,12 +81,11 @@ judge(const struct match *m, const struct field *f)
 	field_unfold(f, &value);
 	encoded_read(&read, bytes_text(&value), value.length);
 	matched = pattern_matches(m->pattern, bytes_text(&read), read.length);
-	if (matched == MATCHED_YES) {
-		v = verdict_reject(REPLY_HEADER_MATCH, "");
-		(void)snprintf(v.reason, sizeof(v.reason), "%s: %s", m->name, bytes_text(&read));
-	} else if (matched == MATCHED_UNSURE) {
+	if (matched == MATCHED_YES)
+		v = verdict_because(verdict_reject(REPLY_HEADER_MATCH, ""), "%s: %s", m->name,
+		                    bytes_text(&read));
+	else if (matched == MATCHED_UNSURE)
 		v = verdict_defer(REPLY_LATER, "an expression has too much to do with this header");
-	}
 	bytes_free(&value);
 	bytes_free(&read);
 	return v;

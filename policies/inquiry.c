@@ -10,6 +10,7 @@
 #include "base/monitor.h"
 #include "policies/metrics.h"
 
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 struct question {
 	struct inquiry *inquiry;
 	const struct link *link;
+	const struct chain *chain;        /* of the link */
 	struct list *list;                /* a reference */
 	char *recipient;
 	enum role role;
@@ -38,7 +40,10 @@ struct inquiry {
 	bool copied;
 	int cancelled;                    /* an eventfd, where there are workers; or -1 */
 	struct monitor monitor;
-	bool over;                        /* under the monitor */
+	/* Under the monitor. */
+	bool over;
+	bool refused;                     /* some answer was no pass: the rest may be of no use */
+	size_t open;                      /* that are waited for */
 	struct question *questions;
 	size_t count;
 };
@@ -64,15 +69,19 @@ struct parts {
 
 /* ---- what is asked ---- */
 
-/* Whether the answer to a question will do for this link and list as well. */
+/*
+ * Whether the answer to a question will do for this link and list as well. A check that stands twice
+ * in one chain is asked twice.
+ */
 static bool
 is_alike(const struct question *q, const struct link *l, const struct subject *s)
 {
-	if (q->link->policy != l->policy || strcmp(q->link->settings, l->settings) != 0 ||
-	    q->role != s->role)
+	if (q->link != l && (q->chain == s->chain || q->link->policy != l->policy ||
+	                     strcmp(q->link->settings, l->settings) != 0))
 		return false;
-	return !(l->policy->needs & NEED_LIST) || (strcmp(q->list->address, s->list->address) == 0 &&
-	                                           strcmp(q->recipient, s->recipient) == 0);
+	return q->role == s->role &&
+	       (!(l->policy->needs & NEED_LIST) || (strcmp(q->list->address, s->list->address) == 0 &&
+	                                            strcmp(q->recipient, s->recipient) == 0));
 }
 
 static size_t
@@ -86,8 +95,8 @@ find_question(struct inquiry *i, const struct link *l, const struct subject *s)
 		return at;
 	i->questions = mem_resize(i->questions, (i->count + 1) * sizeof(*i->questions));
 	i->questions[i->count++] = (struct question){
-		.inquiry = i, .link = l, .list = list_hold(s->list), .recipient = mem_text(s->recipient),
-		.role = s->role, .open = true,
+		.inquiry = i, .link = l, .chain = s->chain, .list = list_hold(s->list),
+		.recipient = mem_text(s->recipient), .role = s->role, .open = true,
 	};
 	return at;
 }
@@ -129,6 +138,8 @@ prepare_for_workers(struct inquiry *i)
 	f->login = mem_text(f->login);
 	f->sender = mem_text(f->sender);
 	f->header = f->header == NULL ? NULL : mem_copy(f->header, f->header_length);
+	if (f->filed)
+		f->file = fcntl(f->file, F_DUPFD_CLOEXEC, 3);
 	i->copied = true;
 	i->cancelled = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 }
@@ -148,6 +159,8 @@ drop_inquiry(struct inquiry *i)
 		free((char *)i->facts.login);
 		free((char *)i->facts.sender);
 		free((char *)i->facts.header);
+		if (i->facts.filed && i->facts.file >= 0)
+			(void)close(i->facts.file);
 	}
 	if (i->cancelled >= 0)
 		(void)close(i->cancelled);
@@ -204,7 +217,11 @@ take_answer(struct question *q, const struct verdict *said, int64_t took)
 		q->said = *said;
 		q->took = took;
 		q->open = false;
-		monitor_wake(&i->monitor);
+		i->open--;
+		i->refused |= said->decision != DECISION_PASS;
+		/* As long as all pass, whoever is missing is waited for. */
+		if (i->refused || i->open == 0)
+			monitor_wake_one(&i->monitor);
 	}
 	monitor_leave(&i->monitor);
 }
@@ -248,6 +265,7 @@ ask_inline(struct question *q)
 	q->said = ask(q, -1);
 	q->took = clock_ticks_us() - q->began;
 	q->open = false;
+	q->inquiry->refused |= q->said.decision != DECISION_PASS;
 }
 
 /* To a worker. Whoever is not waited for is not looked at again: its answer counts as a pass. */
@@ -258,17 +276,25 @@ hand_over(struct bulkheads *b, struct question *q, bool everything)
 
 	q->began = clock_ticks_us();
 	q->apart = !everything && link_worst(q->link) == DECISION_PASS;
+	monitor_enter(&i->monitor);
 	if (q->apart) {
 		q->how = ANSWER_APART;
 		q->open = false;
+	} else {
+		i->open++;
 	}
+	monitor_leave(&i->monitor);
 	(void)atomic_fetch_add(&i->references, 1);
 	if (bulkhead_submit(b, q->link->policy->resource, work, q))
 		return;
 	(void)atomic_fetch_sub(&i->references, 1);
+	monitor_enter(&i->monitor);
+	i->open -= !q->apart;
+	i->refused = true;
 	q->how = ANSWER_BUSY;
 	q->said = verdict_defer(REPLY_LATER, "all workers for such checks are busy");
 	q->open = false;
+	monitor_leave(&i->monitor);
 }
 
 /* ---- the verdicts. Under the monitor once there are workers. ---- */
@@ -310,16 +336,6 @@ may_change(const struct inquiry *i, struct parts *parts, const struct question *
 	return false;
 }
 
-static bool
-any_open(const struct inquiry *i)
-{
-	size_t q = 0;
-
-	while (q < i->count && !i->questions[q].open)
-		q++;
-	return q < i->count;
-}
-
 /* First what is answered at once: it may settle the rest. */
 static void
 start(struct bulkheads *b, struct inquiry *i, struct parts *parts, bool everything)
@@ -350,7 +366,7 @@ settle(struct inquiry *i, struct parts *parts, const struct terms *t)
 	bool in_time = true, cancel = false;
 
 	monitor_enter(&i->monitor);
-	while (in_time && (t->everything ? any_open(i) : may_change(i, parts, NULL)))
+	while (in_time && (t->everything ? i->open > 0 : may_change(i, parts, NULL)))
 		in_time = monitor_wait_until(&i->monitor, t->by);
 	i->over = true;
 	for (size_t n = 0; n < i->count; n++) {
@@ -375,7 +391,7 @@ must_wait(struct inquiry *i, struct parts *parts, bool everything)
 	bool wait;
 
 	monitor_enter(&i->monitor);
-	wait = everything ? any_open(i) : may_change(i, parts, NULL);
+	wait = everything ? i->open > 0 : may_change(i, parts, NULL);
 	monitor_leave(&i->monitor);
 	return wait;
 }

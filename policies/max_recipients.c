@@ -2,7 +2,6 @@
 #include "policies/policy.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 
 struct max_recipients_config {
 	int64_t limit;
@@ -19,15 +18,12 @@ static struct verdict
 at_data(const void *config, const struct facts *f, struct patience p)
 {
 	const struct max_recipients_config *c = config;
-	struct verdict v;
 
 	(void)p;                          /* cannot block */
 	if ((int64_t)f->recipients <= c->limit)
 		return verdict_pass();
-	v = verdict_reject(REPLY_TOO_MANY_TO, "");
-	(void)snprintf(v.reason, sizeof(v.reason), "%zu recipients, and the limit is %" PRId64,
-	               f->recipients, c->limit);
-	return v;
+	return verdict_because(verdict_reject(REPLY_TOO_MANY_TO, ""),
+	                       "%zu recipients, and the limit is %" PRId64, f->recipients, c->limit);
 }
 
 const struct policy policy_max_recipients = {

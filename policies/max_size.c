@@ -2,7 +2,6 @@
 #include "policies/policy.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 
 struct max_size_config {
 	int64_t limit;
@@ -18,14 +17,10 @@ static const struct setting settings[] = {
 static struct verdict
 judge(const struct max_size_config *c, int64_t size, const char *what)
 {
-	struct verdict v;
-
 	if (size <= c->limit)
 		return verdict_pass();
-	v = verdict_reject(REPLY_TOO_BIG, "");
-	(void)snprintf(v.reason, sizeof(v.reason), "%s%" PRId64 " bytes, and the limit is %" PRId64, what,
-	               size, c->limit);
-	return v;
+	return verdict_because(verdict_reject(REPLY_TOO_BIG, ""),
+	                       "%s%" PRId64 " bytes, and the limit is %" PRId64, what, size, c->limit);
 }
 
 static struct verdict

@@ -42,6 +42,8 @@ struct facts {
 	size_t header_length;
 	int64_t size;                     /* bytes of header and body */
 	int64_t most_hops;                /* what the site says */
+	bool filed;                       /* `file` is one, with the whole message; see NEED_FILE */
+	int file;
 };
 
 /* How long somebody waits for an answer. */
@@ -54,12 +56,14 @@ struct patience {
 enum need {
 	NEED_SESSION = 1,                 /* is not asked behind the MTA */
 	NEED_ENVELOPE = 2,                /* likewise: there the MTA may have divided the recipients */
-	NEED_LIST = 4                     /* answers for two lists may differ */
+	NEED_LIST = 4,                    /* answers for two lists may differ */
+	NEED_FILE = 8                     /* the whole message is to be in a file */
 };
 
 /* What a policy has to wait for has workers of its own, so that one that hangs starves nobody else. */
 enum resource {
 	RESOURCE_NONE,                    /* it never waits, and is asked where the question arises */
+	RESOURCE_PROGRAM,
 	RESOURCE_FAIL,
 	RESOURCE_COUNT
 };
@@ -95,6 +99,6 @@ extern const struct policy *const policies[];
 
 extern const struct policy policy_posters, policy_authenticated, policy_require_tls, policy_max_size,
 	policy_max_recipients, policy_implicit_dest, policy_header_match, policy_auto_submitted, policy_loop,
-	policy_fail;
+	policy_program, policy_fail;
 
 #endif

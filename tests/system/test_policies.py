@@ -1,6 +1,9 @@
 """Policies as posters meet them, through either MTA: what is refused when, and for whom."""
+import json
+import pathlib
 import ssl
 import subprocess
+import time
 
 import pytest
 
@@ -221,6 +224,132 @@ def test_only_encrypted_connections(make, place, certificate):
         *_, end = post(c, STAFF)
         assert end.code == 250
     assert site.wait_for(4) == ALL_OF_STAFF
+
+
+# ---- programs ----
+
+@pytest.fixture
+def programs(place):
+    """programs(name=text) makes a directory of executables."""
+    path = place / "checks.d"
+    path.mkdir(mode=0o755)
+
+    def make(**texts):
+        for name, text in texts.items():
+            (path / name).write_text(f"#!/bin/sh\n{text}\n")
+            (path / name).chmod(0o755)
+        return path
+    return make
+
+
+def test_programs_see_the_message_and_the_facts(make, programs, place):
+    path = programs(a=f'cat > {place}/seen; printf "%s" "$ROLLCALL_FACTS" > {place}/facts; env > {place}/env',
+                    b='grep -q "^Subject: no" && echo \'{"verdict": "fail", "reason": "said no"}\'; exit 0',
+                    c=f"echo c >> {place}/last")
+    (path / "README").write_text("no program")
+    site = make(f"program: {{ path: {path} }}")
+    message = client.message(body="x" * 3000 + "\r\n.dot\r\n" + BIG * 2000)
+    with site.smtp() as c:
+        *_, end = post(c, STAFF, message=message)
+        assert end.code == 250
+    assert site.wait_for(4) == ALL_OF_STAFF
+    seen = (place / "seen").read_bytes()
+    assert seen.endswith(message.partition(b"\r\n\r\n")[2]) and b"\r\nSubject: test\r\n" in seen
+    facts = json.loads((place / "facts").read_text())
+    assert (facts["list"], facts["sender"], facts["trusted"], facts["recipients"]) == (STAFF, "ann@example.com", True, 1)
+    assert sorted(line.split("=")[0] for line in (place / "env").read_text().split("\n") if line) == \
+        ["PATH", "PWD", "ROLLCALL_FACTS"] + (["SHLVL", "_"] if b"SHLVL" in (place / "env").read_bytes() else [])
+    with site.smtp() as c:
+        *_, end = post(c, STAFF, subject="no")
+        assert end == "550 5.7.1"
+    assert (place / "last").read_text() == "c\n"
+    line = site.rollcall.log_lines("end", verdict="reject")[0]
+    assert (line["by"], line["reason"]) == ("program", "b: said no")
+
+
+@pytest.mark.parametrize("text,reply,reason", [
+    ("exit 0", None, ""),
+    ("exit 1", "550 5.7.1", "a: it fails"),
+    ("echo '{\"reason\": \"too blue\"}'; exit 1", "550 5.7.1", "a: too blue"),
+    ("echo '{\"verdict\": \"pass\"}'", None, ""),
+    ("echo '{\"verdict\": \"unsure\"}'", "451 4.7.1", "a: it is unsure"),
+    ("exit 75", "451 4.7.1", "a: it is unsure"),
+    ("echo yes", "451 4.7.1", "a: it says what is no JSON object"),
+    ("kill -SEGV $$", "451 4.7.1", "a died of signal 11"),
+    ("yes", "451 4.7.1", "a says more than 65536 bytes"),
+    ("yes > /dev/stderr", "451 4.7.1", "a took too long"),
+    ("sleep 600 & sleep 600", "451 4.7.1", "a took too long"),
+    ("sleep 600 & exit 0", None, ""),
+    ("exec 1>&-; sleep 600", "451 4.7.1", "a took too long"),
+    ("exec /nonexistent", "451 4.7.1", "a could not be run"),
+    ("test $(ulimit -v) = 61440 && exit 3", "451 4.7.1", "a: it is unsure"),
+])
+def test_what_a_program_may_do(make_site, programs, place, text, reply, reason):
+    """Whatever it does, only its own post waits, for a bounded time, and nothing is left of it."""
+    path = programs(a=f"echo $$ > {place}/pid; {text}")
+    site = make_site(mta="sink", destinations=asking(f"program: {{ path: {path}, timeout: 1s, memory: 60M }}"))
+    m = Milter(site.rollcall.milter_socket)
+    m.connect()
+    m.mail("ann@example.com")
+    assert m.rcpt(STAFF)[0] == b"c"
+    command, said = m.message([(b"Subject", b" x")])
+    if reply:
+        assert said.startswith(reply.encode())
+        assert site.rollcall.log_lines("end")[0]["reason"] == reason
+    else:
+        assert command == b"c"
+    group = int((place / "pid").read_text())
+    wait_until(lambda: not members_of(group), what="the end of what it started")
+    m.close()
+
+
+def members_of(group):
+    """Processes of a process group that are no zombies."""
+    found = []
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[2]) == group and fields[0] != "Z":
+            found.append(stat.parent.name)
+    return found
+
+
+def test_a_program_that_is_not_needed_any_more(make_site, programs, place):
+    """It is killed when its answer can change nothing."""
+    path = programs(a=f"echo $$ > {place}/pid; sleep 600")
+    site = make_site(mta="sink", milter="content-deadline: 30s",
+                     destinations=asking("fail: { at: end, after: 500ms }", f"program: {{ path: {path}, timeout: 1m }}"))
+    m = Milter(site.rollcall.milter_socket)
+    m.connect()
+    m.mail("ann@example.com")
+    assert m.rcpt(STAFF)[0] == b"c"
+    began = time.monotonic()
+    assert m.message([(b"Subject", b" x")])[1].startswith(b"550 5.7.1 ")
+    assert time.monotonic() - began < 10
+    group = int((place / "pid").read_text())
+    wait_until(lambda: not members_of(group), what="the end of the program")
+    assert "program=cancelled" in site.rollcall.log_lines("end")[0]["asked"]
+    m.close()
+
+
+def test_programs_that_others_could_have_written(make_site, programs):
+    path = programs(a="exit 0")
+    (path / "a").chmod(0o775)
+    site = make_site(mta="sink", destinations=asking(f"program: {{ path: {path} }}"))
+    m = Milter(site.rollcall.milter_socket)
+    m.connect()
+    m.mail("ann@example.com")
+    assert m.rcpt(STAFF)[0] == b"c"
+    assert m.message([(b"Subject", b" x")])[1].startswith(b"451 4.7.1 ")
+    assert site.rollcall.log_lines("end")[0]["reason"] == "a: others than its owner can write to it"
+    m.close()
+    path.chmod(0o777)
+    site.rollcall.ctl("config", "--check", check=78)
+    path.chmod(0o755)
+    got = site.rollcall.ctl("explain", "ann@example.com", STAFF, str(path / "a"), check=75)
+    assert "others than its owner can write to it" in got.stdout
 
 
 # ---- checks that wait ----

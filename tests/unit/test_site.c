@@ -192,6 +192,12 @@ mistakes(void **state)
 		{ "- posters: { allow: [ anyone ] }", "- header-match: { fields: [ \"X: a\", \"X: (b\" ] }",
 		  ":22:43: fields: \"(b\" is no regular expression: missing closing parenthesis at its "
 		  "character 3" },
+		{ "- posters: { allow: [ anyone ] }", "- program: { path: checks.d }",
+		  ":22:26: path: \"checks.d\" is no absolute path" },
+		{ "- posters: { allow: [ anyone ] }", "- program: { path: /nonexistent }",
+		  ":22:26: path: there is no directory /nonexistent" },
+		{ "- posters: { allow: [ anyone ] }", "- program: { path: /tmp }",
+		  ":22:26: path: others than its owner can write to /tmp" },
 		{ "- posters: { allow: [ anyone ] }", "- implicit-dest: { also: nobody }",
 		  ":22:32: also: \"nobody\" is no mailbox address" },
 		{ "- posters: { allow: [ anyone ] }", "- authenticated: { by: logins }",
