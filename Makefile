@@ -14,7 +14,7 @@ MAIL = address automatic date dsn encoded header list mailboxes phrase reply syn
 SOURCES = cache fail file ldap ldap_conn ldap_deref ldap_find ldap_lists ldap_presets \
           ldap_query ldap_read ldap_refs ldap_walk registry source
 POLICIES = admit authenticated auto_submitted bulkhead chain drain fail header_match implicit_dest \
-           inquiry loop max_recipients max_size metrics posters program registry require_tls site \
+           inquiry loop max_recipients max_size metrics posters program rate registry require_tls site \
            site_find
 QUEUES = distribution entry progress queue schedule spool spool_entry spool_hold spool_list \
          spool_progress spool_scan spool_write

@@ -279,6 +279,7 @@ explain(struct post *p, const char *from, const char *to, const char *client, co
 
 		p->facts.sender = sender.canonical;
 		p->facts.announced = p->message.size;
+		p->facts.state = p->site->state;
 		p->facts.most_hops = p->site->limits.hops;
 		status = judge(p, recipient.canonical)
 		                 ? statuses[p->verdict.decision]

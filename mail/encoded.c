@@ -6,6 +6,7 @@
 
 #include <iconv.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -102,7 +103,7 @@ add_converted(struct bytes *out, const struct bytes *raw, const char *charset)
 	char *to;
 	bool whole;
 
-	if (convert == (iconv_t)-1)
+	if ((intptr_t)convert == -1)
 		return false;
 	to = bytes_room(out, room);
 	whole = raw->length == 0 || iconv(convert, &from, &left, &to, &room) != (size_t)-1;

@@ -102,6 +102,20 @@ session_data(struct session *s, const char *queue_id)
 	return ask_lists(s, MOMENT_DATA, verdict_pass(), s->service->settings.deadline, queue_id);
 }
 
+/* The message goes on. A list that refuses it quietly is dropped behind the MTA, and counts as well. */
+static void
+count_posts(const struct session *s)
+{
+	struct facts facts = session_facts(s);
+
+	for (size_t i = 0; i < s->list_count; i++) {
+		facts.list = s->lists[i].list;
+		facts.recipient = s->lists[i].recipient;
+		facts.role = s->lists[i].role;
+		chain_accepted(s->lists[i].destination->chain, &facts);
+	}
+}
+
 struct verdict
 session_end(struct session *s, const char *queue_id)
 {
@@ -114,6 +128,8 @@ session_end(struct session *s, const char *queue_id)
 	if (all.decision == DECISION_PASS)
 		all = ask_lists(s, MOMENT_END, message_fault(&s->message, &s->service->site->limits),
 		                s->service->settings.content_deadline, queue_id);
+	if (all.decision == DECISION_PASS)
+		count_posts(s);
 	metric_add(&milter_metrics[MILTER_MESSAGES], all.decision, all.reply, 0, 1);
 	return all;
 }

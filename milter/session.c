@@ -152,7 +152,8 @@ session_facts(const struct session *s)
 		               .recipients = s->list_count + s->others + s->unknown,
 		               .header = bytes_text(&m->header), .header_length = m->header.length,
 		               .size = m->size, .filed = m->filed, .file = m->file,
-		               .most_hops = s->service->site->limits.hops };
+		               .most_hops = s->service->site->limits.hops,
+		               .state = s->service->site->state };
 }
 
 void

@@ -268,6 +268,17 @@ chain_needs(const struct chain *c, enum need need, enum role role)
 	return i < c->count;
 }
 
+void
+chain_accepted(const struct chain *c, const struct facts *f)
+{
+	for (size_t i = 0; i < c->count; i++) {
+		const struct policy *p = c->links[i].policy;
+
+		if (p->accepted != NULL && (f->role == ROLE_POST || p->every_role))
+			p->accepted(c->links[i].config, f);
+	}
+}
+
 struct verdict
 link_verdict(const struct link *l, struct verdict answer)
 {

@@ -41,6 +41,9 @@ bool link_asks(const struct link *, enum moment, enum role, bool behind);
 /* Whether anything that is asked of it at the end needs that. */
 bool chain_needs(const struct chain *, enum need, enum role);
 
+/* Tells all that want to know that a message was taken for the list in the facts. */
+void chain_accepted(const struct chain *, const struct facts *);
+
 /* What an answer comes to, at the link's place. */
 struct verdict link_verdict(const struct link *, struct verdict answer);
 

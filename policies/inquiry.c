@@ -137,6 +137,7 @@ prepare_for_workers(struct inquiry *i)
 	f->client = mem_text(f->client);
 	f->login = mem_text(f->login);
 	f->sender = mem_text(f->sender);
+	f->state = mem_text(f->state);
 	f->header = f->header == NULL ? NULL : mem_copy(f->header, f->header_length);
 	if (f->filed)
 		f->file = fcntl(f->file, F_DUPFD_CLOEXEC, 3);
@@ -159,6 +160,7 @@ drop_inquiry(struct inquiry *i)
 		free((char *)i->facts.login);
 		free((char *)i->facts.sender);
 		free((char *)i->facts.header);
+		free((char *)i->facts.state);
 		if (i->facts.filed && i->facts.file >= 0)
 			(void)close(i->facts.file);
 	}

@@ -42,6 +42,7 @@ struct facts {
 	size_t header_length;
 	int64_t size;                     /* bytes of header and body */
 	int64_t most_hops;                /* what the site says */
+	const char *state;                /* the site's directory */
 	bool filed;                       /* `file` is one, with the whole message; see NEED_FILE */
 	int file;
 };
@@ -92,6 +93,8 @@ struct policy {
 	/* Whether it is asked then, as it is configured. NULL: always. */
 	bool (*asks)(const void *config, enum moment);
 	policy_answer *at[MOMENT_COUNT];  /* NULL: it is not asked then */
+	/* The milter has taken a message for that list: what is counted is counted now. May be NULL. */
+	void (*accepted)(const void *config, const struct facts *);
 };
 
 /* All policies, in the order of the manual, ended by NULL. */
@@ -99,6 +102,6 @@ extern const struct policy *const policies[];
 
 extern const struct policy policy_posters, policy_authenticated, policy_require_tls, policy_max_size,
 	policy_max_recipients, policy_implicit_dest, policy_header_match, policy_auto_submitted, policy_loop,
-	policy_program, policy_fail;
+	policy_rate, policy_program, policy_fail;
 
 #endif

@@ -195,6 +195,33 @@ def test_only_proven_posters(make):
         assert c.rcpt("staff-owner@lists.example.com").code == 250
 
 
+def test_too_many_posts(make):
+    """Counted for each poster and list, over a restart, and only where the post was taken."""
+    site = make("rate: { posts: 2, in: 1h }", "max-size: { limit: 5k }")
+
+    def rcpt(sender, to=STAFF):
+        with site.smtp() as c:
+            assert c.mail(sender).code == 250
+            return c.rcpt(to)
+
+    site.post()
+    with site.smtp() as c:
+        *_, end = post(c, STAFF, body=BIG * 100)
+        assert end == "552 5.3.4"
+    assert rcpt("ann@example.com").code == 250
+    site.post()
+    site.rollcall.stop()
+    site.rollcall.start()
+    assert rcpt("ann@example.com") == "550 5.7.1"
+    assert rcpt("bob@example.com").code == 250
+    assert rcpt("ann@example.com", DEV).code == 250
+    assert rcpt("ann@example.com", "staff-owner@lists.example.com").code == 250
+    (line,) = site.rollcall.log_lines("rcpt", by="rate")
+    assert line["reason"].startswith("2 posts; the next in 1")
+    got = site.rollcall.ctl_json("explain", "bob@example.com", STAFF, "--client", "127.0.0.1")
+    assert [a["answer"] for a in got["answers"] if a["check"] == "rate"] == ["pass"]
+
+
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory):
     path = tmp_path_factory.mktemp("tls")

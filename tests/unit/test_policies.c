@@ -9,6 +9,8 @@
 #include "mail/mailboxes.h"
 #include "policies/admit.h"
 
+#include <dirent.h>
+
 static char *dir;
 
 static struct site *
@@ -119,6 +121,107 @@ each(void **state)
 		same_number(what, v.reply, cases[i].want);
 		free(what);
 	}
+}
+
+/* ---- posts that are counted ---- */
+
+static struct verdict
+post_now(const struct site *s, const char *sender, const char *login, const char *list, bool taken)
+{
+	struct list *l = list_new(mem_text(list), NULL, mem_text("k"), NULL);
+	const struct target t = { &s->destinations[0], l, ROLE_POST, l->address };
+	const struct facts f = { .session = true, .client = "192.0.2.1", .trusted = true, .sender = sender,
+		                 .login = login, .list = l, .recipient = l->address, .state = s->state };
+	const struct terms terms = { .moment = MOMENT_RCPT, .facts = &f, .by = deadline_in(10000) };
+	struct subject asked = admit_subject(&t);
+
+	inquiry_run(s->bulkheads, &terms, &asked, 1);
+	if (taken && asked.verdict.decision == DECISION_PASS)
+		chain_accepted(t.destination->chain, &f);
+	subject_free(&asked);
+	list_drop(&l);
+	return asked.verdict;
+}
+
+static size_t
+files_in(const char *path)
+{
+	DIR *d = opendir(path);
+	size_t count = 0;
+
+	assert_non_null(d);
+	while (readdir(d) != NULL)
+		count++;
+	(void)closedir(d);
+	return count - 2;                 /* "." and ".." */
+}
+
+static void
+counted_posts(void **state)
+{
+	struct site *s = load("rate: { posts: 3, in: 60s }");
+	static const char ann[] = "ann@x.example", staff[] = "staff@a.example", dev[] = "dev@a.example";
+	char *rates = mem_format("%s/rates", s->state);
+
+	(void)state;
+	for (int i = 0; i < 10; i++)      /* asking counts nothing */
+		assert_int_equal(post_now(s, ann, NULL, staff, false).reply, REPLY_NONE);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(post_now(s, ann, NULL, staff, true).reply, REPLY_NONE);
+	assert_int_equal(post_now(s, ann, NULL, staff, true).reply, REPLY_RATE);
+	assert_int_equal(post_now(s, "bob@x.example", NULL, staff, true).reply, REPLY_NONE);
+	assert_int_equal(post_now(s, ann, NULL, dev, true).reply, REPLY_NONE);
+	assert_int_equal(post_now(s, ann, "ann@x.example", staff, true).reply, REPLY_NONE);
+	clock_shift(21000);               /* an even share later there is room for one */
+	assert_int_equal(post_now(s, ann, NULL, staff, true).reply, REPLY_NONE);
+	assert_int_equal(post_now(s, ann, NULL, staff, true).reply, REPLY_RATE);
+	assert_int_equal(files_in(rates), 4);
+	/* A clock that was far ahead locks nobody out. */
+	clock_shift(-1000000);
+	assert_int_equal(post_now(s, ann, NULL, staff, true).reply, REPLY_NONE);
+	clock_shift(1000000 - 21000);
+	site_drop(&s);
+
+	/* By poster, and by list. */
+	s = load("rate: { posts: 1, in: 60s, of: poster }");
+	assert_int_equal(post_now(s, ann, NULL, staff, true).reply, REPLY_NONE);
+	assert_int_equal(post_now(s, ann, NULL, dev, true).reply, REPLY_RATE);
+	assert_int_equal(post_now(s, "bob@x.example", NULL, dev, true).reply, REPLY_NONE);
+	site_drop(&s);
+	s = load("rate: { posts: 1, in: 60s, of: list }");
+	assert_int_equal(post_now(s, ann, NULL, staff, true).reply, REPLY_NONE);
+	assert_int_equal(post_now(s, "bob@x.example", NULL, staff, true).reply, REPLY_RATE);
+	assert_int_equal(post_now(s, ann, NULL, dev, true).reply, REPLY_NONE);
+
+	/* What lies in the past is removed in time. */
+	clock_shift(3600000);
+	for (int i = 0; i < 256; i++) {
+		(void)post_now(s, ann, NULL, staff, true);
+		clock_shift(61000);
+	}
+	assert_in_range(files_in(rates), 1, 2);
+	clock_shift(-3600000 - 256 * 61000);
+	site_drop(&s);
+	free(rates);
+}
+
+/* Where it cannot be known, nobody is let through. */
+static void
+counts_that_cannot_be_read(void **state)
+{
+	struct site *s = load("rate: { posts: 3, in: 61s }");
+	char *rates = mem_format("%s/rates", s->state), *aside = mem_format("%s/aside", s->state);
+
+	(void)state;
+	assert_int_equal(rename(rates, aside), 0);
+	write_file(rates, "");
+	assert_int_equal(post_now(s, "ann@x.example", NULL, "staff@a.example", true).reply, REPLY_LATER);
+	assert_int_equal(unlink(rates), 0);
+	assert_int_equal(post_now(s, "ann@x.example", NULL, "staff@a.example", true).reply, REPLY_NONE);
+	assert_int_equal(files_in(rates), 1);
+	site_drop(&s);
+	free(rates);
+	free(aside);
 }
 
 /* ---- addresses in fields ---- */
@@ -232,6 +335,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each),
+		cmocka_unit_test(counted_posts),
+		cmocka_unit_test(counts_that_cannot_be_read),
 		cmocka_unit_test(who_is_named),
 		cmocka_unit_test(encoded_words),
 		cmocka_unit_test(patterns),
