@@ -71,7 +71,7 @@ read_message(struct post *p, const char *file, struct complaint *why)
 		length = header_length(bytes_text(&mail), mail.length);
 		bytes_add(&p->message.header, bytes_text(&mail), length);
 		p->message.header_too_big = (int64_t)length > limits->header;
-		message_keep(&p->message, P_tmpdir);
+		message_keep(&p->message, limits, P_tmpdir);
 		message_body(&p->message, (const unsigned char *)bytes_text(&mail) + length,
 		             mail.length - length);
 		message_complete(&p->message);

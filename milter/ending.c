@@ -64,8 +64,8 @@ ask_lists(struct session *s, enum moment moment, struct verdict fault, int64_t w
 		voices[i] = voice_of(&subjects[i], fault, moment);
 		if (moment == MOMENT_END || voices[i].verdict.decision != DECISION_PASS)
 			session_log(s, moment == MOMENT_END ? "end" : "data", queue_id, NULL, &s->lists[i],
-			             voices[i].verdict, &subjects[i],
-			             fault.decision != DECISION_PASS ? "content" : NULL, 0);
+			            voices[i].verdict, &subjects[i],
+			            fault.decision != DECISION_PASS ? "content" : NULL, 0);
 		subject_free(&subjects[i]);
 	}
 	for (size_t i = 0; i < s->unknown; i++)
@@ -86,7 +86,8 @@ session_prepare(struct session *s)
 	s->prepared = true;
 	for (size_t i = 0; i < s->list_count; i++)
 		if (chain_needs(s->lists[i].destination->chain, NEED_FILE, s->lists[i].role))
-			message_keep(&s->message, s->service->site->state);
+			message_keep(&s->message, &s->service->site->limits,
+			             s->service->site->state);
 }
 
 struct verdict

@@ -27,13 +27,14 @@ message_free(struct message *m)
 }
 
 void
-message_keep(struct message *m, const char *directory)
+message_keep(struct message *m, const struct limits *limits, const char *directory)
 {
 	if (m->filed)
 		return;
 	m->filed = true;
 	m->file = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	m->lost = m->file < 0;
+	m->most = limits->message;
 }
 
 static void
@@ -41,7 +42,7 @@ write_down(struct message *m, const void *bytes, size_t length)
 {
 	struct complaint why;
 
-	if (!m->lost && file_write(m->file, bytes, length, "a message", &why) < 0) {
+	if (!m->lost && m->size <= m->most && file_write(m->file, bytes, length, "a message", &why) < 0) {
 		log_say(LEVEL_ERROR, "message", "%s", why.text);
 		m->lost = true;
 	}
@@ -82,11 +83,11 @@ message_body(struct message *m, const unsigned char *bytes, size_t length)
 {
 	const unsigned char *end = bytes + length;
 
+	m->size += (int64_t)length;
 	if (m->filed) {
 		message_complete(m);      /* of which the header is first */
 		write_down(m, bytes, length);
 	}
-	m->size += (int64_t)length;
 	for (const unsigned char *p = bytes; p < end && !m->bare_newline; p++) {
 		if (*p != '\r' && *p != '\n') {
 			m->bare_newline = m->after_cr;

@@ -15,10 +15,11 @@ struct message {
 	bool filed, header_written;
 	bool lost;                        /* it could not be written */
 	int file;
+	int64_t most;                     /* bytes that are written down */
 };
 
-/* From now on what comes is written down as well, to a file in this directory. */
-void message_keep(struct message *, const char *directory);
+/* From now on what comes is written down as well, as far as the limits go, to a file in this directory. */
+void message_keep(struct message *, const struct limits *, const char *directory);
 
 /* All has come. */
 void message_complete(struct message *);

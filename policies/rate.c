@@ -41,6 +41,7 @@ static const struct setting settings[] = {
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static int64_t swept;                     /* wall milliseconds; under the lock */
 
 /* The file of whoever is counted. */
 static char *
@@ -91,7 +92,7 @@ at_rcpt(const void *config, const struct facts *f, struct patience p)
 	                       (long long)(moment - now - c->in + c->in / c->posts) / 1000 + 1);
 }
 
-/* Removes what lies in the past. */
+/* Removes what lies in the past. It may be renewed at that moment: then one post too many is taken. */
 static void
 sweep(const char *state, int64_t now)
 {
@@ -131,20 +132,23 @@ write_moment(const char *state, const char *path, int64_t moment)
 static void
 accepted(const void *config, const struct facts *f)
 {
-	enum { SWEEP = 256 };             /* posts between two */
-	static unsigned counted;
+	enum { REST = 60000 };            /* ms between two sweeps */
 	const struct rate_config *c = config;
 	char *path = file_of(c, f);
 	int64_t now = clock_wall(), moment;
+	bool due;
 
 	(void)pthread_mutex_lock(&lock);
 	moment = moment_of(path);
 	if (moment < now || moment > now + 2 * c->in)
 		moment = now;
 	write_moment(f->state, path, moment + c->in / c->posts);
-	if (counted++ % SWEEP == 0)
-		sweep(f->state, now);
+	due = now < swept || now - swept > REST;
+	if (due)
+		swept = now;
 	(void)pthread_mutex_unlock(&lock);
+	if (due)
+		sweep(f->state, now);
 	free(path);
 }
 

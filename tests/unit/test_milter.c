@@ -396,6 +396,8 @@ what_is_mixed(void **state)
 		  "staff@lists.example.com" },
 		{ "only the milter knows", "bounce", few, &staff, &bob, REPLY_TOO_MANY_TO, REPLY_NONE,
 		  "staff@lists.example.com" },
+		{ "only the milter knows at the end", "bounce", "fail: { at: end }", &staff, &bob, REPLY_NONE,
+		  REPLY_MAY_NOT_POST, "staff@lists.example.com" },
 		{ "put off", "bounce", "max-recipients: { limit: 1, on_fail: defer }", &staff, &bob, REPLY_LATER,
 		  REPLY_NONE, "staff@lists.example.com" },
 		{ "for people alone", "by-proof", small, &bob, &bob, REPLY_NONE, REPLY_NONE, "" },
