@@ -28,12 +28,12 @@ open_input(int fd)
 	return open(fd < 0 ? "/dev/null" : name, O_RDONLY | O_CLOEXEC);
 }
 
-static void
+static bool
 limit(int what, rlim_t most)
 {
 	const struct rlimit r = { most, most };
 
-	(void)setrlimit(what, &r);
+	return setrlimit(what, &r) == 0;
 }
 
 /* In the child. Does not return. */
@@ -48,9 +48,8 @@ become(const struct child *c, char *const *environment, int input, int output)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)signal(SIGPIPE, SIG_DFL);
 	(void)setpgid(0, 0);
-	limit(RLIMIT_CORE, 0);
-	limit(RLIMIT_AS, (rlim_t)c->memory);
-	if (dup2(input, STDIN_FILENO) >= 0 && dup2(output, STDOUT_FILENO) >= 0 &&
+	if (limit(RLIMIT_CORE, 0) && limit(RLIMIT_AS, (rlim_t)c->memory) &&
+	    dup2(input, STDIN_FILENO) >= 0 && dup2(output, STDOUT_FILENO) >= 0 &&
 	    dup2(nothing, STDERR_FILENO) >= 0 && close_range(STDERR_FILENO + 1, UINT_MAX, 0) == 0)
 		(void)execve(c->path, words, environment);
 	_exit(NOT_RUN);
