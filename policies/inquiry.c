@@ -403,7 +403,7 @@ fill_in(const struct inquiry *i, const struct parts *parts, struct subject *s, s
 {
 	s->verdict = parts->standings[which].verdict;
 	s->decided_by = parts->standings[which].decided_by;
-	s->answers = mem_array(parts->count, sizeof(*s->answers));
+	s->answers = mem_array(s->chain->count, sizeof(*s->answers));
 	s->answer_count = 0;
 	for (size_t p = 0; p < parts->count; p++) {
 		const struct part *part = &parts->all[p];
