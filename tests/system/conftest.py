@@ -1,4 +1,5 @@
 """Fixtures: a site is a real slapd, a real MTA, a recording server behind it and our daemons between them."""
+import contextlib
 import itertools
 import os
 import pathlib
@@ -95,13 +96,11 @@ class Site:
         return self
 
     def stop(self):
-        self.rollcall.stop()
-        if self.mta:
-            self.mta.stop()
-        if self.proxy:
-            self.proxy.stop()
-        self.slapd.stop()
-        self.sink.stop()
+        """All of it, also where the daemons end with a finding of a sanitizer."""
+        with contextlib.ExitStack() as stack:
+            for part in (self.sink, self.slapd, self.proxy, self.mta, self.rollcall):
+                if part:
+                    stack.callback(part.stop)
 
     def smtp(self):
         return client.Client(("127.0.0.1", self.mta.port))
