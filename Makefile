@@ -9,22 +9,25 @@ SANITIZE   ?=
 V          ?= 0
 
 BASE = bytes child clock complaint config control daemon digest file hash json log map mem metric \
-       monitor net notify pool process set setting stream text
-MAIL = address automatic date dsn footer header list mime phrase reply subject syntax \
-       trace verdict
+       monitor net notify pattern pool process set setting stream text
+MAIL = address automatic date dsn encoded footer header list mailboxes mime phrase reply subject \
+       syntax trace verdict
 SOURCES = cache fail file ldap ldap_addresses ldap_conn ldap_deref ldap_each ldap_find ldap_lists \
           ldap_logins ldap_owners ldap_presets ldap_query ldap_read ldap_refs ldap_walk nested \
           program registry source sql sql_postgresql sql_sqlite table table_cdb table_lmdb union
-POLICIES = admit chain destinations drain posters registry site site_find style
+POLICIES = admit authenticated auto_submitted bulkhead chain destinations drain fail header_match \
+           implicit_dest inquiry loop max_recipients max_size metrics posters program rate registry \
+           require_tls site site_find style
 QUEUES = distribution entry progress queue schedule spool spool_deaths spool_entry spool_hold \
          spool_list spool_progress spool_scan spool_write
-MILTER = ask hooks lookup main metrics pacemaker query service session settings socketmap
+MILTER = ask ending hooks lookup main message metrics pacemaker query recipients service session \
+         settings socketmap
 EXPANDER = main pulse recipients service settings work intake/content intake/heading \
            intake/lmtp_data intake/lmtp_server intake/lmtp_session fanout/expand \
            fanout/inject fanout/later fanout/learnt fanout/post fanout/report fanout/settle \
            fanout/smtp_client fanout/wire bounces/handover metrics
-CONSOLE = cmd_config cmd_daemons cmd_drain cmd_lists cmd_lookup cmd_members cmd_metrics \
-          cmd_preview cmd_queue cmd_release daemons listing main
+CONSOLE = cmd_config cmd_daemons cmd_drain cmd_explain cmd_lists cmd_lookup cmd_members \
+          cmd_metrics cmd_preview cmd_queue cmd_release daemons listing main
 
 LIBRARY = $(BASE:%=base/%) $(MAIL:%=mail/%) $(SOURCES:%=sources/%) $(POLICIES:%=policies/%) \
           $(QUEUES:%=queues/%)
@@ -44,7 +47,7 @@ CFLAGS   ?= -O2 -g
 # Nothing of what is built says where: the same source gives the same bytes.
 ALLCFLAGS = -ffile-prefix-map=$(CURDIR)=. -std=c17 -D_GNU_SOURCE -I. -pthread $(WARNINGS) $(HARDEN) $(CFLAGS) \
             -DROLLCALL_CONFIG='"$(SYSCONFDIR)/rollcall/rollcall.yaml"'
-LIBS      = -lldap -llber -ljansson -lyaml -lidn2 -lunistring -lcrypto -lsystemd \
+LIBS      = -lldap -llber -ljansson -lyaml -lidn2 -lunistring -lcrypto -lpcre2-8 -lsystemd \
             -lsqlite3 -lpq -llmdb -lcdb -lgmime-3.0 -lgobject-2.0 -lglib-2.0
 
 PROGRAMS = $(BUILD)/rollcall-milter $(BUILD)/rollcall-expander $(BUILD)/rollcallctl
@@ -80,9 +83,10 @@ $(BUILD)/rollcall-milter: $(MILTER:%=$(BUILD)/milter/%.o) $(BUILD)/librollcall.a
 $(BUILD)/rollcall-expander: $(EXPANDER:%=$(BUILD)/expander/%.o) $(BUILD)/librollcall.a
 	$(LINK) $(LIBS)
 
-$(BUILD)/rollcallctl: $(CONSOLE:%=$(BUILD)/console/%.o) $(BUILD)/milter/settings.o \
-                      $(BUILD)/expander/settings.o $(BUILD)/expander/intake/heading.o \
-                      $(BUILD)/expander/fanout/post.o $(BUILD)/librollcall.a
+$(BUILD)/rollcallctl: $(CONSOLE:%=$(BUILD)/console/%.o) $(BUILD)/milter/message.o \
+                      $(BUILD)/milter/settings.o $(BUILD)/expander/settings.o \
+                      $(BUILD)/expander/intake/heading.o $(BUILD)/expander/fanout/post.o \
+                      $(BUILD)/librollcall.a
 	$(LINK) $(LIBS)
 
 # The settings come from the program itself.
@@ -126,8 +130,9 @@ clean:
 
 # ---- tests ----
 
-UNIT = address base config dsn footer header intake json ldap list metric milter net post program \
-       progress report setting site socketmap sources spool sql style subject syntax table union wire
+UNIT = address base config dsn footer header inquiry intake json ldap list metric milter net \
+       policies post program progress report setting site socketmap sources spool sql style subject \
+       syntax table union verdict wire
 TESTS = $(UNIT:%=$(BUILD)/tests/test_%) $(BUILD)/tests/contract_ldap
 
 $(BUILD)/tests/test_spool: $(BUILD)/tests/unit/queue_contract.o $(BUILD)/tests/unit/queue_memory.o
@@ -224,7 +229,7 @@ tidy:
 	    $(CONSOLE:%=console/%.c) | xargs -P "$$(nproc)" -I FILE \
 	    clang-tidy --quiet FILE -- $(filter-out -Werror,$(ALLCFLAGS)) $(GMIME) 2>/dev/null
 
-FUZZ = address config content deref distribution entry header heading phrase progress query report syntax \
+FUZZ = address config content deref distribution entry header heading mailboxes phrase progress query report syntax \
        wire
 FUZZ_SECONDS ?= 30
 FUZZERS = $(FUZZ:%=$(BUILD)/fuzz_%)

@@ -14,17 +14,21 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PIECE = 65536, WORDS_MOST = 200, NAP = 2, FAILED = STDERR_FILENO + 1 };
+enum { PIECE = 65536, WORDS_MOST = 200, FAILED = STDERR_FILENO + 1 };
 
 struct child {
 	pid_t pid;
+	int end;                          /* becomes readable with the end of the process */
 	int out, err;                     /* its outputs; -1: closed */
+	int cancelled;
 	struct deadline by;
 	int64_t left;                     /* bytes that it may still print */
 	struct bytes in;
@@ -32,12 +36,18 @@ struct child {
 	struct bytes words;               /* the beginning of its standard error output */
 };
 
+/* What it is to have for its standard input, output and error output. */
+struct ends {
+	int in, out, err;
+};
+
 /* In the child: its file descriptors, its signals, its limits. Returns only where it fails. */
 static void
-become(const char *const *argv, const char *const *environment, const struct child_limits *limits,
-       int out, int err, int failed)
+become(const char *const *argv, const char *const *environment, const struct child_terms *terms,
+       const struct ends *to, int failed)
 {
-	const struct rlimit memory = { (rlim_t)limits->memory, (rlim_t)limits->memory };
+	const struct rlimit memory = { (rlim_t)terms->memory, (rlim_t)terms->memory };
+	const struct rlimit none_at_all = { 0, 0 };
 	const struct sigaction usual = { .sa_handler = SIG_DFL };
 	sigset_t none;
 
@@ -45,11 +55,11 @@ become(const char *const *argv, const char *const *environment, const struct chi
 	for (int i = 1; i < NSIG; i++)
 		(void)sigaction(i, &usual, NULL);
 	if (sigprocmask(SIG_SETMASK, &none, NULL) < 0 || setpgid(0, 0) < 0 ||
-	    dup2(out, STDOUT_FILENO) < 0 || dup2(err, STDERR_FILENO) < 0 ||
+	    dup2(to->in, STDIN_FILENO) < 0 || dup2(to->out, STDOUT_FILENO) < 0 ||
+	    dup2(to->err, STDERR_FILENO) < 0 ||
 	    (failed != FAILED && dup3(failed, FAILED, O_CLOEXEC) < 0) ||
-	    close_range(FAILED + 1, ~0U, 0) < 0 || close(STDIN_FILENO) < 0 ||
-	    open("/dev/null", O_RDONLY) != STDIN_FILENO || /* NOLINT: it is to be inherited */
-	    chdir("/") < 0 || setrlimit(RLIMIT_AS, &memory) < 0)
+	    close_range(FAILED + 1, ~0U, 0) < 0 || chdir("/") < 0 ||
+	    setrlimit(RLIMIT_CORE, &none_at_all) < 0 || setrlimit(RLIMIT_AS, &memory) < 0)
 		return;
 	(void)execve(argv[0], (char *const *)argv, (char *const *)environment);
 }
@@ -72,7 +82,7 @@ close_both(int ends[2])
 /* Runs it, and waits until it does. Gives 0 or what went wrong. */
 static int
 start(pid_t *pid, const char *const *argv, const char *const *environment,
-      const struct child_limits *limits, int out, int err)
+      const struct child_terms *terms, const struct ends *to)
 {
 	int failed[2], error = 0;
 
@@ -80,7 +90,7 @@ start(pid_t *pid, const char *const *argv, const char *const *environment,
 		return errno;
 	*pid = fork();
 	if (*pid == 0) {
-		become(argv, environment, limits, out, err, failed[1]);
+		become(argv, environment, terms, to, failed[1]);
 		error = errno;
 		/* It has moved, or has not come to that. */
 		if (write(failed[1], &error, sizeof(error)) < 0)
@@ -99,27 +109,43 @@ start(pid_t *pid, const char *const *argv, const char *const *environment,
 	return error;
 }
 
+/* An open file of its own, so that two who read the same are not in each other's way. */
+static int
+open_input(int fd)
+{
+	char name[32];
+
+	(void)snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	return open(fd < 0 ? "/dev/null" : name, O_RDONLY | O_CLOEXEC);
+}
+
 struct child *
-child_start(const char *const *argv, const char *const *environment, const struct child_limits *limits,
-            struct deadline by, struct complaint *why)
+child_start(const char *const *argv, const char *const *environment, const struct child_terms *terms,
+            struct complaint *why)
 {
 	int out[2] = { -1, -1 }, err[2] = { -1, -1 }, error;
+	struct ends to = { .in = open_input(terms->input) };
 	struct child *c = NULL;
 	pid_t pid = -1;
 
-	if (pipe2(out, O_CLOEXEC) < 0 || pipe2(err, O_CLOEXEC) < 0)
+	if (to.in < 0 || pipe2(out, O_CLOEXEC) < 0 || pipe2(err, O_CLOEXEC) < 0) {
 		error = errno;
-	else
-		error = start(&pid, argv, environment, limits, out[1], err[1]);
+	} else {
+		to.out = out[1];
+		to.err = err[1];
+		error = start(&pid, argv, environment, terms, &to);
+	}
 	if (error == 0) {
 		c = mem_new(sizeof(*c));
-		*c = (struct child){ .pid = pid, .out = out[0], .err = err[0], .by = by,
-			             .left = limits->output };
+		*c = (struct child){ .pid = pid, .end = pidfd_open(pid, 0), .out = out[0], .err = err[0],
+			             .by = terms->by, .cancelled = terms->cancelled,
+			             .left = terms->output };
 		out[0] = err[0] = -1;
 	} else {
 		errno = error;
 		(void)complain_errno(why, "cannot run %s", argv[0]);
 	}
+	close_one(&to.in);
 	close_both(out);
 	close_both(err);
 	return c;
@@ -148,7 +174,7 @@ read_output(struct child *c, struct complaint *why)
 		return errno == EINTR ? 1 : complain_errno(why, "cannot read its output");
 	if (got == 0) {
 		close_one(&c->out);
-		return c->at < c->in.length ? complain(why, "its output ends within a line") : 0;
+		return 0;
 	}
 	c->left -= got;
 	if (c->left < 0)
@@ -158,23 +184,32 @@ read_output(struct child *c, struct complaint *why)
 	return 1;
 }
 
-/* Waits for more of its output: 1 there may be some, 0 that was all, -1. */
+/*
+ * Waits for more of its output: 1 there may be some, 0 that was all, -1. With `ending` what it has
+ * started and left behind is not waited for.
+ */
 static int
-fill(struct child *c, struct complaint *why)
+fill(struct child *c, bool ending, struct complaint *why)
 {
 	while (c->out >= 0) {
-		struct pollfd both[] = { { .fd = c->out, .events = POLLIN },
-			                 { .fd = c->err, .events = POLLIN } };
+		struct pollfd all[] = { { .fd = c->out, .events = POLLIN },
+			                { .fd = c->err, .events = POLLIN },
+			                { .fd = c->cancelled, .events = POLLIN },
+			                { .fd = ending ? c->end : -1, .events = POLLIN } };
 		int64_t left = deadline_left(c->by);
 
 		if (left == 0)
 			return complain(why, "it has not ended in time");
-		if (poll(both, 2, left > 60000 ? 60000 : (int)left) < 0)
+		if (poll(all, 4, left > 60000 ? 60000 : (int)left) < 0)
 			continue;
-		if (both[1].revents != 0)
+		if (all[2].revents != 0)
+			return complain(why, "it is not wanted any more");
+		if (all[1].revents != 0)
 			read_words(c);
-		if (both[0].revents != 0)
+		if (all[0].revents != 0)
 			return read_output(c, why);
+		if (all[3].revents != 0)
+			return 0;
 	}
 	return 0;
 }
@@ -201,10 +236,25 @@ child_line(struct child *c, const char **line, size_t *length, struct complaint 
 		bytes_consume(&c->in, c->at);
 		c->at = 0;
 		searched = have;
-		more = fill(c, why);
+		more = fill(c, false, why);
+		if (more == 0 && have > 0)
+			return complain(why, "its output ends within a line");
 		if (more <= 0)
 			return more;
 	}
+}
+
+int
+child_text(struct child *c, struct bytes *text, struct complaint *why)
+{
+	int more;
+
+	while ((more = fill(c, true, why)) > 0)
+		;
+	bytes_add(text, bytes_text(&c->in) + c->at, c->in.length - c->at);
+	bytes_clear(&c->in);
+	c->at = 0;
+	return more;
 }
 
 /* Whether it has ended, without forgetting it. */
@@ -227,6 +277,7 @@ finish(struct child **child)
 	(void)kill(-c->pid, SIGKILL);
 	while (waitpid(c->pid, &status, 0) < 0 && errno == EINTR)
 		;
+	close_one(&c->end);
 	close_one(&c->out);
 	close_one(&c->err);
 	bytes_free(&c->in);
@@ -259,19 +310,26 @@ child_end(struct child **child, struct complaint *why)
 	struct bytes words = { 0 };
 	struct child *c = *child;
 	int status, rc = -1;
-	bool ended;
+	bool ended, wanted = true;
 
 	/* It has closed its output, and mostly ends in the same moment. */
-	while (!(ended = has_ended(c)) && !deadline_passed(c->by)) {
-		struct pollfd p = { .fd = c->err, .events = POLLIN };
+	while (!(ended = has_ended(c)) && !deadline_passed(c->by) && wanted) {
+		struct pollfd all[] = { { .fd = c->err, .events = POLLIN },
+			                { .fd = c->cancelled, .events = POLLIN },
+			                { .fd = c->end, .events = POLLIN } };
+		int64_t left = deadline_left(c->by);
 
-		if (poll(&p, 1, NAP) == 1)
+		if (poll(all, 3, left > 60000 ? 60000 : (int)left) <= 0)
+			continue;
+		if (all[0].revents != 0)
 			read_words(c);
+		wanted = all[1].revents == 0;
 	}
 	take_words(c, &words);
 	status = finish(child);
 	if (!ended)
-		(void)complain(why, "it has not ended in time%s", bytes_text(&words));
+		(void)complain(why, "it %s%s", wanted ? "has not ended in time" : "is not wanted any more",
+		               bytes_text(&words));
 	else if (WIFSIGNALED(status))
 		(void)complain(why, "it was ended by signal %d%s", WTERMSIG(status), bytes_text(&words));
 	else

@@ -420,6 +420,40 @@ def answers_of(sessions, began):
     return got
 
 
+def waiting_checks(rc, count):
+    """So many recipients at once, each checked by ten checks: the slowest, of several times in one session each."""
+    sessions = [milter.Milter(rc.milter_socket) for _ in range(count)]
+    slowest = []
+    for _ in range(10):
+        for s in sessions:
+            s.connect()
+            s.mail(SENDER)
+        began = time.perf_counter()
+        for s in sessions:
+            s.send(b"R", f"<ten0@{DOMAIN}>\0".encode())
+        answers = answers_of(sessions, began)
+        if any(command != b"c" for command, _ in answers):
+            raise RuntimeError("a check has failed")
+        slowest.append(max(ms for _, ms in answers))
+    for s in sessions:
+        s.close()
+    return median(slowest[WARM:])
+
+
+def row_13(stand):
+    checks = ", ".join(["fail: { answer: pass, after: 20ms }"] * 10)
+    rc = stand.keep(Rollcall(stand.path / "checks", stand.people.uri, more="workers: { fail: 1000 }",
+                             destinations=f"{DOMAIN}: {{ sources: [ corp ], check: [ {checks} ] }}"))
+    rc.configure()
+    (rc.dir / "state").mkdir()
+    rc.start_milter()
+    for count, then in ((1, 25), (100, 40)):
+        (value,) = map(median, by_turns(stand.repeats, lambda: waiting_checks(rc, count)))
+        yield row(13, f"ten checks that wait 20 ms each, {count} session{'s at once' if count > 1 else ''}", value,
+                  "ms", None, (None, Bound("≤", then, of="value")))
+    rc.stop()
+
+
 def burst(rc, source):
     """60 recipients that are cached and 20 that need a directory that hangs: the slowest of either."""
     rc.start_milter()
@@ -484,4 +518,4 @@ def row_0(stand):
 
 
 ROWS = {1: row_1, 2: row_2, 3: row_3, 4: row_4, 5: row_5, 6: row_6, 7: row_7, 8: row_8, 9: row_9, 12: row_12,
-        14: row_14, 15: row_15, 21: row_21, 23: row_23, 0: row_0}
+        13: row_13, 14: row_14, 15: row_15, 21: row_21, 23: row_23, 0: row_0}

@@ -16,15 +16,16 @@ enum { PATIENCE = 600000 };
 
 #define CLIENT "192.0.2.1"
 #define SENDER "anyone@invalid"
+#define SESSION .session = true, .client = CLIENT, .encrypted = true, .sender = SENDER
 
 /* Clients of which the policies are asked, the most welcome last. */
 static const struct {
 	const char *word;
 	struct facts facts;
 } posters[] = {
-	{ "anyone", { .session = true, .client = CLIENT, .sender = SENDER } },
-	{ "networks", { .session = true, .client = CLIENT, .sender = SENDER, .trusted = true } },
-	{ "authenticated", { .session = true, .client = CLIENT, .sender = SENDER, .login = "anyone" } },
+	{ "anyone", { SESSION } },
+	{ "networks", { SESSION, .trusted = true } },
+	{ "authenticated", { SESSION, .login = "anyone" } },
 	{ "lmtp", { .sender = SENDER } },
 };
 enum { ANYONE, LMTP = 3, POSTERS };
@@ -44,13 +45,15 @@ struct report {
 static enum decision
 may_post(const struct report *r, const struct list *list, enum role role, size_t poster)
 {
-	struct target t = { .destination = r->destination, .list = (struct list *)list, .role = role };
-	struct facts f = posters[poster].facts;
-	const char *decided_by;
+	const struct target t = { .destination = r->destination, .list = (struct list *)list,
+		                  .role = role, .recipient = list->address };
+	const struct terms terms = { .moment = MOMENT_RCPT, .facts = &posters[poster].facts,
+		                     .by = deadline_in(PATIENCE) };
+	struct subject asked;
+	struct verdict v = admit_rcpt(r->site, &t, &terms, &asked);
 
-	f.list = list;
-	f.role = role;
-	return admit_rcpt(&t, &f, deadline_in(PATIENCE), &decided_by).decision;
+	subject_free(&asked);
+	return v.decision;
 }
 
 /* Adds who may post by SMTP: "anyone", "networks,authenticated", "nobody". */

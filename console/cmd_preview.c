@@ -29,6 +29,7 @@ struct preview {
 	struct address member;
 	char *to;                         /* the member's address as it is sent to; NULL: no member */
 	struct bytes message;             /* as the MTA would hand it over */
+	struct verdict verdict;
 	struct envelope envelope;
 	struct bytes sent;                /* as the MTA would get it back */
 };
@@ -73,18 +74,33 @@ scan(const struct bytes *message, bool *bare, bool *eight_bit)
 	}
 }
 
+/* What the checks say that intake asks. */
+static struct verdict
+judge(const struct preview *p, size_t header)
+{
+	const struct facts facts = { .sender = p->target.list->address,  /* somebody: not the null sender */
+		                     .size = (int64_t)p->message.length,
+		                     .header = bytes_text(&p->message), .header_length = header,
+		                     .most_hops = p->site->limits.hops };
+	const struct terms terms = { .moment = MOMENT_END, .facts = &facts,
+		                     .by = deadline_in(PATIENCE) };
+	struct subject s = admit_subject(&p->target);
+
+	inquiry_run(p->site->bulkheads, &terms, &s, 1);
+	subject_free(&s);
+	return s.verdict;
+}
+
 /* Whether intake would take it: NULL, or why not. */
 static const char *
-refused(const struct preview *p, bool bare_newline, size_t header)
+refused(struct preview *p, bool bare_newline, size_t header)
 {
-	struct verdict v;
-
 	if (bare_newline)
 		return reply_of(REPLY_BARE_NEWLINE)->text;
 	if (header > (size_t)p->site->limits.header)
 		return reply_of(REPLY_HEADER_TOO_BIG)->text;
-	v = admit_header(p->site, &p->target, bytes_text(&p->message), header);
-	return v.decision == DECISION_PASS ? NULL : v.reason;
+	p->verdict = judge(p, header);
+	return p->verdict.decision == DECISION_PASS ? NULL : p->verdict.reason;
 }
 
 /* As the expander does it: name, heading, then what is around the body. */

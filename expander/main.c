@@ -15,6 +15,7 @@
 #include "expander/metrics.h"
 #include "expander/pulse.h"
 #include "policies/drain.h"
+#include "policies/metrics.h"
 
 #include <getopt.h>
 #include <signal.h>
@@ -115,6 +116,7 @@ metrics_verb(void *arg, const char *arguments, struct js *answer, struct complai
 {
 	(void)arg, (void)arguments, (void)why;
 	metric_gather(answer, "expander", expander_metrics);
+	metric_gather(answer, "expander", policy_metrics);
 	metric_gather(answer, "expander", process_metrics);
 	return 0;
 }

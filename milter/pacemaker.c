@@ -66,6 +66,7 @@ static void *
 run(void *arg)
 {
 	struct pacemaker *p = arg;
+	size_t waited = 0, waiting;
 
 	(void)pthread_setname_np(pthread_self(), "pacemaker");
 	monitor_enter(&p->monitor);
@@ -78,8 +79,12 @@ run(void *arg)
 
 		while (!p->closing && p->waiting == 0 && monitor_wait_until(&p->monitor, rest))
 			;
+		waiting = p->waiting;
 		monitor_leave(&p->monitor);
-		(void)usleep(BEAT * 1000);
+		/* Where the last beat let another one in, there are more, as a rule. */
+		if (waiting <= waited)
+			(void)usleep(BEAT * 1000);
+		waited = waiting;
 		if (beat(p))
 			show_life(p);
 		monitor_enter(&p->monitor);

@@ -214,7 +214,7 @@ read_styles(struct site *s, struct destination *d, const struct node *block, con
 }
 
 static int
-read_destination(struct site *s, const struct node *block, struct complaint *why)
+read_destination(struct site *s, const struct node *block, unsigned *links, struct complaint *why)
 {
 	struct destination *d = &s->destinations[s->destination_count++];
 	struct destination_values v = { 0 };
@@ -237,7 +237,7 @@ read_destination(struct site *s, const struct node *block, struct complaint *why
 	if (setting_read(destination_settings, &v, block, path, &s->effective, why) < 0)
 		goto out;
 	if (take_destination(s, d, block, &v, why) == 0 && read_styles(s, d, block, path, why) == 0) {
-		d->chain = chain_open(node_child(block, "check"), path, &s->effective, why);
+		d->chain = chain_open(node_child(block, "check"), path, links, &s->effective, why);
 		rc = d->chain == NULL ? -1 : 0;
 	}
 	setting_free(destination_settings, &v);
@@ -259,13 +259,14 @@ int
 destinations_read(struct site *s, const struct node *root, struct complaint *why)
 {
 	const struct node *n = node_child(root, "destinations");
+	unsigned links = 0;
 
 	if (n == NULL || n->kind != NODE_MAP || n->count == 0)
 		return node_complain(n == NULL ? root : n, why,
 		                     "\"destinations\" is missing: a block for each domain of lists");
 	s->destinations = mem_array(n->count, sizeof(*s->destinations));
 	for (size_t i = 0; i < n->count; i++)
-		if (read_destination(s, n->children[i], why) < 0)
+		if (read_destination(s, n->children[i], &links, why) < 0)
 			return -1;
 	if (s->errors != NULL && holds_lists_only(s, s->errors))
 		return node_complain(place(root, "errors"), why,

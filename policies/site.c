@@ -52,6 +52,7 @@ const struct setting site_settings[] = {
 	PART("limits", "What is too big, see below."),
 	PART("sources", "Where lists come from: a block for each, under a name of your own."),
 	PART("destinations", "The domains of lists: a block for each, under the domain."),
+	PART("workers", "How many checks that wait do so at the same time, see below."),
 	PART("milter", "Settings of rollcall-milter."),
 	PART("socketmap", "Settings of rollcall-milter: how it tells the MTA what is a list."),
 	PART("lmtp", "Settings of rollcall-expander: how it takes mail in."),
@@ -158,6 +159,18 @@ read_sources(struct site *s, const struct node *root, bool strict, struct compla
 }
 
 static int
+read_workers(struct site *s, const struct node *root, struct complaint *why)
+{
+	struct workers w = { 0 };
+
+	if (setting_read(workers_settings, &w, node_child(root, "workers"), "workers", &s->effective,
+	                 why) < 0)
+		return -1;
+	s->bulkheads = bulkheads_open(&w);
+	return 0;
+}
+
+static int
 read_parts(struct site *s, const struct node *root, const struct site_part *parts,
            struct complaint *why)
 {
@@ -187,7 +200,8 @@ site_load(const char *file, bool strict, const struct site_part *parts, struct c
 	if (root != NULL && read_top(s, root, why) == 0 && read_log(s, root, why) == 0 &&
 	    setting_read(limits_settings, &s->limits, node_child(root, "limits"), "limits",
 	                 &s->effective, why) == 0 &&
-	    read_sources(s, root, strict, why) == 0 && destinations_read(s, root, why) == 0)
+	    read_workers(s, root, why) == 0 && read_sources(s, root, strict, why) == 0 &&
+	    destinations_read(s, root, why) == 0)
 		rc = read_parts(s, root, parts, why);
 	config_free(&root);
 	if (rc < 0)
@@ -210,6 +224,7 @@ site_drop(struct site **site)
 	*site = NULL;
 	if (s == NULL || atomic_fetch_sub(&s->references, 1) > 1)
 		return;
+	bulkheads_close(&s->bulkheads);   /* first: no policy runs any more */
 	destinations_free(s);
 	for (size_t i = s->source_count; i-- > 0;)          /* unions before what they unite */
 		source_close(&s->sources[i]);

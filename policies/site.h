@@ -11,7 +11,7 @@
 
 #include "base/log.h"
 #include "base/net.h"
-#include "policies/chain.h"
+#include "policies/inquiry.h"
 #include "policies/style.h"
 #include "sources/source.h"
 
@@ -58,6 +58,7 @@ struct site {
 	size_t named_count, source_count;
 	struct destination *destinations;
 	size_t destination_count;
+	struct bulkheads *bulkheads;      /* the workers of policies */
 	struct effective_list effective;
 };
 
@@ -101,6 +102,7 @@ struct target {
 	const struct destination *destination;
 	struct list *list;                /* a reference */
 	enum role role;
+	char *recipient;                  /* canonical: what was written to */
 	const char *style[STYLE_COUNT];   /* of its posts, see style_merge(); with ROLE_POST only */
 };
 void target_drop(struct target *);

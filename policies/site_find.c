@@ -59,6 +59,7 @@ void
 target_drop(struct target *t)
 {
 	list_drop(&t->list);
+	free(t->recipient);
 	*t = (struct target){ 0 };
 }
 
@@ -79,8 +80,10 @@ ask(const struct destination *d, const char *canonical, const struct deadline *b
 		found = source_find_list(d->source, addresses, count, *by, &t->list, &which, why);
 	else
 		found = source_peek_list(d->source, addresses, count, stale, &t->list, &which);
-	if (found == FOUND_YES)
+	if (found == FOUND_YES) {
 		t->role = candidates[which].role;
+		t->recipient = mem_text(canonical);
+	}
 	candidates_free(candidates, count);
 	if (found == FOUND_YES && t->role == ROLE_POST &&
 	    destination_style(d, t->list, t->style, why) < 0) {

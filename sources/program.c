@@ -167,7 +167,7 @@ describe(const struct question *q, struct text_list *environment)
 
 #define PUT(...)                                                                                     \
 	(bytes_clear(&b), bytes_format(&b, __VA_ARGS__), text_list_add(environment, b.data, b.length))
-	PUT("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+	PUT("%s", CHILD_PATH);
 	PUT("LC_ALL=C.UTF-8");
 	PUT("ROLLCALL_SOURCE=%s", q->source->source.name);
 	PUT("ROLLCALL_QUESTION=%s", q->what);
@@ -208,11 +208,12 @@ static enum found
 ask_one(const struct question *q, const char *name, const char *const *environment, struct complaint *why)
 {
 	const struct program_config *config = &q->source->config;
-	const struct child_limits limits = { config->memory, config->output };
+	const struct child_terms terms = { .memory = config->memory, .output = config->output,
+		                           .by = deadline_earlier(q->by, deadline_in(config->timeout)),
+		                           .input = -1, .cancelled = -1 };
 	char *path = mem_format("%s/%s", config->path, name);
 	const char *argv[] = { path, q->what, q->address, NULL }, *line;
-	struct deadline by = deadline_earlier(q->by, deadline_in(config->timeout));
-	struct child *child = child_start(argv, environment, &limits, by, why);
+	struct child *child = child_start(argv, environment, &terms, why);
 	size_t lines = 0, length;
 	enum found found = FOUND_UNSURE;
 	int more = child == NULL ? -1 : 1;

@@ -66,6 +66,13 @@ class Client:
         self.command("XCLIENT " + " ".join(f"{k}={v}" for k, v in attributes.items()))
         return self.command("EHLO client.example.org")
 
+    def start_tls(self, context):
+        assert self.command("STARTTLS").code == 220
+        self.file.close()
+        self.socket = context.wrap_socket(self.socket)
+        self.file = self.socket.makefile("rb")
+        return self.command("EHLO client.example.org")
+
     def mail(self, sender, parameters=""):
         return self.command(f"MAIL FROM:<{sender}>{' ' if parameters else ''}{parameters}")
 

@@ -140,7 +140,10 @@ destinations:
 
     @staticmethod
     def check_sanitizers(text):
-        """What a build with sanitizers found, at its end or before."""
+        """What a build with sanitizers found, at its end or before; but not races of libmilter with itself."""
+        text = "".join(report for report in text.split("==================\n")
+                       if "WARNING: ThreadSanitizer" not in report or "(libmilter" not in report or "(rollcall" in report)
+        text = re.sub(r"ThreadSanitizer: reported \d+ warnings\n", "", text)
         if re.search(r"Sanitizer|runtime error:", text):
             raise AssertionError(text)
 

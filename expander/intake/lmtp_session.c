@@ -198,9 +198,10 @@ static enum reply_id
 find_target(struct session *s, const char *canonical, struct target *t, struct complaint *why)
 {
 	const struct destination *d = site_destination(s->service->site, canonical);
-	struct facts facts = { .sender = s->mail.sender_canonical };
+	const struct facts facts = { .sender = s->mail.sender_canonical };
 	struct deadline by = deadline_in(s->service->lmtp.lookup);
-	const char *decided_by;
+	const struct terms terms = { .moment = MOMENT_RCPT, .facts = &facts, .by = by };
+	struct subject subject;
 	struct verdict v;
 
 	if (d == NULL)
@@ -213,9 +214,8 @@ find_target(struct session *s, const char *canonical, struct target *t, struct c
 	case FOUND_YES:
 		break;
 	}
-	facts.list = t->list;
-	facts.role = t->role;
-	v = admit_rcpt(t, &facts, by, &decided_by);
+	v = admit_rcpt(s->service->site, t, &terms, &subject);
+	subject_free(&subject);
 	if (v.reply == REPLY_NONE && drain_is_on(s->service->site))
 		v = verdict_defer(REPLY_DRAINING, "draining");
 	(void)complain(why, "%s", v.reason);

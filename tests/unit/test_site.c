@@ -186,6 +186,36 @@ mistakes(void **state)
 		  ":23:9: the check \"posters\" stands here a second time" },
 		{ "- posters: { allow: [ anyone ] }", "- { a: b, c: d }",
 		  ":22:9: a check is written \"- name: { settings }\"" },
+		{ "{ allow: [ anyone ] }", "{ on_fail: hold }",
+		  ":22:29: on_fail: there is no moderation yet to hold a posting in" },
+		{ "{ allow: [ anyone ] }", "{ on_unsure: tag }",
+		  ":22:31: on_unsure: there is no way yet to tag a posting" },
+		{ "{ allow: [ anyone ] }", "{ on-fail: reject }",
+		  ":22:29: there is no setting \"destinations.Lists.Example.com.posters.on-fail\"; did you mean "
+		  "\"on_fail\"?" },
+		{ "{ allow: [ anyone ] }", "{ on_unsure: log-only }",
+		  ":22:31: on_unsure: what is not known never counts as a yes" },
+		{ "{ allow: [ anyone ] }", "{ on_fail: log-only, on_unsure: defer }",
+		  ":22:50: on_unsure: a check that only logs a failure refuses nothing" },
+		{ "- posters: { allow: [ anyone ] }", "- loop: { on_fail: log-only }",
+		  ":22:26: on_fail: what fails loop is always refused" },
+		{ "- posters: { allow: [ anyone ] }", "- header-match",
+		  ":22:9: \"fields\" is missing here" },
+		{ "- posters: { allow: [ anyone ] }", "- header-match: { fields: \"Subject\" }",
+		  ":22:33: fields: \"Subject\" is not written \"Name: expression\"" },
+		{ "- posters: { allow: [ anyone ] }", "- header-match: { fields: [ \"X: a\", \"X: (b\" ] }",
+		  ":22:43: fields: \"(b\" is no regular expression: missing closing parenthesis at its "
+		  "character 3" },
+		{ "- posters: { allow: [ anyone ] }", "- program: { path: checks.d }",
+		  ":22:26: path: \"checks.d\" is no absolute path" },
+		{ "- posters: { allow: [ anyone ] }", "- program: { path: /nonexistent }",
+		  ":22:26: path: there is no directory /nonexistent" },
+		{ "- posters: { allow: [ anyone ] }", "- program: { path: /tmp }",
+		  ":22:26: path: others than its owner can write to /tmp" },
+		{ "- posters: { allow: [ anyone ] }", "- implicit-dest: { also: nobody }",
+		  ":22:32: also: \"nobody\" is no mailbox address" },
+		{ "- posters: { allow: [ anyone ] }", "- authenticated: { by: logins }",
+		  ":22:30: by: \"logins\" is not one of login, networks; did you mean \"login\"?" },
 		{ "    check:\n      - posters: { allow: [ anyone ] }\n", "    check: posters\n",
 		  ":21:12: check takes a list, one \"- name: { settings }\" a line" },
 		{ "delimiter: \"\"", "delimiter: \"++\"", ":23:48: delimiter: \"++\" is not one of + - = _ # . or empty" },
@@ -331,7 +361,8 @@ every_row_has_help(void **state)
 {
 	const struct setting *tables[] = { site_settings, destination_settings, limits_settings,
 		                           log_settings, milter_setting_rows, socketmap_setting_rows,
-		                           lmtp_setting_rows, outbound_setting_rows, cache_settings };
+		                           lmtp_setting_rows, outbound_setting_rows, cache_settings,
+		                           action_settings, workers_settings };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++)
@@ -351,18 +382,20 @@ every_row_has_help(void **state)
 /* ---- who may post, and what every list asks ---- */
 
 static struct verdict
-judge(const struct destination *d, enum role role, const char *sender, const char *login, bool trusted,
-      bool session)
+judge(const struct site *s, const struct destination *d, enum role role, const char *sender,
+      const char *login, bool trusted, bool session)
 {
 	struct list *l = list_new(mem_text("staff@lists.example.com"), NULL, mem_text("k"), NULL);
-	const struct target t = { .destination = d, .list = l, .role = role };
+	const struct target t = { .destination = d, .list = l, .role = role, .recipient = l->address };
 	const struct facts f = { .session = session, .client = "192.0.2.1", .trusted = trusted,
-		                 .login = login, .sender = sender, .list = l, .role = role };
-	const char *by = "";
-	struct verdict v = admit_rcpt(&t, &f, deadline_in(1000), &by);
+		                 .login = login, .sender = sender };
+	const struct terms terms = { .moment = MOMENT_RCPT, .facts = &f, .by = deadline_in(1000) };
+	struct subject asked;
+	struct verdict v = admit_rcpt(s, &t, &terms, &asked);
 
+	assert_true((v.decision == DECISION_PASS) == (admit_decided_by(&asked) == NULL));
+	subject_free(&asked);
 	list_drop(&l);
-	assert_true((v.decision == DECISION_PASS) == (by == NULL));
 	return v;
 }
 
@@ -399,36 +432,52 @@ who_may_post(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
 		same_number(cases[i].what,
-		            judge(cases[i].open ? open : closed, cases[i].role, cases[i].sender,
+		            judge(s, cases[i].open ? open : closed, cases[i].role, cases[i].sender,
 		                  cases[i].login, cases[i].trusted, cases[i].session).reply,
 		            cases[i].want);
 	site_drop(&s);
 }
 
+/* What the policies say that are always asked at the end. */
+static struct verdict
+judge_header(const struct site *s, enum role role, const char *header, size_t length)
+{
+	struct list *l = list_new(mem_text("staff@lists.example.com"), NULL, mem_text("k"), NULL);
+	const struct target t = { .destination = &s->destinations[0], .list = l, .role = role,
+		                  .recipient = l->address };
+	const struct facts f = { .sender = "eve@x", .header = header, .header_length = length,
+		                 .most_hops = s->limits.hops };
+	const struct terms terms = { .moment = MOMENT_END, .facts = &f, .by = deadline_in(1000) };
+	struct subject asked = admit_subject(&t);
+
+	inquiry_run(s->bulkheads, &terms, &asked, 1);
+	subject_free(&asked);
+	list_drop(&l);
+	return asked.verdict;
+}
+
 static void
 what_a_header_tells(void **state)
 {
-	struct complaint why;
-	struct site *s = load(good, &why);
-	struct list *l = list_new(mem_text("staff@lists.example.com"), NULL, mem_text("k"), NULL);
-	struct target t = { .destination = &s->destinations[0], .list = l, .role = ROLE_POST };
 	static const char reply[] = "Auto-Submitted: auto-replied\r\n";
 	static const char loop[] = "List-Post: <mailto:staff@lists.example.com>\r\n";
+	struct complaint why;
+	struct site *s = load(good, &why);
 	struct bytes hops = { 0 };
 
 	(void)state;
 	for (int i = 0; i < 51; i++)
 		bytes_add_text(&hops, "Received: by x\r\n");
-	assert_int_equal(admit_header(s, &t, "Subject: x\r\n", 12).reply, REPLY_NONE);
-	assert_int_equal(admit_header(s, &t, reply, sizeof(reply) - 1).reply, REPLY_AUTOMATIC);
-	assert_int_equal(admit_header(s, &t, loop, sizeof(loop) - 1).reply, REPLY_LOOP);
-	assert_int_equal(admit_header(s, &t, hops.data, hops.length).reply, REPLY_LOOP);
-	assert_int_equal(admit_header(s, &t, hops.data, hops.length - 16).reply, REPLY_NONE);
-	t.role = ROLE_OWNER;              /* people are told of people's absence */
-	assert_int_equal(admit_header(s, &t, reply, sizeof(reply) - 1).reply, REPLY_NONE);
-	assert_int_equal(admit_header(s, &t, loop, sizeof(loop) - 1).reply, REPLY_NONE);
+	assert_int_equal(judge_header(s, ROLE_POST, "Subject: x\r\n", 12).reply, REPLY_NONE);
+	assert_int_equal(judge_header(s, ROLE_POST, reply, sizeof(reply) - 1).reply, REPLY_AUTOMATIC);
+	assert_int_equal(judge_header(s, ROLE_POST, loop, sizeof(loop) - 1).reply, REPLY_LOOP);
+	assert_int_equal(judge_header(s, ROLE_POST, hops.data, hops.length).reply, REPLY_LOOP);
+	assert_int_equal(judge_header(s, ROLE_POST, hops.data, hops.length - 16).reply, REPLY_NONE);
+	/* People are told of people's absence. */
+	assert_int_equal(judge_header(s, ROLE_OWNER, reply, sizeof(reply) - 1).reply, REPLY_NONE);
+	assert_int_equal(judge_header(s, ROLE_OWNER, loop, sizeof(loop) - 1).reply, REPLY_NONE);
+	assert_int_equal(judge_header(s, ROLE_OWNER, hops.data, hops.length).reply, REPLY_LOOP);
 	bytes_free(&hops);
-	list_drop(&l);
 	site_drop(&s);
 }
 
