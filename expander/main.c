@@ -226,6 +226,7 @@ run_out_of_patience(void *arg)
 	(void)nanosleep(&kind, NULL);
 	work_abandon(arg);
 	(void)nanosleep(&last, NULL);
+	work_leave(arg);
 	log_say(LEVEL_WARN, "stop", "ended while something waited for a server that does not answer");
 	_exit(EXIT_SUCCESS);
 }
@@ -336,10 +337,8 @@ out:
 	}
 	control_close(&x->control);
 	lmtp_server_close(&x->lmtp);
-	if (x->work.queues != NULL) {
-		queues_close(&x->work.queues);
-		work_destroy(&x->work);
-	}
+	if (x->work.queues != NULL)
+		work_close(&x->work);
 	service_drop(&s);
 	service_install(NULL);
 	free(control);

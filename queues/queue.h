@@ -154,6 +154,12 @@ struct queue_ops {
 	/* Lets the entry go, to be claimed again not before `until` (wall clock; 0: at once). */
 	void (*release)(struct entry **, int64_t until);
 
+	/*
+	 * The process ends in good order, though others still work on entries: those are not to be taken
+	 * for what it died of. From any thread; the last call.
+	 */
+	void (*leave)(struct queues *);
+
 	/* ---- looking ---- */
 
 	/* Calls see for each entry of a queue. Needs no claim. */

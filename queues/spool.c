@@ -54,6 +54,7 @@ static const struct queue_ops ops = {
 	.note = spool_note,
 	.move = spool_move,
 	.release = spool_release,
+	.leave = spool_leave,
 	.each = spool_each,
 	.count = spool_count,
 	.forget = spool_forget,

@@ -43,6 +43,7 @@ struct spool {
 	struct line_up line_ups[QUEUE_COUNT];
 	uint64_t wakes;
 	uint64_t drafts;                  /* a number for each */
+	struct spool_entry *at_work;      /* those that are claimed */
 	bool suspecting;                  /* an entry that a process died of, perhaps, is being worked on */
 	atomic_int_fast64_t sync_took;    /* microseconds: the last sync of a message */
 };
@@ -60,6 +61,7 @@ struct spool_entry {
 
 	size_t deaths;                    /* how often work on it began, and the process ended */
 	bool suspect;                     /* it is the one that is worked on alone */
+	struct spool_entry *before, *after;       /* at work */
 
 	int freezing;                     /* recipients being written, or -1 */
 	struct bytes buffer;              /* of it */
@@ -102,6 +104,8 @@ int spool_note(struct entry *, const struct record *, bool durable, struct compl
 enum begun { BEGUN, BEGIN_LATER, BEGIN_HELD };
 enum begun spool_begin(struct spool *, struct spool_entry *);
 void spool_end(struct spool *, struct spool_entry *, int64_t until);    /* lets it go, until then */
+void spool_moved(struct spool_entry *);   /* to another queue, where it has not begun */
+void spool_leave(struct queues *);
 
 /* spool_hold.c */
 int spool_hold(const struct spool *, const char *id, struct complaint *);

@@ -56,21 +56,59 @@ spool_begin(struct spool *s, struct spool_entry *e)
 		        "times)", e->entry.id, e->deaths, (int)MOST_DEATHS);
 	/* Where there is no room for it, only a death is not counted. */
 	e->begun = spool_note(&e->entry, &r, false, &unused) == 0;
+	monitor_enter(&s->monitor);
+	e->after = s->at_work;
+	if (e->after != NULL)
+		e->after->before = e;
+	s->at_work = e;
+	monitor_leave(&s->monitor);
 	return BEGUN;
+}
+
+/* Says that it is due then, where it says no more than that work began. */
+static void
+note_end(struct spool_entry *e, int64_t until)
+{
+	const struct record r = { .kind = RECORD_DEFER, .at = clock_wall(), .until = until,
+		                  .tries = e->entry.tries, .spent = -1 };
+	struct complaint unused;
+	bool begun;
+
+	monitor_enter(&e->appending);
+	begun = e->begun;
+	monitor_leave(&e->appending);
+	if (begun)
+		(void)spool_note(&e->entry, &r, false, &unused);
 }
 
 void
 spool_end(struct spool *s, struct spool_entry *e, int64_t until)
 {
-	const struct record r = { .kind = RECORD_DEFER, .at = clock_wall(), .until = until,
-		                  .tries = e->entry.tries, .spent = -1 };
-	struct complaint unused;
-
-	if (e->begun)
-		(void)spool_note(&e->entry, &r, false, &unused);
-	if (!e->suspect)
-		return;
+	note_end(e, until);
 	monitor_enter(&s->monitor);
-	s->suspecting = false;
+	*(e->before == NULL ? &s->at_work : &e->before->after) = e->after;
+	if (e->after != NULL)
+		e->after->before = e->before;
+	s->suspecting = s->suspecting && !e->suspect;
+	monitor_leave(&s->monitor);
+}
+
+void
+spool_moved(struct spool_entry *e)
+{
+	monitor_enter(&e->appending);
+	e->begun = false;
+	monitor_leave(&e->appending);
+}
+
+/* Who is told to end and cannot wait for those who work has not died of what they work on. */
+void
+spool_leave(struct queues *queues)
+{
+	struct spool *s = (struct spool *)queues;
+
+	monitor_enter(&s->monitor);
+	for (struct spool_entry *e = s->at_work; e != NULL; e = e->after)
+		note_end(e, 0);
 	monitor_leave(&s->monitor);
 }

@@ -403,13 +403,13 @@ spool_move(struct entry **entry, enum queue_id to, struct complaint *why)
 		/* What a failure here leaves is removed at the next start. */
 		if (move_done(s, e, why) < 0)
 			log_say(LEVEL_WARN, "spool", "%s", why->text);
-		e->begun = false;
+		spool_moved(e);
 		spool_end(s, e, 0);
 		close_entry(e);
 		*entry = NULL;
 	} else {
 		e->entry.queue = to;
-		e->begun = false;         /* that was in the other queue */
+		spool_moved(e);
 		spool_keep(s, to, id);
 	}
 	return 0;

@@ -239,12 +239,12 @@ do_rcpt(struct session *s, struct slice argument)
 		reply = REPLY_BAD_PARAMETER;
 	else if (s->mail.count >= (size_t)s->service->lmtp.recipients)
 		reply = REPLY_TOO_MANY_RCPTS;
-	else if (address_parse(&a, path.at, path.length, &why) < 0)
-		reply = REPLY_BAD_RCPT;
+	else if (address_parse_inner(&a, path.at, path.length, &why) < 0)
+		reply = REPLY_BAD_RCPT;           /* sendmail quotes no more than its client did */
 	else
 		reply = find_target(s, a.canonical, &t, &why);
 	if (reply == REPLY_NONE) {
-		mail_add(&s->mail, &t, path.at, path.length);
+		mail_add(&s->mail, &t, a.spelling, strlen(a.spelling));
 		s->state = HAVE_RCPT;
 		say(s, REPLY_RCPT_OK);
 	} else {

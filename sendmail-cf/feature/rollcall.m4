@@ -52,7 +52,7 @@ LOCAL_CONFIG
 C{Rollcall}_ARG_
 ifelse(len(X`'_ARG4_), `1', `', `# domains that have people as well, and who knows which addresses there are lists
 C{RollcallShared}_ARG4_
-Krecipient socket -T<TMPF> -d`'ROLLCALL_MAP_TIME _ROLLCALL_MAP_
+Krecipient socket -q -T<TMPF> -d`'ROLLCALL_MAP_TIME _ROLLCALL_MAP_
 ')dnl
 
 # where posts come back: not our filter; no AUTH, STARTTLS and ETRN, no look-up of each recipient's host

@@ -256,13 +256,17 @@ def test_a_post_that_needs_more_memory_than_there_is(make_site):
     site.rollcall.wrap = ["prlimit", f"--data={room}:"]
     limit(site.rollcall.expander, resource.RLIMIT_DATA, room)
     site.slapd.go_on()
-    for n in range(5):
-        # Where it is libldap that is refused memory, the post is put off instead.
-        wait_until(lambda: site.rollcall.expander.poll() is not None, 40, "the end of the expander")
-        assert site.rollcall.expander.returncode == -signal.SIGABRT
-        assert site.rollcall.log.count("error: fatal: out of memory") == n + 1
-        site.rollcall.start_expander()
-    wait_until(lambda: site.rollcall.counts()["held"] == 1, what="the post to be held")
+    ends = 0
+    while not site.rollcall.counts()["held"]:
+        # Where it is libldap that is refused memory, the post is put off instead; it may also end before work begins.
+        wait_until(lambda: site.rollcall.expander.poll() is not None or site.rollcall.counts()["held"], 40,
+                   "the end of the expander")
+        if site.rollcall.expander.poll() is not None:
+            ends += 1
+            assert site.rollcall.expander.returncode == -signal.SIGABRT and ends < 20
+            assert site.rollcall.log.count("error: fatal: out of memory") == ends
+            site.rollcall.start_expander()
+    assert ends >= 5
     assert "huge@lists.example.com, is held: the expander ended 5 times while it was working on it" in site.rollcall.log
     assert "held" in site.rollcall.ctl("queue", check=0).stdout
     limit(site.rollcall.expander, resource.RLIMIT_DATA, resource.RLIM_INFINITY)

@@ -445,6 +445,32 @@ def test_lists_stay_closed_with_sendmail(sendmail_site):
     assert not set(sendmail_site.sink.recipients()) & set(STAFF)
 
 
+@pytest.mark.parametrize("domain", ["example.com", "lists.example.com"])
+def test_what_sendmail_was_told_is_a_list_is_taken_as_one(make_site, domain):
+    """
+    Odd spellings come to the expander as the client had them. Were one taken at RCPT and refused there, a stranger
+    who writes to owners could have sendmail return mail to whomever he likes.
+    """
+    shared = {"domains": "", "shared": domain, "mc": f"RELAY_DOMAIN(`{domain}')dnl\n"}
+    site = make_site(company().replace("staff@example.com", f"staff@{domain}"), mta="sendmail", socketmap="",
+                     destinations=f"{domain}: {{ sources: [ corp ], shared: {'yes' if domain == 'example.com' else 'no'} }}",
+                     sendmail=shared if domain == "example.com" else {})
+    taken = 0
+    for spelling in ("\\{}", "s\\taff-owner", '"st"aff-owner', '{}+"x y"', '"{}"+x', "{}+;", "{}+\\x", '"{}+x y"',
+                     '"s\\taff-owner"', "{}.", '"{}"."x"', "{}+a..b"):
+        with site.smtp_from_abroad() as c:
+            c.mail("forged@victim.example")
+            if c.command(f"RCPT TO:<{spelling.format('staff-owner')}@{domain}>").code == 250:
+                assert c.data(client.message()).code == 250
+                taken += 1
+    assert taken > 5
+    wait_until(lambda: site.mta.queued() == 0, what="an empty queue")
+    site.rollcall.wait_idle()
+    wait_until(lambda: site.mta.queued() == 0, what="an empty queue")
+    assert {line["reply"] for line in site.rollcall.log_lines("lmtp")} == {"250 2.0.0"}
+    assert "ann@example.com" in site.sink.recipients() and "forged@victim.example" not in site.sink.recipients()
+
+
 def test_sendmail_waits_for_an_answer(sendmail_site):
     """Recipients in the domain are put off; senders in it are not asked about."""
     site = sendmail_site

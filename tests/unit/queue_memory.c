@@ -286,6 +286,13 @@ release(struct entry **entry, int64_t until)
 	wake(e->entry.queues);
 }
 
+/* What does not outlast a process blames none. */
+static void
+leave(struct queues *q)
+{
+	(void)q;
+}
+
 static int
 each(struct queues *q, enum queue_id queue, void (*see)(void *, const struct entry_summary *),
      void *arg, struct complaint *why)
@@ -384,6 +391,7 @@ static const struct queue_ops ops = {
 	.note = note,
 	.move = move,
 	.release = release,
+	.leave = leave,
 	.each = each,
 	.count = count_queue,
 	.forget = forget,

@@ -453,7 +453,7 @@ a_torn_record_is_cut_off(void **state)
 
 /* Claims so many entries in a process that ends then. */
 static void
-die_at_work(char *dir, size_t claims)
+end_at_work(char *dir, size_t claims, bool in_good_order)
 {
 	pid_t child = fork();
 	int status;
@@ -464,10 +464,18 @@ die_at_work(char *dir, size_t claims)
 		for (size_t i = 0; i < claims; i++)
 			if (q->ops->claim(q, QUEUE_PENDING) == NULL)
 				_exit(1);
+		if (in_good_order)
+			q->ops->leave(q);
 		_exit(0);
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(status, 0);
+}
+
+static void
+die_at_work(char *dir, size_t claims)
+{
+	end_at_work(dir, claims, false);
 }
 
 static void
@@ -525,6 +533,39 @@ an_entry_that_ends_its_process(void **state)
 	e = q->ops->claim(q, QUEUE_PENDING);
 	assert_non_null(e);
 	q->ops->release(&e, 0);
+	queues_close(&q);
+	remove_temp_dir(dir);
+}
+
+/* Who was told to end, and could not wait for what was under way, has not died of it. */
+static void
+an_end_in_good_order_is_no_death(void **state)
+{
+	char *dir = make_temp_dir(), id[DIGEST_NAME + 1];
+	struct queues *q = open_spool(dir);
+	struct complaint why;
+	struct entry *e;
+
+	(void)state;
+	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "staff@l.x", id), STORED);
+	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "dev@l.x", id), STORED);
+	queues_close(&q);
+	for (int i = 0; i < 6; i++)
+		end_at_work(dir, 2, true);
+	/* Nor is it where one has moved on since it began. */
+	q = open_spool(dir);
+	for (int i = 0; i < 2; i++) {
+		e = q->ops->claim(q, QUEUE_PENDING);
+		assert_non_null(e);
+		assert_int_equal(q->ops->move(&e, QUEUE_OUTBOUND, &why), 0);
+		q->ops->leave(q);
+		q->ops->release(&e, 0);
+	}
+	for (int i = 0; i < 2; i++) {
+		e = q->ops->claim(q, QUEUE_OUTBOUND);
+		assert_non_null(e);
+		assert_int_equal(q->ops->move(&e, QUEUE_DONE, &why), 0);
+	}
 	queues_close(&q);
 	remove_temp_dir(dir);
 }
@@ -897,6 +938,7 @@ main(void)
 		cmocka_unit_test(a_clock_that_ran_ahead),
 		cmocka_unit_test(a_torn_record_is_cut_off),
 		cmocka_unit_test(an_entry_that_ends_its_process),
+		cmocka_unit_test(an_end_in_good_order_is_no_death),
 		cmocka_unit_test(suspects_are_worked_on_one_at_a_time),
 		cmocka_unit_test(unreadable_entries_are_left_alone),
 		cmocka_unit_test(half_of_a_message_is_not_sent),
