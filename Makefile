@@ -8,21 +8,26 @@ BUILD      ?= build
 SANITIZE   ?=
 V          ?= 0
 
-BASE = bytes clock complaint config control daemon digest file hash json log map mem metric \
-       monitor net notify pool process set setting stream text
-MAIL = address automatic date dsn header list phrase receipt reply syntax trace verdict
-SOURCES = cache fail file ldap ldap_conn ldap_deref ldap_find ldap_lists ldap_presets \
-          ldap_query ldap_read ldap_refs ldap_walk registry source
-POLICIES = admit chain drain posters registry site site_find
-QUEUES = distribution entry progress queue schedule spool spool_entry spool_hold spool_list \
-         spool_progress spool_receipt spool_scan spool_write
-MILTER = ask hooks lookup main metrics pacemaker query service session settings socketmap
+BASE = bytes child clock complaint config control daemon digest file hash json log map mem metric \
+       monitor net notify pattern pool process set setting stream text
+MAIL = address automatic date dsn encoded footer header list mailboxes mime phrase receipt reply \
+       subject syntax trace verdict
+SOURCES = cache fail file ldap ldap_addresses ldap_conn ldap_deref ldap_each ldap_find ldap_lists \
+          ldap_logins ldap_owners ldap_presets ldap_query ldap_read ldap_refs ldap_walk nested \
+          program registry source sql sql_postgresql sql_sqlite table table_cdb table_lmdb union
+POLICIES = admit authenticated auto_submitted bulkhead chain destinations drain fail header_match \
+           implicit_dest inquiry loop max_recipients max_size metrics posters program rate registry \
+           require_tls site site_find style
+QUEUES = distribution entry progress queue schedule spool spool_deaths spool_entry spool_hold \
+         spool_list spool_progress spool_receipt spool_scan spool_write
+MILTER = ask ending hooks lookup main message metrics pacemaker query recipients service session \
+         settings socketmap
 EXPANDER = main pulse recipients service settings work intake/content intake/heading \
            intake/lmtp_data intake/lmtp_server intake/lmtp_session fanout/doubts fanout/expand \
            fanout/inject fanout/later fanout/learnt fanout/post fanout/report fanout/sending \
            fanout/settle fanout/smtp_client fanout/wire bounces/handover metrics
-CONSOLE = cmd_config cmd_daemons cmd_drain cmd_lookup cmd_members cmd_metrics cmd_queue \
-          cmd_release daemons listing main
+CONSOLE = cmd_config cmd_daemons cmd_drain cmd_explain cmd_lists cmd_lookup cmd_members \
+          cmd_metrics cmd_preview cmd_queue cmd_release daemons listing main
 
 LIBRARY = $(BASE:%=base/%) $(MAIL:%=mail/%) $(SOURCES:%=sources/%) $(POLICIES:%=policies/%) \
           $(QUEUES:%=queues/%)
@@ -42,7 +47,8 @@ CFLAGS   ?= -O2 -g
 # Nothing of what is built says where: the same source gives the same bytes.
 ALLCFLAGS = -ffile-prefix-map=$(CURDIR)=. -std=c17 -D_GNU_SOURCE -I. -pthread $(WARNINGS) $(HARDEN) $(CFLAGS) \
             -DROLLCALL_CONFIG='"$(SYSCONFDIR)/rollcall/rollcall.yaml"'
-LIBS      = -lldap -llber -ljansson -lyaml -lidn2 -lunistring -lcrypto -lsystemd
+LIBS      = -lldap -llber -ljansson -lyaml -lidn2 -lunistring -lcrypto -lpcre2-8 -lsystemd \
+            -lsqlite3 -lpq -llmdb -lcdb -lgmime-3.0 -lgobject-2.0 -lglib-2.0
 
 PROGRAMS = $(BUILD)/rollcall-milter $(BUILD)/rollcall-expander $(BUILD)/rollcallctl
 MANUALS  = docs/man/rollcall-milter.8 docs/man/rollcall-expander.8 docs/man/rollcall-postfix.8 \
@@ -61,6 +67,10 @@ $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(ALLCFLAGS) -MMD -MP -c -o $@ $<
 
+# The one file that knows GMime (make layers).
+GMIME := $(patsubst -I%,-isystem%,$(shell pkg-config --cflags gmime-3.0 2>/dev/null))
+$(BUILD)/mail/mime.o: ALLCFLAGS += $(GMIME)
+
 $(BUILD)/librollcall.a: $(LIBRARY:%=$(BUILD)/%.o)
 	@rm -f $@
 	$(call say,AR)ar rcs $@ $^
@@ -73,8 +83,10 @@ $(BUILD)/rollcall-milter: $(MILTER:%=$(BUILD)/milter/%.o) $(BUILD)/librollcall.a
 $(BUILD)/rollcall-expander: $(EXPANDER:%=$(BUILD)/expander/%.o) $(BUILD)/librollcall.a
 	$(LINK) $(LIBS)
 
-$(BUILD)/rollcallctl: $(CONSOLE:%=$(BUILD)/console/%.o) $(BUILD)/milter/settings.o \
-                      $(BUILD)/expander/settings.o $(BUILD)/librollcall.a
+$(BUILD)/rollcallctl: $(CONSOLE:%=$(BUILD)/console/%.o) $(BUILD)/milter/message.o \
+                      $(BUILD)/milter/settings.o $(BUILD)/expander/settings.o \
+                      $(BUILD)/expander/intake/heading.o $(BUILD)/expander/fanout/post.o \
+                      $(BUILD)/librollcall.a
 	$(LINK) $(LIBS)
 
 # The settings come from the program itself.
@@ -118,12 +130,14 @@ clean:
 
 # ---- tests ----
 
-UNIT = address base config dsn header intake json ldap list metric milter net post progress receipt report \
-       setting site socketmap sources spool syntax wire
+UNIT = address base config dsn footer header inquiry intake json ldap list metric milter net \
+       policies post program progress receipt report setting site socketmap sources spool sql style \
+       subject syntax table union verdict wire
 TESTS = $(UNIT:%=$(BUILD)/tests/test_%) $(BUILD)/tests/contract_ldap
 
 $(BUILD)/tests/test_spool: $(BUILD)/tests/unit/queue_contract.o $(BUILD)/tests/unit/queue_memory.o
 $(BUILD)/tests/test_intake: $(BUILD)/expander/intake/content.o $(BUILD)/expander/intake/heading.o
+$(BUILD)/tests/test_style: $(BUILD)/expander/intake/heading.o
 $(BUILD)/tests/test_post: $(BUILD)/expander/fanout/post.o $(BUILD)/expander/fanout/settle.o $(BUILD)/expander/metrics.o \
                           $(BUILD)/expander/fanout/learnt.o $(BUILD)/tests/unit/queue_contract.o \
                           $(BUILD)/tests/unit/queue_memory.o
@@ -132,7 +146,7 @@ $(BUILD)/tests/test_report: $(BUILD)/expander/fanout/report.o $(BUILD)/tests/uni
 $(BUILD)/tests/test_site: $(BUILD)/milter/settings.o $(BUILD)/expander/settings.o
 $(BUILD)/tests/test_milter $(BUILD)/tests/test_socketmap: \
     $(patsubst %,$(BUILD)/milter/%.o,$(filter-out hooks main,$(MILTER)))
-$(BUILD)/tests/test_sources: $(BUILD)/tests/unit/source_contract.o
+$(patsubst %,$(BUILD)/tests/test_%,program sources sql table union): $(BUILD)/tests/unit/source_contract.o
 $(BUILD)/tests/test_wire: $(BUILD)/expander/fanout/wire.o $(BUILD)/expander/pulse.o
 
 $(BUILD)/tests/contract_ldap: $(BUILD)/tests/unit/contract_ldap.o \
@@ -141,6 +155,11 @@ $(BUILD)/tests/contract_ldap: $(BUILD)/tests/unit/contract_ldap.o \
 
 $(BUILD)/tests/test_%: $(BUILD)/tests/unit/test_%.o $(BUILD)/librollcall.a
 	$(LINK) -lcmocka $(LIBS)
+
+# Preloaded into daemons whatever these were built with.
+$(BUILD)/testbed/faults.so: testbed/faults.c
+	@mkdir -p $(@D)
+	$(call say,LINK)$(CC) -std=c17 -D_GNU_SOURCE -O2 -pthread $(WARNINGS) -fPIC -shared -o $@ $< -ldl
 
 PYTHON = /usr/bin/python3
 PYTEST = BUILD=$(BUILD) $(PYTHON) -m pytest -q
@@ -154,7 +173,7 @@ layers:
 unit: $(TESTS)
 	@tests/unit.sh $(UNIT:%=$(BUILD)/tests/test_%)
 
-system: all $(TESTS) $(BUILD)/tests/crash_expander
+system: all $(TESTS) $(BUILD)/testbed/faults.so $(BUILD)/tests/crash_expander
 	@$(PYTEST) tests/system $(ONLY)
 
 check: tests-install
@@ -204,6 +223,13 @@ bench:
 	@$(MAKE) --no-print-directory -s all $(BENCH:%=$(BUILD)/bench/%) $(BUILD)/bench/slow_sync.so
 	@BUILD=$(BUILD) $(PYTHON) bench/bench.py $(if $(ROWS),--rows $(ROWS))
 
+POSTS = 50000
+
+soak:
+	@testbed/install bench
+	@$(MAKE) --no-print-directory -s all $(BENCH:%=$(BUILD)/bench/%)
+	@BUILD=$(BUILD) $(PYTHON) bench/soak.py --posts $(POSTS)
+
 # ---- tools for whoever changes something ----
 
 # One file at a time: clang-tidy 14 takes a va_list of the second one for uninitialized.
@@ -211,14 +237,15 @@ tidy:
 	@clang-tidy --version >/dev/null
 	@printf '%s\n' $(LIBRARY:%=%.c) $(MILTER:%=milter/%.c) $(EXPANDER:%=expander/%.c) \
 	    $(CONSOLE:%=console/%.c) | xargs -P "$$(nproc)" -I FILE \
-	    clang-tidy --quiet FILE -- $(filter-out -Werror,$(ALLCFLAGS)) 2>/dev/null
+	    clang-tidy --quiet FILE -- $(filter-out -Werror,$(ALLCFLAGS)) $(GMIME) 2>/dev/null
 
-FUZZ = address config content deref distribution entry header phrase progress query report syntax \
+FUZZ = address config content deref distribution entry header heading mailboxes phrase progress query report syntax \
        wire
 FUZZ_SECONDS ?= 30
 FUZZERS = $(FUZZ:%=$(BUILD)/fuzz_%)
 
 $(FUZZERS): $(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/expander/intake/content.o \
+                             $(BUILD)/expander/intake/heading.o \
                              $(BUILD)/expander/fanout/post.o $(BUILD)/expander/fanout/wire.o \
                              $(BUILD)/expander/pulse.o $(BUILD)/milter/query.o \
                              $(BUILD)/milter/settings.o $(BUILD)/expander/settings.o \
@@ -243,9 +270,10 @@ help:
 	@echo 'make crash      kills what takes part in a fan-out; RUNS=5 of each kind, KINDS=expander,step,mta some of'
 	@echo '                them, MTA=postfix, MEMBERS=20000 of the list'
 	@echo 'make bench      the measurements; ROWS=1,5 some of them'
+	@echo 'make soak       a long run under mixed load; POSTS=50000'
 	@echo 'make tidy fuzz  clang-tidy; the fuzzers, FUZZ_SECONDS=30 each'
 	@echo 'Settings: CC, CFLAGS, LDFLAGS, BUILD, V=1'
 
-.PHONY: all install clean tests-install layers unit system check asan tsan crash demo demo-stop bench tidy fuzz \
+.PHONY: all install clean tests-install layers unit system check asan tsan crash demo demo-stop bench soak tidy fuzz \
         fuzzers help
 .SECONDARY:

@@ -3,7 +3,7 @@
 
 #include <stdatomic.h>
 
-static atomic_llong shift;
+static atomic_llong shift, jumped;
 
 static int64_t
 read_us(clockid_t which)
@@ -17,7 +17,17 @@ read_us(clockid_t which)
 int64_t
 clock_wall(void)
 {
-	return read_us(CLOCK_REALTIME) / 1000 + atomic_load(&shift);
+	return read_us(CLOCK_REALTIME) / 1000 + atomic_load(&shift) + atomic_load(&jumped);
+}
+
+int64_t
+clock_sober(int64_t *apart)
+{
+	int64_t now = clock_wall(), ticks = clock_ticks();
+
+	if (now - ticks < *apart)
+		*apart = now - ticks;
+	return ticks + *apart;
 }
 
 int64_t
@@ -32,10 +42,24 @@ clock_ticks_us(void)
 	return read_us(CLOCK_MONOTONIC);
 }
 
+bool
+clock_again(_Atomic int64_t *next, int64_t milliseconds)
+{
+	int64_t now = clock_ticks(), at = atomic_load(next);
+
+	return now >= at && atomic_compare_exchange_strong(next, &at, now + milliseconds);
+}
+
 void
 clock_shift(int64_t milliseconds)
 {
 	atomic_fetch_add(&shift, milliseconds);
+}
+
+void
+clock_jump(int64_t milliseconds)
+{
+	atomic_fetch_add(&jumped, milliseconds);
 }
 
 struct deadline

@@ -12,14 +12,27 @@
 /* Milliseconds since 1970. */
 int64_t clock_wall(void);
 
+/*
+ * The same without its jumps ahead since the first call: what is to be thrown away by its age is not
+ * older for them. `*apart` belongs to one thread, and starts as INT64_MAX.
+ */
+int64_t clock_sober(int64_t *apart);
+
 /* Milliseconds since some moment in the past; never goes back. */
 int64_t clock_ticks(void);
 
 /* The same in microseconds, for measuring. */
 int64_t clock_ticks_us(void);
 
-/* Adds to what clock_wall() and clock_ticks() return, for tests. */
+/*
+ * Whether it is time to do something again that is done so often at most; `next` starts as 0. From any
+ * thread: one of them gets the yes.
+ */
+bool clock_again(_Atomic int64_t *next, int64_t milliseconds);
+
+/* For tests: adds to what clock_wall() and clock_ticks() return; to what clock_wall() alone returns. */
 void clock_shift(int64_t milliseconds);
+void clock_jump(int64_t milliseconds);
 
 /* A moment, in ticks, after which nobody waits for the answer any more. */
 struct deadline {

@@ -20,7 +20,8 @@ complain(struct complaint *why, const char *format, ...)
 int
 complain_errno(struct complaint *why, const char *format, ...)
 {
-	const char *words = strerrordesc_np(errno);
+	int error = errno;
+	const char *words = strerrordesc_np(error);
 	va_list args;
 	size_t used;
 
@@ -30,6 +31,7 @@ complain_errno(struct complaint *why, const char *format, ...)
 	used = strlen(why->text);
 	(void)snprintf(why->text + used, sizeof(why->text) - used, ": %s",
 	               words == NULL ? "unknown error" : words);
+	errno = error;                    /* callers look at it as well */
 	return -1;
 }
 

@@ -69,13 +69,14 @@ listen_loop(void *arg)
 
 	(void)pthread_setname_np(pthread_self(), "control");
 	for (;;) {
+		struct sockaddr_storage from;
 		int fd;
 
 		if (poll(p, 2, -1) < 0)
 			continue;
 		if (p[1].revents != 0)
 			return NULL;
-		fd = accept4(c->fd, NULL, NULL, SOCK_CLOEXEC);
+		fd = net_accept(c->fd, &from, "control");
 		if (fd >= 0)
 			serve(c, fd);
 	}

@@ -4,6 +4,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <pthread.h>
@@ -43,6 +44,24 @@ daemon_open_files(void)
 		return;
 	limit.rlim_cur = limit.rlim_max;
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+bool
+daemon_files_low(void)
+{
+	enum { RESERVE = 64, PART = 4 };
+	struct rlimit limit;
+	rlim_t reserve;
+	int lowest = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+
+	/* The lowest that is free: all below it are in use. */
+	if (lowest < 0)
+		return errno == EMFILE;
+	(void)close(lowest);
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return false;
+	reserve = limit.rlim_cur / PART < RESERVE ? limit.rlim_cur / PART : RESERVE;
+	return (rlim_t)lowest >= limit.rlim_cur - reserve;
 }
 
 int

@@ -20,6 +20,12 @@ void daemon_begin(void);
 void daemon_open_files(void);
 
 /*
+ * Whether hardly any file descriptor is left: some dozens, of a limit as it should be. Cheap, from any
+ * thread.
+ */
+bool daemon_files_low(void);
+
+/*
  * Becomes the user with all its groups and gives up root; a log file is given to it first. Nothing
  * for NULL or "", or if it is this user already.
  */

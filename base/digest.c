@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -23,6 +24,8 @@ digest_open(void)
 {
 	struct digest *d = mem_new(sizeof(*d));
 
+	/* At the end of a process libmilter's threads may still be there: nothing is torn down then. */
+	must(OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL));
 	d->context = EVP_MD_CTX_new();
 	must(d->context != NULL);
 	must(EVP_DigestInit_ex(d->context, EVP_sha256(), NULL));

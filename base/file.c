@@ -14,6 +14,12 @@
 #include <unistd.h>
 
 int
+file_check_path(const char *text, struct complaint *why)
+{
+	return *text == '/' ? 0 : complain(why, "\"%s\" is no absolute path", text);
+}
+
+int
 file_open_dir(int at, const char *name, struct complaint *why)
 {
 	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -15,6 +15,9 @@
 /* Opens a directory for use as a starting point and for file_sync(). -1 with a complaint. */
 int file_open_dir(int at, const char *name, struct complaint *);
 
+/* Whether a text is an absolute path; for rows of settings. */
+int file_check_path(const char *text, struct complaint *);
+
 /* Creates the directory and those above it where they are missing. */
 int file_make_dirs(const char *path, mode_t mode, struct complaint *);
 

@@ -16,6 +16,8 @@
 
 const char *const log_level_words[] = { "debug", "info", "warn", "error", NULL };
 
+enum { STAMP = 40 };
+
 static const int priorities[] = { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERR };
 
 /* Written under the lock, which writers of lines take as well: lines are few and short. */
@@ -66,25 +68,34 @@ log_give(uid_t user, gid_t group, struct complaint *why)
 	return rc == 0 ? 0 : complain_errno(why, "cannot give the log to its user");
 }
 
+/* 2026-11-22T02:00:02.123Z */
+static void
+print_time(char stamp[STAMP])
+{
+	int64_t ms = clock_wall();
+	time_t now = (time_t)(ms / 1000);
+	struct tm tm;
+	size_t used;
+
+	(void)gmtime_r(&now, &tm);
+	used = strftime(stamp, STAMP, "%Y-%m-%dT%H:%M:%S", &tm);
+	(void)snprintf(stamp + used, STAMP - used, ".%03dZ", (int)(ms % 1000));
+}
+
 static void
 emit(enum log_level level, const struct bytes *text)
 {
 	struct bytes line = { 0 };
-	int64_t ms = clock_wall();
-	time_t now = (time_t)(ms / 1000);
-	struct tm tm;
-	char stamp[32];
+	char stamp[STAMP];
 	ssize_t unused;
 
-	(void)gmtime_r(&now, &tm);
-	(void)strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &tm);
+	print_time(stamp);
 	(void)pthread_mutex_lock(&lock);
 	if (to_syslog) {
 		syslog(priorities[level], "%s", bytes_text(text));
 	} else {
-		bytes_format(&line, "%s.%03dZ %s[%d]: %s: %s\n", stamp, (int)(ms % 1000),
-		             name == NULL ? "rollcall" : name, (int)getpid(), log_level_words[level],
-		             bytes_text(text));
+		bytes_format(&line, "%s %s[%d]: %s: %s\n", stamp, name == NULL ? "rollcall" : name,
+		             (int)getpid(), log_level_words[level], bytes_text(text));
 		unused = write(out, line.data, line.length);   /* nowhere to say that it failed */
 		(void)unused;
 	}
@@ -166,4 +177,24 @@ log_fatal(const char *program, const char *words)
 	if (elsewhere)
 		log_say(LEVEL_ERROR, "fatal", "%s", words);
 	(void)fprintf(stderr, "%s: %s\n", program, words);
+}
+
+void
+log_last_words(const char *words)
+{
+	char stamp[STAMP], line[256];
+	ssize_t unused;
+	int n;
+
+	print_time(stamp);
+	n = snprintf(line, sizeof(line), "%s %s[%d]: error: fatal: %s\n", stamp,
+	             name == NULL ? "rollcall" : name, (int)getpid(), words);
+	unused = write(STDERR_FILENO, line, (size_t)n);
+	(void)unused;                     /* nowhere to say that it failed */
+	if (to_syslog) {
+		syslog(LOG_ERR, "fatal: %s", words);
+	} else if (out > STDERR_FILENO) {
+		unused = write(out, line, (size_t)n);
+		(void)unused;
+	}
 }

@@ -49,4 +49,9 @@ void log_say(enum log_level, const char *event, const char *format, ...)
 /* The last words of a program: to the log, and to standard error where that is another place. */
 void log_fatal(const char *program, const char *words);
 
+/*
+ * What a process says that cannot go on, not even allocate: to its log, and to stderr. Takes no lock.
+ */
+void log_last_words(const char *words);
+
 #endif

@@ -1,19 +1,17 @@
 /* Allocation that cannot fail. */
 #include "base/mem.h"
 
+#include "base/log.h"
+
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static _Noreturn void
 out_of_memory(void)
 {
-	static const char text[] = "fatal: out of memory\n";
-	ssize_t unused = write(STDERR_FILENO, text, sizeof(text) - 1);
-
-	(void)unused;
+	log_last_words("out of memory");
 	abort();
 }
 

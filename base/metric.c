@@ -29,14 +29,21 @@ static const struct {
 enum { ABOVE = METRIC_BUCKETS, SUM };
 
 void
-metric_time(const struct metric *m, int64_t microseconds)
+metric_time_of(const struct metric *m, size_t which, int64_t microseconds)
 {
+	metric_cell *cells = m->cells + which * (SUM + 1);
 	size_t b = 0;
 
 	while (b < METRIC_BUCKETS && microseconds > buckets[b].up_to)
 		b++;
-	(void)atomic_fetch_add_explicit(&m->cells[b], 1, memory_order_relaxed);
-	(void)atomic_fetch_add_explicit(&m->cells[SUM], microseconds, memory_order_relaxed);
+	(void)atomic_fetch_add_explicit(&cells[b], 1, memory_order_relaxed);
+	(void)atomic_fetch_add_explicit(&cells[SUM], microseconds, memory_order_relaxed);
+}
+
+void
+metric_time(const struct metric *m, int64_t microseconds)
+{
+	metric_time_of(m, 0, microseconds);
 }
 
 static int64_t
@@ -91,23 +98,62 @@ metric_daemon(const struct metric_page *p)
 	return p->daemon;
 }
 
-static void
-add_times(struct metric_page *p, const struct metric *m)
+/* Those that do not depend on what is counted. */
+static struct js *
+base_labels(const struct metric_page *p, const struct metric *m)
 {
+	struct js *labels = js_object();
+
+	if (m->by_daemon)
+		js_set_text(labels, "daemon", p->daemon);
+	return labels;
+}
+
+/* Those of a histogram. */
+static struct js *
+time_labels(const struct metric_page *p, const struct metric *m, size_t which)
+{
+	struct js *labels = base_labels(p, m);
+
+	if (m->labels[0].name != NULL)
+		js_set_text(labels, m->labels[0].name, m->labels[0].word(which));
+	return labels;
+}
+
+static void
+add_times_of(struct metric_page *p, const struct metric *m, size_t which)
+{
+	size_t first = which * (SUM + 1);
 	int64_t count = 0;
 	char sum[40];
 
 	for (size_t b = 0; b <= ABOVE; b++) {
-		struct js *labels = js_object();
+		struct js *labels = time_labels(p, m, which);
 
-		count += get(m, b);
+		count += get(m, first + b);
 		js_set_text(labels, "le", b == ABOVE ? "+Inf" : buckets[b].text);
 		add_number(p, "_bucket", labels, count);
 	}
-	(void)snprintf(sum, sizeof(sum), "%" PRId64 ".%06" PRId64, get(m, SUM) / 1000000,
-	               get(m, SUM) % 1000000);
-	add_text(p, "_sum", js_object(), sum);
-	add_number(p, "_count", js_object(), count);
+	(void)snprintf(sum, sizeof(sum), "%" PRId64 ".%06" PRId64, get(m, first + SUM) / 1000000,
+	               get(m, first + SUM) % 1000000);
+	add_text(p, "_sum", time_labels(p, m, which), sum);
+	add_number(p, "_count", time_labels(p, m, which), count);
+}
+
+/* Of one with a label, only those in which anything was ever counted. */
+static void
+add_times(struct metric_page *p, const struct metric *m)
+{
+	if (m->labels[0].name == NULL)
+		add_times_of(p, m, 0);
+	for (size_t i = 0; m->labels[0].name != NULL && i < m->labels[0].count; i++) {
+		int64_t any = 0;
+
+		for (size_t b = 0; b <= ABOVE; b++)
+			any |= get(m, i * (SUM + 1) + b);
+		if (any != 0)
+			add_times_of(p, m, i);
+	}
 }
 
 /* ---- cells; different ones may have the same words ---- */
@@ -121,9 +167,9 @@ struct shown {
 };
 
 static struct js *
-labels_of(const struct metric *m, size_t cell)
+labels_of(const struct metric_page *p, const struct metric *m, size_t cell)
 {
-	struct js *labels = js_object();
+	struct js *labels = base_labels(p, m);
 
 	for (size_t i = METRIC_LABELS; i-- > 0;) {
 		const struct metric_label *l = &m->labels[i];
@@ -155,7 +201,7 @@ add_cells(struct metric_page *p, const struct metric *m)
 
 		if (s.value == 0 && cells > SMALL)
 			continue;
-		s.labels = labels_of(m, cell);
+		s.labels = labels_of(p, m, cell);
 		js_print(s.labels, false, &words);
 		s.words = bytes_take(&words);
 		while (same < count && strcmp(shown[same].words, s.words) != 0)

@@ -34,13 +34,15 @@ struct metric {
 	enum metric_kind kind;
 	const char *help;                 /* a sentence for the manual and the scraper */
 	struct metric_label labels[METRIC_LABELS];      /* the first without a name ends them */
+	bool by_daemon;                   /* a label "daemon" besides: several programs count it */
 	metric_cell *cells;               /* METRIC_CELLS() of the product of their counts … */
 	void (*read)(struct metric_page *);             /* … or NULL, and this gives the samples */
 };
 
-/* Cells for a row at file scope; those of a METRIC_TIMES, which has no labels. */
+/* Cells for a row at file scope; those of a METRIC_TIMES, which has one label or none. */
 #define METRIC_CELLS(count) ((metric_cell[count]){ 0 })
-#define METRIC_TIME_CELLS METRIC_CELLS(METRIC_BUCKETS + 2)
+#define METRIC_TIME_CELLS METRIC_TIMES_OF(1)
+#define METRIC_TIMES_OF(count) METRIC_CELLS((count) * (METRIC_BUCKETS + 2))
 
 /* One value of each label, as far as there are any. A gauge goes down by a negative number. */
 static inline void
@@ -62,8 +64,9 @@ metric_count(const struct metric *m, int64_t by)
 	metric_add(m, 0, 0, 0, by);
 }
 
-/* A duration in microseconds, into a METRIC_TIMES. */
+/* A duration in microseconds, into a METRIC_TIMES; and into one with a label. */
 void metric_time(const struct metric *, int64_t microseconds);
+void metric_time_of(const struct metric *, size_t which, int64_t microseconds);
 
 /*
  * Puts the rows (ended by METRIC_END) into the array "metrics" of an answer: a family each, with

@@ -64,3 +64,9 @@ monitor_wake(struct monitor *m)
 {
 	must(pthread_cond_broadcast(&m->changed));
 }
+
+void
+monitor_wake_one(struct monitor *m)
+{
+	must(pthread_cond_signal(&m->changed));
+}

@@ -20,7 +20,8 @@ void monitor_leave(struct monitor *);
 void monitor_wait(struct monitor *);
 bool monitor_wait_until(struct monitor *, struct deadline);
 
-/* Wakes all that wait. May be called inside or outside. */
+/* Wakes all that wait, or one where any will do. May be called inside or outside. */
 void monitor_wake(struct monitor *);
+void monitor_wake_one(struct monitor *);
 
 #endif

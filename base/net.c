@@ -1,6 +1,7 @@
 /* Sockets. */
 #include "base/net.h"
 
+#include "base/log.h"
 #include "base/mem.h"
 
 #include <arpa/inet.h>
@@ -20,7 +21,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { BACKLOG = 512 };
+enum {
+	BACKLOG = 512,
+	EXHAUSTED = 100,                  /* ms until descriptors are asked for again */
+	SAID_AGAIN = 10000                /* ms until that is logged again */
+};
 
 int
 endpoint_parse(const char *text, struct endpoint *e, struct complaint *why)
@@ -203,6 +208,29 @@ net_listen(const struct endpoint *e, struct share to, struct complaint *why)
 		fd = -1;
 	}
 	freeaddrinfo(found);
+	return fd;
+}
+
+/* One line for all listeners in a while. */
+static void
+say_exhausted(const char *event, int error)
+{
+	static _Atomic int64_t again;
+
+	if (clock_again(&again, SAID_AGAIN))
+		log_say(LEVEL_ERROR, event, "cannot accept a connection: %s", strerrordesc_np(error));
+}
+
+int
+net_accept(int listener, struct sockaddr_storage *from, const char *event)
+{
+	socklen_t length = sizeof(*from);
+	int fd = accept4(listener, (struct sockaddr *)from, &length, SOCK_CLOEXEC), error = errno;
+
+	if (fd < 0 && (error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS)) {
+		say_exhausted(event, error);
+		(void)usleep(EXHAUSTED * 1000);
+	}
 	return fd;
 }
 

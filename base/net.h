@@ -46,6 +46,13 @@ int net_listen(const struct endpoint *, struct share, struct complaint *);
 int net_share(const char *path, struct share, struct complaint *);
 
 /*
+ * Takes a connection from a listener that has one: a socket, close-on-exec. -1 where there is none any
+ * more, and where no descriptor is left for it. The latter is logged as `event` now and then, and waited
+ * for a moment, lest whoever polls again at once spins.
+ */
+int net_accept(int listener, struct sockaddr_storage *from, const char *event);
+
+/*
  * A connected, non-blocking socket with TCP_NODELAY. -1 with a complaint. Resolves names, which may
  * block.
  */

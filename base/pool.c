@@ -19,7 +19,7 @@ struct pool {
 	pthread_t *threads;
 	size_t started, idle, workers;
 	struct job *first, **last;
-	size_t queued, queue_limit;
+	size_t queued, running, queue_limit;
 	bool closing;
 };
 
@@ -44,10 +44,12 @@ work(void *arg)
 		if (p->first == NULL)
 			p->last = &p->first;
 		p->queued--;
+		p->running++;
 		monitor_leave(&p->monitor);
 		job->run(job->arg);
 		free(job);
 		monitor_enter(&p->monitor);
+		p->running--;
 	}
 	monitor_leave(&p->monitor);
 	return NULL;
@@ -74,7 +76,7 @@ pool_submit(struct pool *p, pool_job *run, void *arg)
 	bool taken = false;
 
 	monitor_enter(&p->monitor);
-	if (!p->closing && p->queued < p->queue_limit) {
+	if (!p->closing && p->queued + p->running < p->workers + p->queue_limit) {
 		if (p->queued >= p->idle && p->started < p->workers &&
 		    pthread_create(&p->threads[p->started], NULL, work, p) == 0)
 			p->started++;
@@ -86,7 +88,7 @@ pool_submit(struct pool *p, pool_job *run, void *arg)
 			p->last = &job->next;
 			p->queued++;
 			taken = true;
-			monitor_wake(&p->monitor);
+			monitor_wake_one(&p->monitor);
 		}
 	}
 	monitor_leave(&p->monitor);

@@ -11,6 +11,7 @@
 struct pool;
 typedef void pool_job(void *arg);
 
+/* So many work at the same time, and so many jobs more may wait for one of them. */
 struct pool *pool_open(const char *name, size_t workers, size_t queue_limit);
 
 /* Runs job(arg) on a worker. False, and nothing happens, when the queue is full or closing. */

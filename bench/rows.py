@@ -10,6 +10,12 @@ from stand import BARE, DOMAIN, PEOPLE, SENDER, SIZE, TENS, Rollcall, Tail, medi
 
 
 WARM = 3                                  # posts that do not count
+FAN_OUT = "LMTP's 250 to the last recipient queued"
+CONNECT = "connect to the last recipient queued"
+LATENCY = "10 members, DATA's 250 to the re-injected 250"
+STEADY = "posts to 10-member lists, steady"
+RCPT = "list known and cached; a milter that does nothing"
+OTHERS = "mail without list recipients"
 
 
 class Bound:
@@ -59,6 +65,11 @@ def by_turns(repeats, *measures):
     return got
 
 
+def fewer(stand):
+    """Repeats of what takes long."""
+    return max(1, stand.repeats // 2 + 1)
+
+
 # ---- fan-out ----
 
 def check_sum(batches, members):
@@ -66,9 +77,8 @@ def check_sum(batches, members):
         raise RuntimeError(f"{sum(batches.values())} of {members} were sent to")
 
 
-def fan_out(stand, number, members, repeats, bounds):
-    """LMTP's 250 to the last recipient queued, against reading the addresses and injecting the batches."""
-    rc, p = stand.site, stand.postfix
+def fan_out(stand, rc, p, members, repeats):
+    """LMTP's 250 to the last recipient queued, and reading the addresses and injecting the batches: medians."""
     sizes = stand.path / "sizes"
 
     def ours():
@@ -88,30 +98,41 @@ def fan_out(stand, number, members, repeats, bounds):
         put = stand.load("-n", 4, "-b", sizes, p.at("reinject"), stand.members(members))
         return read["ms"][0] + put["ms"]
 
-    value, reference = map(median, by_turns(repeats, ours, limit))
-    yield row(number, f"{members:,} members, LMTP's 250 to the last recipient queued; read and inject", value,
-              "ms", reference, bounds)
+    return map(median, by_turns(repeats, ours, limit))
+
+
+def row_1_or_2(stand, number, members, repeats):
+    value, reference = fan_out(stand, stand.site, stand.postfix, members, repeats)
+    yield row(number, f"{members:,} members, {FAN_OUT}; read and inject", value, "ms", reference, most(1.5, 1.1))
 
 
 def row_1(stand):
-    yield from fan_out(stand, 1, 10000, stand.repeats, most(1.5, 1.1))
+    yield from row_1_or_2(stand, 1, 10000, stand.repeats)
 
 
 def row_2(stand):
-    yield from fan_out(stand, 2, 100000, max(1, stand.repeats // 2 + 1), most(1.5, 1.1))
+    yield from row_1_or_2(stand, 2, PEOPLE, fewer(stand))
 
 
-def through_postfix(stand, members):
-    """Functions that give the client's connect to the last recipient queued: ours, the rival's two."""
-    rc, p, rival = stand.site, stand.postfix, stand.rival
-    to = stand.addresses(f"g{members}", [f"g{members}@{DOMAIN}"])
+def to_list(stand, members):
+    return stand.addresses(f"g{members}", [f"g{members}@{DOMAIN}"])
 
+
+def connect_to_queued(stand, rc, p, members):
+    """A function that gives the time from the client's connect to the last recipient queued."""
     def ours():
         p.settle()
         tail = Tail(rc)
-        posted = stand.load("-c", p.at("smtp"), to)
+        posted = stand.load("-c", p.at("smtp"), to_list(stand, members))
         end, _ = tail.fan_outs(1)
         return end - posted["begin"] / 1000
+    return ours
+
+
+def through_postfix(stand, members):
+    """Functions of that kind: ours, the rival's two."""
+    rival, to = stand.rival, to_list(stand, members)
+    ours = connect_to_queued(stand, stand.site, stand.postfix, members)
 
     def at(port):
         def expand():
@@ -124,13 +145,13 @@ def through_postfix(stand, members):
 def row_3(stand):
     ours, best, _ = through_postfix(stand, 1000)
     value, reference = map(median, by_turns(stand.repeats * 2, ours, best))
-    yield row(3, "1,000 members, connect to the last recipient queued; Postfix ldap: at its best", value,
+    yield row(3, f"1,000 members, {CONNECT}; Postfix ldap: at its best", value,
               "ms", reference, most(1.5, 1.2))
 
 
 def row_4(stand):
     value, best, usual = map(median, by_turns(stand.repeats, *through_postfix(stand, 10000)))
-    name = "10,000 members, connect to the last recipient queued; Postfix ldap: "
+    name = f"10,000 members, {CONNECT}; Postfix ldap: "
     yield row(4, name + "at its best", value, "ms", best, most(0.55, 0.40))
     yield row(4, name + "as usually set up", value, "ms", usual, most(0.40, 0.28))
 
@@ -153,7 +174,7 @@ def latency(stand, rc, p, posts):
 def row_5(stand):
     posts = 6 * stand.repeats
     ms = median(latency(stand, stand.site, stand.postfix, posts))
-    yield row(5, "10 members, DATA's 250 to the re-injected 250", ms, "ms", None, most(25, 8, of="value"))
+    yield row(5, LATENCY, ms, "ms", None, most(25, 8, of="value"))
     rc, ours, theirs, p = stand.slow_site(3)
     before = ours.count
     ms = median(latency(stand, rc, p, posts))
@@ -166,28 +187,35 @@ def row_5(stand):
               (None, Bound("≤", 7, "value")))
 
 
-def row_6(stand):
-    rc, p = stand.site, stand.postfix
-    posts, sessions = 1000, 8
+POSTS, SESSIONS = 1000, 8
 
+
+def steady(stand, rc, p):
+    """A function that gives posts a second."""
     def ours():
         p.settle()
         tail = Tail(rc)
-        posted = stand.load("-n", sessions, "-m", posts, p.at("smtp"), stand.tens())
-        end, _ = tail.fan_outs(posts)
-        return posts / (end - posted["begin"] / 1000) * 1000
+        posted = stand.load("-n", SESSIONS, "-m", POSTS, p.at("smtp"), stand.tens())
+        end, _ = tail.fan_outs(POSTS)
+        return POSTS / (end - posted["begin"] / 1000) * 1000
+    return ours
+
+
+def row_6(stand):
+    p = stand.postfix
 
     def bare():
         p.settle()
-        sink = stand.sink("-c", posts, f"unix:{p.queue}/rollcall/sink.sock")
-        put = stand.spawn("mail_load", "-n", 4, "-m", posts, "-r", 10, "-s", SIZE, "-f", SENDER,
+        sink = stand.sink("-c", POSTS, f"unix:{p.queue}/rollcall/sink.sock")
+        put = stand.spawn("mail_load", "-n", 4, "-m", POSTS, "-r", 10, "-s", SIZE, "-f", SENDER,
                           p.at("reinject"), stand.members(10000))
-        posted = stand.load("-n", sessions, "-m", posts, p.at("plain"), stand.tens(BARE))
+        posted = stand.load("-n", SESSIONS, "-m", POSTS, p.at("plain"), stand.tens(BARE))
         end = max(sink.answer()["end"], put.answer()["end"])
-        return posts / (end - posted["begin"]) * 1e6
+        return POSTS / (end - posted["begin"]) * 1e6
 
-    value, reference = map(median, by_turns(max(1, stand.repeats // 2 + 1), ours, bare))
-    yield row(6, "posts to 10-member lists, steady; bare Postfix in, LMTP to a sink, batch", value, "posts/s",
+    ours = steady(stand, stand.site, p)
+    value, reference = map(median, by_turns(fewer(stand), ours, bare))
+    yield row(6, f"{STEADY}; bare Postfix in, LMTP to a sink, batch", value, "posts/s",
               reference, least(0.5, 0.75))
     yield from row_6_receipts(stand)
 
@@ -286,11 +314,8 @@ def row_8(stand):
     rc.stop()
 
 
-def against_null_milter(stand, *words):
+def against_null_milter(stand, p, *words):
     """Milliseconds with our milter and with the one that does nothing."""
-    p = stand.postfix
-    _ = stand.site
-
     def at(port):
         def measure():
             p.settle()
@@ -299,20 +324,52 @@ def against_null_milter(stand, *words):
     return map(median, by_turns(stand.repeats, at("ours-held"), at("null-held")))
 
 
-def row_9(stand):
+def rcpt(stand, p):
+    """Microseconds for a recipient that is a list, with either."""
     rounds, each = 10, 1000
-    value, reference = (ms * 1000 / rounds / each for ms in
-                        against_null_milter(stand, "-x", "-m", rounds, "-r", each, stand.tens()))
-    yield row(9, "RCPT through Postfix, list known and cached; a milter that does nothing", value, "µs",
-              reference, most(1.3, 1.1))
+    ms = against_null_milter(stand, p, "-x", "-m", rounds, "-r", each, stand.tens())
+    return (m * 1000 / rounds / each for m in ms)
+
+
+def others(stand, p):
+    """Milliseconds for a mail to somebody else, with either."""
+    mails = 500
+    to = stand.addresses("others", [f"anna.adler.{i}@elsewhere.example" for i in range(mails)])
+    return (m / mails for m in against_null_milter(stand, p, "-m", mails, to))
+
+
+def row_9(stand):
+    _ = stand.site                        # for Postfix to run
+    value, reference = rcpt(stand, stand.postfix)
+    yield row(9, f"RCPT through Postfix, {RCPT}", value, "µs", reference, most(1.3, 1.1))
 
 
 def row_12(stand):
-    mails = 500
-    to = stand.addresses("others", [f"anna.adler.{i}@elsewhere.example" for i in range(mails)])
-    value, reference = (ms / mails for ms in against_null_milter(stand, "-m", mails, to))
-    yield row(12, "mail without list recipients through Postfix; a milter that does nothing", value, "ms",
-              reference, most(1.3, 1.05))
+    _ = stand.site
+    value, reference = others(stand, stand.postfix)
+    yield row(12, f"{OTHERS} through Postfix; a milter that does nothing", value, "ms", reference, most(1.3, 1.05))
+
+
+def row_23(stand):
+    """What is done with Postfix above, with sendmail. Nothing is asked of it."""
+    rc, p = stand.sendmail_site, stand.sendmail
+
+    def through_sendmail(name, value, unit, reference=None):
+        return row(23, f"sendmail: {name}", value, unit, reference, (None, None))
+
+    for members, repeats in ((10000, stand.repeats), (PEOPLE, fewer(stand))):
+        value, reference = fan_out(stand, rc, p, members, repeats)
+        yield through_sendmail(f"{members:,} members, {FAN_OUT}; read and inject", value, "ms", reference)
+    for members in (1000, 10000):
+        (value,) = map(median, by_turns(stand.repeats, connect_to_queued(stand, rc, p, members)))
+        yield through_sendmail(f"{members:,} members, {CONNECT}", value, "ms")
+    yield through_sendmail(LATENCY, median(latency(stand, rc, p, 6 * stand.repeats)), "ms")
+    (value,) = map(median, by_turns(fewer(stand), steady(stand, rc, p)))
+    yield through_sendmail(STEADY, value, "posts/s")
+    value, reference = rcpt(stand, p)
+    yield through_sendmail(f"RCPT, {RCPT}", value, "µs", reference)
+    value, reference = others(stand, p)
+    yield through_sendmail(f"{OTHERS}; a milter that does nothing", value, "ms", reference)
 
 
 # ---- memory and start ----
@@ -449,6 +506,40 @@ def answers_of(sessions, began):
     return got
 
 
+def waiting_checks(rc, count):
+    """So many recipients at once, each checked by ten checks: the slowest, of several times in one session each."""
+    sessions = [milter.Milter(rc.milter_socket) for _ in range(count)]
+    slowest = []
+    for _ in range(10):
+        for s in sessions:
+            s.connect()
+            s.mail(SENDER)
+        began = time.perf_counter()
+        for s in sessions:
+            s.send(b"R", f"<ten0@{DOMAIN}>\0".encode())
+        answers = answers_of(sessions, began)
+        if any(command != b"c" for command, _ in answers):
+            raise RuntimeError("a check has failed")
+        slowest.append(max(ms for _, ms in answers))
+    for s in sessions:
+        s.close()
+    return median(slowest[WARM:])
+
+
+def row_13(stand):
+    checks = ", ".join(["fail: { answer: pass, after: 20ms }"] * 10)
+    rc = stand.keep(Rollcall(stand.path / "checks", stand.people.uri, more="workers: { fail: 1000 }",
+                             destinations=f"{DOMAIN}: {{ sources: [ corp ], check: [ {checks} ] }}"))
+    rc.configure()
+    (rc.dir / "state").mkdir()
+    rc.start_milter()
+    for count, then in ((1, 25), (100, 40)):
+        (value,) = map(median, by_turns(stand.repeats, lambda: waiting_checks(rc, count)))
+        yield row(13, f"ten checks that wait 20 ms each, {count} session{'s at once' if count > 1 else ''}", value,
+                  "ms", None, (None, Bound("≤", then, of="value")))
+    rc.stop()
+
+
 def burst(rc, source):
     """60 recipients that are cached and 20 that need a directory that hangs: the slowest of either."""
     rc.start_milter()
@@ -482,7 +573,7 @@ def row_21(stand):
     rc = stand.keep(Rollcall(stand.path / "burst", source.uri))
     rc.configure()
     (rc.dir / "state").mkdir()
-    got = [burst(rc, source) for _ in range(max(1, stand.repeats // 2 + 1))]
+    got = [burst(rc, source) for _ in range(fewer(stand))]
     cached, others = (max(g[i] for g in got) for i in (0, 1))
     yield row(21, "80 RCPTs at once while the directory hangs: the slowest of 60 cached", cached, "ms", None,
               most(100, 20, of="value"))
@@ -513,4 +604,4 @@ def row_0(stand):
 
 
 ROWS = {1: row_1, 2: row_2, 3: row_3, 4: row_4, 5: row_5, 6: row_6, 7: row_7, 8: row_8, 9: row_9, 12: row_12,
-        14: row_14, 15: row_15, 18: row_18, 20: row_20, 21: row_21, 0: row_0}
+        13: row_13, 14: row_14, 15: row_15, 18: row_18, 20: row_20, 21: row_21, 23: row_23, 0: row_0}

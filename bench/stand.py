@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 
-from testbed import client, directory, postfix, rollcall, slapd
+from testbed import client, directory, postfix, rollcall, sendmail, slapd
 from testbed.base import BUILD, ROOT, can_connect, end_process, free_port, library_path, wait_until
 
 DOMAIN, BARE = "lists.example.com", "bare.example.com"
@@ -165,6 +165,36 @@ class Postfix(postfix.Postfix):
         minute after many were removed.
         """
         wait_until(lambda: self.queued() == 0, 60, "an empty queue")
+        time.sleep(0.05)
+
+
+FILTERED = """INPUT_MAIL_FILTER(`null', `S=unix:{sockets}/null.sock, F=T')
+"""
+PORTS = """DAEMON_OPTIONS(`Name=held-{name}, Addr=127.0.0.1, Port={port}, DeliveryMode=q, InputMailFilters={filter}')
+"""
+
+
+class Sendmail(sendmail.Sendmail):
+    """What is re-injected is queued, and nobody works on it; the same on two ports more, one without our filter."""
+
+    def __init__(self, path):
+        super().__init__(path)
+        self.ports = {"ours-held": free_port(), "null-held": free_port()}
+        self.mc = FILTERED.format(sockets=self.sockets)
+        for name, mail_filter in (("ours-held", "rollcall"), ("null-held", "null")):
+            self.mc += PORTS.format(name=name, port=self.ports[name], filter=mail_filter)
+        self.runs = ()                    # nobody comes for the queue
+
+    def text(self):
+        return super().text().replace(f"Port={self.reinject}", f"Port={self.reinject}, DeliveryMode=q")
+
+    def at(self, name):
+        return f"inet:127.0.0.1:{ {'smtp': self.port, 'reinject': self.reinject, **self.ports}[name] }"
+
+    def settle(self):
+        """What is queued is of no use to anybody any more."""
+        for path in self.queue.glob("[dq]f*"):
+            path.unlink(missing_ok=True)
         time.sleep(0.05)
 
 
@@ -323,6 +353,24 @@ class Stand:
         rc.start()
         self.keep(p).start()
         return rc, ours, p
+
+    @functools.cached_property
+    def sendmail(self):
+        return Sendmail(self.path / "sm")
+
+    @functools.cached_property
+    def sendmail_site(self):
+        """The two daemons with sendmail, and the milter that does nothing."""
+        p = self.sendmail
+        p.make_directories()
+        rc = self.keep(Rollcall(self.path / "sm-rc", self.people.uri, mta=p.reinject, sockets=p.sockets,
+                                more="networks: [ 127.0.0.1/32 ]"))
+        rc.start()
+        null = p.sockets / "null.sock"
+        self.spawn("null_milter", f"unix:{null}")
+        wait_until(null.exists, what="the null milter")
+        self.keep(p).start()
+        return rc
 
     def slow_site(self, milliseconds):
         """Another one whose syncs take longer: rollcall, its syncs, Postfix."""

@@ -119,6 +119,10 @@ print_manual(void)
 	}
 	print_rows("cache of a source", "What is remembered of lookups.", cache_settings);
 	print_rows("A destination", "A domain of lists.", destination_settings);
+	print_rows("posts of a destination, and a list in lists",
+	           "What posts look like to members. What the list has in its source goes first, then what\n"
+	           "stands in its block, then what stands in\n.Ic posts .", style_settings);
+	print_rows("Every check", "Beside its own settings.", action_settings);
 	for (size_t i = 0; policies[i] != NULL; i++) {
 		(void)printf(".Ss The check %s\n%s\n.Bl -tag -width Ds\n", policies[i]->name,
 		             policies[i]->summary);
@@ -126,6 +130,10 @@ print_manual(void)
 			print_row(row);
 		(void)puts(".El");
 	}
+	print_rows("workers",
+	           "Checks that wait for something have workers of their own, so that one that hangs keeps "
+	           "only those busy.",
+	           workers_settings);
 	print_rows("milter", "Settings of\n.Xr rollcall-milter 8 .", milter_setting_rows);
 	print_rows("socketmap",
 	           "Settings of\n.Xr rollcall-milter 8 :\nhow it tells the MTA which addresses are lists.",

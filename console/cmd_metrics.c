@@ -67,7 +67,7 @@ static const struct metric own_metrics[] = {
 	{ .name = "rollcall_queue_entries", .kind = METRIC_GAUGE, .read = read_entries,
 	  .help = "Entries in a queue." },
 	{ .name = "rollcall_queue_held", .kind = METRIC_GAUGE, .read = read_held,
-	  .help = "Entries that are held, since the spool was restored." },
+	  .help = "Entries that are held until an operator decides." },
 	{ .name = "rollcall_queue_oldest_seconds", .kind = METRIC_GAUGE, .read = read_oldest,
 	  .help = "Age of the oldest entry in a queue, 0 where it is empty." },
 	{ .kind = METRIC_END },

@@ -121,8 +121,9 @@ print_states(const struct listing *l, const struct site *s)
 	if (l->array != NULL)
 		return;
 	if (l->held > 0)
-		(void)printf("%zu entries are held, since the spool was restored: they may have been sent "
-		             "already; rollcallctl release or discard\n", l->held);
+		(void)printf("%zu entries are held: the spool was restored, and they may have been sent "
+		             "already, or the expander ended each time that it worked on them; "
+		             "rollcallctl release or discard\n", l->held);
 	if (since == 0)
 		return;
 	listing_age(clock_wall() - since, age, sizeof(age));

@@ -33,9 +33,9 @@ struct command {
 	int (*run)(const struct ctl *);
 };
 
-extern const struct command command_lookup, command_members, command_queue, command_retry,
-	command_release, command_discard, command_drain, command_resume, command_metrics,
-	command_reload, command_config;
+extern const struct command command_lookup, command_members, command_lists, command_preview,
+	command_explain, command_queue, command_retry, command_release, command_discard, command_drain,
+	command_resume, command_metrics, command_reload, command_config;
 
 /* Whether the option is among the words; takes it out. */
 bool ctl_option(struct ctl *, const char *option);
@@ -48,6 +48,10 @@ const char *ctl_value(struct ctl *, const char *option);
 
 /* The configuration, all parts of it checked; NULL when it is wrong, which is said. */
 struct site *ctl_site(const struct ctl *);
+
+/* The same, and what the milter is told; that is the caller's to free, also after a failure. */
+struct milter_settings;
+struct site *ctl_site_with(const struct ctl *, struct milter_settings *);
 
 /* Runs what needs the configuration and just so many words; the status of that, or why it was not run. */
 int ctl_on_site(const struct ctl *, int words, int (*)(const struct ctl *, const struct site *));

@@ -12,10 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct command *const commands[] = { &command_lookup, &command_members, &command_queue,
-	                                          &command_retry,  &command_release, &command_discard,
-	                                          &command_drain,  &command_resume,  &command_metrics,
-	                                          &command_reload, &command_config,  NULL };
+static const struct command *const commands[] = { &command_lookup,  &command_members, &command_lists,
+	                                          &command_preview, &command_explain, &command_queue,
+	                                          &command_retry,   &command_release, &command_discard,
+	                                          &command_drain,   &command_resume,  &command_metrics,
+	                                          &command_reload,  &command_config,  NULL };
 
 /* Formats a text without control characters. */
 static void
@@ -96,13 +97,12 @@ ctl_value(struct ctl *c, const char *option)
 }
 
 struct site *
-ctl_site(const struct ctl *c)
+ctl_site_with(const struct ctl *c, struct milter_settings *milter)
 {
-	struct milter_settings milter = { 0 };
 	struct socketmap_settings socketmap = { 0 };
 	struct lmtp_settings lmtp = { 0 };
 	struct outbound_settings outbound = { 0 };
-	const struct site_part parts[] = { { "milter", milter_setting_rows, &milter },
+	const struct site_part parts[] = { { "milter", milter_setting_rows, milter },
 		                           { "socketmap", socketmap_setting_rows, &socketmap },
 		                           { "lmtp", lmtp_setting_rows, &lmtp },
 		                           { "outbound", outbound_setting_rows, &outbound },
@@ -112,10 +112,19 @@ ctl_site(const struct ctl *c)
 
 	if (s == NULL)
 		(void)ctl_fail(CTL_CONFIG, "%s", why.text);
-	setting_free(milter_setting_rows, &milter);
 	setting_free(socketmap_setting_rows, &socketmap);
 	setting_free(lmtp_setting_rows, &lmtp);
 	setting_free(outbound_setting_rows, &outbound);
+	return s;
+}
+
+struct site *
+ctl_site(const struct ctl *c)
+{
+	struct milter_settings milter = { 0 };
+	struct site *s = ctl_site_with(c, &milter);
+
+	setting_free(milter_setting_rows, &milter);
 	return s;
 }
 

@@ -15,6 +15,7 @@
 #include "expander/metrics.h"
 #include "expander/pulse.h"
 #include "policies/drain.h"
+#include "policies/metrics.h"
 
 #include <getopt.h>
 #include <signal.h>
@@ -115,6 +116,7 @@ metrics_verb(void *arg, const char *arguments, struct js *answer, struct complai
 {
 	(void)arg, (void)arguments, (void)why;
 	metric_gather(answer, "expander", expander_metrics);
+	metric_gather(answer, "expander", policy_metrics);
 	metric_gather(answer, "expander", process_metrics);
 	return 0;
 }
@@ -159,16 +161,21 @@ run_lane(void *arg)
 	return NULL;
 }
 
-/* Forgets now and then what was done long ago. */
+/*
+ * Forgets now and then what was done long ago. A clock that jumps ahead makes nothing older: what was
+ * done a minute ago may come again this minute. It is believed at the next start.
+ */
 static void *
 run_forget(void *arg)
 {
 	struct work *w = arg;
+	int64_t apart = INT64_MAX;
 
 	(void)pthread_setname_np(pthread_self(), "forget");
 	while (!work_stopping(w)) {
 		struct service *s = service_current();
-		size_t count = w->queues->ops->forget(w->queues, clock_wall() - s->outbound.keep);
+		int64_t before = clock_sober(&apart) - s->outbound.keep;
+		size_t count = w->queues->ops->forget(w->queues, before);
 
 		if (count > 0)
 			log_say(LEVEL_INFO, "forget", "%zu entries", count);
@@ -230,6 +237,7 @@ run_out_of_patience(void *arg)
 	(void)nanosleep(&kind, NULL);
 	work_abandon(arg);
 	(void)nanosleep(&last, NULL);
+	work_leave(arg);
 	log_say(LEVEL_WARN, "stop", "ended while something waited for a server that does not answer");
 	_exit(EXIT_SUCCESS);
 }
@@ -342,10 +350,8 @@ out:
 	}
 	control_close(&x->control);
 	lmtp_server_close(&x->lmtp);
-	if (x->work.queues != NULL) {
-		queues_close(&x->work.queues);
-		work_destroy(&x->work);
-	}
+	if (x->work.queues != NULL)
+		work_close(&x->work);
 	service_drop(&s);
 	service_install(NULL);
 	free(control);

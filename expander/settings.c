@@ -97,7 +97,8 @@ const struct setting outbound_setting_rows[] = {
 	{ .name = "expire", .kind = KIND_TIME, .offset = OUT(retry.expire), .fallback = "5d",
 	  .min = "1s", .max = "30d",
 	  .help = "After this time, and three tries at least, a post that could not be sent is given up and "
-	          "reported." },
+	          "reported. Between two tries a quarter of an hour counts at most, or retry-most: a clock "
+	          "that jumps, or a machine that is off, makes no post older." },
 	{ .name = "distrust", .kind = KIND_TIME, .offset = OUT(distrust), .fallback = "1h",
 	  .min = "0s", .max = "30d",
 	  .help = "How long the MTA must have refused everybody by a policy (5.7.x), or the sender, before "

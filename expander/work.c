@@ -10,10 +10,13 @@ work_init(struct work *w, struct queues *queues)
 	monitor_init(&w->monitor);
 }
 
+/* Not `abandon` and the monitor: both are used until the process ends. */
 void
-work_destroy(struct work *w)
+work_close(struct work *w)
 {
-	monitor_destroy(&w->monitor);     /* not `abandon`, which may be told until the process ends */
+	monitor_enter(&w->monitor);
+	queues_close(&w->queues);
+	monitor_leave(&w->monitor);
 }
 
 bool
@@ -42,6 +45,15 @@ work_abandon(struct work *w)
 {
 	if (w->abandon >= 0)
 		(void)eventfd_write(w->abandon, 1);
+}
+
+void
+work_leave(struct work *w)
+{
+	monitor_enter(&w->monitor);
+	if (w->queues != NULL)
+		w->queues->ops->leave(w->queues);
+	monitor_leave(&w->monitor);
 }
 
 void

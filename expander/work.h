@@ -9,7 +9,7 @@
 #include "queues/queue.h"
 
 struct work {
-	struct queues *queues;
+	struct queues *queues;            /* closed under the monitor */
 	struct monitor monitor;           /* over what follows */
 	bool stopping;
 	int abandon;                      /* can be read from once nothing is to be waited for any more */
@@ -19,7 +19,7 @@ struct work {
 typedef void worker_fn(struct work *);
 
 void work_init(struct work *, struct queues *);
-void work_destroy(struct work *);
+void work_close(struct work *);           /* with the queues, and nobody works any more */
 
 bool work_stopping(struct work *);
 void work_stop(struct work *);
@@ -29,6 +29,9 @@ void work_stop(struct work *);
  * until the process ends.
  */
 void work_abandon(struct work *);
+
+/* The process ends now, whoever still works. The same. */
+void work_leave(struct work *);
 
 /* Sleeps, but not past work_stop(). */
 void work_pause(struct work *, int64_t milliseconds);

@@ -246,26 +246,52 @@ out:
 }
 
 int
+address_of_local(struct address *a, const char *local, size_t length, const char *domain,
+                 struct complaint *why)
+{
+	struct bytes quoted = { 0 };
+	int rc;
+
+	*a = (struct address){ 0 };
+	if (length > ADDRESS_LONGEST)
+		return complain(why, "a local part of %zu octets is too long", length);
+	bytes_add_char(&quoted, '"');
+	for (size_t i = 0; i < length; i++) {
+		if (local[i] == '"' || local[i] == '\\')
+			bytes_add_char(&quoted, '\\');
+		bytes_add_char(&quoted, local[i]);
+	}
+	bytes_format(&quoted, "\"@%s", domain);
+	rc = address_parse(a, quoted.data, quoted.length, why);
+	bytes_free(&quoted);
+	return rc;
+}
+
+int
 address_parse_inner(struct address *a, const char *text, size_t length, struct complaint *why)
 {
 	const char *at = length > ADDRESS_LONGEST ? NULL : memrchr(text, '@', length);
-	struct bytes quoted = { 0 };
 	struct complaint unused;
 	int rc = address_parse(a, text, length, why);
+	char *domain;
 
 	if (rc == 0 || at == NULL || at == text)
 		return rc;
-	bytes_add_char(&quoted, '"');
-	for (const char *p = text; p < at; p++) {
-		if (*p == '"' || *p == '\\')
-			bytes_add_char(&quoted, '\\');
-		bytes_add_char(&quoted, *p);
-	}
-	bytes_add_char(&quoted, '"');
-	bytes_add(&quoted, at, length - (size_t)(at - text));
-	rc = address_parse(a, bytes_text(&quoted), quoted.length, &unused);
-	bytes_free(&quoted);
+	domain = mem_copy(at + 1, length - (size_t)(at - text) - 1);
+	rc = address_of_local(a, text, (size_t)(at - text), domain, &unused);
+	free(domain);
 	return rc;
+}
+
+char *
+address_local(const char *canonical)
+{
+	struct bytes content = { 0 };
+
+	(void)read_local(canonical, strlen(canonical), &content);
+	if (content.length == 0)
+		return mem_text("");
+	return bytes_take(&content);
 }
 
 void

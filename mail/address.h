@@ -35,6 +35,16 @@ void address_free(struct address *);
  */
 int address_parse_inner(struct address *, const char *text, size_t length, struct complaint *);
 
+/*
+ * The address whose local part is this text as it is meant, without quotes and escapes, in a
+ * domain.
+ */
+int address_of_local(struct address *, const char *local, size_t length, const char *domain,
+                     struct complaint *);
+
+/* The local part of a canonical address as it is meant, without quotes and escapes. Allocated. */
+char *address_local(const char *canonical);
+
 /* The domain of a canonical address; the local part is what lies before its '@'. */
 const char *address_domain(const char *canonical);
 

@@ -5,7 +5,6 @@
 #include "base/text.h"
 #include "mail/header.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 /* Whether a value begins with the word, and nothing but parameters follow. */
@@ -74,4 +73,23 @@ automatic_reply(const char *header, size_t length)
 	}
 	bytes_free(&value);
 	return found;
+}
+
+bool
+automatic_any(const char *header, size_t length)
+{
+	struct bytes value = { 0 };
+	struct field f;
+	size_t at = 0;
+	bool any = false;
+
+	while (!any && header_next(header, length, &at, &f)) {
+		if (!field_is(&f, "Auto-Submitted"))
+			continue;
+		bytes_clear(&value);
+		field_words(&f, &value);
+		any = old_mark(bytes_text(&value));
+	}
+	bytes_free(&value);
+	return any;
 }

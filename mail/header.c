@@ -3,7 +3,11 @@
 
 #include "base/text.h"
 
+#include <stdint.h>
 #include <string.h>
+#include <unistr.h>
+
+enum { TEXT_LONGEST = 65536 };
 
 /* The length of the line at the beginning of the text, its line end included. */
 static size_t
@@ -132,6 +136,26 @@ field_words(const struct field *f, struct bytes *out)
 	}
 	trim_end(out);
 	bytes_free(&line);
+}
+
+bool
+field_text(const struct field *f, struct bytes *out)
+{
+	const char *at = f->value;
+	size_t length = f->value_length;
+
+	while (length > 0 && strchr(" \t\r\n", *at) != NULL && *at != '\0')
+		at++, length--;
+	while (length > 0 && strchr(" \t\r\n", at[length - 1]) != NULL && at[length - 1] != '\0')
+		length--;
+	for (size_t i = 0; i < length; i++)
+		if ((unsigned char)at[i] < 0x20 && strchr("\t\r\n", at[i]) == NULL)
+			return false;
+	if (length == 0 || length > TEXT_LONGEST || u8_check((const uint8_t *)at, length) != NULL ||
+	    memchr(at, '\0', length) != NULL)
+		return false;
+	bytes_add(out, at, length);
+	return true;
 }
 
 bool

@@ -34,6 +34,12 @@ void field_unfold(const struct field *, struct bytes *);
 /* The same without comments (RFC 5322 section 3.2.2), for fields whose grammar is made of words. */
 void field_words(const struct field *, struct bytes *);
 
+/*
+ * The value as it stands, folds included, without blanks around it; false, and nothing added, where
+ * it is no UTF-8, holds a control character, is empty, or longer than 64 KiB: what can be kept.
+ */
+bool field_text(const struct field *, struct bytes *);
+
 /* The first field of that name. */
 bool header_find(const char *text, size_t length, const char *name, struct field *);
 

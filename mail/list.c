@@ -55,7 +55,7 @@ list_new(char *address, char *name, char *key, char *errors)
 {
 	struct counted *c = mem_new(sizeof(*c));
 
-	c->list = (struct list){ address, name, key, errors };
+	c->list = (struct list){ .address = address, .name = name, .key = key, .errors = errors };
 	atomic_init(&c->references, 1);
 	return &c->list;
 }
@@ -79,6 +79,7 @@ list_drop(struct list **list)
 	free(c->list.name);
 	free(c->list.key);
 	free(c->list.errors);
+	text_list_free(&c->list.settings);
 	free(c);
 }
 
@@ -179,25 +180,80 @@ add_escaped(struct bytes *out, const char *text, size_t length, const char *plai
 	}
 }
 
+/* RFC 5322 atext, less '%', which escapes. */
+static const char in_identifier[] = "!#$&'*+-/=?^_`{|}~.";
+/* RFC 3986 unreserved, and what RFC 6068 section 2 lets stand in an address. */
+static const char in_uri[] = "-._~!$'*+";
+
+/* `plain` as in add_escaped(); NULL: nothing is escaped, and a quoted local part loses its quotes. */
+static char *
+fill(const char *pattern, const char *list_address, const char *plain)
+{
+	const char *domain = address_domain(list_address);
+	size_t length = (size_t)(domain - list_address) - 1;
+	struct bytes out = { 0 };
+	bool quoted = *list_address == '"';
+
+	while (*pattern != '\0') {
+		if (strncmp(pattern, "{local}", 7) == 0) {
+			if (plain != NULL)
+				add_escaped(&out, list_address, length, plain);
+			else if (quoted)
+				bytes_add(&out, list_address + 1, length - 2);
+			else
+				bytes_add(&out, list_address, length);
+			pattern += 7;
+		} else if (strncmp(pattern, "{domain}", 8) == 0) {
+			bytes_add_text(&out, domain);
+			pattern += 8;
+		} else {
+			bytes_add_char(&out, *pattern++);
+		}
+	}
+	return bytes_take(&out);
+}
+
 char *
 list_identifier(const char *list_address)
 {
-	const char *domain = address_domain(list_address);
-	struct bytes out = { 0 };
-
-	/* RFC 5322 atext, less '%', which escapes. */
-	add_escaped(&out, list_address, (size_t)(domain - list_address) - 1, "!#$&'*+-/=?^_`{|}~.");
-	bytes_format(&out, ".%s", domain);
-	return bytes_take(&out);
+	return list_fill_identifier("{local}.{domain}", list_address);
 }
 
 char *
 list_mailto(const char *list_address)
 {
-	struct bytes out = { 0 };
+	return list_fill_uri("mailto:{local}@{domain}", list_address);
+}
 
-	bytes_add_text(&out, "mailto:");
-	/* RFC 3986 unreserved, and what RFC 6068 section 2 lets stand in an address. */
-	add_escaped(&out, list_address, strlen(list_address), "-._~!$'*+@");
-	return bytes_take(&out);
+char *
+list_fill_uri(const char *pattern, const char *list_address)
+{
+	return fill(pattern, list_address, in_uri);
+}
+
+char *
+list_fill_identifier(const char *pattern, const char *list_address)
+{
+	return fill(pattern, list_address, in_identifier);
+}
+
+char *
+list_fill_text(const char *pattern, const char *list_address)
+{
+	return fill(pattern, list_address, NULL);
+}
+
+char *
+list_fill_address(const char *pattern, const char *list_address)
+{
+	char *text = list_fill_text(pattern, list_address), *address = NULL;
+	struct complaint unused;
+	struct address a;
+
+	if (address_parse_inner(&a, text, strlen(text), &unused) == 0) {
+		address = mem_text(a.spelling);
+		address_free(&a);
+	}
+	free(text);
+	return address;
 }

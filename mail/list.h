@@ -9,6 +9,8 @@
 #ifndef MAIL_LIST_H
 #define MAIL_LIST_H
 
+#include "base/text.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -40,9 +42,10 @@ struct list {
 	char *name;                       /* for people; may be NULL */
 	char *key;                        /* the source's: a DN, an index */
 	char *errors;                     /* where its failures go, canonical; may be NULL */
+	struct text_list settings;        /* its own, "name: value", as the source has them; unchecked */
 };
 
-/* Takes over the strings. One reference. */
+/* Takes over the strings. One reference. Whoever makes it adds its settings before anybody sees it. */
 struct list *list_new(char *address, char *name, char *key, char *errors);
 struct list *list_hold(struct list *);
 void list_drop(struct list **);
@@ -72,5 +75,18 @@ char *list_identifier(const char *list_address);
 
 /* The address as a mailto: URI (RFC 6068). Allocated. */
 char *list_mailto(const char *list_address);
+
+/*
+ * The pattern with {local} and {domain} replaced by the parts of the list's address: escaped as in
+ * a URI, or as in an identifier, which is the same but for the characters that need it. Allocated.
+ */
+char *list_fill_uri(const char *pattern, const char *list_address);
+char *list_fill_identifier(const char *pattern, const char *list_address);
+
+/* The same for text to read, in which nothing is escaped. Allocated. */
+char *list_fill_text(const char *pattern, const char *list_address);
+
+/* The same for an address. Allocated; NULL where it becomes none. */
+char *list_fill_address(const char *pattern, const char *list_address);
 
 #endif

@@ -41,14 +41,14 @@ add_quoted(struct bytes *out, const struct bytes *text)
 }
 
 /* The "Q" encoding, in words of at most 75 characters that each hold whole characters. */
-static void
-add_encoded(struct bytes *out, const struct bytes *text)
+void
+phrase_encode(struct bytes *out, const char *text)
 {
 	static const char begin[] = "=?utf-8?Q?";
-	size_t room = 0, at = 0;
+	size_t room = 0, at = 0, length = strlen(text);
 
-	while (at < text->length) {
-		size_t n = (size_t)u8_mblen((const uint8_t *)text->data + at, text->length - at);
+	while (at < length) {
+		size_t n = (size_t)u8_mblen((const uint8_t *)text + at, length - at);
 
 		if (room < n * 3) {
 			if (at > 0)
@@ -57,7 +57,7 @@ add_encoded(struct bytes *out, const struct bytes *text)
 			room = WORD_LONGEST - sizeof(begin) - 1;
 		}
 		for (; n > 0; n--, at++) {
-			unsigned char c = (unsigned char)text->data[at];
+			unsigned char c = (unsigned char)text[at];
 			bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
 			             (c >= '0' && c <= '9');
 
@@ -85,6 +85,17 @@ phrase_add(struct bytes *out, const char *text, size_t most)
 	if (cleaned.length > 0 && ascii)
 		add_quoted(out, &cleaned);
 	else if (cleaned.length > 0)
-		add_encoded(out, &cleaned);
+		phrase_encode(out, cleaned.data);
 	bytes_free(&cleaned);
+}
+
+bool
+phrase_is_plain(const char *text)
+{
+	if (u8_check((const uint8_t *)text, strlen(text)) != NULL)
+		return false;
+	for (; *text != '\0'; text++)
+		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			return false;
+	return true;
 }

@@ -42,6 +42,16 @@ static const struct reply replies[REPLY_COUNT] = {
 	[REPLY_BARE_NEWLINE] = { 554, "5.6.0", "the message holds a CR or LF alone" },
 	[REPLY_NO_RCPTS] = { 503, "5.5.1", "no valid recipients" },
 	[REPLY_TOO_MANY_ERRORS] = { 421, "4.7.0", "too many errors" },
+	[REPLY_SPLIT] = { 452, "4.5.3", "send this recipient by itself" },
+	[REPLY_LATER] = { 451, "4.7.1", "the message cannot be checked now, try again later" },
+	[REPLY_UNCHECKED] = { 550, "5.7.1", "the message could not be checked" },
+	[REPLY_TOO_MANY_TO] = { 550, "5.5.3", "too many recipients for a message to this list" },
+	[REPLY_NOT_NAMED] = { 550, "5.7.1", "the list is named neither in To nor in Cc" },
+	[REPLY_HEADER_MATCH] = { 550, "5.7.1", "the list takes no messages with such a header" },
+	[REPLY_NEED_TLS] = { 550, "5.7.10", "the list takes mail over encrypted connections only" },
+	[REPLY_RATE] = { 550, "5.7.1", "too many posts; wait before you post again" },
+	[REPLY_PROGRAM] = { 550, "5.7.1", "the list does not take this message" },
+	[REPLY_NEED_PROOF] = { 550, "5.7.1", "authenticate to post to this list" },
 };
 
 const struct reply *

@@ -1,28 +1,57 @@
 /* Verdicts and their merge. */
 #include "mail/verdict.h"
 
+#include <stdarg.h>
+#include <stdio.h>
+
+static struct verdict
+make(enum decision decision, enum reply_id reply, const char *reason)
+{
+	struct verdict v = { .decision = decision, .reply = reply };
+
+	(void)snprintf(v.reason, sizeof(v.reason), "%s", reason);
+	return v;
+}
+
 struct verdict
 verdict_pass(void)
 {
-	return (struct verdict){ DECISION_PASS, REPLY_NONE, "" };
+	return (struct verdict){ .decision = DECISION_PASS };
 }
 
 struct verdict
 verdict_reject(enum reply_id reply, const char *reason)
 {
-	return (struct verdict){ DECISION_REJECT, reply, reason };
+	return make(DECISION_REJECT, reply, reason);
 }
 
 struct verdict
 verdict_defer(enum reply_id reply, const char *reason)
 {
-	return (struct verdict){ DECISION_DEFER, reply, reason };
+	return make(DECISION_DEFER, reply, reason);
+}
+
+struct verdict
+verdict_because(struct verdict v, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(v.reason, sizeof(v.reason), format, args);
+	va_end(args);
+	return v;
+}
+
+bool
+verdict_yields(const struct verdict *v, enum decision worst, unsigned place)
+{
+	return worst > v->decision || (worst == v->decision && place < v->place);
 }
 
 struct verdict
 verdict_merge(struct verdict first, struct verdict second)
 {
-	return second.decision > first.decision ? second : first;
+	return verdict_yields(&first, second.decision, second.place) ? second : first;
 }
 
 const char *
@@ -31,4 +60,37 @@ decision_word(enum decision d)
 	static const char *const words[] = { "pass", "defer", "reject" };
 
 	return words[d];
+}
+
+/* The worst of those that are to be told, or of all; of the decision given, where one is. */
+static struct verdict
+worst_of(const struct voice *s, size_t count, bool quiet, enum decision most)
+{
+	struct verdict worst = verdict_pass();
+
+	for (size_t i = 0; i < count; i++)
+		if ((quiet || !s[i].quiet) && s[i].verdict.decision <= most)
+			worst = verdict_merge(worst, s[i].verdict);
+	return worst;
+}
+
+struct verdict
+verdict_of_all(enum mixed mixed, const struct voice *s, size_t count, size_t others)
+{
+	struct verdict told = worst_of(s, count, false, DECISION_REJECT), put_off;
+	bool repeats = true, taken = others > 0;
+
+	for (size_t i = 0; i < count; i++) {
+		taken |= s[i].verdict.decision == DECISION_PASS;
+		repeats &= s[i].verdict.decision == DECISION_PASS || s[i].quiet || s[i].repeats;
+	}
+	if (!taken && told.decision == DECISION_PASS)
+		return worst_of(s, count, true, DECISION_REJECT);
+	if (mixed != MIXED_BOUNCE || !repeats || told.decision == DECISION_PASS)
+		return told;
+	if (taken)
+		return verdict_pass();
+	/* Whoever is unsure may take it later; the others are returned then. */
+	put_off = worst_of(s, count, false, DECISION_DEFER);
+	return put_off.decision == DECISION_PASS ? told : put_off;
 }

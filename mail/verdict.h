@@ -1,28 +1,68 @@
 /*
- * What became of a question or of all of them: merged by one pure function, whatever the order of
- * the answers.
+ * What became of a question or of all of them: merged by pure functions, whatever the order of the
+ * answers.
  */
 #ifndef MAIL_VERDICT_H
 #define MAIL_VERDICT_H
 
 #include "mail/reply.h"
 
+#include <stdbool.h>
+
 /* From the best to the worst. */
 enum decision { DECISION_PASS, DECISION_DEFER, DECISION_REJECT };
+
+enum { REASON_SIZE = 160 };
 
 struct verdict {
 	enum decision decision;
 	enum reply_id reply;              /* REPLY_NONE for a pass */
-	const char *reason;               /* for the log; a constant text */
+	/* Where in the configuration it was asked, from 1; 0 for the rules that hold everywhere. */
+	unsigned place;
+	char reason[REASON_SIZE];         /* for the log; cut off where it is longer */
 };
 
 struct verdict verdict_pass(void);
 struct verdict verdict_reject(enum reply_id, const char *reason);
 struct verdict verdict_defer(enum reply_id, const char *reason);
 
-/* The worse of two; of two that are equally bad the first, which is the one configured first. */
+/* The same verdict with another reason. */
+struct verdict verdict_because(struct verdict, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/*
+ * The worse of two; of two that are equally bad the one configured first, and the first where they
+ * stand at one place.
+ */
 struct verdict verdict_merge(struct verdict first, struct verdict second);
 
+/* Whether a further answer that is at worst `worst` could take the place of this one. */
+bool verdict_yields(const struct verdict *, enum decision worst, unsigned place);
+
 const char *decision_word(enum decision);
+
+/*
+ * ---- Several recipients. The end of a message has one reply for all of them. ----
+ */
+
+/* What to do where some would take a message and some would not. */
+enum mixed {
+	MIXED_SPLIT,                      /* refuse all; it was seen to at RCPT that they agree */
+	MIXED_REFUSE_ALL,
+	MIXED_BOUNCE                      /* let it go on: the MTA returns what is refused behind it */
+};
+
+/* What one recipient that is a list says. */
+struct voice {
+	struct verdict verdict;
+	/* It need not be told: what goes on is dropped for it, and nobody waits for an answer. */
+	bool quiet;
+	bool repeats;                     /* the LMTP server comes to the same by itself */
+};
+
+/*
+ * The verdict on the whole message. `others` counts the recipients that take it anyway. Refused is
+ * what every recipient refuses; and, of what somebody would take, what MIXED_BOUNCE cannot return.
+ */
+struct verdict verdict_of_all(enum mixed, const struct voice *, size_t count, size_t others);
 
 #endif

@@ -5,10 +5,14 @@
  */
 #include "milter/hooks.h"
 
+#include "base/clock.h"
+#include "base/daemon.h"
+#include "base/log.h"
 #include "mail/reply.h"
 #include "milter/session.h"
 
 #include <libmilter/mfapi.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -54,17 +58,33 @@ go_on(SMFICTX *ctx)
 	return session_no_replies(s) ? SMFIS_NOREPLY : SMFIS_CONTINUE;
 }
 
+/* A text for smfi_setreply(): one line of printable ASCII, with no format in it. */
+static void
+add_plain(char *text, size_t size, const char *more)
+{
+	size_t length = strlen(text);
+
+	for (; *more != '\0' && length + 1 < size; more++)
+		text[length++] = *more < ' ' || *more > '~' || *more == '%' ? '?' : *more;
+	text[length] = '\0';
+}
+
+/* `names`: of the lists that refuse, or "". */
 static sfsistat
-answer(SMFICTX *ctx, struct verdict v)
+answer(SMFICTX *ctx, struct verdict v, const char *names)
 {
 	const struct reply *r = reply_of(v.reply);
-	char code[4], enhanced[12], text[128];
+	char code[4], enhanced[12], text[480] = "";
 
 	if (v.decision == DECISION_PASS)
 		return SMFIS_CONTINUE;
 	(void)snprintf(code, sizeof(code), "%d", r->code);
 	(void)snprintf(enhanced, sizeof(enhanced), "%s", r->enhanced);
-	(void)snprintf(text, sizeof(text), "%s", r->text);
+	add_plain(text, sizeof(text), r->text);
+	if (*names != '\0') {
+		add_plain(text, sizeof(text), ": ");
+		add_plain(text, sizeof(text), names);
+	}
 	(void)smfi_setreply(ctx, code, enhanced, text);
 	return v.decision == DECISION_DEFER ? SMFIS_TEMPFAIL : SMFIS_REJECT;
 }
@@ -74,7 +94,7 @@ static void
 ask_for_macros(SMFICTX *ctx)
 {
 	static char id[] = "i", port[] = "{daemon_port}";
-	static char login[] = "i {auth_authen} {mail_addr}", recipient[] = "i {rcpt_addr}";
+	static char login[] = "i {auth_authen} {mail_addr} {tls_version}", recipient[] = "i {rcpt_addr}";
 
 	(void)smfi_setsymlist(ctx, SMFIM_CONNECT, port);
 	(void)smfi_setsymlist(ctx, SMFIM_ENVFROM, login);
@@ -82,6 +102,23 @@ ask_for_macros(SMFICTX *ctx)
 	(void)smfi_setsymlist(ctx, SMFIM_DATA, id);
 	(void)smfi_setsymlist(ctx, SMFIM_EOH, id);
 	(void)smfi_setsymlist(ctx, SMFIM_EOM, id);
+}
+
+/*
+ * libmilter asks for another connection again and again without a pause when no descriptor is left for
+ * it, and says nothing. So it never comes to that: what comes meanwhile is sent away, for the MTA to
+ * answer 451, and those who are here have what they need to be answered.
+ */
+static bool
+is_full(void)
+{
+	enum { SAID_AGAIN = 10000 };      /* ms */
+	static _Atomic int64_t again;
+	bool full = daemon_files_low();
+
+	if (full && clock_again(&again, SAID_AGAIN))
+		log_say(LEVEL_ERROR, "milter", "file descriptors run out: no more sessions are taken");
+	return full;
 }
 
 static sfsistat
@@ -94,6 +131,8 @@ on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps, unsigned 
 		SMFIP_NR_CONN | SMFIP_NR_MAIL | SMFIP_NR_HDR | SMFIP_NR_EOH | SMFIP_NR_BODY;
 
 	(void)actions, (void)f2, (void)f3;
+	if (is_full())
+		return SMFIS_REJECT;
 	*use_actions = 0;                 /* nothing of the message is changed */
 	*use_steps = steps & unasked;
 	if ((steps & unanswered) == unanswered) {
@@ -124,11 +163,13 @@ on_connect(SMFICTX *ctx, char *host, _SOCK_ADDR *address)
 static sfsistat
 on_mail(SMFICTX *ctx, char **argv)
 {
-	static char login[] = "{auth_authen}", address[] = "{mail_addr}";
+	static char login[] = "{auth_authen}", address[] = "{mail_addr}", tls[] = "{tls_version}";
 	struct session *s = session_of(ctx);
 
-	if (s != NULL)
+	if (s != NULL) {
+		session_set_encrypted(s, macro(ctx, tls) != NULL);
 		session_mail(s, argv[0], macro(ctx, address), argv + 1, macro(ctx, login));
+	}
 	return go_on(ctx);
 }
 
@@ -140,18 +181,21 @@ on_rcpt(SMFICTX *ctx, char **argv)
 
 	if (s == NULL)
 		return SMFIS_TEMPFAIL;
-	return answer(ctx, session_rcpt(s, argv[0], macro(ctx, address), queue_id(ctx)));
+	return answer(ctx, session_rcpt(s, argv[0], macro(ctx, address), queue_id(ctx)), "");
 }
 
 static sfsistat
 on_data(SMFICTX *ctx)
 {
-	const struct session *s = session_of(ctx);
+	struct session *s = session_of(ctx);
+	struct verdict v;
 
 	if (s == NULL)
 		return SMFIS_TEMPFAIL;
-	/* Mail for nobody of ours needs no further step. */
-	return session_has_lists(s) ? SMFIS_CONTINUE : SMFIS_ACCEPT;
+	if (!session_has_lists(s))        /* mail for nobody of ours needs no further step */
+		return SMFIS_ACCEPT;
+	v = session_data(s, queue_id(ctx));
+	return answer(ctx, v, session_names(s));
 }
 
 static sfsistat
@@ -184,11 +228,13 @@ static sfsistat
 on_eom(SMFICTX *ctx)
 {
 	struct session *s = session_of(ctx);
+	struct verdict v;
 	sfsistat status;
 
 	if (s == NULL)
 		return SMFIS_TEMPFAIL;
-	status = answer(ctx, session_end(s, queue_id(ctx)));
+	v = session_end(s, queue_id(ctx));
+	status = answer(ctx, v, session_names(s));
 	session_reset(s);
 	return status;
 }

@@ -13,6 +13,7 @@
 #include "milter/service.h"
 #include "milter/socketmap.h"
 #include "policies/drain.h"
+#include "policies/metrics.h"
 
 #include <libmilter/mfapi.h>
 #include <pthread.h>
@@ -72,6 +73,7 @@ metrics_verb(void *arg, const char *arguments, struct js *answer, struct complai
 {
 	(void)arg, (void)arguments, (void)why;
 	metric_gather(answer, "milter", milter_metrics);
+	metric_gather(answer, "milter", policy_metrics);
 	metric_gather(answer, "milter", process_metrics);
 	return 0;
 }

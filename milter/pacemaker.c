@@ -25,7 +25,7 @@ struct pacemaker {
 
 /*
  * One negotiation: SMFIC_OPTNEG of milter protocol version 6 with all actions and steps offered.
- * True if it was answered.
+ * True if it was answered, if only by sending us away.
  */
 static bool
 beat(const struct pacemaker *p)
@@ -36,14 +36,15 @@ beat(const struct pacemaker *p)
 	int fd = net_connect(&p->to, deadline_in(PATIENCE), &unused);
 	struct pollfd answer = { .fd = fd, .events = POLLIN };
 	char reply[5] = "";               /* length and command */
+	bool away = false;
 
 	if (fd < 0)
 		return false;
 	if (send(fd, negotiation, sizeof(negotiation), MSG_NOSIGNAL) == (ssize_t)sizeof(negotiation) &&
 	    poll(&answer, 1, PATIENCE) == 1)
-		(void)recv(fd, reply, sizeof(reply), MSG_DONTWAIT);
+		away = recv(fd, reply, sizeof(reply), MSG_DONTWAIT) == 0;
 	(void)close(fd);
-	return reply[4] == 'O';
+	return away || reply[4] == 'O';
 }
 
 /* libmilter accepts connections, and its workers answer: that is what the service manager asks. */
@@ -65,6 +66,7 @@ static void *
 run(void *arg)
 {
 	struct pacemaker *p = arg;
+	size_t waited = 0, waiting;
 
 	(void)pthread_setname_np(pthread_self(), "pacemaker");
 	monitor_enter(&p->monitor);
@@ -77,8 +79,12 @@ run(void *arg)
 
 		while (!p->closing && p->waiting == 0 && monitor_wait_until(&p->monitor, rest))
 			;
+		waiting = p->waiting;
 		monitor_leave(&p->monitor);
-		(void)usleep(BEAT * 1000);
+		/* Where the last beat let another one in, there are more, as a rule. */
+		if (waiting <= waited)
+			(void)usleep(BEAT * 1000);
+		waited = waiting;
 		if (beat(p))
 			show_life(p);
 		monitor_enter(&p->monitor);

@@ -28,6 +28,9 @@ bool session_no_replies(const struct session *);
  */
 void session_set_local(struct session *);
 
+/* Whether the client's connection is encrypted by now. */
+void session_set_encrypted(struct session *, bool encrypted);
+
 /*
  * MAIL: `path` and its parameters as the client gave them; `resolved` is what the MTA takes the
  * address for, NULL where it does not say; `login` may be NULL. Begins a message.
@@ -45,20 +48,28 @@ void session_mail(struct session *, const char *path, const char *resolved, char
 struct verdict session_rcpt(struct session *, const char *path, const char *resolved,
                             const char *queue_id);
 
-/* DATA: whether there is anything left to judge: a recipient that is a list, or was to be one. */
+/* Whether there is anything left to judge: a recipient that is a list, or was to be one. */
 bool session_has_lists(const struct session *);
+
+/* DATA: what can be said about all recipients together. May wait. */
+struct verdict session_data(struct session *, const char *queue_id);
 
 /* The content, as it comes. `value` has its folds as LF. */
 void session_header(struct session *, const char *name, const char *value);
 void session_body(struct session *, const unsigned char *bytes, size_t length);
 
 /*
- * End of message: refused if every recipient is. Where only some are it goes on; but not from
- * somebody unproven if the expander would have to refuse it later, which would be mail to a forged
- * sender. A local message is also refused if a list among its recipients refuses its sender, since
- * the expander cannot do that.
+ * End of message. One reply is for all recipients: it refuses what all of them refuse, and what only
+ * some do as milter.mixed says. A local message is also refused if a list among its recipients
+ * refuses its sender, since the expander cannot do that. May wait.
  */
 struct verdict session_end(struct session *, const char *queue_id);
+
+/*
+ * The lists that session_data() or session_end() refused it for, where it has other recipients as
+ * well; or "". For the reply.
+ */
+const char *session_names(const struct session *);
 
 /* Forgets the message, not the session. May be called at any time. */
 void session_reset(struct session *);

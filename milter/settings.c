@@ -8,6 +8,10 @@
 #define FIELD(f) offsetof(struct milter_settings, f)
 #define MAP(f) offsetof(struct socketmap_settings, f)
 
+static const char *const mixed_words[] = { [MILTER_BY_PROOF] = "by-proof", [MILTER_SPLIT] = "split",
+	                                   [MILTER_REFUSE_ALL] = "refuse-all",
+	                                   [MILTER_BOUNCE] = "bounce", NULL };
+
 /* One line of what the MTA reads. */
 static int
 check_transport(const char *text, struct complaint *why)
@@ -34,8 +38,21 @@ const struct setting milter_setting_rows[] = {
 	          "user the milter runs as, and root." },
 	{ .name = "deadline", .kind = KIND_TIME, .offset = FIELD(deadline), .fallback = "2s",
 	  .min = "50ms", .max = "25s",
-	  .help = "How long one recipient may wait for the directory before it is answered 451. Postfix "
-	          "gives up on a milter after 30 seconds." },
+	  .help = "How long one recipient may wait for the directory and for checks before it is answered "
+	          "451; and how long DATA may. Postfix gives up on a milter after 30 seconds." },
+	{ .name = "content-deadline", .kind = KIND_TIME, .offset = FIELD(content_deadline),
+	  .fallback = "10s", .min = "50ms", .max = "4m",
+	  .help = "How long the end of a message may wait for checks. Postfix gives up after 5 minutes, "
+	          "sendmail after the time R of its filter." },
+	{ .name = "mixed", .kind = KIND_WORD, .offset = FIELD(mixed), .fallback = "by-proof",
+	  .words = mixed_words,
+	  .help = "What becomes of a message that some of its recipients would take and some would not, "
+	          "since the end of a message has one reply for all. split: at RCPT, a recipient that is "
+	          "checked otherwise than those before is answered 452, so that the client sends it by "
+	          "itself. refuse-all: it is refused, and the reply names the lists. bounce: it goes on, "
+	          "and the MTA returns what is refused to the sender; to one that is not proven (by SASL "
+	          "login or network) nothing is returned, and this is split. by-proof: refuse-all for "
+	          "proven senders, split for others." },
 	{ .name = "max-waiting", .kind = KIND_NUMBER, .offset = FIELD(max_waiting), .fallback = "50",
 	  .min = "1", .max = "10000",
 	  .help = "How many recipients may wait for a directory at the same time. Further ones whose "

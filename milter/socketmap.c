@@ -250,18 +250,11 @@ static void
 accept_one(struct socketmap *m)
 {
 	struct sockaddr_storage from = { 0 };
-	socklen_t length = sizeof(from);
-	int fd = accept4(m->listener, (struct sockaddr *)&from, &length, SOCK_CLOEXEC);
+	int fd = net_accept(m->listener, &from, "socketmap");
 	struct service *s;
 
-	if (fd < 0) {
-		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
-			log_say(LEVEL_ERROR, "socketmap", "cannot accept a connection: %s",
-			        strerrordesc_np(errno));
-			(void)usleep(100 * 1000);
-		}
+	if (fd < 0)
 		return;
-	}
 	s = service_current();
 	take(m, fd, (struct sockaddr *)&from, s);
 	service_drop(&s);

@@ -1,41 +1,41 @@
 /* Rules that hold for every list. */
 #include "policies/admit.h"
 
-#include "base/mem.h"
-#include "mail/automatic.h"
-#include "mail/trace.h"
-
-#include <stdlib.h>
-
-struct verdict
-admit_rcpt(const struct target *t, const struct facts *f, struct deadline by,
-           const char **decided_by)
+struct subject
+admit_subject(const struct target *t)
 {
-	*decided_by = "role";
-	if (!role_exists(t->role))
+	return (struct subject){ .chain = t->destination->chain, .list = t->list,
+		                 .recipient = t->recipient, .role = t->role,
+		                 .verdict = verdict_pass() };
+}
+
+static struct verdict
+judge_role(enum role role, const char *sender)
+{
+	if (!role_exists(role))
 		return verdict_reject(REPLY_NO_SUCH_ROLE, "there is nobody behind this role");
-	if (t->role == ROLE_BOUNCES && f->sender != NULL)
+	if (role == ROLE_BOUNCES && sender != NULL)
 		return verdict_reject(REPLY_ONLY_REPORTS, "not from the null sender");
-	if (t->role == ROLE_POST && f->sender == NULL)
+	if (role == ROLE_POST && sender == NULL)
 		return verdict_reject(REPLY_NO_REPORTS, "from the null sender");
-	*decided_by = NULL;
-	if (t->role != ROLE_POST)
-		return verdict_pass();
-	return chain_at_rcpt(t->destination->chain, f, by, decided_by);
+	return verdict_pass();
 }
 
 struct verdict
-admit_header(const struct site *s, const struct target *t, const char *header, size_t length)
+admit_rcpt(const struct site *site, const struct target *t, const struct terms *terms, struct subject *s)
 {
-	char *address = list_role_address(t->list->address, t->role);
-	struct verdict v = verdict_pass();
+	*s = admit_subject(t);
+	s->verdict = judge_role(t->role, terms->facts->sender);
+	if (s->verdict.decision == DECISION_PASS &&
+	    inquiry_has(s->chain, MOMENT_RCPT, t->role, !terms->facts->session))
+		inquiry_run(site->bulkheads, terms, s, 1);
+	return s->verdict;
+}
 
-	if (trace_hops(header, length) > (size_t)s->limits.hops)
-		v = verdict_reject(REPLY_LOOP, "too many Received fields");
-	else if (trace_passed(header, length, address))
-		v = verdict_reject(REPLY_LOOP, "has been through the list");
-	else if (t->role == ROLE_POST && automatic_reply(header, length) != NULL)
-		v = verdict_reject(REPLY_AUTOMATIC, automatic_reply(header, length));
-	free(address);
-	return v;
+const char *
+admit_decided_by(const struct subject *s)
+{
+	if (s->decided_by != NULL)
+		return s->decided_by->policy->name;
+	return s->verdict.decision == DECISION_PASS ? NULL : "role";
 }

@@ -1,7 +1,6 @@
 /*
- * What every list asks before its own policies do: the rules on roles, null senders, automatic
- * replies and loops. The milter and the LMTP server ask the same, so that the second refuses only
- * what came past the first.
+ * What every list asks before its own policies do: the rules on roles and null senders. The milter
+ * and the LMTP server ask the same, so that the second refuses only what came past the first.
  */
 #ifndef POLICIES_ADMIT_H
 #define POLICIES_ADMIT_H
@@ -10,12 +9,17 @@
 
 #include <stddef.h>
 
-/* When the recipient is named. *decided_by names the rule or policy; NULL for a pass. */
-struct verdict admit_rcpt(const struct target *, const struct facts *, struct deadline,
-                          const char **decided_by);
+/* What is asked about a target. It borrows from that. */
+struct subject admit_subject(const struct target *);
 
-/* When the whole header is known. */
-struct verdict admit_header(const struct site *, const struct target *, const char *header,
-                            size_t length);
+/*
+ * When the recipient is named: the rules, then the policies. The subject is filled in, and is the
+ * caller's to free; it names the policy that decided, if it was not a rule.
+ */
+struct verdict admit_rcpt(const struct site *, const struct target *, const struct terms *,
+                          struct subject *);
+
+/* The name of what decided: the policy, or the rule; NULL for a pass. */
+const char *admit_decided_by(const struct subject *);
 
 #endif

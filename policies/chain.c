@@ -6,14 +6,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct link {
-	const struct policy *policy;
-	void *config;
+/* Behind the configuration of a policy. */
+struct actions {
+	int64_t on_fail, on_unsure;
 };
 
-struct chain {
-	struct link *links;
-	size_t count;
+static const char *const action_words[] = { [ACTION_REJECT] = "reject", [ACTION_DEFER] = "defer",
+	                                    [ACTION_LOG_ONLY] = "log-only", NULL };
+
+const struct setting action_settings[] = {
+	{ .name = "on_fail", .kind = KIND_WORD, .offset = offsetof(struct actions, on_fail),
+	  .fallback = "reject", .words = action_words,
+	  .help = "What becomes of a posting that fails the check: reject, defer (4xx), or log-only, "
+	          "which is how to try one out." },
+	{ .name = "on_unsure", .kind = KIND_WORD, .offset = offsetof(struct actions, on_unsure),
+	  .fallback = "defer", .words = action_words,
+	  .help = "What becomes of one where the check cannot know: defer (4xx) or reject; log-only is for "
+	          "checks that refuse nothing when they fail either, where it needs not be written." },
+	{ .kind = KIND_END },
 };
 
 static const struct policy *
@@ -34,36 +44,162 @@ find_policy(const struct node *n, const char *word, struct complaint *why)
 	return NULL;
 }
 
-static int
-add_link(struct chain *c, const struct policy *policy, const struct node *block, const char *path,
-         struct effective_list *effective, struct complaint *why)
+/* Where the actions lie, behind the configuration. */
+static size_t
+actions_at(const struct policy *p)
 {
-	void *config = mem_new(policy->config_size);
-	char *own = mem_format("%s.%s", path, policy->name);
-	int rc = setting_read(policy->settings, config, block, own, effective, why);
+	const size_t align = _Alignof(struct actions);
 
-	free(own);
-	if (rc == 0 && policy->check != NULL) {
-		rc = policy->check(config, block, why);
-		if (rc < 0)
-			setting_free(policy->settings, config);
+	return (p->config_size + align - 1) / align * align;
+}
+
+/* The rows of a policy and, behind its configuration, those of the actions. */
+static struct setting *
+all_rows(const struct policy *p)
+{
+	size_t own = 0, more = 0;
+	struct setting *rows;
+
+	while (p->settings[own].kind != KIND_END)
+		own++;
+	while (action_settings[more].kind != KIND_END)
+		more++;
+	rows = mem_array(own + more + 1, sizeof(*rows));
+	memcpy(rows, p->settings, own * sizeof(*rows));
+	memcpy(rows + own, action_settings, (more + 1) * sizeof(*rows));
+	for (size_t i = own; i < own + more; i++)
+		rows[i].offset += actions_at(p);
+	return rows;
+}
+
+/* What holds for a check, as text. */
+static char *
+settings_text(const struct effective_list *own, size_t prefix)
+{
+	struct bytes text = { 0 };
+
+	for (size_t i = 0; i < own->count; i++)
+		bytes_format(&text, "%s=%s;", own->items[i].path + prefix, own->items[i].value);
+	return text.data == NULL ? mem_text("") : bytes_take(&text);
+}
+
+/* Adds them to what holds for the site. */
+static void
+move_effective(struct effective_list *from, struct effective_list *to)
+{
+	to->items = mem_resize(to->items, (to->count + from->count + 1) * sizeof(*to->items));
+	for (size_t i = 0; i < from->count; i++)
+		to->items[to->count++] = from->items[i];
+	free(from->items);
+}
+
+/* Actions that there are no means for yet. */
+static int
+check_actions(const struct node *block, struct complaint *why)
+{
+	static const char *const settings[] = { "on_fail", "on_unsure" };
+
+	for (size_t i = 0; block != NULL && block->kind == NODE_MAP && i < 2; i++) {
+		const struct node *n = node_child(block, settings[i]);
+
+		if (n == NULL || n->kind != NODE_TEXT)
+			continue;
+		if (text_same(n->text, "hold"))
+			return node_complain(n, why, "%s: there is no moderation yet to hold a posting in",
+			                     settings[i]);
+		if (text_same(n->text, "tag"))
+			return node_complain(n, why, "%s: there is no way yet to tag a posting",
+			                     settings[i]);
 	}
+	return 0;
+}
+
+static int
+take_actions(struct link *l, const struct actions *a, const struct node *block, struct complaint *why)
+{
+	const struct node *fail = node_child(block, "on_fail"), *unsure = node_child(block, "on_unsure");
+
+	l->on_fail = (enum action)a->on_fail;
+	l->on_unsure = (enum action)a->on_unsure;
+	if (l->policy->quiet && l->on_fail != ACTION_REJECT)
+		return node_complain(fail, why, "on_fail: what fails %s is always refused",
+		                     l->policy->name);
+	if (l->on_fail == ACTION_LOG_ONLY && unsure == NULL)
+		l->on_unsure = ACTION_LOG_ONLY;
+	if ((l->on_fail == ACTION_LOG_ONLY) != (l->on_unsure == ACTION_LOG_ONLY))
+		return node_complain(unsure, why, "on_unsure: %s",
+		                     l->on_fail == ACTION_LOG_ONLY
+		                             ? "a check that only logs a failure refuses nothing"
+		                             : "what is not known never counts as a yes");
+	return 0;
+}
+
+static void
+free_link(struct link *l, bool checked)
+{
+	if (checked && l->policy->close != NULL)
+		l->policy->close(l->config);
+	setting_free(l->rows, l->config);
+	free(l->config);
+	free(l->rows);
+	free(l->origin);
+	free(l->settings);
+}
+
+static int
+add_link(struct chain *c, const struct policy *policy, const struct node *at, const struct node *block,
+         const char *path, unsigned *place, struct effective_list *effective, struct complaint *why)
+{
+	struct link l = { .policy = policy, .place = ++*place, .rows = all_rows(policy) };
+	char *own_path = mem_format("%s.%s", path, policy->name);
+	char *object = mem_new(actions_at(policy) + sizeof(struct actions));
+	struct effective_list own = { 0 };
+	int rc;
+
+	l.config = object;
+	rc = check_actions(block, why);
+	if (rc == 0)
+		rc = setting_read(l.rows, object, block, own_path, &own, why);
+	if (rc == 0) {
+		struct actions a;
+
+		memcpy(&a, object + actions_at(policy), sizeof(a));
+		rc = take_actions(&l, &a, block, why);
+	}
+	l.settings = settings_text(&own, strlen(own_path) + 1);
+	l.origin = at == NULL ? mem_text("default") : mem_format("%s:%d", at->file, at->line);
+	move_effective(&own, effective);
+	free(own_path);
+	if (rc == 0 && policy->check != NULL)
+		rc = policy->check(object, block, why);
 	if (rc < 0) {
-		free(config);
+		free_link(&l, false);
 		return -1;
 	}
 	c->links = mem_resize(c->links, (c->count + 1) * sizeof(*c->links));
-	c->links[c->count++] = (struct link){ policy, config };
+	c->links[c->count++] = l;
 	return 0;
+}
+
+static bool
+has_policy(const struct chain *c, const struct policy *policy)
+{
+	size_t i = 0;
+
+	while (i < c->count && c->links[i].policy != policy)
+		i++;
+	return i < c->count;
 }
 
 /* "posters" by itself, or "posters: { … }". */
 static int
-add_node(struct chain *c, const struct node *n, const char *path, struct effective_list *effective,
-         struct complaint *why)
+add_node(struct chain *c, const struct node *n, const char *path, unsigned *place,
+         struct effective_list *effective, struct complaint *why)
 {
 	const struct node *block = n->kind == NODE_MAP && n->count == 1 ? n->children[0] : NULL;
 	const char *word = n->kind == NODE_TEXT ? n->text : block == NULL ? NULL : block->key;
+	/* Without settings, so that what is missing has a place. */
+	const struct node none = { .kind = NODE_MAP, .file = n->file, .line = n->line, .column = n->column };
 	const struct policy *policy;
 
 	if (word == NULL)
@@ -71,28 +207,25 @@ add_node(struct chain *c, const struct node *n, const char *path, struct effecti
 	policy = find_policy(block == NULL ? n : block, word, why);
 	if (policy == NULL)
 		return -1;
-	for (size_t i = 0; i < c->count; i++)
-		if (c->links[i].policy == policy)
-			return node_complain(n, why, "the check \"%s\" stands here a second time", word);
-	return add_link(c, policy, block, path, effective, why);
+	if (!policy->repeats && has_policy(c, policy))
+		return node_complain(n, why, "the check \"%s\" stands here a second time", word);
+	return add_link(c, policy, n, block == NULL ? &none : block, path, place, effective, why);
 }
 
 struct chain *
-chain_open(const struct node *check, const char *path, struct effective_list *effective,
-           struct complaint *why)
+chain_open(const struct node *check, const char *path, unsigned *place,
+           struct effective_list *effective, struct complaint *why)
 {
 	struct chain *c = mem_new(sizeof(*c));
-	bool has_posters = false;
 	int rc = 0;
 
 	if (check != NULL && check->kind != NODE_LIST)
 		rc = node_complain(check, why, "check takes a list, one \"- name: { settings }\" a line");
 	for (size_t i = 0; rc == 0 && check != NULL && i < check->count; i++)
-		rc = add_node(c, check->children[i], path, effective, why);
-	for (size_t i = 0; i < c->count; i++)
-		has_posters |= c->links[i].policy == &policy_posters;
-	if (rc == 0 && !has_posters)
-		rc = add_link(c, &policy_posters, NULL, path, effective, why);
+		rc = add_node(c, check->children[i], path, place, effective, why);
+	for (size_t i = 0; rc == 0 && policies[i] != NULL; i++)
+		if (policies[i]->always && !has_policy(c, policies[i]))
+			rc = add_link(c, policies[i], NULL, NULL, path, place, effective, why);
 	if (rc < 0)
 		chain_close(&c);
 	return c;
@@ -106,32 +239,89 @@ chain_close(struct chain **chain)
 	*chain = NULL;
 	if (c == NULL)
 		return;
-	for (size_t i = 0; i < c->count; i++) {
-		setting_free(c->links[i].policy->settings, c->links[i].config);
-		free(c->links[i].config);
-	}
+	for (size_t i = 0; i < c->count; i++)
+		free_link(&c->links[i], true);
 	free(c->links);
 	free(c);
 }
 
-struct verdict
-chain_at_rcpt(const struct chain *c, const struct facts *f, struct deadline by,
-              const char **decided_by)
+bool
+link_asks(const struct link *l, enum moment moment, enum role role, bool behind)
 {
-	struct verdict all = verdict_pass();
+	const struct policy *p = l->policy;
 
-	*decided_by = NULL;
+	if (p->at[moment] == NULL || (role != ROLE_POST && !p->every_role))
+		return false;
+	if (behind && (p->needs & (NEED_SESSION | NEED_ENVELOPE)))
+		return false;
+	return p->asks == NULL || p->asks(l->config, moment);
+}
+
+bool
+chain_needs(const struct chain *c, enum need need, enum role role)
+{
+	size_t i = 0;
+
+	while (i < c->count && !(link_asks(&c->links[i], MOMENT_END, role, false) &&
+	                         (c->links[i].policy->needs & need)))
+		i++;
+	return i < c->count;
+}
+
+void
+chain_accepted(const struct chain *c, const struct facts *f)
+{
 	for (size_t i = 0; i < c->count; i++) {
 		const struct policy *p = c->links[i].policy;
-		struct verdict one, merged;
 
-		if (p->at_rcpt == NULL)
-			continue;
-		one = p->at_rcpt(c->links[i].config, f, by);
-		merged = verdict_merge(all, one);
-		if (merged.decision > all.decision)
-			*decided_by = p->name;
-		all = merged;
+		if (p->accepted != NULL && (f->role == ROLE_POST || p->every_role))
+			p->accepted(c->links[i].config, f);
 	}
-	return all;
+}
+
+struct verdict
+link_verdict(const struct link *l, struct verdict answer)
+{
+	bool fails = answer.decision == DECISION_REJECT, refuses;
+	enum action action = fails ? l->on_fail : l->on_unsure;
+
+	answer.place = l->place;
+	if (answer.decision == DECISION_PASS)
+		return answer;
+	if (action == ACTION_LOG_ONLY) {
+		answer.decision = DECISION_PASS;
+		answer.reply = REPLY_NONE;
+		return answer;
+	}
+	refuses = action == ACTION_REJECT;
+	answer.decision = refuses ? DECISION_REJECT : DECISION_DEFER;
+	/* The policy has a reply for a failure that is refused, and for not knowing. */
+	if (refuses && !fails)
+		answer.reply = REPLY_UNCHECKED;
+	else if (!refuses && fails)
+		answer.reply = REPLY_LATER;
+	return answer;
+}
+
+enum decision
+link_worst(const struct link *l)
+{
+	if (l->on_fail == ACTION_LOG_ONLY)
+		return DECISION_PASS;
+	return l->on_fail == ACTION_REJECT || l->on_unsure == ACTION_REJECT ? DECISION_REJECT
+	                                                                    : DECISION_DEFER;
+}
+
+void
+chain_later(const struct chain *c, const struct list *list, enum role role, struct bytes *out)
+{
+	for (size_t i = 0; i < c->count; i++) {
+		const struct link *l = &c->links[i];
+
+		if (l->policy->quiet || link_worst(l) == DECISION_PASS ||
+		    (!link_asks(l, MOMENT_DATA, role, false) && !link_asks(l, MOMENT_END, role, false)))
+			continue;
+		bytes_format(out, "%s(%s)%s\n", l->policy->name, l->settings,
+		             l->policy->needs & NEED_LIST ? list->address : "");
+	}
 }

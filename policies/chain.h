@@ -1,26 +1,62 @@
 /*
- * What is asked about postings to one destination: its policies in the order of the configuration.
+ * What is asked about postings to one destination: its policies in the order of the configuration,
+ * and what their failing means. Never changes once it is open.
  */
 #ifndef POLICIES_CHAIN_H
 #define POLICIES_CHAIN_H
 
+#include "base/bytes.h"
 #include "policies/policy.h"
 
-struct chain;
+/* What becomes of an answer that is no pass. */
+enum action { ACTION_REJECT, ACTION_DEFER, ACTION_LOG_ONLY };
+
+/* One policy as one destination asks it. */
+struct link {
+	const struct policy *policy;
+	void *config;
+	enum action on_fail, on_unsure;
+	unsigned place;                   /* among all of the site, from 1 */
+	char *origin;                     /* rollcall.yaml:12, or "default" */
+	char *settings;                   /* what holds, as text: links of equal policy and text ask alike */
+	struct setting *rows;             /* of `settings` and of the actions */
+};
+
+struct chain {
+	struct link *links;
+	size_t count;
+};
 
 /*
- * From the list under `check:`, which may be NULL. A policy that must not be missing (posters) is
- * added with its fallbacks where it is not named. NULL with a complaint.
+ * From the list under `check:`, which may be NULL. Policies that are always asked are added where
+ * they are not named. `place` is the last one used so far. NULL with a complaint.
  */
-struct chain *chain_open(const struct node *check, const char *path, struct effective_list *,
-                         struct complaint *);
+struct chain *chain_open(const struct node *check, const char *path, unsigned *place,
+                         struct effective_list *, struct complaint *);
 void chain_close(struct chain **);
 
+/* Whether the link is asked then, about that role; `behind` the MTA, where less is known. */
+bool link_asks(const struct link *, enum moment, enum role, bool behind);
+
+/* Whether anything that is asked of it at the end needs that. */
+bool chain_needs(const struct chain *, enum need, enum role);
+
+/* Tells all that want to know that a message was taken for the list in the facts. */
+void chain_accepted(const struct chain *, const struct facts *);
+
+/* What an answer comes to, at the link's place. */
+struct verdict link_verdict(const struct link *, struct verdict answer);
+
+/* The worst that can come of it: pass where it only logs. */
+enum decision link_worst(const struct link *);
+
 /*
- * The merged verdict of all policies that can be asked at RCPT, and the name of the policy that
- * decided (NULL for a pass).
+ * Adds what will be asked after RCPT about that list and can refuse it loudly: recipients with the
+ * same text will fare the same.
  */
-struct verdict chain_at_rcpt(const struct chain *, const struct facts *, struct deadline,
-                             const char **decided_by);
+void chain_later(const struct chain *, const struct list *, enum role, struct bytes *);
+
+/* Settings of every check, for the manual. */
+extern const struct setting action_settings[];
 
 #endif

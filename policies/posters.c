@@ -46,15 +46,12 @@ check(void *config, const struct node *at, struct complaint *why)
 }
 
 static struct verdict
-at_rcpt(const void *config, const struct facts *f, struct deadline by)
+at_rcpt(const void *config, const struct facts *f, struct patience p)
 {
 	const struct posters_config *c = config;
 
-	(void)by;                         /* cannot block */
+	(void)p;                          /* cannot block */
 	if (c->allowed[ALLOW_ANYONE])
-		return verdict_pass();
-	/* Behind the MTA nothing is known of the client: the milter has asked at RCPT. */
-	if (!f->session)
 		return verdict_pass();
 	if (c->allowed[ALLOW_AUTHENTICATED] && f->login != NULL)
 		return verdict_pass();
@@ -66,8 +63,10 @@ at_rcpt(const void *config, const struct facts *f, struct deadline by)
 const struct policy policy_posters = {
 	.name = "posters",
 	.summary = "Who may post to the lists.",
+	.needs = NEED_SESSION,
+	.always = true,
 	.settings = settings,
 	.config_size = sizeof(struct posters_config),
 	.check = check,
-	.at_rcpt = at_rcpt,
+	.at = { [MOMENT_RCPT] = at_rcpt },
 };

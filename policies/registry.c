@@ -1,6 +1,11 @@
-/* The policies. A new one is a row here. */
+/* The policies, in the order of the manual. A new one is a row here. */
 #include "policies/policy.h"
 
 #include <stddef.h>
 
-const struct policy *const policies[] = { &policy_posters, NULL };
+const struct policy *const policies[] = {
+	&policy_posters,        &policy_authenticated,  &policy_require_tls,    &policy_max_size,
+	&policy_max_recipients, &policy_implicit_dest,  &policy_header_match,   &policy_auto_submitted,
+	&policy_loop,           &policy_rate,           &policy_program,        &policy_fail,
+	NULL,
+};

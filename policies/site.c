@@ -1,6 +1,7 @@
 /* The site: the common part of the configuration. */
 #include "policies/site.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "mail/address.h"
 
@@ -29,49 +30,12 @@ check_address(const char *text, struct complaint *why)
 	return rc;
 }
 
-static int
-check_path(const char *text, struct complaint *why)
-{
-	return *text == '/' ? 0 : complain(why, "\"%s\" is no absolute path", text);
-}
-
-static int
-check_delimiter(const char *text, struct complaint *why)
-{
-	if (*text == '\0' || (strchr("+-=_#.", *text) != NULL && text[1] == '\0'))
-		return 0;
-	return complain(why, "\"%s\" is not one of + - = _ # . or empty", text);
-}
-
-/* always, never, or from so many recipients: that number, and 0 for never; -1 where it is none of these. */
-static int64_t
-parse_proof(const char *text)
-{
-	char *end;
-	long long from;
-
-	if (strcmp(text, "always") == 0 || strcmp(text, "never") == 0)
-		return *text == 'a';
-	if (strncmp(text, "from ", 5) != 0 || text[5] < '1' || text[5] > '9')
-		return -1;
-	from = strtoll(text + 5, &end, 10);
-	return *end == '\0' && from <= UINT32_MAX ? from : -1;
-}
-
-static int
-check_proof(const char *text, struct complaint *why)
-{
-	if (parse_proof(text) >= 0)
-		return 0;
-	return complain(why, "\"%s\" is not one of always, never, or from and a number of recipients", text);
-}
-
 const struct setting site_settings[] = {
 	{ .name = "hostname", .kind = KIND_TEXT, .offset = TEXTS(hostname), .check = domain_check,
 	  .help = "The name of this host in greetings, Received fields and reports. Without it the "
 	          "system's." },
 	{ .name = "state", .kind = KIND_TEXT, .offset = TEXTS(state), .fallback = "/var/lib/rollcall",
-	  .flags = SETTING_RESTART, .check = check_path,
+	  .flags = SETTING_RESTART, .check = file_check_path,
 	  .help = "The directory for everything that is kept: the spool and the control sockets. On a "
 	          "file system of this host." },
 	{ .name = "user", .kind = KIND_TEXT, .offset = TEXTS(user), .flags = SETTING_RESTART,
@@ -88,6 +52,7 @@ const struct setting site_settings[] = {
 	PART("limits", "What is too big, see below."),
 	PART("sources", "Where lists come from: a block for each, under a name of your own."),
 	PART("destinations", "The domains of lists: a block for each, under the domain."),
+	PART("workers", "How many checks that wait do so at the same time, see below."),
 	PART("milter", "Settings of rollcall-milter."),
 	PART("socketmap", "Settings of rollcall-milter: how it tells the MTA what is a list."),
 	PART("lmtp", "Settings of rollcall-expander: how it takes mail in."),
@@ -115,56 +80,10 @@ const struct setting limits_settings[] = {
 	{ .kind = KIND_END },
 };
 
-struct destination_values {
-	struct text_list sources;
-	bool shared;
-	char *delimiter;
-	int64_t precedence;
-	char *proof;
-};
-
-static const char *const precedence_words[] = { "none", "list", "bulk", NULL };
-
-const struct setting destination_settings[] = {
-	{ .name = "sources", .kind = KIND_TEXTS, .offset = offsetof(struct destination_values, sources),
-	  .flags = SETTING_REQUIRED, .min = "1", .max = "1",
-	  .help = "The name of the source that the domain's lists come from." },
-	{ .name = "shared", .kind = KIND_FLAG,
-	  .offset = offsetof(struct destination_values, shared), .fallback = "no",
-	  .help = "Whether the domain has other addresses as well, of people: what is no list there is "
-	          "none of rollcall's business. The MTA learns by the socketmap what is one." },
-	{ .name = "delimiter", .kind = KIND_TEXT,
-	  .offset = offsetof(struct destination_values, delimiter), .fallback = "+",
-	  .check = check_delimiter,
-	  .help = "What stands between the name of a list and a detail that is ignored; one character, "
-	          "or none." },
-	{ .name = "precedence", .kind = KIND_WORD,
-	  .offset = offsetof(struct destination_values, precedence), .fallback = "list",
-	  .words = precedence_words,
-	  .help = "The Precedence field of posts: list or bulk, which keeps old responders from "
-	          "answering, or none, which leaves the poster's." },
-	{ .name = "proof", .kind = KIND_TEXT, .offset = offsetof(struct destination_values, proof),
-	  .fallback = "from 100", .check = check_proof,
-	  .help = "Which posts are proof against being sent twice when the MTA or the expander dies: always, "
-	          "from and the least number of recipients, or never. They ask the MTA for receipts, which "
-	          "it must bring back to the expander (outbound.receipts), and which cost it some time." },
-	PART("check", "What is asked about a posting, in order; see rollcall-policies below."),
-	{ .kind = KIND_END },
-};
-
 static int
 read_log(struct site *s, const struct node *root, struct complaint *why)
 {
 	return setting_read(log_settings, s, node_child(root, "log"), "log", &s->effective, why);
-}
-
-/* The setting at fault, or the file. */
-static const struct node *
-place(const struct node *root, const char *key)
-{
-	const struct node *n = node_child(root, key);
-
-	return n == NULL ? root : n;
 }
 
 static void
@@ -225,108 +144,29 @@ read_sources(struct site *s, const struct node *root, bool strict, struct compla
 		                     "\"sources\" is missing: a block for each source of lists");
 	s->sources = mem_array(n->count, sizeof(*s->sources));
 	for (size_t i = 0; i < n->count; i++) {
-		struct source *source = source_from_config(n->children[i], strict, &s->effective, why);
+		struct source *source;
 
+		if (strchr(n->children[i]->key, '+') != NULL)
+			return node_complain(n->children[i], why,
+			                     "the name of a source has no +: that stands between several");
+		source = source_from_config(n->children[i], strict, &s->effective, why);
 		if (source == NULL)
 			return -1;
 		s->sources[s->source_count++] = source;
+		s->named_count = s->source_count;
 	}
 	return 0;
 }
 
-static struct source *
-find_source(const struct site *s, const struct node *block, const struct destination_values *v,
-            struct complaint *why)
-{
-	enum { MOST = 64 };
-	const char *words[MOST + 1] = { NULL }, *near;
-
-	for (size_t i = 0; i < s->source_count; i++) {
-		if (strcmp(s->sources[i]->name, v->sources.items[0]) == 0)
-			return s->sources[i];
-		if (i < MOST)
-			words[i] = s->sources[i]->name;
-	}
-	near = text_nearest(v->sources.items[0], words);
-	(void)node_complain(place(block, "sources"), why, "there is no source \"%s\"%s%s%s",
-	                    v->sources.items[0], near == NULL ? "" : "; did you mean \"",
-	                    near == NULL ? "" : near, near == NULL ? "" : "\"?");
-	return NULL;
-}
-
 static int
-take_destination(struct site *s, struct destination *d, const struct node *block,
-                 const struct destination_values *v, struct complaint *why)
+read_workers(struct site *s, const struct node *root, struct complaint *why)
 {
-	d->source = find_source(s, block, v, why);
-	if (d->source == NULL)
+	struct workers w = { 0 };
+
+	if (setting_read(workers_settings, &w, node_child(root, "workers"), "workers", &s->effective,
+	                 why) < 0)
 		return -1;
-	d->shared = v->shared;
-	d->delimiter = *v->delimiter;
-	d->proof = parse_proof(v->proof);
-	if (v->precedence > 0)
-		d->precedence = mem_text(precedence_words[v->precedence]);
-	return 0;
-}
-
-static int
-read_destination(struct site *s, const struct node *block, struct complaint *why)
-{
-	struct destination *d = &s->destinations[s->destination_count++];
-	struct destination_values v = { 0 };
-	char *path = mem_format("destinations.%s", block->key);
-	int rc = -1;
-
-	d->domain = domain_canonical(block->key, strlen(block->key), why);
-	if (d->domain == NULL) {
-		struct complaint what = *why;
-
-		(void)node_complain(block, why, "%s", what.text);
-		goto out;
-	}
-	for (size_t i = 0; i + 1 < s->destination_count; i++)
-		if (strcmp(s->destinations[i].domain, d->domain) == 0) {
-			(void)node_complain(block, why, "the domain %s stands here a second time",
-			                    block->key);
-			goto out;
-		}
-	if (setting_read(destination_settings, &v, block, path, &s->effective, why) < 0)
-		goto out;
-	if (take_destination(s, d, block, &v, why) == 0) {
-		d->chain = chain_open(node_child(block, "check"), path, &s->effective, why);
-		rc = d->chain == NULL ? -1 : 0;
-	}
-	setting_free(destination_settings, &v);
-out:
-	free(path);
-	return rc;
-}
-
-/* Where everything is a list, or nothing at all. */
-static bool
-holds_lists_only(const struct site *s, const char *canonical)
-{
-	const struct destination *d = site_destination(s, canonical);
-
-	return d != NULL && !d->shared;
-}
-
-static int
-read_destinations(struct site *s, const struct node *root, struct complaint *why)
-{
-	const struct node *n = node_child(root, "destinations");
-
-	if (n == NULL || n->kind != NODE_MAP || n->count == 0)
-		return node_complain(n == NULL ? root : n, why,
-		                     "\"destinations\" is missing: a block for each domain of lists");
-	s->destinations = mem_array(n->count, sizeof(*s->destinations));
-	for (size_t i = 0; i < n->count; i++)
-		if (read_destination(s, n->children[i], why) < 0)
-			return -1;
-	if (s->errors != NULL && holds_lists_only(s, s->errors))
-		return node_complain(place(root, "errors"), why,
-		                     "errors: %s is in a domain of lists: failures would go to a list",
-		                     s->errors);
+	s->bulkheads = bulkheads_open(&w);
 	return 0;
 }
 
@@ -360,7 +200,8 @@ site_load(const char *file, bool strict, const struct site_part *parts, struct c
 	if (root != NULL && read_top(s, root, why) == 0 && read_log(s, root, why) == 0 &&
 	    setting_read(limits_settings, &s->limits, node_child(root, "limits"), "limits",
 	                 &s->effective, why) == 0 &&
-	    read_sources(s, root, strict, why) == 0 && read_destinations(s, root, why) == 0)
+	    read_workers(s, root, why) == 0 && read_sources(s, root, strict, why) == 0 &&
+	    destinations_read(s, root, why) == 0)
 		rc = read_parts(s, root, parts, why);
 	config_free(&root);
 	if (rc < 0)
@@ -383,13 +224,9 @@ site_drop(struct site **site)
 	*site = NULL;
 	if (s == NULL || atomic_fetch_sub(&s->references, 1) > 1)
 		return;
-	for (size_t i = 0; i < s->destination_count; i++) {
-		free(s->destinations[i].domain);
-		free(s->destinations[i].precedence);
-		chain_close(&s->destinations[i].chain);
-	}
-	free(s->destinations);
-	for (size_t i = 0; i < s->source_count; i++)
+	bulkheads_close(&s->bulkheads);   /* first: no policy runs any more */
+	destinations_free(s);
+	for (size_t i = s->source_count; i-- > 0;)          /* unions before what they unite */
 		source_close(&s->sources[i]);
 	free(s->sources);
 	networks_close(&s->networks);
@@ -436,6 +273,14 @@ site_reload(const char *program, const struct site *old, const struct site *new,
 	note_differences(&new->effective, &old->effective, false);
 	note_differences(&old->effective, &new->effective, true);
 	return 0;
+}
+
+const char *
+site_effective(const struct site *s, const char *path)
+{
+	const struct effective *e = find_effective(&s->effective, path);
+
+	return e == NULL ? NULL : e->value;
 }
 
 char *

@@ -11,18 +11,27 @@
 
 #include "base/log.h"
 #include "base/net.h"
-#include "policies/chain.h"
+#include "policies/inquiry.h"
+#include "policies/style.h"
 #include "sources/source.h"
 
 #include <stdatomic.h>
 
+/* A list that the configuration says something about. */
+struct list_block {
+	char *address;                    /* canonical */
+	struct style style;
+};
+
 struct destination {
 	char *domain;                     /* canonical */
-	struct source *source;            /* borrowed from the site */
+	struct source *source;            /* borrowed from the site; may stand for several */
 	bool shared;                      /* what is no list there belongs to others */
 	char delimiter;                   /* '\0': none */
-	char *precedence;                 /* value of the Precedence field; NULL: none is set */
 	int64_t proof;                    /* posts to so many or more ask for receipts; 0: none does */
+	struct style style;               /* of its posts, complete */
+	struct list_block *lists;
+	size_t list_count;
 	struct chain *chain;
 };
 
@@ -46,10 +55,11 @@ struct site {
 	int64_t log_level;                /* enum log_level */
 	struct networks *networks;        /* trusted ones */
 	struct limits limits;
-	struct source **sources;
-	size_t source_count;
+	struct source **sources;          /* as they are named, then what unites several */
+	size_t named_count, source_count;
 	struct destination *destinations;
 	size_t destination_count;
+	struct bulkheads *bulkheads;      /* the workers of policies */
 	struct effective_list effective;
 };
 
@@ -93,6 +103,8 @@ struct target {
 	const struct destination *destination;
 	struct list *list;                /* a reference */
 	enum role role;
+	char *recipient;                  /* canonical: what was written to */
+	const char *style[STYLE_COUNT];   /* of its posts, see style_merge(); with ROLE_POST only */
 };
 void target_drop(struct target *);
 
@@ -100,9 +112,22 @@ void target_drop(struct target *);
 enum found site_find(const struct destination *, const char *canonical, struct deadline,
                      struct target *, struct complaint *);
 
+/*
+ * For site.c: reads the block `destinations`, when the sources are there; and frees what it made.
+ */
+int destinations_read(struct site *, const struct node *root, struct complaint *);
+void destinations_free(struct site *);
+
+/* For site_find.c: what holds for the posts of a list, see style_merge(). */
+int destination_style(const struct destination *, const struct list *,
+                      const char *style[STYLE_COUNT], struct complaint *);
+
 /* Asks memory only; see source_peek_list(), also for what a stale "no" is good for. */
 enum found site_peek(const struct destination *, const char *canonical, bool stale,
                      struct target *);
+
+/* The value that a setting has, as text: site_effective(s, "lmtp.listen"). NULL: it has none. */
+const char *site_effective(const struct site *, const char *path);
 
 /* The places of files below `state`. Allocated. */
 char *site_spool(const struct site *);

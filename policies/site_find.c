@@ -59,6 +59,7 @@ void
 target_drop(struct target *t)
 {
 	list_drop(&t->list);
+	free(t->recipient);
 	*t = (struct target){ 0 };
 }
 
@@ -79,9 +80,16 @@ ask(const struct destination *d, const char *canonical, const struct deadline *b
 		found = source_find_list(d->source, addresses, count, *by, &t->list, &which, why);
 	else
 		found = source_peek_list(d->source, addresses, count, stale, &t->list, &which);
-	if (found == FOUND_YES)
+	if (found == FOUND_YES) {
 		t->role = candidates[which].role;
+		t->recipient = mem_text(canonical);
+	}
 	candidates_free(candidates, count);
+	if (found == FOUND_YES && t->role == ROLE_POST &&
+	    destination_style(d, t->list, t->style, why) < 0) {
+		target_drop(t);
+		return FOUND_UNSURE;
+	}
 	/* Where others live as well, a role that takes nothing leaves its address to them. */
 	if (found == FOUND_YES && d->shared && !role_exists(t->role)) {
 		target_drop(t);
@@ -100,5 +108,7 @@ site_find(const struct destination *d, const char *canonical, struct deadline by
 enum found
 site_peek(const struct destination *d, const char *canonical, bool stale, struct target *t)
 {
-	return ask(d, canonical, NULL, stale, t, NULL);
+	struct complaint unused;
+
+	return ask(d, canonical, NULL, stale, t, &unused);
 }

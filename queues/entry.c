@@ -8,6 +8,20 @@
 #include <string.h>
 
 void
+envelope_name(const unsigned char message[DIGEST_SIZE], const char *list, const char *role,
+              char id[DIGEST_NAME + 1])
+{
+	struct digest *all = digest_open();
+	unsigned char sum[DIGEST_SIZE];
+
+	digest_add(all, message, DIGEST_SIZE);
+	digest_add(all, list, strlen(list) + 1);
+	digest_add(all, role, strlen(role) + 1);
+	digest_end(&all, sum);
+	digest_name(sum, id);
+}
+
+void
 envelope_free(struct envelope *e)
 {
 	free(e->list);
@@ -19,6 +33,8 @@ envelope_free(struct envelope *e)
 	free(e->report_of);
 	free(e->inject_sender);
 	free(e->inject_add);
+	free(e->inject_before_body);
+	free(e->inject_after_body);
 	text_list_free(&e->before);
 	text_list_free(&e->inject_remove);
 	*e = (struct envelope){ 0 };
@@ -38,8 +54,9 @@ void
 envelope_print(const struct envelope *e, struct bytes *out)
 {
 	struct js *j = js_object(), *inject = js_object();
+	bool framed = e->inject_before_body != NULL || e->inject_after_body != NULL;
 
-	js_set_number(j, "version", ENVELOPE_VERSION);
+	js_set_number(j, "version", framed ? ENVELOPE_VERSION : 1);
 	js_set_text(j, "list", e->list);
 	js_set_text(j, "role", e->role);
 	js_set_text(j, "recipient", e->recipient);
@@ -56,6 +73,8 @@ envelope_print(const struct envelope *e, struct bytes *out)
 	js_set_text(inject, "sender", e->inject_sender);
 	js_set_text(inject, "add", e->inject_add);
 	js_set(inject, "remove", array_of(&e->inject_remove));
+	js_set_text(inject, "before_body", e->inject_before_body);
+	js_set_text(inject, "after_body", e->inject_after_body);
 	js_set(j, "inject", inject);
 	js_print(j, true, out);
 	bytes_add_char(out, '\n');
@@ -92,7 +111,9 @@ take_inject(const struct js *j, struct envelope *e, struct complaint *why)
 
 	if (take_text(inject, "sender", true, &e->inject_sender, why) < 0 ||
 	    take_text(inject, "add", true, &e->inject_add, why) < 0 ||
-	    take_texts(inject, "remove", &e->inject_remove, why) < 0)
+	    take_texts(inject, "remove", &e->inject_remove, why) < 0 ||
+	    take_text(inject, "before_body", false, &e->inject_before_body, why) < 0 ||
+	    take_text(inject, "after_body", false, &e->inject_after_body, why) < 0)
 		return complain_within(why, "inject");
 	return 0;
 }

@@ -7,12 +7,14 @@
 
 #include "base/bytes.h"
 #include "base/complaint.h"
+#include "base/digest.h"
 #include "base/text.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { ENVELOPE_VERSION = 1 };
+/* Version 2 says what stands around the body. An envelope that does not is of version 1. */
+enum { ENVELOPE_VERSION = 2 };
 
 struct envelope {
 	char *list;                       /* canonical address */
@@ -32,7 +34,13 @@ struct envelope {
 	char *inject_sender;              /* reverse-path to send with */
 	char *inject_add;                 /* header fields to put before the message, with line ends */
 	struct text_list inject_remove;   /* names of header fields to leave out */
+	char *inject_before_body;         /* to put behind the header's empty line; NULL: nothing */
+	char *inject_after_body;          /* to put behind the body; NULL: nothing */
 };
+
+/* The name of an entry, by the digest of its message, the list and the role. */
+void envelope_name(const unsigned char message[DIGEST_SIZE], const char *list, const char *role,
+                   char id[DIGEST_NAME + 1]);
 
 void envelope_free(struct envelope *);
 

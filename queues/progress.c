@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,7 +48,9 @@ progress_print(const struct record *r, struct bytes *out)
 {
 	struct js *j = js_object();
 
-	if (r->kind == RECORD_DEFER) {
+	if (r->kind == RECORD_BEGIN) {
+		js_set_text(j, "begin", r->text);
+	} else if (r->kind == RECORD_DEFER) {
 		js_set_number(j, "defer", r->until);
 		js_set_number(j, "tries", r->tries);
 	} else {
@@ -61,11 +64,14 @@ progress_print(const struct record *r, struct bytes *out)
 		js_set_number(j, "line", (int64_t)r->line);
 	if (r->kind == RECORD_LINE || r->kind == RECORD_RESULT)
 		js_set_number(j, "code", r->code);
-	if (r->kind == RECORD_RESULT && r->held != 0)
+	if ((r->kind == RECORD_RESULT || r->kind == RECORD_DEFER) && r->held != 0)
 		js_set_number(j, "held", r->held);
 	js_set_text(j, "receipt", r->receipt);
+	if (r->spent >= 0 && (r->kind == RECORD_DEFER || (r->kind == RECORD_RESULT && r->held != 0)))
+		js_set_number(j, "spent", r->spent);
 	js_set_text(j, "id", r->id);
-	js_set_text(j, "text", r->text);
+	if (r->kind != RECORD_BEGIN)
+		js_set_text(j, "text", r->text);
 	add_line(out, &j);
 }
 
@@ -118,8 +124,14 @@ parse_record(const struct js *j, struct record *r, uint32_t **lines_r)
 		              .id = js_text(j, "id"),
 		              .receipt = js_text(j, "receipt"),
 		              .until = js_number(j, "defer", -1),
-		              .tries = number(j, "tries", 0, UINT32_MAX, &damaged) };
+		              .tries = number(j, "tries", 0, UINT32_MAX, &damaged),
+		              .spent = number(j, "spent", -1, INT64_MAX, &damaged) };
 	*lines_r = NULL;
+	if (js_text(j, "begin") != NULL) {
+		r->kind = RECORD_BEGIN;
+		r->text = js_text(j, "begin");
+		return !damaged;
+	}
 	if (r->until >= 0) {
 		r->kind = RECORD_DEFER;
 		return !damaged;
@@ -324,11 +336,19 @@ apply(void *arg, const struct record *r)
 		t->last = r->at;
 	if (r->batch > t->batches)
 		t->batches = r->batch;
-	if (r->text != NULL && r->code / 100 != 2) {
+	if (r->kind == RECORD_DEFER || r->kind == RECORD_RESULT)
+		t->begun_in[0] = '\0';
+	if (r->text != NULL && r->kind != RECORD_BEGIN && r->code / 100 != 2) {
 		free(t->reason);
 		t->reason = mem_text(r->text);
 	}
 	switch (r->kind) {
+	case RECORD_BEGIN:
+		if (r->text == NULL)
+			break;
+		t->deaths += strcmp(t->begun_in, r->text) == 0;
+		(void)snprintf(t->begun_in, sizeof(t->begun_in), "%s", r->text);
+		break;
 	case RECORD_INTENT:
 		t->until = 0;
 		begin_batch(t, r);
@@ -340,16 +360,24 @@ apply(void *arg, const struct record *r)
 			tally_set(t, r->line, LINE_WAITING);
 		break;
 	case RECORD_RESULT:
-		if (r->held != 0 && t->held == 0)
-			t->held = r->at;
-		if (r->code / 100 == 2)
-			t->held = 0;
+		if (r->held != 0 && t->held < 0)
+			t->held = r->spent;
+		if (r->code / 100 == 2) {
+			t->held = -1;
+			t->deaths = 0;
+		}
 		close_batch(t, r);
 		break;
 	case RECORD_DEFER:
 		t->until = r->until;
 		t->put_off = r->at;
 		t->tries = r->tries;
+		if (r->held != 0)
+			t->deaths = 0;
+		if (r->spent >= 0) {
+			t->spent = r->spent;
+			t->since = r->at;
+		}
 		break;
 	case RECORD_DAMAGE:
 		break;
@@ -361,7 +389,7 @@ tally_read(struct tally *t, size_t count, const char *text, size_t length, struc
 {
 	ptrdiff_t whole;
 
-	*t = (struct tally){ .lines = mem_array(count, 1), .count = count, .waiting = count };
+	*t = (struct tally){ .lines = mem_array(count, 1), .count = count, .waiting = count, .held = -1 };
 	whole = progress_read(text, length, apply, t, why);
 	if (whole < 0)
 		tally_free(t);

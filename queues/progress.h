@@ -2,6 +2,7 @@
  * What has been done of an entry: the file `progress`, appended to, one JSON object a line.
  *
  *	{"version":1}
+ *	{"begin":"outbound","at":…}                     an expander has claimed the entry, in this queue
  *	{"batch":1,"at":…,"first":0,"count":1000}       intent: about to send lines 0 to 999
  *	{…,"receipt":"2k7f…"}                           the same, with a receipt of that token
  *	{"batch":2,"at":…,"lines":[3,17]}               intent: these lines
@@ -10,7 +11,7 @@
  *	{"batch":1,"at":…,"code":250,"id":"4bXn…"}      result: the others of the batch are queued
  *	{"batch":2,"at":…,"code":451,"text":"…"}        result: none of the batch was queued
  *	{"batch":3,"at":…,"code":0,"held":554,…}        the same, by a refusal that is not believed yet
- *	{"defer":…,"at":…,"tries":3,"text":"…"}         the whole entry waits until then
+ *	{"defer":…,"at":…,"tries":3,"spent":…,…}        the whole entry waits until then
  *
  * A batch with an intent and no result is in doubt, until its receipt is heard. A last line without an
  * end was torn by a crash and is cut off. A line in the middle that is no record may have been anything:
@@ -28,6 +29,7 @@
 #include <stdint.h>
 
 enum record_kind {
+	RECORD_BEGIN,                     /* of work: the queue in `text` */
 	RECORD_INTENT,
 	RECORD_LINE,
 	RECORD_RESULT,
@@ -43,12 +45,14 @@ struct record {
 	const uint32_t *lines;            /* … or these, `count` of them, where not NULL */
 	size_t line;
 	int code;                         /* SMTP reply code; 0: none came, or none that counts */
-	int held;                         /* of a result: the code that does not count yet; 0: none */
+	int held;                         /* of a result: the code that does not count yet; of a defer: the
+	                                     entry is held, and its deaths are history; 0: neither */
 	const char *text;                 /* the reply, or the reason; may be NULL */
 	const char *id;                   /* the MTA's queue id; may be NULL */
 	const char *receipt;              /* of an intent: the token of its receipt; NULL: it asks for none */
 	int64_t until;                    /* of a defer */
 	int64_t tries;
+	int64_t spent;                    /* of a defer, and where held: queue_spent(); -1: not said */
 };
 
 void progress_head(struct bytes *);
@@ -95,8 +99,11 @@ struct tally {
 	int64_t tries;                    /* times the entry was put off, or a batch failed */
 	int64_t until;                    /* it waits until then; 0 for not */
 	int64_t put_off;                  /* when that was written */
+	int64_t spent, since;             /* queue_spent() at a time; 0 and 0: it was never said */
 	int64_t last;                     /* time of the last record */
-	int64_t held;                     /* since when everything was refused and not believed; 0: not */
+	char begun_in[16];                /* the queue where work began that had no outcome, or "" */
+	size_t deaths;                    /* times it had none and began again, since a batch went */
+	int64_t held;                     /* queue_spent() when a refusal was not believed first; -1: none */
 	size_t damaged;                   /* the last line that is no record, from 1; 0: all are */
 	char *reason;                     /* of the last defer or failed result; NULL: none */
 	struct refusal *refusals;         /* of the lines that are LINE_REFUSED */

@@ -42,10 +42,10 @@ void
 queue_defer(struct entry **entry, const struct schedule *schedule, const char *reason)
 {
 	const struct queue_ops *ops = (*entry)->queues->ops;
-	int64_t now = clock_wall(), tries = (*entry)->tries + 1;
-	int64_t until = schedule_next(schedule, tries, (*entry)->envelope.arrived, now);
+	int64_t now = clock_wall(), tries = (*entry)->tries + 1, spent = queue_spent(*entry, schedule);
+	int64_t until = schedule_next(schedule, tries, spent, now);
 	const struct record r = { .kind = RECORD_DEFER, .at = now, .until = until, .tries = tries,
-		                  .text = reason };
+		                  .spent = spent, .text = reason };
 	struct complaint why;
 
 	/* Without the record it will be tried again as well, only sooner after a restart. */
@@ -56,9 +56,19 @@ queue_defer(struct entry **entry, const struct schedule *schedule, const char *r
 	ops->release(entry, until);
 }
 
+int64_t
+queue_spent(const struct entry *entry, const struct schedule *schedule)
+{
+	int64_t now = clock_wall();
+
+	if (entry->damage != NULL)
+		return now - entry->envelope.arrived;
+	return entry->spent + schedule_step(schedule, entry->since, now);
+}
+
 bool
 queue_expired(const struct entry *entry, const struct schedule *schedule)
 {
 	return (entry->damage != NULL || entry->tries + 1 >= FEWEST_TRIES) &&
-	       schedule_expired(schedule, entry->envelope.arrived, clock_wall());
+	       schedule_expired(schedule, queue_spent(entry, schedule));
 }

@@ -70,6 +70,7 @@ struct entry {
 	enum queue_id queue;
 	struct envelope envelope;
 	int64_t tries, until;             /* as the last defer record says */
+	int64_t spent, since;             /* ms it had been tried for at `since`; see queue_spent() */
 	char *damage;                     /* why its progress cannot be read, and nothing be noted; or NULL */
 };
 
@@ -174,8 +175,20 @@ struct queue_ops {
 	 */
 	int (*move)(struct entry **, enum queue_id, struct complaint *);
 
+	/*
+	 * A claimed entry only waits from now on, until it is let go: it is not to be taken for what the
+	 * process dies of meanwhile.
+	 */
+	void (*rest)(struct entry *);
+
 	/* Lets the entry go, to be claimed again not before `until` (wall clock; 0: at once). */
 	void (*release)(struct entry **, int64_t until);
+
+	/*
+	 * The process ends in good order, though others still work on entries: those are not to be taken
+	 * for what it died of. From any thread; the last call.
+	 */
+	void (*leave)(struct queues *);
 
 	/* ---- looking ---- */
 
@@ -212,8 +225,12 @@ void queues_close(struct queues **);
 void queue_defer(struct entry **, const struct schedule *, const char *reason);
 
 /*
- * Whether the time for trying is over, and it was tried some times: the clock may have jumped.
+ * For how long it has been tried to get on with an entry, in milliseconds of the schedule; by the
+ * clock where nobody can say, since its progress cannot be read.
  */
+int64_t queue_spent(const struct entry *, const struct schedule *);
+
+/* Whether the time for trying is over, and it was tried some times. */
 bool queue_expired(const struct entry *, const struct schedule *);
 
 /* ---- the spool ---- */

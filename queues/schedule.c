@@ -1,6 +1,8 @@
 /* When to try again. */
 #include "queues/schedule.h"
 
+enum { STEP = 900000 };                   /* ms: more than a try that goes wrong takes */
+
 int64_t
 schedule_delay(const struct schedule *s, int64_t tries)
 {
@@ -12,15 +14,25 @@ schedule_delay(const struct schedule *s, int64_t tries)
 }
 
 int64_t
-schedule_next(const struct schedule *s, int64_t tries, int64_t arrived, int64_t now)
+schedule_step(const struct schedule *s, int64_t from, int64_t to)
 {
-	int64_t next = now + schedule_delay(s, tries), end = arrived + s->expire;
+	int64_t most = s->most > STEP ? s->most : STEP;
 
-	return next > end && now < end ? end : next;
+	if (to <= from)
+		return 0;
+	return to < from + most ? to - from : most;
 }
 
-int
-schedule_expired(const struct schedule *s, int64_t arrived, int64_t now)
+int64_t
+schedule_next(const struct schedule *s, int64_t tries, int64_t spent, int64_t now)
 {
-	return now >= arrived + s->expire;
+	int64_t delay = schedule_delay(s, tries), left = s->expire - spent;
+
+	return now + (left > 0 && left < delay ? left : delay);
+}
+
+bool
+schedule_expired(const struct schedule *s, int64_t spent)
+{
+	return spent >= s->expire;
 }

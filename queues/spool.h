@@ -16,7 +16,7 @@
 /* When an entry that is not claimed is due. */
 struct waiting {
 	char id[DIGEST_NAME + 1];
-	int64_t due;                      /* wall clock */
+	int64_t due;                      /* ticks: a clock that jumps does not matter */
 	uint64_t order;                   /* among those due at the same time: first come, first served */
 	bool claimed;
 	bool hurried;                     /* due whatever its progress file says */
@@ -43,6 +43,8 @@ struct spool {
 	struct line_up line_ups[QUEUE_COUNT];
 	uint64_t wakes;
 	uint64_t drafts;                  /* a number for each */
+	struct spool_entry *at_work;      /* those that are claimed */
+	bool suspecting;                  /* an entry that a process died of, perhaps, is being worked on */
 	atomic_int_fast64_t sync_took;    /* microseconds: the last sync of a message */
 };
 
@@ -55,6 +57,11 @@ struct spool_entry {
 	int progress;                     /* opened for appending; -1 until needed */
 	off_t end;                        /* of its whole records */
 	bool torn;                        /* there is a part of one behind the end */
+	bool begun;                       /* it says that work began, and of no outcome */
+
+	size_t deaths;                    /* how often work on it began, and the process ended */
+	bool suspect;                     /* it is the one that is worked on alone */
+	struct spool_entry *before, *after;       /* at work */
 
 	int freezing;                     /* recipients being written, or -1 */
 	struct bytes buffer;              /* of it */
@@ -99,7 +106,16 @@ enum receipt_fate spool_receipt(struct queues *, const char *id, int64_t batch, 
 int spool_receipts(struct entry *, void (*)(void *, int64_t, const char *), void *,
                    struct complaint *);
 
+/* spool_deaths.c: entries that end the process that works on them. */
+enum begun { BEGUN, BEGIN_LATER, BEGIN_HELD };
+enum begun spool_begin(struct spool *, struct spool_entry *);
+void spool_rest(struct entry *);
+void spool_end(struct spool *, struct spool_entry *, int64_t until);    /* lets it go, until then */
+void spool_moved(struct spool_entry *);   /* to another queue, where it has not begun */
+void spool_leave(struct queues *);
+
 /* spool_hold.c */
+int spool_hold(const struct spool *, const char *id, struct complaint *);
 int spool_identify(const struct spool *, struct complaint *);
 bool spool_is_held(const struct spool *, const char *id);
 
@@ -119,7 +135,7 @@ void line_up_init(struct line_up *);
 void line_up_free(struct line_up *);
 void spool_arrived(struct spool *, enum queue_id, const char *id);      /* a new entry is there */
 bool spool_next(struct spool *, enum queue_id, char id[DIGEST_NAME + 1], bool *hurried);
-void spool_put_back(struct spool *, enum queue_id, const char *id, int64_t due);
+void spool_put_back(struct spool *, enum queue_id, const char *id, int64_t wait);      /* ms */
 void spool_keep(struct spool *, enum queue_id, const char *id);         /* it came here claimed */
 void spool_gone(struct spool *, enum queue_id, const char *id);
 void spool_wait(struct queues *, enum queue_id, struct deadline);

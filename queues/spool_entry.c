@@ -15,8 +15,12 @@
 
 enum {
 	LARGEST_ENVELOPE = 4 << 20,
+	SUSPECT_AGAIN = 100,              /* ms until a suspect that has to wait for another is tried */
 	TAKEN_BY_OTHERS = 5000,           /* ms until an entry that another process has is tried again */
 	UNREADABLE = 300000,              /* the same for one that makes no sense */
+	SHORT = 1000,                     /* the same while the process lacks what it takes to look; … */
+	SHORT_REST = 100,                 /* … ms that whoever asked rests then, … */
+	SHORT_SAID = 10000,               /* … and until that is logged again */
 	FREEZE_BUFFER = 65536
 };
 
@@ -40,7 +44,15 @@ close_entry(struct spool_entry *e)
 	free(e);
 }
 
-enum claimed { CLAIMED, CLAIM_GONE, CLAIM_HELD, CLAIM_TAKEN, CLAIM_UNREADABLE, CLAIM_REPEAT };
+enum claimed { CLAIMED, CLAIM_GONE, CLAIM_HELD, CLAIM_TAKEN, CLAIM_SHORT, CLAIM_UNREADABLE,
+	       CLAIM_REPEAT };
+
+/* What cannot be read now: whether that is the entry's fault, or this process has no descriptors left. */
+static enum claimed
+unreadable(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOMEM ? CLAIM_SHORT : CLAIM_UNREADABLE;
+}
 
 /* Opens and locks envelope.json, and makes sure that it still lies in this queue. */
 static enum claimed
@@ -55,7 +67,7 @@ lock_entry(struct spool *s, enum queue_id queue, struct spool_entry *e, struct c
 		if (errno == ENOENT && e->dir < 0)
 			return CLAIM_GONE;
 		(void)complain_errno(why, "cannot open %s/%s", queue_word(queue), e->entry.id);
-		return CLAIM_UNREADABLE;
+		return unreadable(errno);
 	}
 	if (flock(e->lock, LOCK_EX | LOCK_NB) < 0)
 		return CLAIM_TAKEN;
@@ -79,47 +91,78 @@ waits_until(const struct spool *s, const struct tally *t)
 	return t->until < t->put_off + longest ? t->until : t->put_off + longest;
 }
 
-/* A list of a newer version is not ours to begin anew. */
-static int
+/* A list of a newer version is not ours to begin anew. What else is wrong with it shows later. */
+static enum claimed
 check_recipients(const struct spool_entry *e, struct complaint *why)
 {
 	int fd = openat(e->dir, "recipients", O_RDONLY | O_CLOEXEC);
 	char start[64];
-	ssize_t n = fd < 0 ? 0 : read(fd, start, sizeof(start) - 1);
+	ssize_t n;
 
+	if (fd < 0 && unreadable(errno) == CLAIM_SHORT) {
+		(void)complain_errno(why, "cannot open recipients");
+		return CLAIM_SHORT;
+	}
+	n = fd < 0 ? 0 : read(fd, start, sizeof(start) - 1);
 	if (fd >= 0)
 		(void)close(fd);
 	start[n < 0 ? 0 : n] = '\0';
-	return n <= 0 ? 0 : distribution_check(start, (size_t)n, why);
+	return n <= 0 || distribution_check(start, (size_t)n, why) == 0 ? CLAIMED : CLAIM_UNREADABLE;
+}
+
+static enum claimed
+read_envelope(struct spool_entry *e, struct complaint *why)
+{
+	struct bytes text = { 0 };
+	int rc = file_read(e->dir, "envelope.json", LARGEST_ENVELOPE, &text, why);
+	enum claimed c = CLAIMED;
+
+	if (rc < 0)
+		c = unreadable(errno);
+	else if (rc == 0)
+		rc = complain(why, "envelope.json is missing");
+	else
+		rc = envelope_parse(text.data, text.length, &e->entry.envelope, why);
+	bytes_free(&text);
+	return rc < 0 && c == CLAIMED ? CLAIM_UNREADABLE : c;
+}
+
+/* Whose envelope can be read, has its fate: it is put off, and reported in the end. */
+static enum claimed
+read_progress(struct spool *s, struct spool_entry *e, struct complaint *why)
+{
+	struct tally t;
+
+	errno = 0;
+	if (spool_progress(&e->entry, 0, &t, why) < 0) {
+		if (unreadable(errno) == CLAIM_SHORT)
+			return CLAIM_SHORT;
+		e->entry.damage = mem_text(why->text);
+		return CLAIMED;
+	}
+	e->entry.tries = t.tries;
+	e->deaths = t.deaths + (strcmp(t.begun_in, queue_word(e->entry.queue)) == 0);
+	e->entry.until = waits_until(s, &t);
+	e->entry.spent = t.spent;
+	e->entry.since = t.since != 0 ? t.since : e->entry.envelope.arrived;
+	if (t.damaged != 0)
+		log_say(LEVEL_ERROR, "spool", "%s: progress, line %zu, is no record: what was "
+		        "under way there is in doubt", e->entry.id, t.damaged);
+	tally_free(&t);
+	return CLAIMED;
 }
 
 static enum claimed
 read_entry(struct spool *s, struct spool_entry *e, struct complaint *why)
 {
-	struct bytes text = { 0 };
-	struct tally t;
-	int rc = file_read(e->dir, "envelope.json", LARGEST_ENVELOPE, &text, why);
+	enum claimed c = read_envelope(e, why);
 
-	if (rc == 0)
-		rc = complain(why, "envelope.json is missing");
-	if (rc == 1)
-		rc = envelope_parse(text.data, text.length, &e->entry.envelope, why);
-	bytes_free(&text);
-	if (rc < 0 || check_recipients(e, why) < 0)
-		return CLAIM_UNREADABLE;
-	/* Whose envelope can be read, has its fate: it is put off, and reported in the end. */
-	if (spool_progress(&e->entry, 0, &t, why) < 0) {
-		e->entry.damage = mem_text(why->text);
-	} else {
-		e->entry.tries = t.tries;
-		e->entry.until = waits_until(s, &t);
-		if (t.damaged != 0)
-			log_say(LEVEL_ERROR, "spool", "%s: progress, line %zu, is no record: what was "
-			        "under way there is in doubt", e->entry.id, t.damaged);
-		tally_free(&t);
-	}
+	if (c == CLAIMED)
+		c = check_recipients(e, why);
+	if (c == CLAIMED)
+		c = read_progress(s, e, why);
 	/* Two intakes of one message may both have found nothing before either was there. */
-	return spool_later(s, e->entry.queue, e->entry.id) ? CLAIM_REPEAT : CLAIMED;
+	return c == CLAIMED && spool_later(s, e->entry.queue, e->entry.id) ? CLAIM_REPEAT : c;
 }
 
 static enum claimed
@@ -157,12 +200,48 @@ try_claim(struct spool *s, enum queue_id queue, const char *id, struct spool_ent
 static void
 end_waiting(struct spool_entry *e)
 {
-	const struct record r = { .kind = RECORD_DEFER, .at = clock_wall(), .tries = e->entry.tries };
+	const struct record r = { .kind = RECORD_DEFER, .at = clock_wall(), .tries = e->entry.tries,
+		                  .spent = -1 };
 	struct complaint why;
 
 	if (spool_note(&e->entry, &r, false, &why) < 0)
 		log_say(LEVEL_WARN, "spool", "%s: %s", e->entry.id, why.text);
 	e->entry.until = 0;
+}
+
+/* Whether an entry that is there to be claimed is to be worked on now; else it is put back. */
+static bool
+begin(struct spool *s, enum queue_id queue, struct spool_entry *e, bool hurried)
+{
+	int64_t now = clock_wall(), wait = s->config.rescan;
+
+	if (e->entry.until > now && hurried)
+		end_waiting(e);
+	if (e->entry.until > now) {
+		wait = e->entry.until - now;
+	} else {
+		switch (spool_begin(s, e)) {
+		case BEGUN:
+			return true;
+		case BEGIN_LATER:
+			wait = SUSPECT_AGAIN;
+			break;
+		case BEGIN_HELD:
+			break;
+		}
+	}
+	spool_put_back(s, queue, e->entry.id, wait);
+	close_entry(e);
+	return false;
+}
+
+static void
+say_short(enum queue_id queue, const char *id, const struct complaint *why)
+{
+	static _Atomic int64_t again;
+
+	if (clock_again(&again, SHORT_SAID))
+		log_say(LEVEL_ERROR, "spool", "%s/%s waits: %s", queue_word(queue), id, why->text);
 }
 
 struct entry *
@@ -173,32 +252,31 @@ spool_claim(struct queues *queues, enum queue_id queue)
 	struct complaint why;
 	char id[DIGEST_NAME + 1];
 	bool hurried;
-	int64_t now;
 
 	while (spool_next(s, queue, id, &hurried)) {
 		enum claimed c = spool_is_held(s, id) ? CLAIM_HELD : try_claim(s, queue, id, &e, &why);
 
-		now = clock_wall();
 		switch (c) {
 		case CLAIMED:
-			if (e->entry.until > now && hurried)
-				end_waiting(e);
-			if (e->entry.until <= now)
+			if (begin(s, queue, e, hurried))
 				return &e->entry;
-			spool_put_back(s, queue, id, e->entry.until);
-			close_entry(e);
 			break;
 		case CLAIM_HELD:
-			spool_put_back(s, queue, id, now + s->config.rescan);
+			spool_put_back(s, queue, id, s->config.rescan);
 			break;
 		case CLAIM_TAKEN:
-			spool_put_back(s, queue, id, now + TAKEN_BY_OTHERS);
+			spool_put_back(s, queue, id, TAKEN_BY_OTHERS);
 			break;
 		case CLAIM_UNREADABLE:
 			log_say(LEVEL_ERROR, "spool", "%s/%s is left alone: %s", queue_word(queue), id,
 			        why.text);
-			spool_put_back(s, queue, id, now + UNREADABLE);
+			spool_put_back(s, queue, id, UNREADABLE);
 			break;
+		case CLAIM_SHORT:
+			say_short(queue, id, &why);
+			spool_put_back(s, queue, id, SHORT);
+			(void)usleep(SHORT_REST * 1000);        /* another would fare no better */
+			return NULL;
 		case CLAIM_GONE:
 		case CLAIM_REPEAT:
 			spool_gone(s, queue, id);
@@ -213,8 +291,12 @@ spool_message(struct entry *entry, const char **data, size_t *length, struct com
 {
 	struct spool_entry *e = (struct spool_entry *)entry;
 
+	int64_t size = entry->envelope.size;
+
 	if (e->message.data == NULL && file_map(e->dir, "message.eml", &e->message, why) < 0)
 		return -1;
+	if (size > 0 && (int64_t)e->message.length != size)      /* a file system was repaired */
+		return complain(why, "message.eml: %zu bytes of %lld", e->message.length, (long long)size);
 	*data = e->message.data == NULL ? "" : e->message.data;
 	*length = e->message.length;
 	return 0;
@@ -321,10 +403,13 @@ spool_move(struct entry **entry, enum queue_id to, struct complaint *why)
 		/* What a failure here leaves is removed at the next start. */
 		if (move_done(s, e, why) < 0)
 			log_say(LEVEL_WARN, "spool", "%s", why->text);
+		spool_moved(e);
+		spool_end(s, e, 0);
 		close_entry(e);
 		*entry = NULL;
 	} else {
 		e->entry.queue = to;
+		spool_moved(e);
 		spool_keep(s, to, id);
 	}
 	return 0;
@@ -339,7 +424,8 @@ spool_release(struct entry **entry, int64_t until)
 	char id[DIGEST_NAME + 1];
 
 	memcpy(id, e->entry.id, sizeof(id));
+	spool_end(s, e, until);
 	close_entry(e);
 	*entry = NULL;
-	spool_put_back(s, queue, id, until);
+	spool_put_back(s, queue, id, until == 0 ? 0 : until - clock_wall());
 }

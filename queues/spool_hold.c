@@ -142,17 +142,32 @@ struct holding {
 	struct complaint *why;
 };
 
+/* Not durable yet. */
+static int
+hold(const struct spool *s, const char *id, struct complaint *why)
+{
+	int fd = openat(s->held, id, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return complain_errno(why, "cannot hold %s", id);
+	(void)close(fd);
+	return 0;
+}
+
+int
+spool_hold(const struct spool *s, const char *id, struct complaint *why)
+{
+	return hold(s, id, why) < 0 ? -1 : file_sync(s->held, "held", why);
+}
+
 static void
-hold(void *arg, const char *id)
+hold_one(void *arg, const char *id)
 {
 	struct holding *h = arg;
-	int fd = openat(h->spool->held, id, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 
 	h->count++;
-	if (fd >= 0)
-		(void)close(fd);
-	else if (h->rc == 0)
-		h->rc = complain_errno(h->why, "cannot hold %s", id);
+	if (h->rc == 0)
+		h->rc = hold(h->spool, id, h->why);
 }
 
 /* Durably, before the new identity says that all is well. */
@@ -162,7 +177,7 @@ hold_all(const struct spool *s, size_t *count, struct complaint *why)
 	struct holding h = { .spool = s, .why = why };
 
 	for (enum queue_id q = QUEUE_PENDING; q < QUEUE_DONE && h.rc == 0; q++)
-		if (spool_each_name(s, q, hold, &h, why) < 0)
+		if (spool_each_name(s, q, hold_one, &h, why) < 0)
 			h.rc = -1;
 	*count = h.count;
 	return h.rc < 0 || h.count == 0 ? h.rc : file_sync(s->held, "held", why);

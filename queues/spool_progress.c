@@ -99,8 +99,10 @@ spool_note(struct entry *entry, const struct record *r, bool durable, struct com
 		return complain(why, "nothing is added to it: %s", entry->damage);
 	monitor_enter(&e->appending);     /* several lanes may come at once */
 	rc = append(e, r, why);
+	if (rc == 0 && (r->kind == RECORD_DEFER || r->kind == RECORD_RESULT))
+		e->begun = false;
 	monitor_leave(&e->appending);
-	if (r->kind != RECORD_LINE)
+	if (r->kind == RECORD_INTENT || r->kind == RECORD_RESULT || r->kind == RECORD_DEFER)
 		step(r->kind == RECORD_INTENT ? 11 : 14);
 	if (rc == 0 && durable) {
 		rc = file_sync(e->progress, "progress", why);

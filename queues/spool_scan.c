@@ -155,10 +155,13 @@ spool_gone(struct spool *s, enum queue_id queue, const char *id)
 }
 
 void
-spool_put_back(struct spool *s, enum queue_id queue, const char *id, int64_t due)
+spool_put_back(struct spool *s, enum queue_id queue, const char *id, int64_t wait)
 {
 	struct line_up *l = &s->line_ups[queue];
+	int64_t longest = s->config.longest, due;
 	struct waiting *w;
+
+	due = wait <= 0 ? 0 : clock_ticks() + (longest != 0 && wait > longest ? longest : wait);
 
 	monitor_enter(&s->monitor);
 	w = add(l, id, due);
@@ -174,24 +177,13 @@ spool_put_back(struct spool *s, enum queue_id queue, const char *id, int64_t due
 	monitor_leave(&s->monitor);
 }
 
-struct unseen {
-	struct line_up *line_up;
-	int64_t latest;                   /* when an entry may be due at the latest */
-	struct text_list ids;
-};
-
 static void
 collect_unseen(void *arg, void *value)
 {
-	struct unseen *u = arg;
 	struct waiting *w = value;
 
 	if (!w->seen && !w->claimed)
-		text_list_add(&u->ids, w->id, strlen(w->id));
-	if (!w->claimed && w->due > u->latest) {
-		w->due = u->latest;       /* it was put off by a clock that ran ahead */
-		sift(u->line_up, w->place);
-	}
+		text_list_add(arg, w->id, strlen(w->id));
 	w->seen = false;
 }
 
@@ -209,8 +201,7 @@ static void
 scan(struct spool *s, enum queue_id queue)
 {
 	struct line_up *l = &s->line_ups[queue];
-	int64_t longest = s->config.longest;
-	struct unseen unseen = { l, longest == 0 ? INT64_MAX : clock_wall() + longest, { 0 } };
+	struct text_list unseen = { 0 };
 	struct complaint why;
 
 	l->scanned = clock_ticks();
@@ -219,9 +210,9 @@ scan(struct spool *s, enum queue_id queue)
 		return;
 	}
 	map_each(l->known, collect_unseen, &unseen);
-	for (size_t i = 0; i < unseen.ids.count; i++)
-		drop(l, unseen.ids.items[i]);
-	text_list_free(&unseen.ids);
+	for (size_t i = 0; i < unseen.count; i++)
+		drop(l, unseen.items[i]);
+	text_list_free(&unseen);
 }
 
 static void
@@ -239,7 +230,7 @@ spool_next(struct spool *s, enum queue_id queue, char id[DIGEST_NAME + 1], bool 
 
 	monitor_enter(&s->monitor);
 	scan_if_time(s, queue);
-	if (l->count > 0 && l->heap[0]->due <= clock_wall()) {
+	if (l->count > 0 && l->heap[0]->due <= clock_ticks()) {
 		w = l->heap[0];
 		take_out(l, w);
 		w->claimed = true;
@@ -262,7 +253,7 @@ spool_wait(struct queues *queues, enum queue_id queue, struct deadline by)
 	monitor_enter(&s->monitor);
 	wakes = s->wakes;
 	while (more && wakes == s->wakes) {
-		int64_t due = l->count > 0 ? l->heap[0]->due - clock_wall() : INT64_MAX;
+		int64_t due = l->count > 0 ? l->heap[0]->due - clock_ticks() : INT64_MAX;
 		int64_t rescan = l->scanned + s->config.rescan - clock_ticks();
 
 		if (due <= 0 || rescan <= 0)

@@ -48,7 +48,7 @@ failure(int error)
 	return error == ENOSPC || error == EDQUOT ? STORE_FULL : STORE_FAILED;
 }
 
-/* Makes a directory of its own in tmp/, and opens it. */
+/* Makes a directory of its own in tmp/, and opens it. -1 with errno, and no name where there is none. */
 static int
 make_dir(struct spool *s, char name[NAME_SIZE], struct complaint *why)
 {
@@ -60,11 +60,21 @@ make_dir(struct spool *s, char name[NAME_SIZE], struct complaint *why)
 	monitor_leave(&s->monitor);
 	(void)snprintf(name, NAME_SIZE, "%d-%llx-%llx", (int)getpid(),
 	               (unsigned long long)clock_ticks_us(), (unsigned long long)number);
-	if (mkdirat(s->tmp, name, 0700) < 0)
-		return complain_errno(why, "cannot make tmp/%s", name);
+	if (mkdirat(s->tmp, name, 0700) < 0) {
+		(void)complain_errno(why, "cannot make tmp/%s", name);
+		*name = '\0';
+		return -1;
+	}
 	fd = openat(s->tmp, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return complain_errno(why, "cannot open tmp/%s", name);
+	if (fd < 0) {
+		int error = errno;
+
+		(void)complain_errno(why, "cannot open tmp/%s", name);
+		(void)unlinkat(s->tmp, name, AT_REMOVEDIR);
+		*name = '\0';
+		errno = error;
+		return -1;
+	}
 	(void)flock(fd, LOCK_SH);         /* alive: not to be cleaned away */
 	return fd;
 }
@@ -120,17 +130,11 @@ void
 spool_name(struct draft *draft, const char *list, const char *role, char id[DIGEST_NAME + 1])
 {
 	struct spool_draft *d = (struct spool_draft *)draft;
-	struct digest *all = digest_open();
-	unsigned char sum[DIGEST_SIZE];
 
 	if (!d->whole)
 		digest_end(&d->digest, d->sum);
 	d->whole = true;
-	digest_add(all, d->sum, sizeof(d->sum));
-	digest_add(all, list, strlen(list) + 1);
-	digest_add(all, role, strlen(role) + 1);
-	digest_end(&all, sum);
-	digest_name(sum, id);
+	envelope_name(d->sum, list, role, id);
 }
 
 void

@@ -5,7 +5,7 @@
  * question share one. A question that nobody waits for any more is answered all the same, for the
  * next caller.
  *
- * Walks of members pass through: members are never remembered.
+ * Walks of members and of lists pass through: members are never remembered.
  */
 #include "base/map.h"
 #include "base/mem.h"
@@ -288,6 +288,19 @@ find_list(struct source *s, const char *const *addresses, size_t count, struct d
 }
 
 static enum found
+find_fresh(struct source *s, const char *const *addresses, size_t count, struct deadline by,
+           struct list **list_r, size_t *which_r, struct complaint *why)
+{
+	struct cache *c = (struct cache *)s;
+	enum found found;
+
+	monitor_enter(&c->monitor);
+	found = ask(c, addresses, count, by, list_r, which_r, why);
+	monitor_leave(&c->monitor);
+	return found;
+}
+
+static enum found
 probe(struct source *s, struct deadline by, struct complaint *why)
 {
 	struct cache *c = (struct cache *)s;
@@ -299,19 +312,43 @@ probe(struct source *s, struct deadline by, struct complaint *why)
 	return found;
 }
 
+/* After a walk: a list that was moved or removed is looked for afresh. */
 static enum found
-each_member(struct source *s, const struct list *list, enum people whom, struct deadline by,
-            member_fn *fn, void *arg, struct walk_report *report, struct complaint *why)
+walked(struct cache *c, const struct list *list, enum found found)
 {
-	struct cache *c = (struct cache *)s;
-	enum found found = source_each_member(c->inner, list, whom, by, fn, arg, report, why);
-
-	if (found == FOUND_NO) {          /* it was moved or removed: look for it afresh */
+	if (found == FOUND_NO) {
 		monitor_enter(&c->monitor);
 		forget(c->lists, list->address);
 		monitor_leave(&c->monitor);
 	}
 	return found;
+}
+
+static enum found
+each_list(struct source *s, const char *domain, struct deadline by, list_fn *fn, void *arg,
+          struct complaint *why)
+{
+	return source_each_list(((struct cache *)s)->inner, domain, by, fn, arg, why);
+}
+
+static enum found
+each_member(struct source *s, const struct list *list, enum people whom, struct deadline by,
+            member_fn *fn, void *arg, struct walk_report *report, struct complaint *why)
+{
+	struct cache *c = (struct cache *)s;
+
+	return walked(c, list, source_each_member(c->inner, list, whom, by, fn, arg, report, why));
+}
+
+static enum found
+each_recipient(struct source *s, const struct list *list, const struct occasion *occasion,
+               struct deadline by, member_fn *fn, void *arg, struct walk_report *report,
+               struct complaint *why)
+{
+	struct cache *c = (struct cache *)s;
+
+	return walked(c, list,
+	              source_each_recipient(c->inner, list, occasion, by, fn, arg, report, why));
 }
 
 static void
@@ -333,8 +370,11 @@ close_source(struct source *s)
 static const struct source_ops ops = {
 	.kind = "cache",
 	.find_list = find_list,
+	.find_fresh = find_fresh,
 	.peek_list = peek_list,
 	.each_member = each_member,
+	.each_list = each_list,
+	.each_recipient = each_recipient,
 	.probe = probe,
 	.close = close_source,
 };

@@ -89,6 +89,21 @@ each_member(struct source *s, const struct list *list, enum people whom, struct 
 	return found;
 }
 
+static enum found
+each_list(struct source *s, const char *domain, struct deadline by, list_fn *fn, void *arg,
+          struct complaint *why)
+{
+	enum found found = answer((const struct fail *)s, why);
+
+	(void)by, (void)fn, (void)arg;
+	if (found == FOUND_UNSURE)
+		return FOUND_UNSURE;
+	if (found == FOUND_NO)            /* there is none, and that is all of them */
+		return FOUND_YES;
+	(void)complain(why, "%s: every address in %s is a list", s->name, domain);
+	return FOUND_UNSURE;
+}
+
 static void
 close_source(struct source *s)
 {
@@ -102,6 +117,7 @@ static const struct source_ops ops = {
 	.kind = "fail",
 	.find_list = find_list,
 	.each_member = each_member,
+	.each_list = each_list,
 	.close = close_source,
 };
 

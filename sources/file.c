@@ -7,7 +7,8 @@
  *		  "name": "Development",
  *		  "members": [ "ann@example.com", "qa@lists.example.com" ],
  *		  "owners": [ "ann@example.com" ],
- *		  "errors": "postmaster@example.com" } ] }
+ *		  "errors": "postmaster@example.com",
+ *		  "settings": [ "reply-to: list" ] } ] }
  *
  * A member that is the address of a list of the same file is that list: it is walked in its place.
  * The file is looked at before every answer and read again when it has changed; one that cannot be
@@ -149,10 +150,22 @@ add_alternates(const struct js *j, struct group *g, struct complaint *why)
 }
 
 static int
+add_settings(const struct js *j, struct list *list, struct complaint *why)
+{
+	struct bytes packed = { 0 };
+	int rc = pack(j, "settings", &packed, why);
+
+	for (size_t at = 0; rc == 0 && at < packed.length; at += strlen(packed.data + at) + 1)
+		text_list_add(&list->settings, packed.data + at, strlen(packed.data + at));
+	bytes_free(&packed);
+	return rc;
+}
+
+static int
 read_group(const struct js *j, struct group *g, struct complaint *why)
 {
 	static const char *const keys[] = { "address", "alternates", "name", "members",
-		                            "owners",  "errors",     NULL };
+		                            "owners",  "errors",     "settings", NULL };
 	const char *unknown, *name = js_text(j, "name");
 	char *address, *errors = NULL;
 
@@ -172,6 +185,8 @@ read_group(const struct js *j, struct group *g, struct complaint *why)
 		}
 	}
 	g->list = list_new(address, mem_text(name), mem_text(address), errors);
+	if (add_settings(j, g->list, why) < 0)
+		return -1;
 	if (add_alternates(j, g, why) < 0 || pack(j, "members", &g->members, why) < 0)
 		return -1;
 	return pack(j, "owners", &g->owners, why);
@@ -375,6 +390,41 @@ each_member(struct source *s, const struct list *list, enum people whom, struct 
 	return found;
 }
 
+/* Adds the alternates in a domain. Whether the group has any address in it. */
+static bool
+is_in(const struct group *g, const char *domain, struct text_list *also)
+{
+	for (size_t i = 0; i < g->alternates.count; i++) {
+		const char *address = g->alternates.items[i];
+
+		if (strcmp(address_domain(address), domain) == 0)
+			text_list_add(also, address, strlen(address));
+	}
+	return also->count > 0 || strcmp(address_domain(g->list->address), domain) == 0;
+}
+
+static enum found
+each_list(struct source *s, const char *domain, struct deadline by, list_fn *fn, void *arg,
+          struct complaint *why)
+{
+	struct reading *r = current((struct file_source *)s, why);
+	bool more = r != NULL;
+
+	(void)by;
+	for (size_t i = 0; more && i < r->count; i++) {
+		struct text_list also = { 0 };
+
+		if (is_in(&r->groups[i], domain, &also)) {
+			more = fn(arg, r->groups[i].list, &also);
+			if (!more)
+				(void)complain(why, "stopped");
+		}
+		text_list_free(&also);
+	}
+	reading_drop(&r);
+	return more ? FOUND_YES : FOUND_UNSURE;
+}
+
 static void
 close_source(struct source *s)
 {
@@ -390,6 +440,7 @@ static const struct source_ops ops = {
 	.kind = "file",
 	.find_list = find_list,
 	.each_member = each_member,
+	.each_list = each_list,
 	.close = close_source,
 };
 

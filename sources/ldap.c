@@ -42,14 +42,15 @@ static const struct setting settings[] = {
 	{ .name = "attributes", .kind = KIND_PART,
 	  .help = "Names that differ from the preset's, see below." },
 	{ .name = "filter", .kind = KIND_TEXT, .offset = FIELD(filter),
-	  .help = "A filter that a group must match, besides the preset's, to be a list." },
+	  .help = "A filter that a group must match, besides the preset's, to be a list. Must be there "
+	          "where the names of groups are addresses (local-part)." },
 	{ .name = "technique", .kind = KIND_WORD, .offset = FIELD(technique), .fallback = "auto",
 	  .words = technique_words,
 	  .help = "How addresses of members are read: deref (the dereference control), or (filters "
 	          "with many DNs), base (one search for each). auto takes the first of these that the "
 	          "server is seen to support." },
 	{ .name = "or-terms", .kind = KIND_NUMBER, .offset = FIELD(or_terms), .fallback = "50",
-	  .min = "1", .max = "1000", .help = "DNs in one filter." },
+	  .min = "1", .max = "1000", .help = "DNs, logins or names in one filter." },
 	{ .name = "or-window", .kind = KIND_NUMBER, .offset = FIELD(or_window), .fallback = "4",
 	  .min = "1", .max = "64", .help = "Such searches under way at once." },
 	{ .name = "window", .kind = KIND_NUMBER, .offset = FIELD(window), .fallback = "64",
@@ -113,6 +114,28 @@ check_filter(const char *text, const char *name, const struct node *at, struct c
 	return node_complain(at, why, "%s: %s", name, what.text);
 }
 
+/* What the names of things must be, besides each by itself. */
+static int
+check_names(const struct ldap_config *c, const struct node *block, struct complaint *why)
+{
+	const struct names *n = &c->names;
+	const struct node *own = place(block, "attributes");
+
+	if (check_filter(n->groups, "groups", place(own, "groups"), why) < 0 ||
+	    check_filter(n->people, "people", place(own, "people"), why) < 0)
+		return -1;
+	if (n->local_part == NULL || c->filter != NULL)
+		return 0;
+	if (node_child(own, "local-part") != NULL)
+		return node_complain(node_child(own, "local-part"), why,
+		                     "local-part: to make lists of groups that have no address needs a "
+		                     "filter, which says of which: filter: \"%s\" for all", n->groups);
+	return node_complain(place(block, "preset"), why,
+	                     "preset: %s makes lists of entries that have no address, which needs a "
+	                     "filter that says of which: filter: \"%s\" for all",
+	                     ldap_preset_words[c->preset], n->groups);
+}
+
 /* The names of things: the site's, then the preset's. */
 static int
 read_names(struct ldap_config *c, const struct node *block, const char *path,
@@ -124,7 +147,7 @@ read_names(struct ldap_config *c, const struct node *block, const char *path,
 
 	if (rc == 0) {
 		names_complete(&c->names, &ldap_presets[c->preset], own, effective);
-		rc = check_filter(c->names.groups, "groups", place(block, "attributes"), why);
+		rc = check_names(c, block, why);
 		if (rc < 0)
 			setting_free(names_settings, &c->names);
 	}
@@ -208,6 +231,20 @@ each_member(struct source *s, const struct list *list, enum people whom, struct 
 	return found;
 }
 
+static enum found
+each_list(struct source *s, const char *domain, struct deadline by, list_fn *fn, void *arg,
+          struct complaint *why)
+{
+	struct ldap_source *l = (struct ldap_source *)s;
+	struct conn *c = conn_take(&l->server, by, why);
+	enum found found = FOUND_UNSURE;
+
+	if (c != NULL)
+		found = ldap_each_list(l, c, domain, by, fn, arg, why);
+	conn_give(&l->server, &c, found != FOUND_UNSURE);
+	return found;
+}
+
 static void
 close_source(struct source *s)
 {
@@ -222,6 +259,7 @@ static const struct source_ops ops = {
 	.kind = "ldap",
 	.find_list = find_list,
 	.each_member = each_member,
+	.each_list = each_list,
 	.close = close_source,
 };
 

@@ -272,9 +272,12 @@ struct berval **
 conn_values(const struct conn *c, LDAPMessage *entry, const char *attribute)
 {
 	BerElement *ber = NULL;
-	char *name = ldap_first_attribute(c->ld, entry, &ber);
+	char *name;
 	bool there = false;
 
+	if (attribute == NULL)
+		return NULL;
+	name = ldap_first_attribute(c->ld, entry, &ber);
 	while (name != NULL) {
 		there = text_same(name, attribute);
 		ldap_memfree(name);
@@ -291,7 +294,7 @@ conn_values_in_place(const struct conn *c, LDAPMessage *entry, const char *attri
 	BerVarray values = NULL, found = NULL;
 	BerValue dn, name;
 
-	if (ldap_get_dn_ber(c->ld, entry, &ber, &dn) != LDAP_SUCCESS)
+	if (attribute == NULL || ldap_get_dn_ber(c->ld, entry, &ber, &dn) != LDAP_SUCCESS)
 		return NULL;
 	while (found == NULL &&
 	       ldap_get_attribute_ber(c->ld, entry, ber, &name, &values) == LDAP_SUCCESS &&

@@ -74,8 +74,9 @@ void conn_give(struct server *, struct conn **, bool healthy);
 struct timeval conn_patience(const struct conn_config *, struct deadline);
 
 /*
- * The values of an attribute; NULL where the entry has none. Not ldap_get_values_len(), which looks
- * for an attribute that is not there beyond the entry's end: in the controls, which it copies.
+ * The values of an attribute; NULL where the entry has none, or the attribute is NULL. Not
+ * ldap_get_values_len(), which looks for an attribute that is not there beyond the entry's end: in
+ * the controls, which it copies.
  */
 struct berval **conn_values(const struct conn *, LDAPMessage *entry, const char *attribute);
 

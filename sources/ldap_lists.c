@@ -46,7 +46,7 @@ bool
 lists_send(struct walk *w, struct queue_of_dns *q, struct request *r)
 {
 	const struct names *n = &w->config->names;
-	size_t most = (size_t)w->config->or_terms / n->address.count;
+	size_t most = (size_t)w->config->or_terms / (n->address.count + (n->local_part != NULL));
 	struct address *parsed;
 	const char **canonical;
 	struct bytes filter = { 0 };
@@ -64,7 +64,7 @@ lists_send(struct walk *w, struct queue_of_dns *q, struct request *r)
 		(void)ldap_mailbox(text, strlen(text), &parsed[i]);
 		canonical[i] = parsed[i].canonical;
 	}
-	query_list(&filter, n->groups, w->config->filter, &n->address, canonical, r->count);
+	query_list(&filter, n, w->config->filter, w->domain, canonical, r->count);
 	sent = walk_search(w, w->config->base, LDAP_SCOPE_SUBTREE, filter.data, w->list_attributes,
 	                   NULL, &r->id, "looking for lists among the members");
 	bytes_free(&filter);
@@ -75,66 +75,41 @@ lists_send(struct walk *w, struct queue_of_dns *q, struct request *r)
 	return sent;
 }
 
-/* Which of the addresses asked for a value is; r->count: none. */
-static size_t
-which_address(const struct queue_of_dns *q, const struct request *r, const struct berval *value)
-{
-	struct address a, asked;
-	size_t i = 0;
-	bool same = false;
-
-	if (!ldap_mailbox(value->bv_val, value->bv_len, &a))
-		return r->count;
-	for (; i < r->count; i++) {
-		const char *text = q->items[r->first + i].dn;
-
-		if (ldap_mailbox(text, strlen(text), &asked)) {
-			same = strcmp(asked.canonical, a.canonical) == 0;
-			address_free(&asked);
-		}
-		if (same)
-			break;
-	}
-	address_free(&a);
-	return i;
-}
-
-/* A list has one of the addresses. False where another has it, too. */
+/* Whether the group has an address that was asked for, as it was spelled. */
 static bool
-take_list(struct walk *w, const struct queue_of_dns *q, struct request *r, size_t i,
-          LDAPMessage *entry, const char *dn)
+has_address(const struct group_addresses *g, const char *spelling)
 {
-	const struct todo *t = &q->items[r->first + i];
+	struct address a;
+	bool has;
 
-	if (r->answered[i]) {
-		(void)complain(w->why, "%s: several lists have the address %s", w->conn->uri, t->dn);
+	if (!ldap_mailbox(spelling, strlen(spelling), &a))
 		return false;
-	}
-	r->answered[i] = true;
-	if (set_add(w->seen_groups, dn, strlen(dn)))
-		todo_add(&w->groups, dn, strlen(dn), walk_via_group(w, t->via, entry, dn));
-	return true;
+	has = text_list_has(&g->all, a.canonical);
+	address_free(&a);
+	return has;
 }
 
 bool
 lists_entry(struct walk *w, struct queue_of_dns *q, struct request *r, LDAPMessage *entry)
 {
-	const struct text_list *attributes = &w->config->names.address;
-	bool *mine = mem_array(r->count + 1, sizeof(*mine));
-	char *dn = ldap_get_dn(w->conn->ld, entry);
+	struct group_addresses g;
 	bool ok = true;
 
-	for (size_t i = 0; i < attributes->count; i++) {
-		struct berval **values = conn_values(w->conn, entry, attributes->items[i]);
+	group_addresses_read(&g, w->conn, &w->config->names, entry, w->domain);
+	for (size_t i = 0; ok && i < r->count; i++) {
+		const struct todo *t = &q->items[r->first + i];
 
-		for (size_t k = 0; values != NULL && values[k] != NULL; k++)
-			mine[which_address(q, r, values[k])] = true;
-		ldap_value_free_len(values);
+		if (!has_address(&g, t->dn))
+			continue;
+		ok = !r->answered[i];
+		if (ok)
+			walk_queue_group(w, entry, t->via);
+		else
+			(void)complain(w->why, "%s: several lists have the address %s",
+			               w->conn->uri, t->dn);
+		r->answered[i] = true;
 	}
-	for (size_t i = 0; ok && i < r->count; i++)
-		ok = !mine[i] || take_list(w, q, r, i, entry, dn);
-	ldap_memfree(dn);
-	free(mine);
+	group_addresses_free(&g);
 	return ok;
 }
 

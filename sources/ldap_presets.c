@@ -5,60 +5,128 @@
 
 #include <stdlib.h>
 
+/* What all flavours have. RFC 2307 section 3: logins are those of a posixAccount. */
+#define PEOPLE                                                                                       \
+	[NAME_MAIL] = "mail", [NAME_LOGIN] = "uid", [NAME_PEOPLE] = "(objectClass=posixAccount)",    \
+	[NAME_CLASSES] = "objectClass"
+
+/* An auxiliary class such as mailGroup, which any group can have. */
+#define MAIL_GROUP                                                                                   \
+	[NAME_ADDRESS] = "mail, mailAlternateAddress", [NAME_NAME] = "description",                  \
+	[NAME_MEMBER_ADDRESS] = "mgrpRFC822MailMember, rfc822MailMember", [NAME_OWNER] = "owner",    \
+	[NAME_ERRORS] = "mgrpErrorsTo"
+
 const struct preset ldap_presets[] = {
 	{
 		.name = "groupOfNames",
-		.summary = "RFC 4519 groups whose members are DNs, with mail attributes from an "
-		           "auxiliary class such as mailGroup.",
 		.names = {
+			PEOPLE, MAIL_GROUP,
 			[NAME_GROUPS] = "(objectClass=groupOfNames)",
-			[NAME_ADDRESS] = "mail, mailAlternateAddress",
-			[NAME_NAME] = "description",
 			[NAME_MEMBER] = "member",
-			[NAME_MEMBER_ADDRESS] = "mgrpRFC822MailMember, rfc822MailMember",
-			[NAME_OWNER] = "owner",
-			[NAME_ERRORS] = "mgrpErrorsTo",
-			[NAME_MAIL] = "mail",
-			[NAME_CLASSES] = "objectClass",
 			/* draft-findlay-ldap-groupofentries; rfc2307bis has its groupOfMembers */
 			[NAME_GROUP_CLASSES] = "groupOfMembers, groupOfEntries",
 			/* RFC 4519 sections 3.5 and 3.6 */
 			[NAME_NEVER_EMPTY] = "groupOfNames, groupOfUniqueNames",
 		},
 	},
+	{
+		.name = "groupOfUniqueNames",
+		.names = {
+			PEOPLE, MAIL_GROUP,
+			[NAME_GROUPS] = "(objectClass=groupOfUniqueNames)",
+			[NAME_MEMBER] = "uniqueMember",
+			[NAME_GROUP_CLASSES] = "groupOfMembers, groupOfEntries",
+			[NAME_NEVER_EMPTY] = "groupOfNames, groupOfUniqueNames",
+		},
+	},
+	{
+		.name = "posixGroup",
+		.names = {
+			PEOPLE, MAIL_GROUP,
+			[NAME_GROUPS] = "(objectClass=posixGroup)",
+			[NAME_MEMBER_LOGIN] = "memberUid",
+			[NAME_GROUP_CLASSES] = "posixGroup",
+			[NAME_NEVER_EMPTY] = "groupOfNames, groupOfUniqueNames",
+		},
+	},
+	{
+		.name = "nisMailAlias",
+		.names = {
+			PEOPLE,
+			[NAME_GROUPS] = "(objectClass=nisMailAlias)",
+			[NAME_LOCAL_PART] = "cn",
+			[NAME_MEMBER_NAME] = "rfc822MailMember",
+			[NAME_OWNER_PREFIX] = "owner-",
+			[NAME_GROUP_CLASSES] = "nisMailAlias",
+		},
+	},
 };
 
-const char *const ldap_preset_words[] = { "groupOfNames", NULL };
+const char *const ldap_preset_words[] = { "groupOfNames", "groupOfUniqueNames", "posixGroup",
+	                                  "nisMailAlias", NULL };
+
+/* RFC 4512 section 2.5: a name or a number, and options. */
+static int
+check_attribute(const char *text, struct complaint *why)
+{
+	for (const char *p = text; *p != '\0'; p++) {
+		char c = text_lower(*p);
+
+		if ((c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '.' && c != ';')
+			return complain(why, "\"%s\" is no attribute", text);
+	}
+	return *text == '\0' ? complain(why, "an attribute has a name") : 0;
+}
+
+#define NAMES(f) .offset = offsetof(struct names, f)
+#define ATTRIBUTE .kind = KIND_TEXT, .check = check_attribute
+#define ATTRIBUTES .kind = KIND_TEXTS, .check = check_attribute
 
 const struct setting names_settings[NAME_COUNT + 1] = {
-	[NAME_GROUPS] = { .name = "groups", .kind = KIND_TEXT, .offset = offsetof(struct names, groups),
+	[NAME_GROUPS] = { .name = "groups", .kind = KIND_TEXT, NAMES(groups),
 	  .help = "The filter that all lists match, whatever their address." },
-	[NAME_ADDRESS] = { .name = "address", .kind = KIND_TEXTS, .offset = offsetof(struct names, address),
+	[NAME_ADDRESS] = { .name = "address", ATTRIBUTES, NAMES(address),
 	  .help = "Attributes of a group that hold its addresses. The first holds the list's own, which "
 	          "members get to see; the others hold alternates." },
-	[NAME_NAME] = { .name = "name", .kind = KIND_TEXT, .offset = offsetof(struct names, name),
+	[NAME_LOCAL_PART] = { .name = "local-part", ATTRIBUTE, NAMES(local_part),
+	  .help = "The attribute with the names of a group, usually cn, that are its addresses before "
+	          "the @ in a domain of lists where it has no other. Needs a filter, which says what is "
+	          "a list." },
+	[NAME_NAME] = { .name = "name", ATTRIBUTE, NAMES(name),
 	  .help = "The attribute that describes the list to people." },
-	[NAME_MEMBER] = { .name = "member", .kind = KIND_TEXT, .offset = offsetof(struct names, member),
+	[NAME_MEMBER] = { .name = "member", ATTRIBUTE, NAMES(member),
 	  .help = "The attribute with the DNs of members. An entry that has it is a group, whatever its "
-	          "class." },
-	[NAME_MEMBER_ADDRESS] = { .name = "member-address", .kind = KIND_TEXTS,
-	  .offset = offsetof(struct names, member_address),
+	          "class. Of uniqueMember the optional identifier behind the DN is left out." },
+	[NAME_MEMBER_ADDRESS] = { .name = "member-address", ATTRIBUTES, NAMES(member_address),
 	  .help = "Attributes of a group with the mail addresses of members who have no entry." },
-	[NAME_OWNER] = { .name = "owner", .kind = KIND_TEXT, .offset = offsetof(struct names, owner),
+	[NAME_MEMBER_LOGIN] = { .name = "member-login", ATTRIBUTE, NAMES(member_login),
+	  .help = "The attribute with the logins of members." },
+	[NAME_MEMBER_NAME] = { .name = "member-name", ATTRIBUTE, NAMES(member_name),
+	  .help = "The attribute with members as alias files have them: an address, or the name of "
+	          "another group (by local-part), or else the login of a person." },
+	[NAME_OWNER] = { .name = "owner", ATTRIBUTE, NAMES(owner),
 	  .help = "The attribute with the DNs of owners." },
-	[NAME_ERRORS] = { .name = "errors", .kind = KIND_TEXT, .offset = offsetof(struct names, errors),
+	[NAME_OWNER_PREFIX] = { .name = "owner-prefix", .kind = KIND_TEXT, NAMES(owner_prefix),
+	  .help = "Where no attribute holds owners: what stands before the name of a list in that of the "
+	          "group of its owners (by local-part)." },
+	[NAME_ERRORS] = { .name = "errors", ATTRIBUTE, NAMES(errors),
 	  .help = "The attribute with the address that the list's failures go to." },
-	[NAME_MAIL] = { .name = "mail", .kind = KIND_TEXT, .offset = offsetof(struct names, mail),
+	[NAME_SETTINGS] = { .name = "settings", ATTRIBUTE, NAMES(settings),
+	  .help = "The attribute with settings of the list itself, one \"name: value\" each; see posts. They "
+	          "go before those of this file." },
+	[NAME_MAIL] = { .name = "mail", ATTRIBUTE, NAMES(mail),
 	  .help = "The attribute of a person with the address to send to; of several values the first "
 	          "that is a mailbox." },
-	[NAME_CLASSES] = { .name = "classes", .kind = KIND_TEXT, .offset = offsetof(struct names, classes),
+	[NAME_LOGIN] = { .name = "login", ATTRIBUTE, NAMES(login),
+	  .help = "The attribute of a person with the login. Two people with one login are unsure." },
+	[NAME_PEOPLE] = { .name = "people", .kind = KIND_TEXT, NAMES(people),
+	  .help = "The filter that people match who are looked for by login." },
+	[NAME_CLASSES] = { .name = "classes", ATTRIBUTE, NAMES(classes),
 	  .help = "The attribute that tells groups from people where members cannot be seen." },
-	[NAME_GROUP_CLASSES] = { .name = "group-classes", .kind = KIND_TEXTS,
-	  .offset = offsetof(struct names, group_classes),
+	[NAME_GROUP_CLASSES] = { .name = "group-classes", .kind = KIND_TEXTS, NAMES(group_classes),
 	  .help = "Its values that make an entry a group, which is never sent mail itself. Such a group may "
 	          "be empty: where no member can be seen it has none." },
-	[NAME_NEVER_EMPTY] = { .name = "never-empty", .kind = KIND_TEXTS,
-	  .offset = offsetof(struct names, never_empty),
+	[NAME_NEVER_EMPTY] = { .name = "never-empty", .kind = KIND_TEXTS, NAMES(never_empty),
 	  .help = "The same for groups that have a member by their schema: where none can be seen the post "
 	          "waits, since the directory does not show them all. Write none for a server whose groups "
 	          "of these classes may be empty, and put them into group-classes." },

@@ -10,12 +10,19 @@
 struct names {
 	char *groups;                     /* a filter: which entries are lists at all */
 	struct text_list address;         /* of the list: its own, then its alternates */
+	char *local_part;                 /* names of the group that are addresses; NULL: none are */
 	char *name;                       /* of the list, for people */
 	char *member;                     /* DNs */
 	struct text_list member_address;  /* addresses */
+	char *member_login;               /* logins of people */
+	char *member_name;                /* addresses, names of groups, or logins of people */
 	char *owner;                      /* DNs */
+	char *owner_prefix;               /* of the name of the group of owners */
 	char *errors;                     /* an address */
+	char *settings;                   /* of the list, "name: value" */
 	char *mail;                       /* of a person */
+	char *login;                      /* of a person */
+	char *people;                     /* a filter: who has a login */
 	char *classes;                    /* the attribute that tells groups from people */
 	struct text_list group_classes;   /* its values that make an entry a group */
 	struct text_list never_empty;     /* those of groups that have members by their schema */
@@ -25,12 +32,19 @@ struct names {
 enum name_id {
 	NAME_GROUPS,
 	NAME_ADDRESS,
+	NAME_LOCAL_PART,
 	NAME_NAME,
 	NAME_MEMBER,
 	NAME_MEMBER_ADDRESS,
+	NAME_MEMBER_LOGIN,
+	NAME_MEMBER_NAME,
 	NAME_OWNER,
+	NAME_OWNER_PREFIX,
 	NAME_ERRORS,
+	NAME_SETTINGS,
 	NAME_MAIL,
+	NAME_LOGIN,
+	NAME_PEOPLE,
 	NAME_CLASSES,
 	NAME_GROUP_CLASSES,
 	NAME_NEVER_EMPTY,
@@ -39,7 +53,6 @@ enum name_id {
 
 struct preset {
 	const char *name;
-	const char *summary;
 	const char *names[NAME_COUNT];    /* several with ", " between; NULL: it has none */
 };
 

@@ -38,23 +38,54 @@ add_address(struct bytes *out, const struct text_list *attributes, const char *a
 		query_equals(out, attributes->items[i], address, strlen(address));
 }
 
-void
-query_list(struct bytes *out, const char *only, const char *filter,
-           const struct text_list *attributes, const char *const *addresses, size_t count)
+/* The group that is called like the local part. */
+static void
+add_local_part(struct bytes *out, const char *attribute, const char *address)
 {
-	bytes_format(out, "(&%s%s(|", only, filter == NULL ? "" : filter);
-	for (size_t i = 0; i < count; i++) {
-		const char *domain = address_domain(addresses[i]);
-		char *unicode = domain_unicode(domain), *other;
+	char *local = address_local(address);
 
-		add_address(out, attributes, addresses[i]);
+	if (*local != '\0')
+		query_equals(out, attribute, local, strlen(local));
+	free(local);
+}
+
+/* The beginning of every filter that is about lists. */
+static void
+add_conditions(struct bytes *out, const struct names *names, const char *filter)
+{
+	bytes_format(out, "(&%s%s(|", names->groups, filter == NULL ? "" : filter);
+}
+
+void
+query_list(struct bytes *out, const struct names *names, const char *filter, const char *domain,
+           const char *const *addresses, size_t count)
+{
+	add_conditions(out, names, filter);
+	for (size_t i = 0; i < count; i++) {
+		const char *own = address_domain(addresses[i]);
+		char *unicode = domain_unicode(own), *other;
+
+		add_address(out, &names->address, addresses[i]);
 		if (unicode != NULL) {
-			other = mem_format("%.*s%s", (int)(domain - addresses[i]), addresses[i], unicode);
-			add_address(out, attributes, other);
+			other = mem_format("%.*s%s", (int)(own - addresses[i]), addresses[i], unicode);
+			add_address(out, &names->address, other);
 			free(other);
 		}
 		free(unicode);
+		if (names->local_part != NULL && strcmp(own, domain) == 0)
+			add_local_part(out, names->local_part, addresses[i]);
 	}
+	bytes_add_text(out, "))");
+}
+
+void
+query_lists(struct bytes *out, const struct names *names, const char *filter)
+{
+	add_conditions(out, names, filter);
+	for (size_t i = 0; i < names->address.count; i++)
+		bytes_format(out, "(%s=*)", names->address.items[i]);
+	if (names->local_part != NULL)
+		bytes_format(out, "(%s=*)", names->local_part);
 	bytes_add_text(out, "))");
 }
 

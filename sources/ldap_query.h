@@ -7,7 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/complaint.h"
-#include "base/text.h"
+#include "sources/ldap_presets.h"
 
 #include <stddef.h>
 
@@ -15,12 +15,15 @@
 void query_equals(struct bytes *, const char *attribute, const char *value, size_t length);
 
 /*
- * The filter that finds a list by any of `count` canonical addresses in any of the attributes, the
- * domain in either of its forms. `only` and `filter` are whole filters that must hold as well;
- * `filter` may be NULL.
+ * The filter that finds a list by any of `count` canonical addresses: in an attribute with
+ * addresses, the domain in either of its forms; or, of those in `domain`, by the group's name where
+ * names are addresses. `filter` is the site's, and may be NULL.
  */
-void query_list(struct bytes *, const char *only, const char *filter,
-                const struct text_list *attributes, const char *const *addresses, size_t count);
+void query_list(struct bytes *, const struct names *, const char *filter, const char *domain,
+                const char *const *addresses, size_t count);
+
+/* The filter that finds all groups that may be lists: those that have an address, or a name. */
+void query_lists(struct bytes *, const struct names *, const char *filter);
 
 /* Whether the text of a setting is a filter as far as its parentheses go. */
 int query_check_filter(const char *text, struct complaint *);

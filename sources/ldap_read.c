@@ -56,14 +56,21 @@ send_deref(struct walk *w, struct queue_of_dns *q, struct request *r)
 	 * In this order: OpenLDAP's overlay takes what it has found of the last attribute of an
 	 * entry for its answer about the next value, where both are `member`.
 	 */
-	char *wanted[] = { w->config->names.mail, w->config->names.member, w->config->names.classes,
-		           NULL };
-	LDAPDerefSpec spec[] = { { w->config->names.member, wanted }, { NULL, NULL } };
+	const struct names *n = &w->config->names;
+	char *wanted[6] = { n->mail, n->member };
+	LDAPDerefSpec spec[] = { { n->member, wanted }, { NULL, NULL } };
 	LDAPControl control = { (char *)LDAP_CONTROL_X_DEREF, { 0, NULL }, 1 };
 	LDAPControl *controls[] = { &control, NULL };
-	int rc = ldap_create_deref_control_value(w->conn->ld, spec, &control.ldctl_value);
+	size_t count = 2;
 	bool sent;
+	int rc;
 
+	if (n->member_login != NULL)
+		wanted[count++] = n->member_login;
+	if (n->member_name != NULL)
+		wanted[count++] = n->member_name;
+	wanted[count] = n->classes;
+	rc = ldap_create_deref_control_value(w->conn->ld, spec, &control.ldctl_value);
 	if (rc != LDAP_SUCCESS)
 		return failed(w, rc, "dereference control");
 	r->count = 1;
@@ -348,6 +355,16 @@ use_or(struct walk *w)
 	return probe_entry_dn(w);
 }
 
+/* The first queue of names that is not empty: those of groups before those of people. */
+static struct queue_of_dns *
+next_names(struct walk *w)
+{
+	for (size_t i = 0; i < NAMING_COUNT; i++)
+		if (todo_waiting(&w->named[i]) > 0)
+			return &w->named[i];
+	return NULL;
+}
+
 enum found
 walk_read(struct walk *w)
 {
@@ -372,6 +389,9 @@ walk_read(struct walk *w)
 		else if (todo_waiting(&w->people) > 0)
 			g = (struct reading){ w, &w->people, (size_t)c->window, send_single,
 				              entry_single, done_single };
+		else if (next_names(w) != NULL)
+			g = (struct reading){ w, next_names(w), (size_t)c->or_window, names_send,
+				              names_entry, names_done };
 		else if (todo_waiting(&w->addresses) > 0)
 			g = (struct reading){ w, &w->addresses, (size_t)c->or_window, lists_send,
 				              lists_entry, lists_done };

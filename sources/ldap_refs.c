@@ -54,17 +54,31 @@ is_person(const struct walk *w, struct view classes, struct view *people)
 	return kind == ENTRY_PERSON;
 }
 
+/* Whether an entry has members of any kind that can be seen. */
+static bool
+has_members(const struct walk *w, struct view attributes)
+{
+	const struct names *n = &w->config->names;
+	const char *const kinds[] = { n->member, n->member_login, n->member_name };
+	struct view values;
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+		if (kinds[i] != NULL && deref_attribute(attributes, kinds[i], &values))
+			return true;
+	return false;
+}
+
 /* One value of the control. `people` are classes that were seen to be those of people. */
 static bool
 take_reference(struct walk *w, const struct deref *d, struct view *people, const struct via *via)
 {
 	const char *dn = (const char *)d->dn.at;
-	size_t length = (size_t)(d->dn.end - d->dn.at);
+	size_t length = walk_dn_length(w, dn, (size_t)(d->dn.end - d->dn.at));
 	struct view values, value;
 	struct address a;
 	bool more;
 
-	if (deref_attribute(d->attributes, w->config->names.member, &values)) {
+	if (has_members(w, d->attributes)) {
 		if (set_add(w->seen_groups, dn, length)) {
 			bool named = deref_attribute(d->attributes, w->config->names.mail, &values) &&
 			             deref_value(&values, &value);
@@ -100,7 +114,8 @@ queue_unnamed(struct walk *w, const struct naming *n, const struct via *via)
 	for (size_t i = n->next; n->values != NULL && n->values[i].bv_val != NULL; i++)
 		if (n->others == NULL ||
 		    !set_has(n->others, n->values[i].bv_val, n->values[i].bv_len))
-			walk_queue(w, n->values[i].bv_val, n->values[i].bv_len, via);
+			walk_queue(w, n->values[i].bv_val,
+			           walk_dn_length(w, n->values[i].bv_val, n->values[i].bv_len), via);
 }
 
 /* All values of the control; without one they are all unnamed. */
@@ -116,7 +131,7 @@ take_references(struct walk *w, LDAPMessage *entry, const LDAPControl *control,
 	bool broken = control != NULL && !deref_open(control->ldctl_value.bv_val,
 	                                             control->ldctl_value.bv_len, &refs);
 
-	more = walk_members_shown(w, entry, control != NULL || n.values != NULL);
+	more = walk_members_shown(w, entry, control != NULL || walk_has_members(w, entry));
 	while (more && !broken && deref_next(&refs, &d, &broken)) {
 		note_named(&n, d.dn);
 		more = take_reference(w, &d, &people, via);

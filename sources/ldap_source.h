@@ -32,12 +32,34 @@ enum found ldap_find(struct ldap_source *, struct conn *, const char *const *add
                      size_t count, struct deadline, struct list **list_r, size_t *which_r,
                      struct complaint *);
 
+/* ldap_each.c */
+enum found ldap_each_list(struct ldap_source *, struct conn *, const char *domain, struct deadline,
+                          list_fn *, void *arg, struct complaint *);
+
 /* ldap_walk.c */
 enum found ldap_walk(struct ldap_source *, struct conn *, const struct list *, enum people,
                      struct deadline, member_fn *, void *arg, struct walk_report *,
                      struct complaint *);
 
-/* The text of an address attribute's value: without "mailto:" before it. */
+/* ldap_addresses.c. The text of an address attribute's value: without "mailto:" before it. */
 bool ldap_mailbox(const char *value, size_t length, struct address *);
+
+/* The addresses of a group, canonical and once each. */
+struct group_addresses {
+	struct text_list all;
+	char *own;                        /* what the list goes by in the domain; NULL: none is in it */
+};
+void group_addresses_read(struct group_addresses *, const struct conn *, const struct names *,
+                          LDAPMessage *entry, const char *domain);
+void group_addresses_free(struct group_addresses *);
+
+/* The address by its name that a group goes by, whatever others it has. Allocated; or NULL. */
+char *group_name_address(const struct conn *, const struct names *, LDAPMessage *entry,
+                         const char *domain);
+
+/* A list of what its entry says, and the attributes to ask for that. The latter is allocated. */
+struct list *ldap_list(const struct conn *, const struct names *, LDAPMessage *entry,
+                       const char *address);
+char **ldap_list_attributes(const struct names *);
 
 #endif

@@ -107,17 +107,22 @@ walk_emit(struct walk *w, const struct address *a, const struct via *via)
 	return false;
 }
 
-/* One literal address of a group. */
-static bool
-emit_literal(struct walk *w, const struct berval *value, const struct via *via)
+void
+walk_refuse(struct walk *w, const struct berval *value, const struct via *via, const char *what)
+{
+	w->report->refused++;
+	log_say(LEVEL_WARN, "refused", "%s: \"%.*s\" is no %s", via->name, (int)value->bv_len,
+	        value->bv_val, what);
+}
+
+bool
+walk_literal(struct walk *w, const struct berval *value, const struct via *via)
 {
 	struct address a;
 	bool more;
 
 	if (!ldap_mailbox(value->bv_val, value->bv_len, &a)) {
-		w->report->refused++;
-		log_say(LEVEL_WARN, "refused", "%s: \"%.*s\" is no mailbox address", via->name,
-		        (int)value->bv_len, value->bv_val);
+		walk_refuse(w, value, via, "mailbox address");
 		return true;
 	}
 	more = walk_address(w, &a, via, true);
@@ -136,47 +141,67 @@ walk_queue(struct walk *w, const char *dn, size_t length, const struct via *via)
 bool
 walk_is_whole(struct walk *w, LDAPMessage *entry)
 {
-	const char *member = w->config->names.member;
-	size_t length = strlen(member);
 	BerElement *ber = NULL;
 	bool whole = true;
 
 	for (char *a = ldap_first_attribute(w->conn->ld, entry, &ber); a != NULL;
 	     a = ldap_next_attribute(w->conn->ld, entry, ber)) {
-		if (strncasecmp(a, member, length) == 0 && strncasecmp(a + length, ";range=", 7) == 0)
+		if (whole && strcasestr(a, ";range=") != NULL) {
+			(void)complain(w->why, "%s: the server gives only a range of %.*s", w->conn->uri,
+			               (int)strcspn(a, ";"), a);
 			whole = false;
+		}
 		ldap_memfree(a);
 	}
 	ber_free(ber, 0);
-	if (!whole)
-		(void)complain(w->why, "%s: the server gives only a range of %s", w->conn->uri, member);
 	return whole;
+}
+
+bool
+walk_values(struct walk *w, LDAPMessage *entry, const char *attribute,
+           bool (*fn)(struct walk *, const struct berval *, const struct via *),
+           const struct via *via)
+{
+	struct berval **values = conn_values(w->conn, entry, attribute);
+	bool more = true;
+
+	for (size_t i = 0; more && values != NULL && values[i] != NULL; i++)
+		more = fn(w, values[i], via);
+	ldap_value_free_len(values);
+	return more;
 }
 
 bool
 walk_literals(struct walk *w, LDAPMessage *entry, const struct via *via)
 {
-	const struct text_list *attributes = &w->config->names.member_address;
+	const struct names *n = &w->config->names;
 	bool more = true;
 
-	for (size_t i = 0; more && i < attributes->count; i++) {
-		struct berval **values = conn_values(w->conn, entry, attributes->items[i]);
-
-		for (size_t k = 0; more && values != NULL && values[k] != NULL; k++)
-			more = emit_literal(w, values[k], via);
-		ldap_value_free_len(values);
-	}
-	return more;
+	for (size_t i = 0; more && i < n->member_address.count; i++)
+		more = walk_values(w, entry, n->member_address.items[i], walk_literal, via);
+	return more && walk_values(w, entry, n->member_login, walk_login, via) &&
+	       walk_values(w, entry, n->member_name, walk_alias, via);
 }
 
-static void
-queue_values(struct walk *w, LDAPMessage *entry, const char *attribute, const struct via *via)
+/* Values of uniqueMember are a DN that may have '#' and a bit string behind it (RFC 4517 3.3.21). */
+size_t
+walk_dn_length(const struct walk *w, const char *value, size_t length)
 {
-	struct berval **values = conn_values(w->conn, entry, attribute);
+	size_t at = length;
 
-	for (size_t i = 0; values != NULL && values[i] != NULL; i++)
-		walk_queue(w, values[i]->bv_val, values[i]->bv_len, via);
-	ldap_value_free_len(values);
+	if (!text_same(w->config->names.member, "uniqueMember") || length < 4 ||
+	    memcmp(value + length - 2, "'B", 2) != 0)
+		return length;
+	for (at = length - 2; at > 0 && (value[at - 1] == '0' || value[at - 1] == '1'); at--)
+		;
+	return at >= 2 && memcmp(value + at - 2, "#'", 2) == 0 ? at - 2 : length;
+}
+
+static bool
+queue_member(struct walk *w, const struct berval *value, const struct via *via)
+{
+	walk_queue(w, value->bv_val, walk_dn_length(w, value->bv_val, value->bv_len), via);
+	return true;
 }
 
 static bool
@@ -187,6 +212,15 @@ has_values(struct walk *w, LDAPMessage *entry, const char *attribute)
 
 	ldap_value_free_len(values);
 	return has;
+}
+
+bool
+walk_has_members(struct walk *w, LDAPMessage *entry)
+{
+	const struct names *n = &w->config->names;
+
+	return has_values(w, entry, n->member) || has_values(w, entry, n->member_login) ||
+	       has_values(w, entry, n->member_name);
 }
 
 static bool
@@ -237,42 +271,58 @@ hidden(struct walk *w, LDAPMessage *entry, const char *what)
 bool
 walk_members_shown(struct walk *w, LDAPMessage *entry, bool any)
 {
+	const char *member = w->config->names.member;
 	enum entry_kind kind = any ? ENTRY_GROUP : kind_of(w, entry);
 
 	if (kind == ENTRY_UNKNOWN)
 		return hidden(w, entry, w->config->names.classes);
-	return kind != ENTRY_FULL_GROUP || hidden(w, entry, w->config->names.member);
+	return kind != ENTRY_FULL_GROUP || hidden(w, entry, member == NULL ? "members" : member);
 }
 
 bool
 walk_group_entry(struct walk *w, LDAPMessage *entry, const struct via *via)
 {
-	bool any = has_values(w, entry, w->config->names.member);
+	bool any = walk_has_members(w, entry);
 
 	w->report->groups++;
 	if (!walk_is_whole(w, entry) || !walk_members_shown(w, entry, any) ||
 	    !walk_literals(w, entry, via))
 		return false;
-	queue_values(w, entry, w->config->names.member, via);
-	return true;
+	return walk_values(w, entry, w->config->names.member, queue_member, via);
 }
 
 const struct via *
 walk_via_group(struct walk *w, const struct via *up, LDAPMessage *entry, const char *dn)
 {
-	struct berval **values = conn_values(w->conn, entry, w->config->names.address.items[0]);
+	const struct names *n = &w->config->names;
+	struct berval **values =
+	        n->address.count == 0 ? NULL : conn_values(w->conn, entry, n->address.items[0]);
+	char *named = NULL;
 	const struct via *via;
 
-	if (values != NULL && values[0] != NULL)
+	if (values != NULL && values[0] != NULL) {
 		via = walk_via(w, up, values[0]->bv_val, values[0]->bv_len);
-	else
-		via = walk_via(w, up, dn, strlen(dn));
+	} else {
+		named = group_name_address(w->conn, n, entry, w->domain);
+		via = walk_via(w, up, named == NULL ? dn : named, strlen(named == NULL ? dn : named));
+	}
+	free(named);
 	ldap_value_free_len(values);
 	return via;
 }
 
-static bool
-emit_person(struct walk *w, LDAPMessage *entry, const struct via *via)
+void
+walk_queue_group(struct walk *w, LDAPMessage *entry, const struct via *via)
+{
+	char *dn = ldap_get_dn(w->conn->ld, entry);
+
+	if (set_add(w->seen_groups, dn, strlen(dn)))
+		todo_add(&w->groups, dn, strlen(dn), walk_via_group(w, via, entry, dn));
+	ldap_memfree(dn);
+}
+
+bool
+walk_person(struct walk *w, LDAPMessage *entry, const struct via *via)
 {
 	struct berval **values = conn_values(w->conn, entry, w->config->names.mail);
 	struct address a = { 0 };
@@ -300,13 +350,13 @@ walk_any_entry(struct walk *w, LDAPMessage *entry, const struct via *via)
 
 	if (!walk_is_whole(w, entry))
 		return false;
-	if (!has_values(w, entry, w->config->names.member)) {
+	if (!walk_has_members(w, entry)) {
 		enum entry_kind kind = kind_of(w, entry);
 
 		if (kind == ENTRY_UNKNOWN)
 			return hidden(w, entry, w->config->names.classes);
 		if (kind == ENTRY_PERSON)
-			return emit_person(w, entry, via);
+			return walk_person(w, entry, via);
 	}
 	dn = ldap_get_dn(w->conn->ld, entry);
 	if (set_add(w->seen_groups, dn, strlen(dn)))
@@ -315,52 +365,51 @@ walk_any_entry(struct walk *w, LDAPMessage *entry, const struct via *via)
 	return ok;
 }
 
+/* Adds an attribute to those to ask for, unless it is NULL or among them. */
+static void
+ask_for(char ***attributes, const char *name)
+{
+	size_t count = 0;
+
+	while (*attributes != NULL && (*attributes)[count] != NULL)
+		if (name == NULL || text_same((*attributes)[count++], name))
+			return;
+	if (name == NULL)
+		return;
+	*attributes = mem_resize(*attributes, (count + 2) * sizeof(**attributes));
+	(*attributes)[count] = (char *)name;
+	(*attributes)[count + 1] = NULL;
+}
+
+static void
+ask_for_all(char ***attributes, const struct text_list *names)
+{
+	for (size_t i = 0; i < names->count; i++)
+		ask_for(attributes, names->items[i]);
+}
+
 /* The attributes to ask for. */
 static void
 choose_attributes(struct walk *w)
 {
 	const struct names *n = &w->config->names;
-	size_t count = n->member_address.count;
+	char ***const groups[] = { &w->group_attributes, &w->member_attributes };
 
-	w->member_attributes = mem_array(count + 5, sizeof(char *));
-	w->group_attributes = mem_array(count + 3, sizeof(char *));
-	w->list_attributes = mem_array(n->address.count + 1, sizeof(char *));
-	for (size_t i = 0; i < count; i++)
-		w->member_attributes[i] = w->group_attributes[i] = n->member_address.items[i];
-	w->member_attributes[count] = n->mail;
-	w->member_attributes[count + 1] = n->member;
-	w->member_attributes[count + 2] = n->classes;
-	if (strcasecmp(n->address.items[0], n->mail) != 0)
-		w->member_attributes[count + 3] = n->address.items[0];
-	w->group_attributes[count] = n->member;
-	w->group_attributes[count + 1] = n->classes;
-	for (size_t i = 0; i < n->address.count; i++)
-		w->list_attributes[i] = n->address.items[i];
-}
-
-/* The owners of a list are values of one attribute; each is a person or a group of them. */
-static enum found
-queue_owners(struct walk *w, const char *dn, const struct via *via)
-{
-	char *attributes[] = { w->config->names.owner, NULL };
-	struct timeval patience = conn_patience(&w->config->conn, w->by);
-	LDAPMessage *message = NULL, *entry;
-	enum found found = FOUND_UNSURE;
-	int rc = ldap_search_ext_s(w->conn->ld, dn, LDAP_SCOPE_BASE, "(objectClass=*)", attributes, 0,
-	                           NULL, NULL, &patience, 0, &message);
-
-	entry = rc == LDAP_SUCCESS ? ldap_first_entry(w->conn->ld, message) : NULL;
-	if (entry != NULL) {
-		queue_values(w, entry, w->config->names.owner, via);
-		found = FOUND_YES;
-	} else if (rc == LDAP_NO_SUCH_OBJECT) {
-		found = FOUND_NO;
-		(void)complain(w->why, "%s: %s is not there", w->conn->uri, dn);
-	} else {
-		(void)conn_complain(w->conn, rc, w->why, "reading owners");
+	for (size_t i = 0; i < sizeof(groups) / sizeof(*groups); i++) {
+		ask_for_all(groups[i], &n->member_address);
+		ask_for(groups[i], n->member);
+		ask_for(groups[i], n->member_login);
+		ask_for(groups[i], n->member_name);
+		ask_for(groups[i], n->classes);
 	}
-	ldap_msgfree(message);
-	return found;
+	ask_for(&w->member_attributes, n->mail);
+	if (n->address.count > 0)
+		ask_for(&w->member_attributes, n->address.items[0]);
+	ask_for(&w->member_attributes, n->local_part);
+	ask_for(&w->person_attributes, n->mail);
+	ask_for(&w->person_attributes, n->login);
+	ask_for_all(&w->list_attributes, &n->address);
+	ask_for(&w->list_attributes, n->local_part);
 }
 
 /* Whether so many members are missing that the directory itself seems to lack something. */
@@ -376,6 +425,32 @@ too_many_dangling(const struct walk *w)
 	return true;
 }
 
+static void
+walk_free(struct walk *w)
+{
+	todo_free(&w->groups);
+	todo_free(&w->people);
+	todo_free(&w->single);
+	todo_free(&w->addresses);
+	for (size_t i = 0; i < NAMING_COUNT; i++)
+		todo_free(&w->named[i]);
+	set_close(&w->seen_groups);
+	set_close(&w->seen_people);
+	set_close(&w->seen_addresses);
+	set_close(&w->seen_groups_named);
+	set_close(&w->seen_logins);
+	free(w->member_attributes);
+	free(w->group_attributes);
+	free(w->person_attributes);
+	free(w->list_attributes);
+	while (w->vias != NULL) {
+		struct via_node *n = w->vias;
+
+		w->vias = n->next;
+		free(n);
+	}
+}
+
 enum found
 ldap_walk(struct ldap_source *l, struct conn *c, const struct list *list, enum people whom,
           struct deadline by, member_fn *fn, void *arg, struct walk_report *report,
@@ -383,41 +458,31 @@ ldap_walk(struct ldap_source *l, struct conn *c, const struct list *list, enum p
 {
 	struct walk w = { .source = l, .config = &l->config, .conn = c, .by = by, .fn = fn, .arg = arg,
 		          .report = report, .why = why, .list = list->key,
+		          .domain = address_domain(list->address),
 		          .technique = (enum technique)l->config.technique };
 	const struct via *via = walk_via(&w, NULL, list->address, strlen(list->address));
 	enum found found = FOUND_YES;
 
 	if (w.technique == TECHNIQUE_AUTO && c->can.deref)
 		w.technique = TECHNIQUE_DEREF;
+	if (w.technique == TECHNIQUE_DEREF && w.config->names.member == NULL)
+		w.technique = TECHNIQUE_AUTO;
 	w.seen_groups = set_open();
 	w.seen_people = set_open();
 	w.seen_addresses = set_open();
+	w.seen_groups_named = set_open();
+	w.seen_logins = set_open();
 	choose_attributes(&w);
 	if (whom == PEOPLE_MEMBERS) {
 		(void)set_add(w.seen_groups, list->key, strlen(list->key));
 		todo_add(&w.groups, list->key, strlen(list->key), via);
 	} else {
-		found = queue_owners(&w, list->key, via);
+		found = walk_owners(&w, list, via);
 	}
 	if (found == FOUND_YES)
 		found = walk_read(&w);
 	if (found == FOUND_YES && too_many_dangling(&w))
 		found = FOUND_UNSURE;
-	todo_free(&w.groups);
-	todo_free(&w.people);
-	todo_free(&w.single);
-	todo_free(&w.addresses);
-	set_close(&w.seen_groups);
-	set_close(&w.seen_people);
-	set_close(&w.seen_addresses);
-	free(w.member_attributes);
-	free(w.group_attributes);
-	free(w.list_attributes);
-	while (w.vias != NULL) {
-		struct via_node *n = w.vias;
-
-		w.vias = n->next;
-		free(n);
-	}
+	walk_free(&w);
 	return found;
 }

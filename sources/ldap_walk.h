@@ -25,6 +25,12 @@ size_t todo_waiting(const struct queue_of_dns *);
 
 struct via_node;
 
+/*
+ * Names are looked for many at a time: among groups, then among people. What such a search leaves
+ * in doubt is looked for alone.
+ */
+enum name_search { NAMING_GROUPS, NAMING_GROUP, NAMING_PEOPLE, NAMING_PERSON, NAMING_COUNT };
+
 struct walk {
 	struct ldap_source *source;
 	const struct ldap_config *config;
@@ -35,6 +41,7 @@ struct walk {
 	struct walk_report *report;
 	struct complaint *why;
 	const char *list;                 /* its DN */
+	const char *domain;               /* of its address */
 	size_t named_members, named_groups;      /* dangling, so far */
 	enum technique technique;
 
@@ -42,13 +49,16 @@ struct walk {
 	struct queue_of_dns people;       /* entries of either kind, not read yet */
 	struct queue_of_dns single;       /* those that an OR did not find: to be read one by one */
 	struct queue_of_dns addresses;    /* not DNs: of members, to be looked for among the lists */
+	struct queue_of_dns named[NAMING_COUNT]; /* not DNs: names of members, to be looked for */
 	struct set *seen_groups;          /* DNs, so that cycles end and diamonds cost nothing */
 	struct set *seen_people;
 	struct set *seen_addresses;       /* canonical, of the queue */
+	struct set *seen_groups_named, *seen_logins;
 	struct via_node *vias;            /* all of them, to be freed at the end */
 
 	char **member_attributes;         /* what is asked of an entry that may be a person or a group */
 	char **group_attributes;          /* what is asked of a group */
+	char **person_attributes;         /* what is asked of a person who is looked for by login */
 	char **list_attributes;           /* what is asked of a list that is looked for */
 	bool root_gone;
 };
@@ -75,11 +85,34 @@ bool walk_members_shown(struct walk *, LDAPMessage *entry, bool any);
 /* Whether the server has given all members of a group, not a range of them. */
 bool walk_is_whole(struct walk *, LDAPMessage *entry);
 
-/* The members of a group that are addresses. */
+/* Whether an entry has members of any kind. */
+bool walk_has_members(struct walk *, LDAPMessage *entry);
+
+/* The length of the DN that a value of the member attribute begins with. */
+size_t walk_dn_length(const struct walk *, const char *value, size_t length);
+
+/* The members of a group that are no DNs. */
 bool walk_literals(struct walk *, LDAPMessage *entry, const struct via *);
+
+/* A member that is this person. */
+bool walk_person(struct walk *, LDAPMessage *entry, const struct via *);
+
+/* A value that is the address of a member. */
+bool walk_literal(struct walk *, const struct berval *, const struct via *);
+
+/* Counts and logs a value that is no member's. */
+void walk_refuse(struct walk *, const struct berval *, const struct via *, const char *what);
 
 /* Hands a member to the caller. False when told to stop. */
 bool walk_emit(struct walk *, const struct address *, const struct via *);
+
+/* Does something with each value of an attribute, which may be NULL, until that says false. */
+bool walk_values(struct walk *, LDAPMessage *entry, const char *attribute,
+                 bool (*)(struct walk *, const struct berval *, const struct via *),
+                 const struct via *);
+
+/* A group that was found by a name or an address, and is to be read, unless it was before. */
+void walk_queue_group(struct walk *, LDAPMessage *entry, const struct via *);
 
 /* An entry of either kind that is to be read, unless it was before. */
 void walk_queue(struct walk *, const char *dn, size_t length, const struct via *);
@@ -91,6 +124,12 @@ const struct via *walk_via(struct walk *, const struct via *up, const char *name
 const struct via *walk_via_group(struct walk *, const struct via *up, LDAPMessage *entry,
                                  const char *dn);
 
+/*
+ * ldap_owners.c: queues the owners of a list. FOUND_NO: there is no such list. Unless it says
+ * FOUND_YES the walk is over.
+ */
+enum found walk_owners(struct walk *, const struct list *, const struct via *);
+
 /* ldap_refs.c: a group with the dereference control's answer. */
 bool walk_group_deref(struct walk *, LDAPMessage *entry, const struct via *);
 
@@ -100,6 +139,7 @@ struct request {
 	size_t first, count;
 	bool *answered;                   /* per DN of an OR */
 	size_t entries;
+	bool doubtful;                    /* an entry came that answers nothing that was asked */
 };
 
 /*
@@ -110,6 +150,16 @@ bool walk_address(struct walk *, const struct address *, const struct via *, boo
 bool lists_send(struct walk *, struct queue_of_dns *, struct request *);
 bool lists_entry(struct walk *, struct queue_of_dns *, struct request *, LDAPMessage *);
 bool lists_done(struct walk *, struct queue_of_dns *, struct request *, int code);
+
+/*
+ * ldap_logins.c: a member that is a login, or a value as alias files have them; false when told to
+ * stop. And the requests about the queues of names.
+ */
+bool walk_login(struct walk *, const struct berval *, const struct via *);
+bool walk_alias(struct walk *, const struct berval *, const struct via *);
+bool names_send(struct walk *, struct queue_of_dns *, struct request *);
+bool names_entry(struct walk *, struct queue_of_dns *, struct request *, LDAPMessage *);
+bool names_done(struct walk *, struct queue_of_dns *, struct request *, int code);
 
 /* ldap_read.c: sends a request; and fetches what is waiting in the queues until they are empty. */
 bool walk_search(struct walk *, const char *base, int scope, const char *filter, char **attributes,

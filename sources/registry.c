@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct source_kind *const source_kinds[] = { &source_ldap, &source_file, &source_fail, NULL };
+const struct source_kind *const source_kinds[] = { &source_ldap,     &source_sql,  &source_table,
+                                                  &source_program,  &source_file, &source_fail, NULL };
 
 static const struct source_kind *
 find_kind(const struct node *block, struct complaint *why)

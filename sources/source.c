@@ -14,6 +14,16 @@ source_find_list(struct source *s, const char *const *addresses, size_t count, s
 }
 
 enum found
+source_find_fresh(struct source *s, const char *const *addresses, size_t count, struct deadline by,
+                  struct list **list_r, size_t *which_r, struct complaint *why)
+{
+	if (s->ops->find_fresh == NULL)
+		return source_find_list(s, addresses, count, by, list_r, which_r, why);
+	*list_r = NULL;
+	return s->ops->find_fresh(s, addresses, count, by, list_r, which_r, why);
+}
+
+enum found
 source_peek_list(struct source *s, const char *const *addresses, size_t count, bool stale,
                  struct list **list_r, size_t *which_r)
 {
@@ -29,6 +39,29 @@ source_each_member(struct source *s, const struct list *list, enum people whom, 
 {
 	*report = (struct walk_report){ 0 };
 	return s->ops->each_member(s, list, whom, by, fn, arg, report, why);
+}
+
+enum found
+source_each_list(struct source *s, const char *domain, struct deadline by, list_fn *fn, void *arg,
+                 struct complaint *why)
+{
+	if (s->ops->each_list == NULL) {
+		(void)complain(why, "%s: a source of the kind %s cannot say which lists there are", s->name,
+		               s->ops->kind);
+		return FOUND_UNSURE;
+	}
+	return s->ops->each_list(s, domain, by, fn, arg, why);
+}
+
+enum found
+source_each_recipient(struct source *s, const struct list *list, const struct occasion *occasion,
+                      struct deadline by, member_fn *fn, void *arg, struct walk_report *report,
+                      struct complaint *why)
+{
+	if (s->ops->each_recipient == NULL)
+		return source_each_member(s, list, PEOPLE_MEMBERS, by, fn, arg, report, why);
+	*report = (struct walk_report){ 0 };
+	return s->ops->each_recipient(s, list, occasion, by, fn, arg, report, why);
 }
 
 enum found

@@ -41,6 +41,12 @@ struct member {
 /* Called for each member, on the walking thread. False ends the walk, which then answers unsure. */
 typedef bool member_fn(void *arg, const struct member *);
 
+/*
+ * Called for each list of a source, on the calling thread. `also` are its further addresses in the
+ * domain, canonical. All of it is valid during the call only. False ends it, with the answer unsure.
+ */
+typedef bool list_fn(void *arg, const struct list *, const struct text_list *also);
+
 /* What a walk came across. */
 struct walk_report {
 	size_t members;                   /* member_fn calls */
@@ -48,6 +54,17 @@ struct walk_report {
 	size_t dangling;                  /* members that do not exist, or cannot be read */
 	size_t without_address;           /* that exist and have no mail address */
 	size_t refused;                   /* whose address is no mailbox */
+};
+
+/*
+ * The message that members are read for, where a source makes a difference. The same for all lists
+ * that a message came for, since nobody gets it twice.
+ */
+struct occasion {
+	const char *sender;               /* reverse-path; "" is the null sender */
+	const char *queue_id;             /* of the MTA; NULL: not known */
+	const char *message_id;           /* NULL: it has none */
+	int64_t size;                     /* bytes */
 };
 
 struct source;
@@ -71,12 +88,31 @@ struct source_ops {
 	enum found (*peek_list)(struct source *, const char *const *addresses, size_t count,
 	                        bool stale, struct list **list_r, size_t *which_r);
 	/*
+	 * As find_list, with nothing from memory. NULL in a source that remembers nothing.
+	 */
+	enum found (*find_fresh)(struct source *, const char *const *addresses, size_t count,
+	                         struct deadline, struct list **list_r, size_t *which_r,
+	                         struct complaint *);
+	/*
 	 * Walks all people of a list as they are now, nested groups included. FOUND_YES: these were
 	 * all. FOUND_NO: there is no such list any more. FOUND_UNSURE: some may be missing, so that
 	 * nothing of what was walked may be used.
 	 */
 	enum found (*each_member)(struct source *, const struct list *, enum people, struct deadline,
 	                          member_fn *, void *arg, struct walk_report *, struct complaint *);
+	/*
+	 * Names all lists that have an address in the domain, in any order, as they are now.
+	 * FOUND_YES: these were all. FOUND_UNSURE: some may be missing. NULL in a source that can
+	 * only be asked about one.
+	 */
+	enum found (*each_list)(struct source *, const char *domain, struct deadline, list_fn *,
+	                        void *arg, struct complaint *);
+	/*
+	 * Walks the members who get a message, as each_member does. NULL: they are the same for any.
+	 */
+	enum found (*each_recipient)(struct source *, const struct list *, const struct occasion *,
+	                             struct deadline, member_fn *, void *arg, struct walk_report *,
+	                             struct complaint *);
 	/*
 	 * Asks whether the source answers at all, whatever it says, and nothing from memory:
 	 * FOUND_UNSURE where it does not. NULL: by looking for a list that nobody has.
@@ -94,10 +130,18 @@ struct source {
 enum found source_find_list(struct source *, const char *const *addresses, size_t count,
                             struct deadline, struct list **list_r, size_t *which_r,
                             struct complaint *);
+enum found source_find_fresh(struct source *, const char *const *addresses, size_t count,
+                             struct deadline, struct list **list_r, size_t *which_r,
+                             struct complaint *);
 enum found source_peek_list(struct source *, const char *const *addresses, size_t count, bool stale,
                             struct list **list_r, size_t *which_r);
 enum found source_each_member(struct source *, const struct list *, enum people, struct deadline,
                               member_fn *, void *arg, struct walk_report *, struct complaint *);
+enum found source_each_list(struct source *, const char *domain, struct deadline, list_fn *,
+                            void *arg, struct complaint *);
+enum found source_each_recipient(struct source *, const struct list *, const struct occasion *,
+                                 struct deadline, member_fn *, void *arg, struct walk_report *,
+                                 struct complaint *);
 enum found source_probe(struct source *, struct deadline, struct complaint *);
 void source_close(struct source **);
 
@@ -143,9 +187,13 @@ struct cache_config {
 };
 struct source *cache_wrap(struct source *inner, const struct cache_config *);
 
+/* Several sources as one, see union.c. They stay the caller's, and outlive it. */
+struct source *source_unite(struct source *const *inner, size_t count);
+
 /* The source that cannot be opened: always unsure, for this reason. */
 struct source *fail_open(const char *name, const char *reason);
 
-extern const struct source_kind source_ldap, source_file, source_fail;
+extern const struct source_kind source_ldap, source_sql, source_table, source_program, source_file,
+	source_fail;
 
 #endif

@@ -14,7 +14,7 @@ BUILD = ROOT / os.environ.get("BUILD", "build")
 
 @functools.lru_cache
 def unpacked(*which):
-    """The directory below which slapd and Postfix are, or that of "sendmail", which excludes Postfix."""
+    """The directory below which slapd and Postfix are, or that of one of the others that testbed/servers knows."""
     out = subprocess.run([ROOT / "testbed/servers", ROOT / "-".join(("build/servers", *which)), *which],
                          check=True, stdout=subprocess.PIPE, text=True).stdout
     return pathlib.Path(out.strip().splitlines()[-1])
@@ -72,9 +72,13 @@ def wait_until(condition, seconds=20, what="something", every=0.01):
         time.sleep(every)
 
 
+def family(address):
+    """Of a socket for (host, port), or for the path of a unix socket."""
+    return socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
+
+
 def can_connect(address):
-    family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
-    with socket.socket(family) as s:
+    with socket.socket(family(address)) as s:
         s.settimeout(1)
         try:
             s.connect(address)

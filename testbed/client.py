@@ -2,6 +2,8 @@
 import re
 import socket
 
+from .base import family
+
 
 class Reply:
     def __init__(self, lines):
@@ -21,7 +23,7 @@ class Reply:
 
 class Client:
     def __init__(self, address, lmtp=False, greet=True, timeout=60, source=None):
-        self.socket = socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET)
+        self.socket = socket.socket(family(address))
         self.socket.settimeout(timeout)
         if source:
             self.socket.bind((source, 0))
@@ -62,6 +64,13 @@ class Client:
     def xclient(self, **attributes):
         """Postfix's XCLIENT: to be somebody else, from somewhere else."""
         self.command("XCLIENT " + " ".join(f"{k}={v}" for k, v in attributes.items()))
+        return self.command("EHLO client.example.org")
+
+    def start_tls(self, context):
+        assert self.command("STARTTLS").code == 220
+        self.file.close()
+        self.socket = context.wrap_socket(self.socket)
+        self.file = self.socket.makefile("rb")
         return self.command("EHLO client.example.org")
 
     def mail(self, sender, parameters=""):

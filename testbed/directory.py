@@ -51,6 +51,34 @@ def person(uid, mail=None, name=None, suffix=SUFFIX, **more):
     return entry(person_dn(uid, suffix), **attributes)
 
 
+def account(uid, mail=None, login=None, **more):
+    """A person with a login, RFC 2307."""
+    uids = [uid, login] if login else uid
+    attributes = dict(objectClass=["inetOrgPerson", "posixAccount"], uid=uids, cn=uid.title(), sn=uid.title(),
+                      uidNumber="1000", gidNumber="1000", homeDirectory="/", **more)
+    if mail is not False:
+        attributes["mail"] = mail or f"{uid}@example.com"
+    return entry(person_dn(uid), **attributes)
+
+
+def posix_group(cn, logins=(), mail=None, dn=None, **more):
+    """`mail` or `more` make it a mailGroup as well; several names are a list, the first that of the DN."""
+    names = [cn] if isinstance(cn, str) else cn
+    attributes = dict(objectClass=["posixGroup"], cn=names, gidNumber="1000", memberUid=list(logins), **more)
+    if mail:
+        attributes["mail"] = mail
+    if mail or more:
+        attributes["objectClass"] = ["posixGroup", "mailGroup"]
+    return entry(dn or group_dn(names[0]), **attributes)
+
+
+def alias(cn, members=(), dn=None, **more):
+    """A nisMailAlias; with `more` an extensibleObject as well."""
+    names = [cn] if isinstance(cn, str) else cn
+    return entry(dn or group_dn(names[0]), objectClass=["nisMailAlias"] + ["extensibleObject"] * bool(more), cn=names,
+                 rfc822MailMember=list(members), **more)
+
+
 def group(cn, members, mail=None, owners=(), suffix=SUFFIX, domain="lists.example.com", **more):
     """`members` are DNs. A group without any gets itself, which says the same."""
     attributes = dict(objectClass=["groupOfNames", "mailGroup"], cn=cn,

@@ -1,25 +1,34 @@
-"""A TCP proxy that hangs or breaks off: what a server does on a bad day."""
+"""A proxy that hangs or breaks off: what a server does on a bad day."""
+import os
 import socket
 import threading
 
+from .base import family
 
 class Proxy:
-    """Between clients and `to` (host, port)."""
+    """
+    Between clients and `to`, (host, port) or the path of a unix socket; at a port of its own, or at the path `at`.
+    `look(data, from_server)`, if set, sees what is to be passed first; what it raises ends the connection.
+    """
 
-    def __init__(self, to):
+    def __init__(self, to, at=None):
         self.to = to
+        self.look = None
         self.hanging = threading.Event()
         self.refusing = False
         self.cut_after = None             # bytes from the server, on each connection
+        self.hang_after = None            # the same, and silence from then on
         self.passed = 0                   # bytes from the server, on all of them
         self.connections = 0
         self.open = []
         self.lock = threading.Lock()
-        self.listener = socket.socket()
+        self.listener = socket.socket(family(at))
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.listener.bind(("127.0.0.1", 0))
+        self.listener.bind(at or ("127.0.0.1", 0))
+        if at:
+            os.chmod(at, 0o666)
         self.listener.listen(64)
-        self.port = self.listener.getsockname()[1]
+        self.port = None if at else self.listener.getsockname()[1]
         threading.Thread(target=self.accept, daemon=True).start()
 
     @property
@@ -39,8 +48,10 @@ class Proxy:
                 client.close()
                 continue
             try:
-                server = socket.create_connection(self.to)
+                server = socket.socket(family(self.to))
+                server.connect(self.to)
             except OSError:
+                server.close()
                 client.close()
                 continue
             with self.lock:
@@ -53,9 +64,13 @@ class Proxy:
         try:
             while True:
                 data = source.recv(65536)
+                if not data and from_server and self.hanging.is_set():
+                    return                # of its end neither
                 if not data:
                     break
-                if self.hanging.is_set():
+                if self.look:
+                    self.look(data, from_server)
+                if self.hanging.is_set() or (from_server and self.hang_after is not None and passed >= self.hang_after):
                     continue              # swallowed: nobody ever hears of it
                 if from_server and self.cut_after is not None:
                     data = data[:max(0, self.cut_after - passed)]
@@ -85,5 +100,10 @@ class Proxy:
             self.open.clear()
 
     def stop(self):
+        """What connects from now on is refused; the path stays."""
+        try:
+            self.listener.shutdown(socket.SHUT_RDWR)      # a thread waits in accept()
+        except OSError:
+            pass
         self.listener.close()
         self.drop_all()

@@ -40,7 +40,7 @@ FEATURE(`nocanonify')dnl
 FEATURE(`accept_unresolvable_domains')dnl
 DAEMON_OPTIONS(`Name=MTA, Addr=127.0.0.1, Port={port}')dnl
 {relay}{mc}define(`ROLLCALL_DAEMON_OPTIONS', `Addr=127.0.0.1, Port={reinject}')dnl
-FEATURE(`rollcall', `{domains}', `unix:{sockets}/milter.sock', `{lmtp}')dnl
+FEATURE(`rollcall', `{domains}', `unix:{sockets}/milter.sock', `{lmtp}', `{shared}', `unix:{sockets}/socketmap.sock')dnl
 MAILER(`local')dnl
 MAILER(`smtp')dnl
 MAILER(`rollcall')dnl
@@ -56,17 +56,18 @@ class Sendmail:
     """
     `mc` are more lines of the .mc file before our feature, `mailers` behind the mailers. Mail for elsewhere goes
     to `relay` (host, port). `lmtp` is where the expander listens, if it is not the socket in `sockets`.
+    `domains` have lists only, `shared` people as well.
     """
 
     owner = None                          # it is root who uses the sockets
 
     def __init__(self, directory, relay=None, mc="", mailers="", domains="lists.example.com", lmtp=None,
-                 every="1s"):
+                 shared="", every="1s"):
         self.dir = pathlib.Path(directory)
         self.port, self.reinject = free_port(), free_port()
-        self.relay, self.mc, self.mailers, self.domains = relay, mc, mailers, domains
+        self.relay, self.mc, self.mailers, self.domains, self.shared = relay, mc, mailers, domains, shared
         self.lmtp = lmtp or f"unix:{self.sockets}/lmtp.sock"
-        self.every = every                # between runs of the queue
+        self.runs = (f"-q{every}",)       # of the queue
         self.process = None
 
     @property
@@ -101,7 +102,7 @@ class Sendmail:
     def text(self):
         relay = RELAY.format(host=self.relay[0], port=self.relay[1]) if self.relay else ""
         return MC.format(dir=self.dir, port=self.port, reinject=self.reinject, domains=self.domains, relay=relay,
-                         sockets=self.sockets, lmtp=self.lmtp, mc=self.mc, mailers=self.mailers)
+                         shared=self.shared, sockets=self.sockets, lmtp=self.lmtp, mc=self.mc, mailers=self.mailers)
 
     def environment(self):
         """For sendmail; it passes nothing of it on."""
@@ -140,7 +141,7 @@ class Sendmail:
     def start(self):
         self.configure()
         self.process = subprocess.Popen(
-            self.command("-bD", f"-q{self.every}"), env=self.environment(), stdin=subprocess.DEVNULL,
+            self.command("-bD", *self.runs), env=self.environment(), stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=open(self.dir / "errors", "ab"), start_new_session=True)
         wait_until(lambda: self.process.poll() is not None or
                    all(can_connect(("127.0.0.1", p)) for p in (self.port, self.reinject)), what="sendmail")

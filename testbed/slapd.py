@@ -16,7 +16,7 @@ attributetype ( 1.3.6.1.4.1.55555.1.2 NAME 'mgrpRFC822MailMember'
 attributetype ( 1.3.6.1.4.1.55555.1.3 NAME 'mgrpErrorsTo'
   EQUALITY caseIgnoreIA5Match SYNTAX 1.3.6.1.4.1.1466.115.121.1.26 SINGLE-VALUE )
 objectclass ( 1.3.6.1.4.1.55555.2.1 NAME 'mailGroup' SUP top AUXILIARY
-  MAY ( mail $ mailAlternateAddress $ mgrpRFC822MailMember $ mgrpErrorsTo ) )
+  MAY ( mail $ mailAlternateAddress $ mgrpRFC822MailMember $ mgrpErrorsTo $ owner ) )
 objectclass ( 1.3.6.1.4.1.55555.2.2 NAME 'mailRecipient' SUP top AUXILIARY
   MAY ( mail $ mailAlternateAddress ) )
 objectclass ( 1.3.6.1.4.1.55555.2.3 NAME 'groupOfMembers' SUP top STRUCTURAL
@@ -46,7 +46,7 @@ class Slapd:
     def configure(self):
         schema = server_path("/etc/ldap/schema")
         (self.dir / "mailgroup.schema").write_text(MAILGROUP)
-        lines = [f"include {schema}/{s}.schema" for s in ("core", "cosine", "inetorgperson", "nis")]
+        lines = [f"include {schema}/{s}.schema" for s in ("core", "cosine", "inetorgperson", "nis", "misc")]
         lines += [f"include {self.dir}/mailgroup.schema", f"pidfile {self.dir}/slapd.pid",
                   f"argsfile {self.dir}/slapd.args", "loglevel 0", "sizelimit unlimited",
                   f"modulepath {server_path('/usr/lib/ldap')}", "moduleload back_mdb"]

@@ -1,6 +1,8 @@
 """The MTA's side of the socketmap protocol."""
 import socket
 
+from .base import family
+
 
 def netstring(data):
     data = data if isinstance(data, bytes) else data.encode()
@@ -11,7 +13,7 @@ class Socketmap:
     """One connection, for any number of questions."""
 
     def __init__(self, address, timeout=30):
-        self.socket = socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET)
+        self.socket = socket.socket(family(address))
         self.socket.settimeout(timeout)
         self.socket.connect(address)
         self.file = self.socket.makefile("rb")

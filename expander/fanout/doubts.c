@@ -91,6 +91,7 @@ doubts_add(struct doubts *d, struct post *p)
 {
 	bool room;
 
+	p->entry->queues->ops->rest(p->entry);
 	monitor_enter(&d->monitor);
 	room = d->count < MOST_DOUBTFUL;
 	if (room) {

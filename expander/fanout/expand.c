@@ -22,6 +22,7 @@ struct expansion {
 	const struct destination *destination;
 	struct list *list;
 	enum role role;
+	struct occasion occasion;         /* of the entry */
 	struct freezing freezing;
 	struct walk_report report;
 	struct complaint why;
@@ -101,8 +102,8 @@ exclude_before(struct expansion *x, struct deadline by)
 			continue;
 		found = source_find_list(d->source, &address, 1, by, &list, &which, &x->why);
 		if (found == FOUND_YES)
-			found = source_each_member(d->source, list, PEOPLE_MEMBERS, by,
-			                           exclude_member, x, &unused, &x->why);
+			found = source_each_recipient(d->source, list, &x->occasion, by,
+			                              exclude_member, x, &unused, &x->why);
 		list_drop(&list);
 	}
 	return found == FOUND_UNSURE ? FOUND_UNSURE : FOUND_YES;
@@ -127,8 +128,8 @@ walk_members(struct expansion *x, struct deadline by)
 	/* A list that names itself is no member of itself. */
 	freezing_exclude(&x->freezing, x->list->address);
 	freezing_exclude(&x->freezing, x->entry->envelope.list);
-	found = source_each_member(x->destination->source, x->list, PEOPLE_MEMBERS, by, add_member, x,
-	                           &x->report, &walk);
+	found = source_each_recipient(x->destination->source, x->list, &x->occasion, by, add_member, x,
+	                              &x->report, &walk);
 	if (found != FOUND_YES && !x->freezing.failed)
 		x->why = walk;
 	if (found != FOUND_YES || x->freezing.count > 0)
@@ -195,6 +196,8 @@ work_on(struct entry *entry)
 	int whole = entry->damage != NULL ? complain(&x.why, "%s", entry->damage)
 	                                  : ops->recipients(entry, &frozen, &x.why);
 
+	x.occasion = (struct occasion){ entry->envelope.sender, entry->envelope.queue_id,
+		                        entry->envelope.message_id, entry->envelope.size };
 	pulse_step(x.service->outbound.expand);
 	distribution_close(&frozen);
 	/* A crash after the freezing and before the move leaves a whole list: it stands. */

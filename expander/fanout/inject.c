@@ -188,7 +188,10 @@ finish_if_idle(struct injector *in, struct post *p, const struct service *s)
 	monitor_enter(&in->monitor);
 }
 
-/* Nothing of the post is in doubt any more: what was not queued is sent again. */
+/*
+ * Nothing of the post is in doubt any more. What was not queued is sent again, once it is claimed again:
+ * while it waited it was none that could end the process.
+ */
 static void
 take_back(void *arg, struct post *p)
 {
@@ -196,11 +199,9 @@ take_back(void *arg, struct post *p)
 	struct service *s = service_current();
 
 	p->halted = false;
-	monitor_enter(&in->monitor);
-	in->count++;
-	append(in, p);
-	finish_if_idle(in, p, s);
-	monitor_leave(&in->monitor);
+	if (!post_has_work(p))
+		finish(p, s);
+	post_close(&p);
 	in->work->queues->ops->wake(in->work->queues);
 	service_drop(&s);
 }
@@ -299,7 +300,7 @@ inject(struct lane *l, const struct service *s, struct batch *b)
 	o.texts = mem_array(b->count, sizeof(*o.texts));
 	run(l, s, &g, &o);
 	monitor_enter(&in->monitor);
-	fate = settle_judge(b, &o, s->outbound.distrust);
+	fate = settle_judge(b, &o, &s->outbound);
 	monitor_leave(&in->monitor);
 	settle_note(b, &o, fate);
 	monitor_enter(&in->monitor);

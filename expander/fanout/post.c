@@ -38,8 +38,14 @@ post_rewrite(const struct envelope *e, const char *message, size_t length, struc
 	/*
 	 * A message without an empty line behind its header gets one, lest its body become header.
 	 */
-	if (at == length || message[at] != '\r')
+	if (at == length || message[at] != '\r') {
 		bytes_add_text(head, "\r\n");
+	} else if (e->inject_before_body != NULL) {
+		bytes_add_text(head, "\r\n");
+		*body_at = at + 2;
+	}
+	if (e->inject_before_body != NULL)
+		bytes_add_text(head, e->inject_before_body);
 }
 
 /* Reads all that the entry says of itself. */
@@ -60,6 +66,8 @@ read_post(struct post *p, struct complaint *why)
 	post_rewrite(&p->entry->envelope, message, length, &p->head, &body);
 	p->body = message + body;
 	p->body_length = length - body;
+	p->tail = p->entry->envelope.inject_after_body;
+	p->tail_length = p->tail == NULL ? 0 : strlen(p->tail);
 	p->later = mem_array(p->list.count, sizeof(*p->later));
 	return 0;
 }
@@ -108,7 +116,6 @@ static void
 settle_doubt(struct post *p)
 {
 	bool *provable = mem_array(p->tally.count, sizeof(*provable));
-	int64_t age = clock_wall() - p->tally.last;
 	size_t again = 0;
 
 	keep_provable(p, provable);
@@ -124,7 +131,8 @@ settle_doubt(struct post *p)
 	if (p->tally.open != NULL)
 		log_say(LEVEL_WARN, "inject", "%s: %zu recipients are in doubt since a crash: waiting for "
 		        "the receipts of their batches", p->entry->id, p->tally.doubt);
-	p->doubt_since = clock_ticks() - (age < 0 ? 0 : age);
+	/* From now on: since when it is in doubt only a clock could say that may have jumped. */
+	p->doubt_since = clock_ticks();
 	free(provable);
 }
 

@@ -19,6 +19,8 @@ struct post {
 	struct bytes head;                /* our fields and the header as sent */
 	const char *body;
 	size_t body_length;
+	const char *tail;                 /* what stands behind it; NULL: nothing */
+	size_t tail_length;
 	size_t cursor;                    /* no line before it is LINE_WAITING */
 	size_t busy;                      /* batches under way */
 	bool *later;                      /* of each line: waits for the next time */
@@ -38,6 +40,7 @@ struct batch {
 	uint32_t *lines;
 	size_t count;
 	bool range;                       /* lines[0] and those that follow it */
+	int64_t held;                     /* as the tally's, once it is judged */
 	char name[DIGEST_NAME + 24];      /* <entry>.<number> */
 	char receipt[RECEIPT_TOKEN + 1];  /* "": it asks for none */
 	bool noted;                       /* who was refused is on disk */
@@ -71,8 +74,8 @@ void post_doubt(struct post *, const struct batch *);
 void post_settle(struct post *, const struct open_batch *, bool queued);
 
 /*
- * The header as it is sent: the envelope's fields, then the message's without those it names.
- * *body_at is where the rest begins.
+ * The header as it is sent: the envelope's fields, then the message's without those it names; and
+ * what stands between it and the body. *body_at is where the rest begins.
  */
 void post_rewrite(const struct envelope *, const char *message, size_t length, struct bytes *head,
                   size_t *body_at);

@@ -82,7 +82,8 @@ store(struct queues *queues, const struct bytes *text, struct envelope *envelope
 static int
 settle_facts(struct entry *entry, struct complaint *why)
 {
-	const struct record r = { .kind = RECORD_DEFER, .at = clock_wall(), .tries = entry->tries };
+	const struct record r = { .kind = RECORD_DEFER, .at = clock_wall(), .tries = entry->tries,
+		                  .spent = -1 };
 
 	return entry->damage != NULL ? 0 : entry->queues->ops->note(entry, &r, true, why);
 }

@@ -64,6 +64,8 @@ sending_transaction(struct sending *g)
 		.head_length = p->head.length,
 		.body = p->body,
 		.body_length = p->body_length,
+		.tail = p->tail,
+		.tail_length = p->tail_length,
 		.eight_bit = p->entry->envelope.eight_bit,
 		.receipt = g->receipt,
 		.before_end = note_intent,

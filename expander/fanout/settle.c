@@ -102,10 +102,10 @@ reply_to_all(const struct outcome *o)
 }
 
 enum fate
-settle_judge(struct batch *b, const struct outcome *o, int64_t distrust)
+settle_judge(struct batch *b, const struct outcome *o, const struct outbound_settings *s)
 {
 	struct tally *t = &b->post->tally;
-	int64_t now = clock_wall();
+	int64_t spent = queue_spent(b->post->entry, &s->retry);
 
 	/* An MTA may count the recipients as well, as Postfix does. */
 	if (o->made == SMTP_ANSWERED && is_too_big(o->code, o->text) && b->count > 1)
@@ -114,9 +114,10 @@ settle_judge(struct batch *b, const struct outcome *o, int64_t distrust)
 		return FATE_DOUBT;
 	if (!refuses_all(b, o) && !refuses_sender(o))
 		return FATE_AS_SAID;
-	if (t->held == 0)
-		t->held = now;
-	if (now - t->held >= distrust)
+	if (t->held < 0)
+		t->held = spent;
+	b->held = t->held;
+	if (spent - t->held >= s->distrust)
 		return FATE_AS_SAID;
 	log_say(LEVEL_ERROR, "inject", "%s: nobody is taken (%s): as long as this may be a mistake in the "
 	        "MTA's configuration, it is tried again", b->name, reply_to_all(o));
@@ -132,6 +133,7 @@ note_result(const struct batch *b, const struct outcome *o, enum fate fate, stru
 	const struct record r = { .kind = RECORD_RESULT, .at = clock_wall(), .batch = b->number,
 		                  .code = counts ? o->code : 0,
 		                  .held = fate == FATE_HELD ? held : 0,
+		                  .spent = b->held,
 		                  .text = fate == FATE_HELD ? reply_to_all(o) : text,
 		                  .id = o->queue_id[0] == '\0' ? NULL : o->queue_id };
 
@@ -267,7 +269,7 @@ settle(struct batch *b, const struct outcome *o, enum fate fate, struct learnt *
 			set_reason(p, o->texts[i]);
 	}
 	if (sent > 0)
-		p->tally.held = 0;
+		p->tally.held = -1;
 	if (!limited)
 		learnt_fine(learnt, accepted + o->receipt);
 	if (fate == FATE_DOUBT)

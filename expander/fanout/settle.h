@@ -8,6 +8,7 @@
 #include "expander/fanout/learnt.h"
 #include "expander/fanout/post.h"
 #include "expander/fanout/smtp_client.h"
+#include "expander/settings.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,10 +24,10 @@ enum fate {
 
 /*
  * Under the lock of the injector. A refusal that does not seem to be about the recipients, but about
- * us, is held for `distrust` milliseconds from the first one on: a wrong line in the MTA's
- * configuration must not cost the posts of the minute that it stood there.
+ * us, is held until the entry was tried for outbound.distrust since the first one: a wrong line in the
+ * MTA's configuration must not cost the posts of the minute that it stood there.
  */
-enum fate settle_judge(struct batch *, const struct outcome *, int64_t distrust);
+enum fate settle_judge(struct batch *, const struct outcome *, const struct outbound_settings *);
 
 /*
  * On disk, before the message is sent: who was refused. A receipt says that the batch was queued, and

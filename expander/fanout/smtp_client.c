@@ -124,7 +124,7 @@ print_commands(const struct smtp *s, const struct transaction *t, const struct o
 {
 	bytes_format(out, "MAIL FROM:<%s>", t->sender);
 	if (s->size)
-		bytes_format(out, " SIZE=%zu", t->head_length + t->body_length);
+		bytes_format(out, " SIZE=%zu", t->head_length + t->body_length + t->tail_length);
 	if (t->eight_bit && s->eight_bit)
 		bytes_add_text(out, " BODY=8BITMIME");
 	if (t->utf8 && s->utf8)
@@ -297,7 +297,9 @@ note_refusals(const struct transaction *t, const struct outcome *o, struct compl
 static void
 send_message(struct smtp *s, const struct transaction *t, struct outcome *o)
 {
-	struct outgoing out = wire_message(t->head, t->head_length, t->body, t->body_length);
+	struct outgoing out = wire_message((struct slice){ t->head, t->head_length },
+	                                   (struct slice){ t->body, t->body_length },
+	                                   (struct slice){ t->tail, t->tail_length });
 	struct answer a;
 	enum heard h = wire_hear(&s->wire, &out, s->reply * 2, &a);
 	bool whole = wire_written(&out);
@@ -318,7 +320,8 @@ static void
 after_data(struct smtp *s, const struct transaction *t, const struct answer *a, ptrdiff_t accepted,
            struct outcome *o)
 {
-	struct outgoing end = wire_message(NULL, 0, NULL, 0);
+	const struct slice nothing = { 0 };
+	struct outgoing end = wire_message(nothing, nothing, nothing);
 	struct complaint why;
 	struct answer unused;
 

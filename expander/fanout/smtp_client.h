@@ -38,6 +38,8 @@ struct transaction {
 	size_t head_length;
 	const char *body;                 /* from the empty line on */
 	size_t body_length;
+	const char *tail;                 /* what stands behind it; may be NULL */
+	size_t tail_length;
 	bool utf8, eight_bit;
 	const char *receipt;              /* address of a receipt recipient, to go first; NULL: none */
 	/* Called once, before the end of data is sent. False: do not send. */

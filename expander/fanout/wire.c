@@ -29,8 +29,8 @@ add_part(struct outgoing *o, const char *from, size_t length)
 static void
 add_stretch(struct outgoing *o)
 {
-	const char *at = o->texts[o->text] + o->at, *stop;
-	size_t left = o->lengths[o->text] - o->at;
+	const char *at = o->texts[o->text].at + o->at, *stop;
+	size_t left = o->texts[o->text].length - o->at;
 
 	if (o->last == '\n' && *at == '.')
 		add_part(o, ".", 1);
@@ -47,27 +47,27 @@ add_stretch(struct outgoing *o)
 static void
 refill(struct outgoing *o)
 {
-	if (o->first < o->count || o->text > 2)
+	if (o->first < o->count || o->text > WIRE_TEXTS)
 		return;
 	o->first = o->count = 0;
-	while (o->text < 2 && o->count < WIRE_SEGMENTS - 3) {
-		if (o->at == o->lengths[o->text]) {
+	while (o->text < WIRE_TEXTS && o->count < WIRE_SEGMENTS - 3) {
+		if (o->at == o->texts[o->text].length) {
 			o->text++;
 			o->at = 0;
 		} else {
 			add_stretch(o);
 		}
 	}
-	if (o->text == 2) {
+	if (o->text == WIRE_TEXTS) {
 		add_part(o, o->crlf_last ? ".\r\n" : "\r\n.\r\n", o->crlf_last ? 3 : 5);
-		o->text = 3;
+		o->text = WIRE_TEXTS + 1;
 	}
 }
 
 bool
 wire_written(const struct outgoing *o)
 {
-	return o->first == o->count && o->text > 2;
+	return o->first == o->count && o->text > WIRE_TEXTS;
 }
 
 bool
@@ -98,7 +98,7 @@ wire_write(struct wire *w, struct outgoing *o)
 struct outgoing
 wire_commands(const char *text, size_t length)
 {
-	struct outgoing o = { .text = 3 };
+	struct outgoing o = { .text = WIRE_TEXTS + 1 };
 
 	if (length > 0)
 		add_part(&o, text, length);
@@ -106,12 +106,9 @@ wire_commands(const char *text, size_t length)
 }
 
 struct outgoing
-wire_message(const char *head, size_t head_length, const char *body, size_t body_length)
+wire_message(struct slice head, struct slice body, struct slice tail)
 {
-	return (struct outgoing){ .texts = { head, body },
-		                  .lengths = { head_length, body_length },
-		                  .last = '\n',
-		                  .crlf_last = true };
+	return (struct outgoing){ .texts = { head, body, tail }, .last = '\n', .crlf_last = true };
 }
 
 /* ---- input ---- */

@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-enum { WIRE_SEGMENTS = 64 };
+enum { WIRE_SEGMENTS = 64, WIRE_TEXTS = 3 };
 
 struct wire {
 	int fd;
@@ -25,9 +25,8 @@ struct wire {
 struct outgoing {
 	struct iovec parts[WIRE_SEGMENTS];
 	int first, count;
-	const char *texts[2];             /* of a message: header and body */
-	size_t lengths[2];
-	int text;                         /* which of them; 2: the end; 3: nothing is left */
+	struct slice texts[WIRE_TEXTS];   /* of a message */
+	int text;                         /* which of them; WIRE_TEXTS: the end; above: nothing is left */
 	size_t at;
 	char last;                        /* byte of the message that was taken */
 	bool crlf_last;
@@ -44,9 +43,8 @@ enum heard { HEARD, HEARD_NOTHING, HEARD_END, HEARD_NONSENSE, HEARD_ABANDONED };
 /* Commands; with no bytes, nothing. Borrows the text. */
 struct outgoing wire_commands(const char *text, size_t length);
 
-/* A message in two parts, and the end of data. Borrows them. */
-struct outgoing wire_message(const char *head, size_t head_length, const char *body,
-                             size_t body_length);
+/* A message in three parts, each of which may be empty, and the end of data. Borrows them. */
+struct outgoing wire_message(struct slice head, struct slice body, struct slice tail);
 
 /* Writes what the socket takes. False when it is broken. */
 bool wire_write(struct wire *, struct outgoing *);

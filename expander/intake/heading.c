@@ -1,8 +1,12 @@
-/* Fields of our own. */
+/* Fields of our own, and those of others that they take the place of. */
 #include "expander/intake/heading.h"
 
 #include "base/mem.h"
+#include "mail/footer.h"
+#include "mail/header.h"
+#include "mail/mime.h"
 #include "mail/phrase.h"
+#include "mail/subject.h"
 #include "mail/trace.h"
 
 #include <stdlib.h>
@@ -13,47 +17,383 @@ enum { LONGEST_NAME = 100 };              /* characters of a list's name in List
 /* The field by which milter and expander will talk; one that comes from outside goes no further. */
 static const char stamp[] = "Rollcall-Stamp";
 
-static void
-add_list_fields(struct bytes *out, const struct target *t)
-{
-	char *identifier = list_identifier(t->list->address), *mailto = list_mailto(t->list->address);
+/*
+ * What goes where the message came from another list (RFC 2369 section 4): who leaves by it makes
+ * our list leave that one. Its archive stays, unless there is one of ours.
+ */
+static const char *const of_others[] = { "List-Help",        "List-Owner",           "List-Subscribe",
+	                                 "List-Unsubscribe", "List-Unsubscribe-Post" };
 
-	bytes_add_text(out, "List-Id: ");
-	if (t->list->name != NULL) {
-		size_t before = out->length;
+static const struct {
+	enum style_id id;
+	const char *name;
+} uri_fields[] = {
+	{ STYLE_LIST_HELP, "List-Help" },
+	{ STYLE_LIST_OWNER, "List-Owner" },
+	{ STYLE_LIST_SUBSCRIBE, "List-Subscribe" },
+	{ STYLE_LIST_UNSUBSCRIBE, "List-Unsubscribe" },
+	{ STYLE_LIST_ARCHIVE, "List-Archive" },
+};
 
-		phrase_add(out, t->list->name, LONGEST_NAME);
-		if (out->length > before)
-			bytes_add_text(out, "\r\n ");
-	}
-	bytes_format(out, "<%s>\r\nList-Post: <%s>\r\n", identifier, mailto);
-	if (t->destination->precedence != NULL)
-		bytes_format(out, "Precedence: %s\r\n", t->destination->precedence);
-	free(identifier);
-	free(mailto);
-}
+/* What a post's fields are made of, and where they go. */
+struct heading {
+	struct envelope *envelope;
+	const struct target *target;
+	const char *header;               /* of the message */
+	size_t length;
+	struct bytes *out;
+};
 
 static void
 remove_field(struct envelope *e, const char *name)
 {
-	text_list_add(&e->inject_remove, name, strlen(name));
+	if (!text_list_has(&e->inject_remove, name))
+		text_list_add(&e->inject_remove, name, strlen(name));
+}
+
+static void
+add_list_id(struct heading *h)
+{
+	const struct list *l = h->target->list;
+	const char *pattern = h->target->style[STYLE_LIST_ID];
+	char *identifier = list_fill_identifier(pattern, l->address);
+
+	bytes_add_text(h->out, "List-Id: ");
+	if (l->name != NULL) {
+		size_t before = h->out->length;
+
+		phrase_add(h->out, l->name, LONGEST_NAME);
+		if (h->out->length > before)
+			bytes_add_text(h->out, "\r\n ");
+	}
+	bytes_format(h->out, "<%s>\r\n", identifier);
+	free(identifier);
+}
+
+/* The URI of a word: an address becomes one, with what has a meaning in a URI escaped. */
+static char *
+uri_of(const char *word, size_t length, const struct list *l)
+{
+	char *pattern, *uri, *owner;
+
+	if (length == 4 && memcmp(word, "list", 4) == 0)
+		return list_mailto(l->address);
+	if (length == 5 && memcmp(word, "owner", 5) == 0) {
+		owner = list_role_address(l->address, ROLE_OWNER);
+		uri = list_mailto(owner);
+		free(owner);
+		return uri;
+	}
+	pattern = mem_format("%s%.*s", memchr(word, ':', length) == NULL ? "mailto:" : "", (int)length,
+	                     word);
+	uri = list_fill_uri(pattern, l->address);
+	free(pattern);
+	return uri;
+}
+
+/* A field with URIs, each on a line of its own; nothing for a NULL text. */
+static void
+add_uris(struct heading *h, const char *name, const char *text)
+{
+	const char *word, *between = "";
+	size_t length;
+
+	if (text == NULL)
+		return;
+	bytes_format(h->out, "%s: ", name);
+	while (style_word(&text, &word, &length)) {
+		char *uri = uri_of(word, length, h->target->list);
+
+		bytes_format(h->out, "%s<%s>", between, uri);
+		between = ",\r\n ";
+		free(uri);
+	}
+	bytes_add_text(h->out, "\r\n");
+}
+
+/* Whether the message has been through any list. */
+static bool
+from_list(const struct heading *h)
+{
+	struct field unused;
+
+	return header_find(h->header, h->length, "List-Id", &unused) ||
+	       header_find(h->header, h->length, "List-Post", &unused);
+}
+
+/* Whether the message comes from a list elsewhere that has this one as a member, as it should. */
+static bool
+from_parent(const struct heading *h)
+{
+	const char *parents = h->target->style[STYLE_PARENTS], *word, *id;
+	struct bytes value = { 0 };
+	struct field f;
+	size_t length, id_length;
+	bool known = false;
+
+	if (parents == NULL || !header_find(h->header, h->length, "List-Id", &f))
+		return false;
+	field_words(&f, &value);
+	id = strrchr(bytes_text(&value), '<');
+	id = id == NULL ? bytes_text(&value) : id + 1;
+	id_length = strcspn(id, "> ");
+	while (!known && style_word(&parents, &word, &length))
+		known = length == id_length && strncasecmp(word, id, length) == 0;
+	bytes_free(&value);
+	return known;
+}
+
+static void
+add_list_fields(struct heading *h)
+{
+	const char *const *style = h->target->style;
+
+	if (!from_parent(h)) {
+		add_list_id(h);
+		if (style[STYLE_LIST_POST] != NULL && strcmp(style[STYLE_LIST_POST], "closed") == 0)
+			bytes_add_text(h->out, "List-Post: NO\r\n");
+		else
+			add_uris(h, "List-Post", style[STYLE_LIST_POST]);
+		remove_field(h->envelope, "List-Id");
+		remove_field(h->envelope, "List-Post");
+	}
+	for (size_t i = 0; from_list(h) && i < sizeof(of_others) / sizeof(*of_others); i++)
+		remove_field(h->envelope, of_others[i]);
+	for (size_t i = 0; i < sizeof(uri_fields) / sizeof(*uri_fields); i++) {
+		add_uris(h, uri_fields[i].name, style[uri_fields[i].id]);
+		if (style[uri_fields[i].id] != NULL)
+			remove_field(h->envelope, uri_fields[i].name);
+	}
+	/* It says how to use the one URI that stood beside it (RFC 8058 section 3.1). */
+	if (style[STYLE_LIST_UNSUBSCRIBE] != NULL)
+		remove_field(h->envelope, "List-Unsubscribe-Post");
+}
+
+/* An address that a setting gives, allocated; NULL where the list's own makes none of it. */
+static char *
+address_of(const char *word, size_t length, const struct list *l)
+{
+	char *pattern, *address;
+
+	if (length == 4 && memcmp(word, "list", 4) == 0)
+		return mem_text(l->address);
+	if (length == 5 && memcmp(word, "owner", 5) == 0)
+		return list_role_address(l->address, ROLE_OWNER);
+	pattern = mem_copy(word, length);
+	address = list_fill_address(pattern, l->address);
+	free(pattern);
+	return address;
+}
+
+static void
+add_sender(struct heading *h)
+{
+	const char *sender = h->target->style[STYLE_SENDER];
+	char *address;
+
+	if (sender == NULL)
+		return;
+	address = address_of(sender, strlen(sender), h->target->list);
+	if (address != NULL) {
+		bytes_format(h->out, "Sender: <%s>\r\n", address);
+		remove_field(h->envelope, "Sender");
+	}
+	free(address);
+}
+
+/* Whether a field's value names the address. */
+static bool
+names(const char *value, const char *address)
+{
+	static const char inside[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				     "!#$%&'*+-/=?^_`{|}~.";
+	const char *at = value;
+
+	for (; (at = strcasestr(at, address)) != NULL; at++) {
+		char behind = at[strlen(address)];
+
+		if ((at == value || strchr(inside, at[-1]) == NULL) &&
+		    (behind == '\0' || strchr(inside, behind) == NULL))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * What the poster wants answers to go to, folded as the poster did. False where that cannot be put
+ * beside other addresses: nothing is there, or what is no text.
+ */
+static bool
+take_poster(const struct heading *h, struct bytes *value)
+{
+	struct field f;
+
+	if (!header_find(h->header, h->length, "Reply-To", &f) &&
+	    !header_find(h->header, h->length, "From", &f))
+		return false;
+	return field_text(&f, value);
+}
+
+/*
+ * The list in the place of the poster, who can be read in the name, in Author (RFC 9057), and is where
+ * answers go unless the list says otherwise. False where From stays: there is none to be sure of, or
+ * it is the list's already.
+ */
+static bool
+add_from(struct heading *h)
+{
+	const struct list *l = h->target->list;
+	char *name = NULL, *address = NULL, *shown, *local = list_fill_text("{local}", l->address);
+	struct bytes value = { 0 };
+	struct field f;
+	bool rewritten = false;
+
+	if (strcmp(h->target->style[STYLE_FROM], "rewrite") != 0 ||
+	    !header_find(h->header, h->length, "From", &f) || !field_text(&f, &value) ||
+	    !mime_mailbox(value.data, &name, &address) || text_same(address, l->address))
+		goto out;
+	shown = mem_format("%s via %s", name == NULL ? address : name, l->name == NULL ? local : l->name);
+	bytes_add_text(h->out, "From: ");
+	phrase_add(h->out, shown, LONGEST_NAME);
+	bytes_format(h->out, "\r\n <%s>\r\n", l->address);
+	remove_field(h->envelope, "From");
+	if (!header_find(h->header, h->length, "Author", &f))   /* the first that says it is right */
+		bytes_format(h->out, "Author: %s\r\n", value.data);
+	free(shown);
+	rewritten = true;
+out:
+	bytes_free(&value);
+	free(local);
+	free(name);
+	free(address);
+	return rewritten;
+}
+
+/* The Reply-To field; the poster's stays where nothing else can be said for sure. */
+static void
+add_reply_to(struct heading *h, bool rewritten)
+{
+	const char *text = h->target->style[STYLE_REPLY_TO], *word;
+	struct bytes value = { 0 };
+	size_t length;
+
+	if (text == NULL && rewritten)
+		text = "poster";
+	while (text != NULL && style_word(&text, &word, &length)) {
+		struct bytes one = { 0 };
+		char *address;
+
+		if (length == 6 && memcmp(word, "poster", 6) == 0) {
+			if (!take_poster(h, &one)) {
+				bytes_free(&one);
+				goto out;
+			}
+		} else {
+			address = address_of(word, length, h->target->list);
+			if (address != NULL && !names(bytes_text(&value), address))
+				bytes_format(&one, "<%s>", address);
+			free(address);
+		}
+		if (one.length > 0)
+			bytes_format(&value, "%s%s", value.length > 0 ? ",\r\n " : "", one.data);
+		bytes_free(&one);
+	}
+	if (value.length > 0) {
+		bytes_format(h->out, "Reply-To: %s\r\n", value.data);
+		remove_field(h->envelope, "Reply-To");
+	}
+out:
+	bytes_free(&value);
+}
+
+static void
+add_subject(struct heading *h)
+{
+	const char *pattern = h->target->style[STYLE_SUBJECT_TAG];
+	struct bytes value = { 0 };
+	char *tag;
+
+	if (pattern == NULL)
+		return;
+	tag = list_fill_text(pattern, h->target->list->address);
+	if (subject_tag(&value, tag, h->header, h->length)) {
+		bytes_format(h->out, "Subject: %s\r\n", value.data);
+		remove_field(h->envelope, "Subject");
+	}
+	bytes_free(&value);
+	free(tag);
+}
+
+/* The lines of a setting for this list, each ending in LF; NULL for none. Allocated. */
+static char *
+lines_of(const struct heading *h, enum style_id id)
+{
+	const char *pattern = h->target->style[id];
+	struct bytes lines = { 0 };
+	char *text;
+
+	if (pattern == NULL)
+		return NULL;
+	text = list_fill_text(pattern, h->target->list->address);
+	for (const char *c = text; *c != '\0'; c++)
+		if (*c != '\r')
+			bytes_add_char(&lines, *c);
+	if (lines.length > 0 && lines.data[lines.length - 1] != '\n')
+		bytes_add_char(&lines, '\n');
+	free(text);
+	return bytes_take(&lines);
+}
+
+/* `id` is a digest of the message, which cannot hold it therefore. */
+static void
+add_frame(struct heading *h, const char *id)
+{
+	char *above = lines_of(h, STYLE_HEADER), *below = lines_of(h, STYLE_FOOTER);
+	char *boundary = mem_format("=_rollcall_%s", id);
+	const struct footer f = { above, below, boundary, h->envelope->eight_bit };
+	struct framing frame;
+
+	if ((above != NULL || below != NULL) && footer_frame(&f, h->header, h->length, &frame)) {
+		for (size_t i = 0; i < frame.remove.count; i++)
+			remove_field(h->envelope, frame.remove.items[i]);
+		bytes_add_text(h->out, bytes_text(&frame.add));
+		h->envelope->inject_before_body = bytes_take(&frame.before);
+		h->envelope->inject_after_body = bytes_take(&frame.after);
+		framing_free(&frame);
+	}
+	free(boundary);
+	free(above);
+	free(below);
+}
+
+static void
+add_precedence(struct heading *h)
+{
+	const char *precedence = h->target->style[STYLE_PRECEDENCE];
+
+	if (precedence == NULL)
+		return;
+	bytes_format(h->out, "Precedence: %s\r\n", precedence);
+	remove_field(h->envelope, "Precedence");
 }
 
 void
 heading_compose(struct envelope *e, const struct site *site, const struct target *t, const char *id,
-                const char *lhlo)
+                const char *lhlo, const char *header, size_t length)
 {
 	char *role_address = list_role_address(t->list->address, t->role);
 	struct bytes add = { 0 };
+	struct heading h = { e, t, header, length, &add };
 
 	trace_received(&add, lhlo, site->hostname, id, role_address, e->arrived);
 	remove_field(e, stamp);
 	if (t->role == ROLE_POST) {
-		add_list_fields(&add, t);
-		remove_field(e, "List-Id");
-		remove_field(e, "List-Post");
-		if (t->destination->precedence != NULL)
-			remove_field(e, "Precedence");
+		add_list_fields(&h);
+		add_precedence(&h);
+		add_sender(&h);
+		add_reply_to(&h, add_from(&h));
+		add_subject(&h);
+		add_frame(&h, id);
 	}
 	/* What fails comes to the list's bounce address; a bounce that fails has nowhere to go. */
 	if (t->role == ROLE_BOUNCES || *e->sender == '\0')

@@ -10,9 +10,9 @@
 
 /*
  * Fills inject_sender, inject_add and inject_remove. The envelope's other fields, and `id`, the
- * name of the entry, must be there. `lhlo` is the name the MTA gave.
+ * name of the entry, must be there. `lhlo` is the name the MTA gave, `header` that of the message.
  */
 void heading_compose(struct envelope *, const struct site *, const struct target *, const char *id,
-                     const char *lhlo);
+                     const char *lhlo, const char *header, size_t length);
 
 #endif

@@ -163,7 +163,8 @@ fill_envelope(struct envelope *e, struct reception *r, const struct mail *m,
 		.utf8 = m->utf8,
 		.eight_bit = r->content.eight_bit,
 	};
-	heading_compose(e, r->service->site, &to->target, id, lhlo);
+	heading_compose(e, r->service->site, &to->target, id, lhlo, bytes_text(&r->header),
+	                r->header.length);
 }
 
 static void
@@ -237,38 +238,66 @@ add_before(struct entries *es)
 	}
 }
 
+static void
+add_entry(struct entries *es, struct reception *r, const struct mail *m, struct recipient *to,
+          const char *lhlo)
+{
+	r->queues->ops->entry_name(r->draft, to->target.list->address, role_word(to->target.role), to->id);
+	fill_envelope(&es->envelopes[es->count], r, m, to, to->id, lhlo);
+	if (to->target.role == ROLE_POST)
+		add_before(es);
+	es->commitments[es->count] = (struct commitment){
+		.queue = to->target.role == ROLE_BOUNCES ? QUEUE_BOUNCE : QUEUE_PENDING,
+		.envelope = &es->envelopes[es->count],
+	};
+	es->of[es->count++] = to;
+}
+
+/*
+ * What is wrong with the message for one list. Of what nobody waits for an answer to, a refusal
+ * would be mail to somebody unproven: it is dropped. Other refusals are for what came past the
+ * milter, or what it let go on to be returned.
+ */
+static enum reply_id
+reply_of_subject(const struct subject *s)
+{
+	if (s->verdict.decision == DECISION_PASS)
+		return REPLY_NONE;
+	return s->decided_by->policy->quiet ? REPLY_DROPPED : s->verdict.reply;
+}
+
 /* One entry for each list and role that takes the message; the others get their replies here. */
 static void
 collect(struct entries *es, struct reception *r, struct mail *m, const char *lhlo)
 {
+	const struct site *site = r->service->site;
+	const struct facts facts = { .sender = m->sender_canonical, .size = r->size,
+		                     .header = bytes_text(&r->header), .header_length = r->header.length,
+		                     .most_hops = site->limits.hops };
+	const struct terms terms = { .moment = MOMENT_END, .facts = &facts,
+		                     .by = deadline_in(r->service->lmtp.lookup) };
+	struct subject *subjects = mem_array(m->count, sizeof(*subjects));
+	size_t count = 0, next = 0;
+
+	for (size_t i = 0; i < m->count; i++)
+		if (m->recipients[i].same_as == i)
+			subjects[count++] = admit_subject(&m->recipients[i].target);
+	inquiry_run(site->bulkheads, &terms, subjects, count);
 	for (size_t i = 0; i < m->count; i++) {
 		struct recipient *to = &m->recipients[i];
-		struct verdict v;
+		struct subject *s = &subjects[next];
 
 		if (to->same_as != i)
 			continue;
-		v = admit_header(r->service->site, &to->target, bytes_text(&r->header),
-		                 r->header.length);
-		if (v.decision != DECISION_PASS) {
-			/*
-			 * The MTA has taken it already: a refusal would be mail to somebody
-			 * unproven.
-			 */
-			to->reply = REPLY_DROPPED;
-			log_recipient(r, m, to, v.reason);
-			continue;
-		}
-		r->queues->ops->entry_name(r->draft, to->target.list->address,
-		                           role_word(to->target.role), to->id);
-		fill_envelope(&es->envelopes[es->count], r, m, to, to->id, lhlo);
-		if (to->target.role == ROLE_POST)
-			add_before(es);
-		es->commitments[es->count] = (struct commitment){
-			.queue = to->target.role == ROLE_BOUNCES ? QUEUE_BOUNCE : QUEUE_PENDING,
-			.envelope = &es->envelopes[es->count],
-		};
-		es->of[es->count++] = to;
+		to->reply = reply_of_subject(s);
+		if (to->reply == REPLY_NONE)
+			add_entry(es, r, m, to, lhlo);
+		else
+			log_recipient(r, m, to, s->verdict.reason);
+		subject_free(s);
+		next++;
 	}
+	free(subjects);
 }
 
 static void

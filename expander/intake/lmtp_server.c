@@ -9,7 +9,6 @@
 #include "mail/reply.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdatomic.h>
@@ -157,18 +156,11 @@ accept_one(struct lmtp_server *l, int listener)
 {
 	struct sockaddr_storage from = { 0 };
 	const struct sockaddr *address = (struct sockaddr *)&from;
-	socklen_t length = sizeof(from);
-	int fd = accept4(listener, (struct sockaddr *)&from, &length, SOCK_CLOEXEC);
+	int fd = net_accept(listener, &from, "lmtp");
 	struct service *s;
 
-	if (fd < 0) {
-		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
-			log_say(LEVEL_ERROR, "lmtp", "cannot accept a connection: %s",
-			        strerrordesc_np(errno));
-			work_pause(l->work, 100);
-		}
+	if (fd < 0)
 		return;
-	}
 	metric_count(&expander_metrics[LMTP_CONNECTIONS], 1);
 	s = service_current();
 	if (from.ss_family != AF_UNIX && !networks_have(s->networks, address)) {
@@ -178,7 +170,7 @@ accept_one(struct lmtp_server *l, int listener)
 		log_say(LEVEL_WARN, "lmtp", "%s may not connect (lmtp.networks)", client);
 		(void)close(fd);
 	} else if (!start_session(l, fd, address, s->lmtp.sessions)) {
-		log_say(LEVEL_WARN, "lmtp", "too many sessions");
+		log_say(LEVEL_WARN, "lmtp", "too many sessions (lmtp.sessions), or no room for a thread");
 		send_away(fd, REPLY_BUSY);
 	}
 	service_drop(&s);

@@ -203,9 +203,10 @@ static enum reply_id
 find_target(struct session *s, const char *canonical, struct target *t, struct complaint *why)
 {
 	const struct destination *d = site_destination(s->service->site, canonical);
-	struct facts facts = { .sender = s->mail.sender_canonical };
+	const struct facts facts = { .sender = s->mail.sender_canonical };
 	struct deadline by = deadline_in(s->service->lmtp.lookup);
-	const char *decided_by;
+	const struct terms terms = { .moment = MOMENT_RCPT, .facts = &facts, .by = by };
+	struct subject subject;
 	struct verdict v;
 
 	if (d == NULL)
@@ -218,9 +219,8 @@ find_target(struct session *s, const char *canonical, struct target *t, struct c
 	case FOUND_YES:
 		break;
 	}
-	facts.list = t->list;
-	facts.role = t->role;
-	v = admit_rcpt(t, &facts, by, &decided_by);
+	v = admit_rcpt(s->service->site, t, &terms, &subject);
+	subject_free(&subject);
 	if (v.reply == REPLY_NONE && drain_is_on(s->service->site))
 		v = verdict_defer(REPLY_DRAINING, "draining");
 	(void)complain(why, "%s", v.reason);
@@ -273,8 +273,8 @@ do_rcpt(struct session *s, struct slice argument)
 	}
 	if (rest.length > 0)
 		reply = REPLY_BAD_PARAMETER;
-	else if (address_parse(&a, path.at, path.length, &why) < 0)
-		reply = REPLY_BAD_RCPT;
+	else if (address_parse_inner(&a, path.at, path.length, &why) < 0)
+		reply = REPLY_BAD_RCPT;           /* sendmail quotes no more than its client did */
 	else if (receipt_parse(a.canonical, &receipt) && is_for_receipts(s->service, a.canonical))
 		reply = take_receipt(s, &receipt);
 	else if (s->mail.count >= (size_t)s->service->lmtp.recipients)
@@ -282,7 +282,7 @@ do_rcpt(struct session *s, struct slice argument)
 	else
 		reply = s->mail.wrong == REPLY_NONE ? find_target(s, a.canonical, &t, &why) : s->mail.wrong;
 	if (reply == REPLY_NONE) {
-		mail_add(&s->mail, &t, path.at, path.length);
+		mail_add(&s->mail, &t, a.spelling, strlen(a.spelling));
 		s->state = HAVE_RCPT;
 		say(s, REPLY_RCPT_OK);
 	} else {

@@ -68,6 +68,8 @@ same_record(const struct record *a, const struct record *b)
 	    !same_texts(a->receipt, b->receipt))
 		return false;
 	switch (a->kind) {
+	case RECORD_BEGIN:
+		return a->at == b->at;
 	case RECORD_INTENT:
 		return a->at == b->at && a->batch == b->batch && a->count == b->count &&
 		       (a->lines == NULL) == (b->lines == NULL) &&
@@ -78,7 +80,8 @@ same_record(const struct record *a, const struct record *b)
 	case RECORD_RESULT:
 		return a->at == b->at && a->batch == b->batch && a->code == b->code;
 	case RECORD_DEFER:
-		return a->at == b->at && a->until == b->until && a->tries == b->tries;
+		return a->at == b->at && a->until == b->until && a->tries == b->tries &&
+		       a->spent == b->spent;
 	case RECORD_DAMAGE:
 		break;
 	}

@@ -41,7 +41,9 @@ has_bare_newline(struct slice text)
 static void
 send_message(struct slice head, struct slice body)
 {
-	struct outgoing o = wire_message(head.at, head.length, body.at, body.length);
+	size_t half = body.length / 2;
+	struct outgoing o = wire_message(head, (struct slice){ body.at, half },
+	                                 (struct slice){ body.at + half, body.length - half });
 	struct bytes want = { 0 }, got = { 0 };
 	struct content c = { 0 };
 	struct wire w = { .abandon = -1 };

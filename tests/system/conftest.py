@@ -1,4 +1,6 @@
 """Fixtures: a site is a real slapd, a real MTA, a recording server behind it and our daemons between them."""
+import contextlib
+import contextlib
 import itertools
 import os
 import pathlib
@@ -38,13 +40,19 @@ def company():
     return out
 
 
-@pytest.fixture
-def place():
-    """A short-named directory that Postfix may enter, removed when the test has passed."""
+@contextlib.contextmanager
+def short_directory():
+    """A short-named directory that Postfix may enter, removed at the end."""
     path = pathlib.Path(tempfile.mkdtemp(prefix="rc", dir="/tmp"))
     path.chmod(0o755)
     yield path
     shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def place():
+    with short_directory() as path:
+        yield path
 
 
 @pytest.fixture(scope="session")
@@ -95,13 +103,12 @@ class Site:
         return self
 
     def stop(self):
-        self.rollcall.stop()
-        if self.mta:
-            self.mta.stop()
-        if self.proxy:
-            self.proxy.stop()
-        self.slapd.stop()
-        self.sink.stop()
+        """All of it, also where one of them complains at its end."""
+        with contextlib.ExitStack() as others:
+            for thing in (self.sink, self.slapd, self.proxy, self.mta):
+                if thing:
+                    others.callback(thing.stop)
+            self.rollcall.stop()
 
     def smtp(self):
         return client.Client(("127.0.0.1", self.mta.port))
@@ -151,8 +158,9 @@ def make_site(place, company_ldif):
         return site.start() if start else site
 
     yield make
-    for site in sites:
-        site.stop()
+    with contextlib.ExitStack() as all_of_them:
+        for site in reversed(sites):
+            all_of_them.callback(site.stop)
 
 
 @pytest.fixture(params=["postfix", "sendmail"])

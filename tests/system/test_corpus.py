@@ -1,10 +1,65 @@
 """Posts as the world writes them: each goes through as the same bytes, but for the fields a list has of its own."""
+import email
 import re
 
 import pytest
 
 LIST = "staff@lists.example.com"
-OURS = (b"list-id", b"list-post", b"precedence", b"rollcall-stamp")
+OURS = [b"list-id", b"list-post", b"precedence", b"rollcall-stamp"]
+# And those that go where another list has put them there.
+OF_LISTS = [b"list-help", b"list-owner", b"list-subscribe", b"list-unsubscribe", b"list-unsubscribe-post"]
+
+# What a list asks for, the fields that it then puts before posts, and those it takes the place of.
+STYLES = {
+    "plain": ("", b"List-Id: <staff.lists.example.com>\r\nList-Post: <mailto:staff@lists.example.com>\r\n"
+                  b"Precedence: list\r\n", []),
+    "fields": ("""list-id: "{local}.example.com"
+    list-post: "https://example.com/{local} {local}@{domain}"
+    list-help: help@example.com
+    list-owner: owner
+    list-subscribe: https://example.com/in
+    list-unsubscribe: https://example.com/out
+    list-archive: https://example.com/archive
+    sender: owner
+    precedence: bulk
+    reply-to: list""",
+               b"List-Id: <staff.example.com>\r\n"
+               b"List-Post: <https://example.com/staff>,\r\n <mailto:staff@lists.example.com>\r\n"
+               b"List-Help: <mailto:help@example.com>\r\n"
+               b"List-Owner: <mailto:staff-owner@lists.example.com>\r\n"
+               b"List-Subscribe: <https://example.com/in>\r\nList-Unsubscribe: <https://example.com/out>\r\n"
+               b"List-Archive: <https://example.com/archive>\r\nPrecedence: bulk\r\n"
+               b"Sender: <staff-owner@lists.example.com>\r\nReply-To: <staff@lists.example.com>\r\n",
+               [b"list-archive", b"sender", b"reply-to"] + OF_LISTS),
+    "tag": ('{ list-post: none, subject-tag: "[Täg]" }',
+            b"List-Id: <staff.lists.example.com>\r\nPrecedence: list\r\n", []),
+    "from": ("{ list-post: none, from: rewrite }",
+             b"List-Id: <staff.lists.example.com>\r\nPrecedence: list\r\n", []),
+    "footer": ('{ list-post: none, footer: "-- \\nThis list: {local}" }',
+               b"List-Id: <staff.lists.example.com>\r\nPrecedence: list\r\n", []),
+}
+FOOTER = b"\r\n-- \r\nThis list: staff\r\n"
+TAG = b"=?utf-8?Q?=5BT=C3=A4g=5D?="
+
+
+def tagged(message):
+    """The Subject field with a tag, and the names of fields it takes the place of."""
+    subjects = [v.strip(b" \t\r\n") for v in values(b"subject", message)]
+    if len(subjects) > 1 or any(set(s) & set(range(32)) - set(b"\t\r\n") or not is_utf8(s) for s in subjects):
+        return b"", []
+    subject = (subjects or [b""])[0]
+    tag = TAG[:-2] + b"_?=" if subject.startswith(b"=?") else TAG
+    first = len(b"Subject: " + tag + b" " + subject.split(b"\r\n")[0])
+    between = b"" if not subject else b" " if first <= 78 else b"\r\n "
+    return b"Subject: " + tag + between + subject + b"\r\n", [b"subject"]
+
+
+def is_utf8(text):
+    try:
+        text.decode("utf-8")
+        return True
+    except UnicodeDecodeError:
+        return False
 
 
 def as_sent(path):
@@ -13,36 +68,55 @@ def as_sent(path):
     return text if text.endswith(b"\r\n") else text + b"\r\n"
 
 
-def without_ours(message):
-    """The message without the fields that the list writes itself, folded ones with all their lines."""
+def take_apart(message):
+    """The fields as pairs of name and bytes, folds included, and the rest."""
     message = re.sub(rb"^>?From .*\r\n", b"", message)            # of an mbox; no field
-    kept, dropping, at = [], False, 0
+    fields, at = [], 0
     while at < len(message):
         end = message.index(b"\r\n", at) + 2
         line = message[at:end]
-        if line == b"\r\n" or not (line[:1] in b" \t" and at > 0 or re.match(rb"[!-9;-~]+[ \t]*:", line)):
+        if line[:1] in b" \t" and fields:
+            fields[-1] = (fields[-1][0], fields[-1][1] + line)
+        elif re.match(rb"[!-9;-~]+[ \t]*:", line):
+            fields.append((line.split(b":")[0].strip().lower(), line))
+        else:
             break                         # the header ends with an empty line, or where it is none any more
-        if line[:1] not in b" \t":
-            dropping = line.split(b":")[0].strip().lower() in OURS
-        if not dropping:
-            kept.append(line)
         at = end
-    empty = b"" if message[at:at + 2] == b"\r\n" else b"\r\n"     # lest the body become header
-    return b"".join(kept) + empty + message[at:]
+    return fields, message[at:]
+
+
+def values(name, message):
+    """What the fields of a name hold, folds included."""
+    return [text.partition(b":")[2] for n, text in take_apart(message)[0] if n == name]
+
+
+def without(names, message):
+    """The message without the fields of these names."""
+    fields, rest = take_apart(message)
+    empty = b"" if rest[:2] == b"\r\n" else b"\r\n"             # lest the body become header
+    return b"".join(text for name, text in fields if name not in names) + empty + rest
 
 
 @pytest.fixture
-def site(make_site, place):
+def style(request):
+    return STYLES[getattr(request, "param", "plain")]
+
+
+@pytest.fixture
+def site(make_site, place, style):
     (place / "lists.json").write_text(f"""{{ "lists": [ {{ "address": "{LIST}", "errors": "errors@example.com",
         "members": [ "bob@example.com" ] }} ] }}""")
-    return make_site(mta="sink", sources=f"corp: {{ kind: file, path: {place}/lists.json }}")
+    return make_site(mta="sink", destinations=f"""lists.example.com:
+  sources: [ corp ]
+  posts:
+    {style[0] or "{}"}""", sources=f"corp: {{ kind: file, path: {place}/lists.json }}")
 
 
 REPORT = re.compile(rb"(?im)^(content-type: *multipart/report|auto-submitted: *auto-replied|from:.*mailer-daemon)")
 
 
-def test_posts_come_out_as_the_same_bytes(site, corpus):
-    files = sorted(p for p in (corpus / "posts").glob("m*/*") if p.is_file())
+def post_all(site, files):
+    """Posts each message; what was taken, by the names of the entries."""
     assert len(files) > 900
     taken, dropped = {}, []
     with site.lmtp() as c:
@@ -61,13 +135,91 @@ def test_posts_come_out_as_the_same_bytes(site, corpus):
     for path in dropped:
         assert REPORT.search(path.read_bytes()), path
     site.rollcall.wait_idle(120)
+    return taken
+
+
+def each_delivered(site, taken):
+    """What came of each: the message as posted, its entry, and what was sent without our Received field."""
     for t in site.sink.delivered():
         entry = re.search(rb"\r\n\tid (\w+) for", t.data).group(1).decode()
         path, message = taken.pop(entry)
-        added = re.match(rb"Received: (?:.*\r\n)(?:[ \t].*\r\n)*List-Id: .*\r\n(?:[ \t].*\r\n)*"
-                         rb"List-Post: .*\r\nPrecedence: list\r\n", t.data)
-        assert t.data[added.end():] == without_ours(message), path
+        yield path, message, entry.encode(), t.data[re.match(rb"Received: .*\r\n(?:[ \t].*\r\n)*", t.data).end():]
     assert taken == {}
+
+
+def removed_of_lists(message):
+    return OF_LISTS if values(b"list-id", message) + values(b"list-post", message) else []
+
+
+@pytest.fixture
+def posts(corpus):
+    return sorted(p for p in (corpus / "posts").glob("m*/*") if p.is_file())
+
+
+@pytest.mark.parametrize("style", ["plain", "fields", "tag"], indirect=True)
+def test_posts_come_out_as_the_same_bytes(site, posts, style):
+    for path, message, _, sent in each_delivered(site, post_all(site, posts)):
+        subject, old = tagged(message) if "subject-tag" in style[0] else (b"", [])
+        names = OURS + removed_of_lists(message) + style[2] + old
+        assert sent == style[1] + subject + without(names, message), path
+
+
+@pytest.mark.parametrize("style", ["from"], indirect=True)
+def test_posts_from_the_list_name_their_posters(site, posts, style):
+    rewritten = 0
+    for path, message, _, sent in each_delivered(site, post_all(site, posts)):
+        assert sent.startswith(style[1]), path
+        sent, names = sent[len(style[1]):], OURS + removed_of_lists(message)
+        if sent != without(names, message):
+            ours = re.match(rb"From: (\".*\"|=\?.*\?=(\r\n =\?.*\?=)*)\r\n <staff@lists.example.com>\r\n", sent)
+            assert ours, path
+            (poster, *_), answers = values(b"from", message), values(b"reply-to", message)
+            poster, answers = (v.strip(b" \t\r\n") for v in (poster, (answers or [poster])[0]))
+            added = (b"" if values(b"author", message) else b"Author: " + poster + b"\r\n") + \
+                b"Reply-To: " + answers + b"\r\n"
+            if not sent[ours.end():].startswith(added):           # the poster's own is empty: it stays
+                assert answers == b"", path
+                added = added[:added.index(b"Reply-To: ")]
+            gone = [b"from"] + ([b"reply-to"] if b"Reply-To: " in added else [])
+            assert sent[ours.end() + len(added):] == without(names + gone, message), path
+            rewritten += 1
+    assert rewritten > 800
+
+
+@pytest.mark.parametrize("style", ["footer"], indirect=True)
+def test_bodies_stay_the_same_bytes_within_a_footer(site, posts, style):
+    """Whichever way the text gets in, the body is there unchanged, and a reader of MIME finds the text."""
+    seen = {"alone": 0, "inside": 0, "beside": 0}
+    for path, message, entry, sent in each_delivered(site, post_all(site, posts)):
+        assert sent.startswith(style[1]), path
+        sent, names = sent[len(style[1]):], OURS + removed_of_lists(message)
+        boundary = b"=_rollcall_" + entry
+        content = [text for name, text in take_apart(message)[0] if name.startswith(b"content-")]
+        body = without(names, message).partition(b"\r\n")[2] if not take_apart(message)[0] else \
+            take_apart(message)[1].removeprefix(b"\r\n")
+        if b"boundary=\"" + boundary not in sent:
+            way = "alone" if sent == without(names, message) else "inside"
+            quoted = any(v.strip().lower() == b"quoted-printable"
+                         for v in values(b"content-transfer-encoding", message))
+            assert way == "alone" or sent == without(names, message) + \
+                (FOOTER.replace(b" \r", b"=20\r") if quoted else FOOTER), path
+        else:
+            way, part = "beside", b"--" + boundary
+            moved = names + [b"mime-version"] + [c.partition(b":")[0].strip().lower() for c in content]
+            head = b"".join(text for name, text in take_apart(message)[0] if name not in moved)
+            added = (b"MIME-Version: 1.0\r\nContent-Type: multipart/mixed;\r\n boundary=\"" + boundary + b"\"\r\n")
+            eight_bit = b"Content-Transfer-Encoding: 8bit\r\n" if max(message) > 127 else b""
+            fields = b"".join(re.sub(rb"^([^ \t:]+)[ \t]*:\s*((?s:.*?))\s*$", rb"\1: \2\r\n", c) for c in content)
+            assert sent == (added + eight_bit + head + b"\r\n" + part + b"\r\n" + fields + b"\r\n" + body + b"\r\n" +
+                            part + b"\r\nContent-Type: text/plain; charset=us-ascii\r\n"
+                            b"Content-Disposition: inline\r\n\r\n" + FOOTER[2:] + b"\r\n" + part + b"--\r\n"), path
+            got = email.message_from_bytes(sent)
+            first, second = got.get_payload()
+            assert second.get_payload() == FOOTER[2:].decode() and not got.defects, path
+        if way == "inside":
+            assert email.message_from_bytes(sent).get_payload(decode=True).endswith(FOOTER), path
+        seen[way] += 1
+    assert seen["alone"] > 10 and seen["inside"] > 100 and seen["beside"] > 100, seen
 
 
 def test_bounces_reach_the_errors_address_and_nobody_else(site, corpus):

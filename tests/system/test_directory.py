@@ -7,7 +7,8 @@ import time
 import pytest
 
 from testbed import client, directory, proxy, slapd
-from testbed.base import BUILD, ROOT, free_port, wait_until
+from testbed.base import ROOT, free_port, wait_until
+from testbed.rollcall import run_contract
 
 TECHNIQUES = pytest.mark.parametrize("technique", ["deref", "or", "base"])
 STAFF = ["ann@example.com", "bob@example.com", "carl@example.com", "guest@partner.example.net"]
@@ -30,14 +31,7 @@ def contract_server(tmp_path_factory):
     subprocess.run(["rm", "-rf", path])
 
 
-def run_contract(server, **settings):
-    settings = {"uri": f'[ "{server.uri}" ]', "base": "dc=example,dc=com", **settings}
-    path = server.dir / "source.yaml"
-    path.write_text("  kind: ldap\n" + "".join(f"  {k.replace('_', '-')}: {v}\n" for k, v in settings.items()))
-    subprocess.run(["make", "-s", f"{BUILD.name}/tests/contract_ldap"], cwd=ROOT, check=True)
-    got = subprocess.run([BUILD / "tests/contract_ldap", path], cwd=ROOT, text=True, stdout=subprocess.PIPE,
-                         stderr=subprocess.STDOUT)
-    assert got.returncode == 0, got.stdout
+STYLED = dict(attributes="{ settings: businessCategory }")
 
 
 @pytest.mark.parametrize("settings", [
@@ -51,30 +45,30 @@ def run_contract(server, **settings):
     dict(cache="{ yes: 0s, no: 0s }"),
 ], ids=str)
 def test_every_technique_keeps_the_contract(contract_server, settings):
-    run_contract(contract_server, **settings)
+    run_contract(contract_server, **STYLED, **settings)
 
 
 def test_simple_bind(contract_server):
-    run_contract(contract_server, bind="simple", bind_dn="cn=rollcall,ou=services,dc=example,dc=com",
+    run_contract(contract_server, **STYLED, bind="simple", bind_dn="cn=rollcall,ou=services,dc=example,dc=com",
                  password_file=contract_server.dir / "password")
 
 
 def test_external_over_ldapi(contract_server):
-    run_contract(contract_server, bind="external", uri=f'"{contract_server.ldapi}"')
+    run_contract(contract_server, **STYLED, bind="external", uri=f'"{contract_server.ldapi}"')
 
 
 def test_starttls(contract_server):
-    run_contract(contract_server, starttls="yes", ca_file=contract_server.dir / "ca.pem",
+    run_contract(contract_server, **STYLED, starttls="yes", ca_file=contract_server.dir / "ca.pem",
                  uri=f'"ldap://127.0.0.1:{contract_server.port}"')
 
 
 def test_ldaps(contract_server):
-    run_contract(contract_server, ca_file=contract_server.dir / "ca.pem",
+    run_contract(contract_server, **STYLED, ca_file=contract_server.dir / "ca.pem",
                  uri=f'"ldaps://127.0.0.1:{contract_server.tls_port}"')
 
 
 def test_failover(contract_server):
-    run_contract(contract_server, uri=f'[ "ldap://127.0.0.1:1", "{contract_server.uri}" ]')
+    run_contract(contract_server, **STYLED, uri=f'[ "ldap://127.0.0.1:1", "{contract_server.uri}" ]')
 
 
 def lookup(site_or_rollcall, address="staff@lists.example.com"):

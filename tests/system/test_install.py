@@ -15,6 +15,7 @@ lib/sysusers.d/rollcall.conf lib/tmpfiles.d/rollcall.conf
 sbin/rollcall-expander sbin/rollcall-milter sbin/rollcall-postfix sbin/rollcallctl
 share/doc/rollcall/LICENSE share/doc/rollcall/NEWS share/doc/rollcall/README.md
 share/doc/rollcall/examples/file.yaml share/doc/rollcall/examples/lists.json
+share/doc/rollcall/examples/posix.yaml
 share/doc/rollcall/examples/rollcall.yaml share/doc/rollcall/examples/runner.py share/doc/rollcall/postfix/README.md
 share/man/man5/rollcall.yaml.5 share/man/man8/rollcall-expander.8 share/man/man8/rollcall-milter.8
 share/man/man8/rollcall-postfix.8 share/man/man8/rollcallctl.8
@@ -91,7 +92,7 @@ def test_the_installed_script_finds_its_parts(place):
     words = ["show", "-c", etc, "-u", "nobody", "lists.example.com"]
     got = subprocess.run([top / "sbin/rollcall-postfix", *words], env=env, check=True, stdout=subprocess.PIPE,
                          text=True)
-    assert "smtpd_milters = { unix:rollcall/milter.sock, default_action=tempfail }" in got.stdout
+    assert "smtpd_milters = { unix:rollcall/milter.sock, default_action=tempfail, connect_timeout=10s }" in got.stdout
 
 
 def test_manuals_have_no_mistakes(installed):

@@ -55,6 +55,7 @@ def test_commands_that_are_wrong(lmtp_site, sent, reply):
 @pytest.mark.parametrize("to, reply", [
     ("<stuff@lists.example.com>", "550 5.1.1"),
     ("<staff@example.com>", "550 5.1.2"),
+    ('<"staff"+x@lists.example.com>', "550 5.1.1"),
     ("<staff>", "501 5.1.3"),
     ("<>", "501 5.1.3"),
     ("<staff@lists.example.com> NOTIFY=NEVER", "555 5.5.4"),

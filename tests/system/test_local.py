@@ -100,7 +100,7 @@ def test_a_directory_that_does_not_answer(make_site):
     wait_until(lambda: site.rollcall.log_lines("rcpt", verdict="defer"), what="a deferral")
     assert site.postfix.queued() > 0 and site.rollcall.log_lines("lmtp") == []
     site.slapd.start()
-    # pickup comes back to it by itself, at the latest after a minute.
+    # pickup comes back to it by itself, here after five seconds at the latest.
     assert site.wait_for(4, 90) == STAFF
 
 

@@ -149,7 +149,7 @@ def test_what_a_member_gets(site):
 
 
 def test_precedence_as_configured(make_site):
-    site = make_site(destinations="lists.example.com: { sources: [ corp ], precedence: none }")
+    site = make_site(destinations="lists.example.com: { sources: [ corp ], posts: { precedence: none } }")
     site.post(fields=["Precedence: bulk"])
     site.wait_for(4)
     assert site.sink.delivered("bob@example.com")[0].fields("Precedence") == ["bulk"]

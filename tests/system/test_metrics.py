@@ -43,12 +43,14 @@ class Page:
         assert all(v >= 0 and math.isfinite(v) for v in self.samples.values())
 
     def check_histogram(self, name):
-        buckets = sorted((float(dict(k[1])["le"].replace("+Inf", "inf")), v) for k, v in self.samples.items()
-                         if k[0] == name + "_bucket")
-        counts = [v for _, v in buckets]
-        assert counts == sorted(counts) and buckets[-1][0] == math.inf
-        assert counts[-1] == self.samples[name + "_count", frozenset()]
-        assert (name + "_sum", frozenset()) in self.samples
+        """One, or one for each value of its other labels."""
+        for labels in {k[1] for k in self.samples if k[0] == name + "_count"}:
+            buckets = sorted((float(dict(k[1])["le"].replace("+Inf", "inf")), v) for k, v in self.samples.items()
+                             if k[0] == name + "_bucket" and {p for p in k[1] if p[0] != "le"} == labels)
+            counts = [v for _, v in buckets]
+            assert counts == sorted(counts) and buckets[-1][0] == math.inf
+            assert counts[-1] == self.samples[name + "_count", labels]
+            assert (name + "_sum", labels) in self.samples
 
     def get(self, name, **labels):
         """One sample; 0 where there is none, as what never happened may be left out."""

@@ -301,9 +301,12 @@ def test_some_queues_only(make_site):
 # ---- examples ----
 
 @pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.yaml")), ids=lambda p: p.name)
-def test_people_get_their_mail_with_every_example(make_site, example):
+def test_people_get_their_mail_with_every_example(make_site, company_ldif, example):
     """bob@example.com is no list: whatever the examples say, his mail is let through, and lists work."""
-    site = make_site(start=False)
+    unix = "".join(directory.account(f"{u}9", f"{u}@example.com") for u in ("ann", "bob", "carl"))
+    unix += directory.posix_group("unix", ["ann9", "bob9", "carl9"], description="mailing list of ours")
+    unix += directory.posix_group("wheel", ["ann9"])
+    site = make_site(company_ldif + unix, start=False)
     text = example.read_text()
     for old, new in ((r"/var/lib/rollcall", str(site.rollcall.dir / "state")),
                      (r"/var/spool/postfix", str(site.postfix.queue)),
@@ -328,18 +331,19 @@ def test_people_get_their_mail_with_every_example(make_site, example):
         assert c.data(client.message(to="bob@example.com", fields=["Auto-Submitted: auto-replied"])).code == 250
     assert site.wait_for(2) == ["bob@example.com"] * 2
     site.sink.clear()
-    known = {"rollcall.yaml": "staff", "file.yaml": "pizza"}[example.name]
+    known = {"rollcall.yaml": "staff", "file.yaml": "pizza", "posix.yaml": "unix"}[example.name]
     site.post(to=f"{known}@lists.example.com")
     assert "bob@example.com" in site.wait_for(3)
     with site.smtp() as c:
         c.mail("ann@example.com")
         assert c.rcpt("bob@lists.example.com") == "550 5.1.1"
+        assert c.rcpt("wheel@lists.example.com") == "550 5.1.1"
 
 
 def test_every_example_is_tried():
     """A file that names domains of lists is in examples/, or a part of one that the tests put in force."""
     found = {str(p.relative_to(ROOT)) for p in ROOT.rglob("*") if p.suffix in (".yaml", ".part", ".mc", ".m4")
              and not str(p.relative_to(ROOT)).startswith("build")}
-    assert found == {"examples/rollcall.yaml", "examples/file.yaml",
+    assert found == {"examples/rollcall.yaml", "examples/file.yaml", "examples/posix.yaml",
                      "postfix/main.cf.part", "postfix/master.cf.part",
                      "sendmail-cf/example.mc", "sendmail-cf/feature/rollcall.m4", "sendmail-cf/mailer/rollcall.m4"}

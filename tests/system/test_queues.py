@@ -205,6 +205,7 @@ def test_the_end_while_the_directory_is_silent(make_site):
         site.slapd.go_on()
     site.rollcall.start_expander()
     assert site.wait_for(8) == sorted(STAFF * 2)
+    assert "the expander ended while" not in site.rollcall.log      # five restarts must not hold a good post
 
 
 def test_the_end_when_nothing_hangs(lmtp_site):

@@ -98,6 +98,38 @@ def test_the_time_counts_while_the_mta_answers(make_site):
     assert site.sink.delivered() == [] and len(outcomes(site, "queued")) == 1
 
 
+def test_to_wait_for_a_receipt_is_no_fault(make_site):
+    """An expander that is killed while a post only waits did not die of the post, which is never held for it."""
+    site = make_site(mta="sink", destinations=ALWAYS, outbound="settle: 1h")
+    site.sink.on_dot = lambda t: site.rollcall.kill_expander()
+    site.submit()
+    for n in range(1, 8):
+        wait_until(lambda: site.rollcall.expander is None, what="the end")
+        site.rollcall.start_expander()
+        wait_until(lambda: site.rollcall.log.count("waiting for the receipts") == n, what="a doubt")
+        (entry,) = spool(site, "outbound")
+        wait_until(lambda: '"defer"' in (entry / "progress").read_text().splitlines()[-1], what="the record")
+        if n < 7:
+            site.rollcall.kill_expander()
+    assert site.rollcall.counts()["held"] == 0
+    (t,) = site.sink.delivered()
+    assert tell(site, t.receipts[0]) == "550 5.1.1"
+    site.rollcall.wait_idle()
+    assert site.sink.recipients() == t.recipients
+
+
+def test_it_is_the_post_that_ends_the_expander(make_site):
+    """Each time that it is sent again, after a doubt: that is counted, and the post is held in the end."""
+    site = make_site(mta="sink", destinations=ALWAYS, outbound="settle: 500ms")
+    site.sink.on_dot = lambda t: site.rollcall.kill_expander()
+    site.submit()
+    for _ in range(5):
+        wait_until(lambda: site.rollcall.expander is None, what="the end")
+        site.rollcall.start_expander()
+    wait_until(lambda: site.rollcall.counts().get("held"), what="the hold")
+    assert "rollcallctl release lets it go" in site.rollcall.log and len(site.sink.delivered()) == 5
+
+
 def test_receipts_that_cannot_be_read(make_site):
     """Of a newer version: the post is put off, and what is in doubt stays so."""
     site = make_site(mta="sink", destinations=ALWAYS, outbound="settle: 1s")

@@ -16,7 +16,7 @@ SCRIPT = ROOT / "postfix/rollcall-postfix"
 DOMAIN = "lists.example.com"
 STAFF = ["ann@example.com", "bob@example.com", "carl@example.com", "guest@partner.example.net"]
 FAILED, IN_THE_WAY, USAGE, NO_POSTFIX = 1, 2, 64, 69
-SOCKETS = "{ unix:rollcall/milter.sock, default_action=tempfail }"
+SOCKETS = "{ unix:rollcall/milter.sock, default_action=tempfail, connect_timeout=10s }"
 
 
 def debian(name, place="/usr/share/postfix"):
@@ -344,10 +344,19 @@ def test_undo_of_a_file_with_an_unrelated_change(setup, again):
     s.add(main="# a note\n", master="# another\n")
     if again:
         s.script("apply", "more.example")
-    s.script("undo")
+    assert "No such file" not in s.script("undo")
     before["main.cf"] += "# a note\n"
     before["master.cf"] += "# another\n"
     assert s.files() == before
+
+
+def test_what_cannot_be_remembered_is_not_changed(setup):
+    s = setup()
+    s.add(main="relay_domains = relay.example\n")
+    (s.etc / "rollcall-setup/wrote").mkdir(parents=True)
+    (s.etc / "rollcall-setup/wrote/relay_domains").symlink_to("/nowhere/at/all")
+    assert "set relay_domains = relay.example, lists.example.com: failed: cp: " in s.script("apply", DOMAIN, status=FAILED)
+    assert s.conf("relay_domains") == "relay.example"
 
 
 def test_undo_leaves_a_service_that_was_changed(setup):

@@ -1,5 +1,6 @@
 """Lists in a domain that also has people: what the MTA asks the socketmap, and what becomes of the mail."""
 import pathlib
+import re
 import selectors
 import socket
 import stat
@@ -9,7 +10,7 @@ import time
 import pytest
 
 from testbed import client, directory, milter
-from testbed.base import free_port, server_path, wait_until
+from testbed.base import ROOT, free_port, server_path, wait_until
 from testbed.socketmap import Socketmap, netstring
 
 LIST = "OK rollcall:unix:rollcall/lmtp.sock"
@@ -17,13 +18,20 @@ NONE = "NOTFOUND "
 UNSURE = "TEMP the directory does not answer, try again later"
 
 PEOPLE = ("ann", "bob", "carl", "dora", "emil", "postmaster")
-MAIN = f"""
-relay_domains = example.com
-transport_maps = socketmap:unix:rollcall/socketmap.sock:transport
-relay_recipient_maps = socketmap:unix:rollcall/socketmap.sock:recipient,
-  inline:{{ {", ".join(f"{p}@example.com=x" for p in PEOPLE)} }}
-recipient_delimiter = +
-"""
+
+
+def lines_of_readme():
+    """Those of postfix/README.md, with our people for the tables in files."""
+    text = (ROOT / "postfix/README.md").read_text()
+    lines = re.search(r"(?m)^ {4}relay_domains = example\.com\n(?: {4}.*\n)+", text).group()
+    people = ", ".join(f"{p}@example.com=x" for p in PEOPLE)
+    for old, new in (("hash:/etc/postfix/people", f"inline:{{ {people} }}"), (", hash:/etc/postfix/transport", "")):
+        assert lines.count(old) == 1
+        lines = lines.replace(old, new)
+    return re.sub("(?m)^ {4}", "", lines)
+
+
+MAIN = lines_of_readme() + "recipient_delimiter = +\n"
 
 
 def kind_of(domains, recipients):
@@ -91,6 +99,15 @@ def test_lists_and_people_in_one_domain(make_shared, kind):
         c.mail("ann@example.com")
         reply = c.rcpt("nobody@example.com")
         assert reply == "550 5.1.1" and "User unknown in" in reply.text
+
+
+def test_receipts_come_back(make_shared):
+    """The rule that keeps other domains from the socketmap lets them pass."""
+    site = make_shared(destinations="example.com: { sources: [ corp ], shared: yes, proof: always }")
+    site.post(to="staff@example.com")
+    assert site.wait_for(4) == STAFF
+    wait_until(lambda: site.rollcall.log_lines("receipt"), what="the receipt")
+    assert site.rollcall.log_lines("receipt")[0]["state"] in ("noted", "late")
 
 
 def test_details_and_roles(make_shared):
@@ -199,8 +216,7 @@ def test_mail_in_the_queue_waits_for_an_answer(make_shared):
 
 def test_with_the_socketmap_away(make_shared):
     """Nobody says what is a list: mail to the domain waits, and by the rule before the map no other does."""
-    guard = r"transport_maps = regexp:{{!/@example\.com$$/ :}}, socketmap:unix:rollcall/socketmap.sock:transport"
-    site = make_shared(postfix={"main": guard + "\n"})
+    site = make_shared()
     site.post(to="staff@example.com")
     assert site.wait_for(4) == STAFF
     site.rollcall.wait_idle()
@@ -394,18 +410,97 @@ def test_reload_and_stop(map_site):
     assert not pathlib.Path(rc.map_socket).exists()
 
 
-def test_sendmails_map_class_socket(make_site):
-    """sendmail asks under the name of its map: the map is called as ours is."""
-    site = make_site(mta="sendmail", socketmap="", start=False)
-    name = site.rollcall.map_socket
-    site.mta.mc += f"LOCAL_CONFIG\nKrecipient socket -T<TMPF> unix:{name}\nKtransport socket -T<TMPF> unix:{name}\n"
-    site.start()
+# ---- through sendmail ----
 
-    def look_up(key, name="recipient"):
-        out = site.mta.run("-bt", input=f"/map {name} {key}\n").stdout
-        return out.partition(f"map_lookup: {name} ({key}) ")[2].splitlines()[0]
-    assert look_up("staff+x@lists.example.com") == "returns list (0)"
-    assert look_up("staff@lists.example.com", "transport") == "returns rollcall:unix:rollcall/lmtp.sock (0)"
-    assert look_up("stuff@lists.example.com") == "no match (68)"         # EX_NOHOST: not found
+@pytest.fixture
+def sendmail_site(make_site):
+    """The fourth argument of our feature; that the domain's mail is taken is the site's to say."""
+    return make_site(company(), mta="sendmail", destinations=SHARED, socketmap="",
+                     source_more="cache: { yes: 0s, no: 0s, stale: 0s }",
+                     sendmail={"domains": "", "shared": "example.com", "mc": "RELAY_DOMAIN(`example.com')dnl\n"})
+
+
+def test_lists_and_people_with_sendmail(sendmail_site):
+    site = sendmail_site
+    with site.smtp() as c:                # both in one message
+        c.mail("ann@example.com")
+        assert c.rcpt("DEV+any.detail@example.com").code == 250
+        assert c.rcpt("emil+tag@example.com").code == 250
+        assert c.data(client.message()).code == 250
+    assert site.wait_for(3) == ["carl@example.com", "dora@example.com", "emil+tag@example.com"]
+    site.sink.clear()
+    site.post(to="dev-owner@example.com")
+    assert site.wait_for(1) == ["emil@example.com"]
+    with site.smtp() as c:
+        c.mail("")
+        assert c.rcpt("dev-bounces+carl=example.com@example.com").code == 250
+        assert c.rcpt("dev@example.com") == "550 5.7.1"
+
+
+def test_lists_stay_closed_with_sendmail(sendmail_site):
+    """A stranger writes to people, and not to lists; however he spells them."""
+    for spelling in ("<{}@example.com>", "<{}@example.com.>", "<@relay.example:{}@example.com>", "<{}@EXAMPLE.com(c)>",
+                     "<{} @example.com>", "<<{}@example.com>>", '<"{}"@example.com>', "<\\{}@example.com>",
+                     "<{}%example.com@example.com>", "<example.com!{}@example.com>", "<{}+x@example.com.>"):
+        with sendmail_site.smtp_from_abroad() as c:
+            c.mail("stranger@elsewhere.example")
+            if c.command("RCPT TO:" + spelling.format("staff")).code == 250:
+                c.data(client.message())  # to somebody; the expander takes it for no list either
+    with sendmail_site.smtp_from_abroad() as c:
+        c.mail("stranger@elsewhere.example")
+        assert c.rcpt("ann@example.com").code == 250
+    wait_until(lambda: sendmail_site.mta.queued() == 0, what="an empty queue")
+    assert not sendmail_site.rollcall.log_lines("lmtp", reply="250 2.0.0")
+    assert not set(sendmail_site.sink.recipients()) & set(STAFF)
+
+
+@pytest.mark.parametrize("domain", ["example.com", "lists.example.com"])
+def test_what_sendmail_was_told_is_a_list_is_taken_as_one(make_site, domain):
+    """
+    Odd spellings come to the expander as the client had them. Were one taken at RCPT and refused there, a stranger
+    who writes to owners could have sendmail return mail to whomever he likes.
+    """
+    shared = {"domains": "", "shared": domain, "mc": f"RELAY_DOMAIN(`{domain}')dnl\n"}
+    site = make_site(company().replace("staff@example.com", f"staff@{domain}"), mta="sendmail", socketmap="",
+                     destinations=f"{domain}: {{ sources: [ corp ], shared: {'yes' if domain == 'example.com' else 'no'} }}",
+                     sendmail=shared if domain == "example.com" else {})
+    taken = 0
+    for spelling in ("\\{}", "s\\taff-owner", '"st"aff-owner', '{}+"x y"', '"{}"+x', "{}+;", "{}+\\x", '"{}+x y"',
+                     '"s\\taff-owner"', "{}.", '"{}"."x"', "{}+a..b"):
+        with site.smtp_from_abroad() as c:
+            c.mail("forged@victim.example")
+            if c.command(f"RCPT TO:<{spelling.format('staff-owner')}@{domain}>").code == 250:
+                assert c.data(client.message()).code == 250
+                taken += 1
+    assert taken > 5
+    wait_until(lambda: site.mta.queued() == 0, what="an empty queue")
+    site.rollcall.wait_idle()
+    wait_until(lambda: site.mta.queued() == 0, what="an empty queue")
+    assert {line["reply"] for line in site.rollcall.log_lines("lmtp")} == {"250 2.0.0"}
+    assert "ann@example.com" in site.sink.recipients() and "forged@victim.example" not in site.sink.recipients()
+
+
+def test_sendmail_waits_for_an_answer(sendmail_site):
+    """Recipients in the domain are put off; senders in it are not asked about."""
+    site = sendmail_site
     site.slapd.stop()
-    assert look_up("other@lists.example.com") == "no match (75)"          # EX_TEMPFAIL
+    with site.smtp() as c:
+        assert c.mail("ann@example.com").code == 250
+        assert c.rcpt("staff@example.com") == "451 4.3.0"
+        assert c.rcpt("emil@example.com") == "451 4.3.0"
+        assert c.rcpt("bob@elsewhere.example").code == 250
+        site.slapd.start()
+        wait_until(lambda: c.rcpt("emil@example.com").code == 250, what="answers again")
+
+
+def test_sendmails_map_class_socket(sendmail_site):
+    """sendmail asks under the name of its map: the map is called as ours is."""
+    site = sendmail_site
+
+    def look_up(key):
+        out = site.mta.run("-bt", input=f"/map recipient {key}\n").stdout
+        return out.partition(f"map_lookup: recipient ({key}) ")[2].splitlines()[0]
+    assert look_up("staff+x@example.com") == "returns list (0)"
+    assert look_up("stuff@example.com") == "no match (68)"              # EX_NOHOST: not found
+    site.slapd.stop()
+    assert look_up("other@example.com") == "no match (75)"              # EX_TEMPFAIL

@@ -32,6 +32,7 @@ store_one(struct queues *q, enum queue_id queue, const char *message, const char
 
 	if (d == NULL)
 		fail_msg("draft: %s", why.text);
+	e.size = (int64_t)strlen(message);
 	assert_int_equal(q->ops->write(d, message, strlen(message), &why), STORED);
 	q->ops->entry_name(d, list, "post", id);
 	q->ops->commit(d, &c, 1, &why);

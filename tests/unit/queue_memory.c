@@ -254,8 +254,13 @@ note(struct entry *entry, const struct record *r, bool durable, struct complaint
 {
 	(void)durable, (void)why;
 	progress_print(r, &((struct memory_entry *)entry)->progress);
-	if (r->kind == RECORD_DEFER)
-		entry->tries = r->tries;
+	if (r->kind != RECORD_DEFER)
+		return 0;
+	entry->tries = r->tries;
+	if (r->spent >= 0) {
+		entry->spent = r->spent;
+		entry->since = r->at;
+	}
 	return 0;
 }
 
@@ -329,6 +334,19 @@ release(struct entry **entry, int64_t until)
 	e->due = until;
 	*entry = NULL;
 	wake(e->entry.queues);
+}
+
+/* What does not outlast a process blames none. */
+static void
+rest(struct entry *entry)
+{
+	(void)entry;
+}
+
+static void
+leave(struct queues *q)
+{
+	(void)q;
 }
 
 static int
@@ -433,7 +451,9 @@ static const struct queue_ops ops = {
 	.receipt = receipt,
 	.receipts = receipts,
 	.move = move,
+	.rest = rest,
 	.release = release,
+	.leave = leave,
 	.each = each,
 	.count = count_queue,
 	.forget = forget,

@@ -9,6 +9,7 @@
 enum { PATIENCE = 10000 };
 
 static const char *what;
+static unsigned lacks;                   /* of enum lacking */
 
 struct source *
 source_from_text(const char *yaml)
@@ -61,7 +62,8 @@ finding(struct source *s)
 	static const char *const none[] = { "a@lists.example.com", "b@lists.example.com" };
 
 	check_one(s, "staff@lists.example.com", FOUND_YES, "staff@lists.example.com");
-	check_one(s, "everybody@lists.example.com", FOUND_YES, "staff@lists.example.com");
+	if (!(lacks & LACKS_SETTINGS))
+		check_one(s, "everybody@lists.example.com", FOUND_YES, "staff@lists.example.com");
 	check_one(s, "stuff@lists.example.com", FOUND_NO, NULL);
 	check_find(s, owner, 2, FOUND_YES, "staff@lists.example.com", 1);
 	check_find(s, exact, 2, FOUND_YES, "dev-owner@lists.example.com", 0);
@@ -152,7 +154,8 @@ walking(struct source *s)
 	struct walk_report r = check_people(s, "staff@lists.example.com", PEOPLE_MEMBERS, staff);
 
 	assert_int_equal(r.groups, 2);    /* the cycle between them costs nothing */
-	(void)check_people(s, "everybody@lists.example.com", PEOPLE_MEMBERS, staff);
+	if (!(lacks & LACKS_SETTINGS))
+		(void)check_people(s, "everybody@lists.example.com", PEOPLE_MEMBERS, staff);
 	r = check_people(s, "diamond@lists.example.com", PEOPLE_MEMBERS, diamond);
 	assert_int_equal(r.groups, 4);
 	(void)check_people(s, "staff@lists.example.com", PEOPLE_OWNERS, owners);
@@ -187,25 +190,109 @@ ending_early(struct source *s)
 static void
 what_a_list_says_of_itself(struct source *s)
 {
-	struct list *l = must_find(s, "everybody@lists.example.com");
+	struct list *l = must_find(s, lacks & LACKS_SETTINGS ? "staff@lists.example.com" : "everybody@lists.example.com");
 
 	same_text(what, l->address, "staff@lists.example.com");
-	same_text(what, l->name, "All of us");
-	same_text(what, l->errors, "errors@example.com");
+	same_text(what, l->name, lacks & LACKS_SETTINGS ? NULL : "All of us");
+	same_text(what, l->errors, lacks & LACKS_SETTINGS ? NULL : "errors@example.com");
+	assert_int_equal(l->settings.count, lacks & (LACKS_SETTINGS | LACKS_STYLE) ? 0 : 1);
+	if (l->settings.count > 0)
+		same_text(what, l->settings.items[0], "reply-to: list");
 	list_drop(&l);
 	l = must_find(s, "diamond@lists.example.com");
 	assert_null(l->name);
 	assert_null(l->errors);
+	assert_int_equal(l->settings.count, 0);
 	list_drop(&l);
 }
 
+struct listed {
+	struct source *source;
+	struct set *addresses;
+	size_t calls, stop_after;
+};
+
+/* Whatever is said to be a list is found by each of the addresses it is said to have. */
+static bool
+note_list(void *arg, const struct list *list, const struct text_list *also)
+{
+	struct listed *l = arg;
+	struct list *found = must_find(l->source, list->address);
+
+	same_text(what, found->key, list->key);
+	same_text(what, found->name, list->name);
+	same_text(what, found->errors, list->errors);
+	assert_true(set_add(l->addresses, list->address, strlen(list->address)));
+	list_drop(&found);
+	for (size_t i = 0; i < also->count; i++) {
+		found = must_find(l->source, also->items[i]);
+		same_text(what, found->address, list->address);
+		list_drop(&found);
+	}
+	if (strncmp(list->address, "staff@", 6) == 0) {
+		assert_int_equal(also->count, 1);
+		assert_memory_equal(also->items[0], "everybody@", 10);
+	} else {
+		assert_int_equal(also->count, 0);
+	}
+	return ++l->calls != l->stop_after;
+}
+
+static void
+listing(struct source *s)
+{
+	static const char *const all[] = { "staff", "dev", "dev-owner", "diamond",
+		                           "left",  "right", "bottom", "selfish" };
+	struct listed l = { .source = s, .addresses = set_open() };
+	struct complaint why;
+
+	assert_int_equal(source_each_list(s, "lists.example.com", deadline_in(PATIENCE), note_list, &l,
+	                                  &why), FOUND_YES);
+	assert_int_equal(set_count(l.addresses), l.calls);
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		char *address = mem_format("%s@lists.example.com", all[i]);
+
+		if (!set_has(l.addresses, address, strlen(address)))
+			fail_msg("%s: %s is not listed", what, address);
+		free(address);
+	}
+	set_close(&l.addresses);
+	l = (struct listed){ .source = s, .addresses = set_open() };
+	assert_int_equal(source_each_list(s, "xn--bcher-kva.example", deadline_in(PATIENCE), note_list, &l,
+	                                  &why), FOUND_YES);
+	assert_true(set_has(l.addresses, "idn@xn--bcher-kva.example", 25));
+	set_close(&l.addresses);
+	l = (struct listed){ .source = s, .addresses = set_open(), .stop_after = 2 };
+	assert_int_equal(source_each_list(s, "lists.example.com", deadline_in(PATIENCE), note_list, &l,
+	                                  &why), FOUND_UNSURE);
+	assert_int_equal(l.calls, 2);
+	set_close(&l.addresses);
+}
+
+/* It says that it cannot, and names itself. */
+static void
+no_listing(struct source *s)
+{
+	struct listed l = { .source = s };
+	struct complaint why;
+
+	assert_int_equal(source_each_list(s, "lists.example.com", deadline_in(PATIENCE), note_list, &l,
+	                                  &why), FOUND_UNSURE);
+	assert_non_null(strstr(why.text, " cannot say which lists there are"));
+}
+
 void
-source_contract(const char *name, struct source *s)
+source_contract(const char *name, struct source *s, unsigned without)
 {
 	what = name;
+	lacks = without;
 	finding(s);
 	what_a_list_says_of_itself(s);
 	walking(s);
 	ending_early(s);
+	if (lacks & LACKS_LISTING)
+		no_listing(s);
+	else
+		listing(s);
 	finding(s);                       /* again, from memory where there is one */
 }

@@ -4,8 +4,17 @@
 
 #include "sources/source.h"
 
-/* Fails the current cmocka test where the contract is broken. `what` names the source. */
-void source_contract(const char *what, struct source *);
+enum lacking {
+	LACKS_SETTINGS = 1,               /* it knows of no alternates, names, errors addresses */
+	LACKS_LISTING = 2,                /* it cannot say which lists there are */
+	LACKS_STYLE = 4                   /* it knows of no settings of a list's posts */
+};
+
+/*
+ * Fails the current cmocka test where the contract is broken. `what` names the source, and `lacks` is
+ * of enum lacking.
+ */
+void source_contract(const char *what, struct source *, unsigned lacks);
 
 /*
  * A source from a block of YAML, as a configuration has it under `sources:`. Its cache is around

@@ -137,6 +137,49 @@ inner_forms(void **state)
 	}
 }
 
+/* A local part as it is meant, and the address that it makes. */
+static void
+local_parts(void **state)
+{
+	static const struct {
+		const char *local, *canonical;   /* NULL: none */
+	} cases[] = {
+		{ "Dev", "dev@x.org" },
+		{ "R&D Team", "\"r&d team\"@x.org" },
+		{ "a@b", "\"a@b\"@x.org" },
+		{ "\"q\"", "\"\\\"q\\\"\"@x.org" },
+		{ "back\\slash", "\"back\\\\slash\"@x.org" },
+		{ "GR\xc3\x96SSE", "gr\xc3\xb6sse@x.org" },
+		{ "", "\"\"@x.org" },
+		{ "a\nb", NULL },
+		{ "\xff", NULL },
+	};
+	char long_one[300];
+	struct complaint why;
+	struct address a;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		const char *local = cases[i].local;
+		int rc = address_of_local(&a, local, strlen(local), "x.org", &why);
+		char *back;
+
+		assert_int_equal(rc, cases[i].canonical == NULL ? -1 : 0);
+		same_text(local, a.canonical, cases[i].canonical);
+		if (rc == 0) {            /* what comes back makes the same address */
+			back = address_local(a.canonical);
+			address_free(&a);
+			assert_int_equal(address_of_local(&a, back, strlen(back), "x.org", &why), 0);
+			same_text(local, a.canonical, cases[i].canonical);
+			free(back);
+		}
+		address_free(&a);
+	}
+	memset(long_one, 'a', sizeof(long_one));
+	assert_int_equal(address_of_local(&a, long_one, sizeof(long_one), "x.org", &why), -1);
+	assert_int_equal(address_of_local(&a, "a\0b", 3, "x.org", &why), -1);
+}
+
 static void
 parts(void **state)
 {
@@ -164,6 +207,7 @@ main(void)
 		cmocka_unit_test(canonical_forms),
 		cmocka_unit_test(nul_and_length),
 		cmocka_unit_test(inner_forms),
+		cmocka_unit_test(local_parts),
 		cmocka_unit_test(parts),
 	};
 

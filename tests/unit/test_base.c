@@ -154,6 +154,32 @@ deadlines(void **state)
 }
 
 static void
+a_clock_that_jumps(void **state)
+{
+	enum { DAY = 86400000 };
+	int64_t apart = INT64_MAX, began = clock_sober(&apart), ticks = clock_ticks();
+	_Atomic int64_t next = 0;
+
+	(void)state;
+	assert_true(llabs(began - clock_wall()) < 1000);
+	clock_jump(DAY);
+	assert_true(llabs(clock_sober(&apart) - began) < 1000);
+	clock_jump(-2 * DAY);                    /* back it is believed, … */
+	assert_true(llabs(clock_sober(&apart) - (began - DAY)) < 1000);
+	clock_jump(DAY);                         /* … and from there on not ahead */
+	assert_true(llabs(clock_sober(&apart) - (began - DAY)) < 1000);
+	assert_true(clock_ticks() - ticks < 1000);
+	assert_true(clock_again(&next, 1000));
+	assert_false(clock_again(&next, 1000));
+	clock_jump(DAY);
+	assert_false(clock_again(&next, 1000));
+	clock_jump(-DAY);
+	clock_shift(1001);
+	assert_true(clock_again(&next, 1000));
+	clock_shift(-1001);
+}
+
+static void
 complaints_keep_their_words(void **state)
 {
 	struct complaint why;
@@ -225,6 +251,7 @@ main(void)
 		cmocka_unit_test(numbers),
 		cmocka_unit_test(digest_of_abc),
 		cmocka_unit_test(deadlines),
+		cmocka_unit_test(a_clock_that_jumps),
 		cmocka_unit_test(complaints_keep_their_words),
 		cmocka_unit_test(pool_runs_everything),
 		cmocka_unit_test(pool_refuses_what_it_cannot_hold),

@@ -205,6 +205,36 @@ automatic(void **state)
 		          cases[i].want);
 }
 
+static void
+values_that_are_text(void **state)
+{
+	static const struct {
+		const char *value;
+		size_t length;
+		const char *want;
+	} cases[] = {
+		{ " a\r\n\tb \r\n", 9, "a\r\n\tb" },
+		{ " \xc3\xa4", 3, "\xc3\xa4" },
+		{ " \xe4", 2, NULL },
+		{ " a\0b", 4, NULL },
+		{ "\0", 1, NULL },
+		{ " a\x1b[m", 5, NULL },
+		{ " \t ", 3, NULL },
+		{ "", 0, NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct field f = { .value = cases[i].value, .value_length = cases[i].length };
+		struct bytes out = { 0 };
+		bool text = field_text(&f, &out);
+
+		same_text(cases[i].value, text ? bytes_text(&out) : NULL, cases[i].want);
+		assert_true(text || out.length == 0);
+		bytes_free(&out);
+	}
+}
+
 int
 main(void)
 {
@@ -212,7 +242,7 @@ main(void)
 		cmocka_unit_test(fields),    cmocka_unit_test(odd_values),
 		cmocka_unit_test(loops),     cmocka_unit_test(our_own_trace_is_known_again),
 		cmocka_unit_test(queue_ids), cmocka_unit_test(automatic),
-		cmocka_unit_test(odd_headers),
+		cmocka_unit_test(odd_headers), cmocka_unit_test(values_that_are_text),
 	};
 
 	return RUN(tests);

@@ -148,13 +148,14 @@ static struct envelope
 compose(enum role role, const char *sender, const char *precedence, const char *name)
 {
 	struct site site = { .hostname = (char *)"mail.x" };
-	struct destination d = { .precedence = (char *)precedence };
 	struct list *l = list_new(mem_text("staff@l.x"), name == NULL ? NULL : mem_text(name),
 	                          mem_text("k"), NULL);
-	struct target t = { &d, l, role };
+	struct target t = { .list = l, .role = role,
+		            .style = { [STYLE_LIST_ID] = "{local}.{domain}", [STYLE_LIST_POST] = "list", [STYLE_FROM] = "keep",
+		                       [STYLE_PRECEDENCE] = precedence } };
 	struct envelope e = { .sender = mem_text(sender), .arrived = 1795262400000 };
 
-	heading_compose(&e, &site, &t, "abc", "mx.x");
+	heading_compose(&e, &site, &t, "abc", "mx.x", "", 0);
 	list_drop(&l);
 	return e;
 }

@@ -39,19 +39,45 @@ static void
 the_filter_of_a_list(void **state)
 {
 	static const char *const addresses[] = { "a*b@l.x", "c@xn--bcher-kva.example" };
-	struct text_list attributes = { 0 };
+	static char groups[] = "(objectClass=g)";
+	struct names names = { .groups = groups };
 	struct bytes out = { 0 };
 
 	(void)state;
-	text_list_add(&attributes, "mail", 4);
-	text_list_add(&attributes, "alt", 3);
-	query_list(&out, "(objectClass=g)", "(x=y)", &attributes, addresses, 2);
+	text_list_add(&names.address, "mail", 4);
+	text_list_add(&names.address, "alt", 3);
+	query_list(&out, &names, "(x=y)", "l.x", addresses, 2);
 	same_text("filter", out.data,
 	          "(&(objectClass=g)(x=y)(|(mail=a\\2ab@l.x)(alt=a\\2ab@l.x)"
 	          "(mail=c@xn--bcher-kva.example)(alt=c@xn--bcher-kva.example)"
 	          "(mail=c@b\xc3\xbc" "cher.example)(alt=c@b\xc3\xbc" "cher.example)))");
+	bytes_clear(&out);
+	query_lists(&out, &names, NULL);
+	same_text("all", out.data, "(&(objectClass=g)(|(mail=*)(alt=*)))");
 	bytes_free(&out);
-	text_list_free(&attributes);
+	text_list_free(&names.address);
+}
+
+/* Names are addresses in one domain; what stands in a filter is the name, not the address's spelling. */
+static void
+the_filter_of_a_name(void **state)
+{
+	static const char *const addresses[] = { "\"r&d *) \\\"x\\\"\"@l.x", "a@other.x", "\"\"@l.x" };
+	static char groups[] = "(objectClass=g)", local_part[] = "cn";
+	struct names names = { .groups = groups, .local_part = local_part };
+	struct bytes out = { 0 };
+
+	(void)state;
+	text_list_add(&names.address, "mail", 4);
+	query_list(&out, &names, "(x=y)", "l.x", addresses, 3);
+	same_text("filter", out.data,
+	          "(&(objectClass=g)(x=y)(|(mail=\"r&d \\2a\\29 \\5c\"x\\5c\"\"@l.x)(cn=r&d \\2a\\29 \"x\")"
+	          "(mail=a@other.x)(mail=\"\"@l.x)))");
+	bytes_clear(&out);
+	query_lists(&out, &names, "(x=y)");
+	same_text("all", out.data, "(&(objectClass=g)(x=y)(|(mail=*)(cn=*)))");
+	bytes_free(&out);
+	text_list_free(&names.address);
 }
 
 static void
@@ -142,8 +168,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(values_are_escaped),  cmocka_unit_test(the_filter_of_a_list),
-		cmocka_unit_test(filters_of_a_site),   cmocka_unit_test(a_deref_answer),
-		cmocka_unit_test(damaged_deref_answers),
+		cmocka_unit_test(the_filter_of_a_name),  cmocka_unit_test(filters_of_a_site),
+		cmocka_unit_test(a_deref_answer),        cmocka_unit_test(damaged_deref_answers),
 	};
 
 	return RUN(tests);

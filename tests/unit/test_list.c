@@ -81,6 +81,35 @@ names_made_from_the_address(void **state)
 }
 
 static void
+patterns(void **state)
+{
+	static const struct {
+		const char *list, *pattern, *uri, *identifier, *address;
+	} cases[] = {
+		{ "staff@l.x", "{local}-x@{domain}", "staff-x@l.x", "staff-x@l.x", "staff-x@l.x" },
+		{ "a?b@l.x", "{local}@x", "a%3Fb@x", "a?b@x", "a?b@x" },
+		{ "\"a b\"@l.x", "{local}-x@y", "%22a%20b%22-x@y", "%22a%20b%22-x@y", "\"a b-x\"@y" },
+		{ "\"a@b\"@l.x", "{local}@{domain}", "%22a%40b%22@l.x", "%22a%40b%22@l.x", "\"a@b\"@l.x" },
+		{ "staff@l.x", "{loca}{local}", "{loca}staff", "{loca}staff", NULL },
+		{ "staff@l.x", "", "", "", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char *uri = list_fill_uri(cases[i].pattern, cases[i].list);
+		char *identifier = list_fill_identifier(cases[i].pattern, cases[i].list);
+		char *address = list_fill_address(cases[i].pattern, cases[i].list);
+
+		same_text(cases[i].list, uri, cases[i].uri);
+		same_text(cases[i].list, identifier, cases[i].identifier);
+		same_text(cases[i].list, address, cases[i].address);
+		free(uri);
+		free(identifier);
+		free(address);
+	}
+}
+
+static void
 role_addresses(void **state)
 {
 	char *owner = list_role_address("staff@l.x", ROLE_OWNER);
@@ -152,6 +181,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(candidates),        cmocka_unit_test(role_words),
 		cmocka_unit_test(names_made_from_the_address),
+		cmocka_unit_test(patterns),
 		cmocka_unit_test(role_addresses),    cmocka_unit_test(lists_are_counted),
 		cmocka_unit_test(every_merge),       cmocka_unit_test(every_reply_is_whole),
 	};

@@ -10,6 +10,7 @@
 #include <pthread.h>
 
 static char *dir;
+static char *settings_more;               /* of the part milter; NULL: none */
 
 /* Installs a service with these sources and destinations. */
 static void
@@ -17,10 +18,10 @@ serve(const char *sources, const char *more)
 {
 	char *path = mem_format("%s/rollcall.yaml", dir);
 	char *text = mem_format("state: %s\nlimits: { message: 100k, header: 4k }\n"
-	                        "milter: { deadline: 300ms, max-waiting: 2, breaker: 3, probe: 10ms }\n"
+	                        "milter: { deadline: 300ms, max-waiting: 2, breaker: 3, probe: 10ms%s }\n"
 	                        "sources: { corp: { %s, cache: { yes: 50ms, no: 50ms } } }\n"
 	                        "destinations:\n  lists.example.com: { sources: corp%s }\n",
-	                        dir, sources, more);
+	                        dir, settings_more == NULL ? "" : settings_more, sources, more);
 	struct complaint why;
 	struct service *s;
 
@@ -282,7 +283,7 @@ from_a_stranger(void **state)
 		enum reply_id want;
 	} cases[] = {
 		{ "X", "y", "\n", NULL, REPLY_BARE_NEWLINE },
-		{ "X", "y", "\n", "ann", REPLY_NONE },
+		{ "X", "y", "\n", "ann", REPLY_BARE_NEWLINE },
 		{ "Auto-Submitted", "auto-replied", "", NULL, REPLY_NONE },   /* would be dropped */
 		{ "X", "y", "", NULL, REPLY_NONE },
 	};
@@ -300,6 +301,224 @@ from_a_stranger(void **state)
 		same_number(cases[i].value, session_end(s, "4X").reply, cases[i].want);
 		session_free(&s);
 	}
+}
+
+/* ---- several recipients, of which some refuse ---- */
+
+static const char *const staff = "<staff@lists.example.com>";
+static const char *const dev = "<dev@lists.example.com>";
+static const char *const bob = "<bob@example.com>";
+
+/* Installs the checks, with this way to treat what is mixed. */
+static void
+serve_mixed(const char *mixed, const char *checks)
+{
+	char *more = mem_format(", check: [ posters: { allow: anyone }, %s ]", checks);
+
+	settings_more = mem_format(", mixed: %s", mixed);
+	serve(file_source, more);
+	mem_drop(&settings_more);
+	free(more);
+}
+
+static const char small[] = "max-size: { limit: 1k }", few[] = "max-recipients: { limit: 1 }";
+
+/* A recipient that is checked otherwise than those before is to come by itself. */
+static void
+what_is_split(void **state)
+{
+	static const struct {
+		const char *what, *mixed, *checks, *client, *login, *first, *second;
+		enum reply_id want;
+	} cases[] = {
+		{ "nothing is asked later", "by-proof", "require-tls: { networks: no, on_fail: log-only }", "203.0.113.7", NULL,
+		  "<staff@lists.example.com>", "<bob@example.com>", REPLY_NONE },
+		{ "a person behind a list", "by-proof", small, "203.0.113.7", NULL,
+		  "<staff@lists.example.com>", "<bob@example.com>", REPLY_SPLIT },
+		{ "a list behind a person", "by-proof", small, "203.0.113.7", NULL,
+		  "<bob@example.com>", "<staff@lists.example.com>", REPLY_SPLIT },
+		{ "two lists that ask alike", "by-proof", small, "203.0.113.7", NULL,
+		  "<staff@lists.example.com>", "<dev@lists.example.com>", REPLY_NONE },
+		{ "two lists that ask about themselves", "by-proof", "implicit-dest", "203.0.113.7", NULL,
+		  "<staff@lists.example.com>", "<dev@lists.example.com>", REPLY_SPLIT },
+		{ "a list and its owners", "by-proof", small, "203.0.113.7", NULL,
+		  "<staff@lists.example.com>", "<staff-owner@lists.example.com>", REPLY_SPLIT },
+		{ "the same list again", "by-proof", "implicit-dest", "203.0.113.7", NULL,
+		  "<staff@lists.example.com>", "<staff@lists.example.com>", REPLY_NONE },
+		{ "with a login", "by-proof", small, "203.0.113.7", "ann",
+		  "<staff@lists.example.com>", "<bob@example.com>", REPLY_NONE },
+		{ "from our networks", "by-proof", small, "127.0.0.1", NULL,
+		  "<staff@lists.example.com>", "<bob@example.com>", REPLY_NONE },
+		{ "always", "split", small, "127.0.0.1", NULL,
+		  "<staff@lists.example.com>", "<bob@example.com>", REPLY_SPLIT },
+		{ "never", "refuse-all", small, "203.0.113.7", NULL,
+		  "<staff@lists.example.com>", "<bob@example.com>", REPLY_NONE },
+		{ "to return", "bounce", small, "203.0.113.7", "ann",
+		  "<staff@lists.example.com>", "<bob@example.com>", REPLY_NONE },
+		{ "with nobody to return it to", "bounce", small, "203.0.113.7", NULL,
+		  "<staff@lists.example.com>", "<bob@example.com>", REPLY_SPLIT },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct session *s;
+
+		serve_mixed(cases[i].mixed, cases[i].checks);
+		s = session_from(cases[i].client);
+		session_mail(s, "<ann@example.com>", NULL, NULL, cases[i].login);
+		assert_int_equal(rcpt(s, cases[i].first), REPLY_NONE);
+		same_number(cases[i].what, rcpt(s, cases[i].second), cases[i].want);
+		/* The next message begins anew. */
+		session_mail(s, "<ann@example.com>", NULL, NULL, cases[i].login);
+		assert_int_equal(rcpt(s, cases[i].second), REPLY_NONE);
+		session_free(&s);
+	}
+}
+
+/* A message of 2 kB to two recipients, after which nothing can be split any more. */
+static void
+what_is_mixed(void **state)
+{
+	static const struct {
+		const char *what, *mixed, *checks;
+		const char *const *first, *const *second;
+		enum reply_id data, end;
+		const char *names;
+	} cases[] = {
+		{ "refused", "by-proof", small, &staff, &bob, REPLY_NONE, REPLY_TOO_BIG,
+		  "staff@lists.example.com" },
+		{ "both refuse", "by-proof", small, &staff, &dev, REPLY_NONE, REPLY_TOO_BIG,
+		  "staff@lists.example.com, dev@lists.example.com" },
+		{ "returned", "bounce", small, &staff, &bob, REPLY_NONE, REPLY_NONE, "" },
+		{ "none left to go on for", "bounce", small, &staff, &dev, REPLY_NONE, REPLY_TOO_BIG,
+		  "staff@lists.example.com, dev@lists.example.com" },
+		{ "refused at DATA", "by-proof", few, &staff, &bob, REPLY_TOO_MANY_TO, REPLY_NONE,
+		  "staff@lists.example.com" },
+		{ "only the milter knows", "bounce", few, &staff, &bob, REPLY_TOO_MANY_TO, REPLY_NONE,
+		  "staff@lists.example.com" },
+		{ "only the milter knows at the end", "bounce", "fail: { at: end }", &staff, &bob, REPLY_NONE,
+		  REPLY_MAY_NOT_POST, "staff@lists.example.com" },
+		{ "put off", "bounce", "max-recipients: { limit: 1, on_fail: defer }", &staff, &bob, REPLY_LATER,
+		  REPLY_NONE, "staff@lists.example.com" },
+		{ "for people alone", "by-proof", small, &bob, &bob, REPLY_NONE, REPLY_NONE, "" },
+	};
+	char *body = mem_resize(NULL, 2000);
+
+	(void)state;
+	memset(body, 'x', 2000);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct session *s;
+
+		serve_mixed(cases[i].mixed, cases[i].checks);
+		s = session_from("127.0.0.1");
+		session_mail(s, "<ann@example.com>", NULL, NULL, NULL);
+		assert_int_equal(rcpt(s, *cases[i].first), REPLY_NONE);
+		assert_int_equal(rcpt(s, *cases[i].second), REPLY_NONE);
+		same_number(cases[i].what, session_data(s, "4X").reply, cases[i].data);
+		if (cases[i].data == REPLY_NONE) {
+			session_header(s, "Subject", "x");
+			session_body(s, (unsigned char *)body, 2000);
+			same_number(cases[i].what, session_end(s, "4X").reply, cases[i].end);
+		}
+		same_text(cases[i].what, session_names(s), cases[i].names);
+		session_free(&s);
+	}
+	free(body);
+}
+
+/* An MTA that does not say DATA is told at the end. */
+static void
+without_data(void **state)
+{
+	struct session *s;
+
+	(void)state;
+	serve_mixed("by-proof", few);
+	s = session_from("127.0.0.1");
+	session_mail(s, "<ann@example.com>", NULL, NULL, NULL);
+	assert_int_equal(rcpt(s, staff), REPLY_NONE);
+	assert_int_equal(rcpt(s, bob), REPLY_NONE);
+	session_header(s, "Subject", "x");
+	assert_int_equal(session_end(s, "4X").reply, REPLY_TOO_MANY_TO);
+	session_free(&s);
+}
+
+static void
+many_names_are_cut(void **state)
+{
+	struct session *s;
+	const char *names;
+
+	(void)state;
+	serve_mixed("by-proof", "max-recipients: { limit: 2 }");
+	s = session_from("127.0.0.1");
+	session_mail(s, "<ann@example.com>", NULL, NULL, NULL);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(rcpt(s, staff), REPLY_NONE);
+	assert_int_equal(session_data(s, "4X").reply, REPLY_TOO_MANY_TO);
+	names = session_names(s);
+	assert_in_range(strlen(names), 200, 330);
+	assert_non_null(strstr(names, " and 8"));
+	session_free(&s);
+}
+
+/* SIZE= is believed when it is too much, and looked at when it is not. */
+static void
+a_size_that_is_announced(void **state)
+{
+	char *much[] = { (char *)"SIZE=2000", NULL }, *little[] = { (char *)"SIZE=500", NULL };
+	char *body = mem_resize(NULL, 2000);
+	struct session *s;
+
+	(void)state;
+	memset(body, 'x', 2000);
+	serve_mixed("by-proof", small);
+	s = session_from("127.0.0.1");
+	session_mail(s, "<ann@example.com>", NULL, much, NULL);
+	assert_int_equal(rcpt(s, staff), REPLY_TOO_BIG);
+	session_mail(s, "<ann@example.com>", NULL, little, NULL);
+	assert_int_equal(rcpt(s, staff), REPLY_NONE);
+	session_body(s, (unsigned char *)body, 2000);
+	assert_int_equal(session_end(s, "4X").reply, REPLY_TOO_BIG);
+	session_free(&s);
+	free(body);
+}
+
+static void
+an_encrypted_connection(void **state)
+{
+	struct session *s;
+
+	(void)state;
+	serve_mixed("by-proof", "require-tls");
+	s = session_from("203.0.113.7");
+	session_mail(s, "<ann@example.com>", NULL, NULL, "ann");
+	assert_int_equal(rcpt(s, staff), REPLY_NEED_TLS);
+	session_set_encrypted(s, true);
+	session_mail(s, "<ann@example.com>", NULL, NULL, "ann");
+	assert_int_equal(rcpt(s, staff), REPLY_NONE);
+	session_free(&s);
+	s = session_from("127.0.0.1");
+	session_mail(s, "<ann@example.com>", NULL, NULL, NULL);
+	assert_int_equal(rcpt(s, staff), REPLY_NONE);
+	session_free(&s);
+}
+
+/* A check that hangs ends with the recipient's time, and the session goes on. */
+static void
+a_hanging_check(void **state)
+{
+	struct session *s;
+	int64_t began = clock_ticks();
+
+	(void)state;
+	serve_mixed("by-proof", "fail: { answer: pass, after: 1h }");
+	s = session_from("127.0.0.1");
+	session_mail(s, "<ann@example.com>", NULL, NULL, NULL);
+	assert_int_equal(rcpt(s, staff), REPLY_LATER);
+	assert_in_range(clock_ticks() - began, 290, 5000);
+	assert_int_equal(rcpt(s, bob), REPLY_NONE);
+	session_free(&s);
 }
 
 static void
@@ -440,6 +659,13 @@ main(void)
 		cmocka_unit_test(from_a_stranger),
 		cmocka_unit_test(who_is_it),
 		cmocka_unit_test(contents),
+		cmocka_unit_test(what_is_split),
+		cmocka_unit_test(what_is_mixed),
+		cmocka_unit_test(without_data),
+		cmocka_unit_test(many_names_are_cut),
+		cmocka_unit_test(a_size_that_is_announced),
+		cmocka_unit_test(an_encrypted_connection),
+		cmocka_unit_test(a_hanging_check),
 		cmocka_unit_test(the_directory_is_unsure),
 		cmocka_unit_test(what_an_old_no_is_good_for),
 		cmocka_unit_test(a_hanging_directory),

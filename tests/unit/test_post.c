@@ -41,6 +41,34 @@ rewriting(void **state)
 	}
 }
 
+static void
+around_the_body(void **state)
+{
+	static const struct {
+		const char *message, *want;
+	} cases[] = {
+		{ "Subject: x\r\n\r\nbody\r\n", "A: b\r\nSubject: x\r\n\r\nhi\r\n|body\r\n" },
+		{ "Subject: x\r\n\r\n", "A: b\r\nSubject: x\r\n\r\nhi\r\n|" },
+		{ "Subject: x\r\n", "A: b\r\nSubject: x\r\n\r\nhi\r\n|" },
+		{ "no field\r\n", "A: b\r\n\r\nhi\r\n|no field\r\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		const struct envelope e = { .inject_add = (char *)"A: b\r\n",
+			                    .inject_before_body = (char *)"hi\r\n" };
+		struct bytes head = { 0 };
+		size_t body;
+		char *got;
+
+		post_rewrite(&e, cases[i].message, strlen(cases[i].message), &head, &body);
+		got = mem_format("%s|%s", head.data, cases[i].message + body);
+		same_text(cases[i].message, got, cases[i].want);
+		free(got);
+		bytes_free(&head);
+	}
+}
+
 /* A post with so many recipients, in the in-memory queue. */
 static struct post *
 make_post(struct queues *q, size_t recipients, const struct record *records, size_t count)
@@ -160,6 +188,8 @@ what_a_crash_left_in_doubt(void **state)
 	assert_int_equal(p->tally.open->next->batch, 2);
 	assert_null(p->tally.open->next->next);
 	assert_int_equal(p->tally.doubt, 3);
+	/* Its time begins now, whatever the clock said then. */
+	assert_true(clock_ticks() - p->doubt_since < 60000);
 	assert_int_equal(p->tally.waiting, 5);           /* 0, 1, 4, 6, 8 */
 	post_settle(p, p->tally.open, true);
 	assert_int_equal(p->tally.lines[5], LINE_SENT);
@@ -235,6 +265,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rewriting),
+		cmocka_unit_test(around_the_body),
 		cmocka_unit_test(fair_shares),
 		cmocka_unit_test(what_is_left_of_an_earlier_try),
 		cmocka_unit_test(what_a_crash_left_in_doubt),

@@ -278,6 +278,7 @@ envelopes(void **state)
 	(void)state;
 	text_list_add(&e.inject_remove, "List-Id", 7);
 	envelope_print(&e, &text);
+	assert_non_null(strstr(text.data, "\"version\": 1"));
 	assert_int_equal(envelope_parse(text.data, text.length, &got, &why), 0);
 	same_text("list", got.list, e.list);
 	same_text("sender", got.sender, "");
@@ -292,6 +293,16 @@ envelopes(void **state)
 	for (size_t n = 0; n + 1 < text.length; n++)    /* all but the line end at the end */
 		if (envelope_parse(text.data, n, &got, &why) == 0 && n < text.length - 1)
 			fail_msg("cut at %zu it was taken", n);
+	/* Programs that do not know what stands around a body must not work on it. */
+	e.inject_before_body = mem_text("");
+	e.inject_after_body = mem_text("\r\nbye\r\n");
+	bytes_clear(&text);
+	envelope_print(&e, &text);
+	assert_non_null(strstr(text.data, "\"version\": 2"));
+	assert_int_equal(envelope_parse(text.data, text.length, &got, &why), 0);
+	same_text("before", got.inject_before_body, "");
+	same_text("after", got.inject_after_body, "\r\nbye\r\n");
+	envelope_free(&got);
 	bytes_free(&text);
 	envelope_free(&e);
 }
@@ -299,7 +310,7 @@ envelopes(void **state)
 static void
 schedules(void **state)
 {
-	const struct schedule s = { 5000, 60000, 600000 };
+	const struct schedule s = { 5000, 60000, 600000 }, slow = { 5000, 3600000, 600000 };
 	static const int64_t want[] = { 5000, 10000, 20000, 40000, 60000, 60000 };
 
 	(void)state;
@@ -307,10 +318,15 @@ schedules(void **state)
 		assert_int_equal(schedule_delay(&s, i + 1), want[i]);
 	assert_int_equal(schedule_delay(&s, 1000000), 60000);
 	assert_int_equal(schedule_next(&s, 1, 0, 1000), 6000);
-	assert_int_equal(schedule_next(&s, 5, 0, 590000), 600000);      /* the last try is at the end */
-	assert_int_equal(schedule_next(&s, 5, 0, 600000), 660000);
-	assert_false(schedule_expired(&s, 1000, 600999));
-	assert_true(schedule_expired(&s, 1000, 601000));
+	assert_int_equal(schedule_next(&s, 5, 590000, 7), 10007);       /* the last try is at the end */
+	assert_int_equal(schedule_next(&s, 5, 600000, 7), 60007);
+	assert_int_equal(schedule_next(&s, 5, 700000, 7), 60007);
+	assert_false(schedule_expired(&s, 599999));
+	assert_true(schedule_expired(&s, 600000));
+	assert_int_equal(schedule_step(&s, 1000, 6000), 5000);
+	assert_int_equal(schedule_step(&s, 6000, 1000), 0);             /* the clock went back */
+	assert_int_equal(schedule_step(&s, 1000, 1LL << 50), 900000);   /* or ahead, or nothing ran */
+	assert_int_equal(schedule_step(&slow, 1000, 1LL << 50), slow.most);
 }
 
 int

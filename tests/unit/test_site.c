@@ -30,7 +30,7 @@ static const char good[] =
 	"    sources: [ lists ]\n"
 	"    check:\n"
 	"      - posters: { allow: [ anyone ] }\n"
-	"  b\xc3\xbc" "cher.example: { sources: lists, delimiter: \"\", precedence: none }\n";
+	"  b\xc3\xbc" "cher.example: { sources: lists, delimiter: \"\", posts: { precedence: none } }\n";
 
 static struct site *
 load(const char *text, struct complaint *why)
@@ -86,8 +86,8 @@ a_whole_site(void **state)
 	same_text("idn", s->destinations[1].domain, "xn--bcher-kva.example");
 	assert_int_equal(s->destinations[0].delimiter, '+');
 	assert_int_equal(s->destinations[1].delimiter, '\0');
-	same_text("precedence", s->destinations[0].precedence, "list");
-	assert_null(s->destinations[1].precedence);
+	same_text("precedence", s->destinations[0].style.texts[STYLE_PRECEDENCE], "list");
+	same_text("precedence", s->destinations[1].style.texts[STYLE_PRECEDENCE], "none");
 	assert_ptr_equal(site_destination(s, "x@lists.example.com"), &s->destinations[0]);
 	assert_null(site_destination(s, "x@example.com"));
 	same = site_hold(s);
@@ -153,16 +153,30 @@ mistakes(void **state)
 		{ "uri: ldap://127.0.0.1", "uri: ldap://127.0.0.1\n    filter: mail=*",
 		  ":16:13: filter: \"mail=*\" is no filter: (attribute=value)" },
 		{ "uri: ldap://127.0.0.1", "uri: ldap://127.0.0.1\n    preset: groupOfName",
-		  ":16:13: preset: \"groupOfName\" is not one of groupOfNames; did you mean \"groupOfNames\"?" },
+		  ":16:13: preset: \"groupOfName\" is not one of groupOfNames, groupOfUniqueNames, posixGroup, "
+		  "nisMailAlias; did you mean \"groupOfNames\"?" },
+		{ "uri: ldap://127.0.0.1", "uri: ldap://127.0.0.1\n    preset: nisMailAlias",
+		  ":16:13: preset: nisMailAlias makes lists of entries that have no address, which needs a "
+		  "filter that says of which: filter: \"(objectClass=nisMailAlias)\" for all" },
+		{ "member: uniqueMember", "local-part: cn",
+		  ":17:31: local-part: to make lists of groups that have no address needs a filter, which "
+		  "says of which: filter: \"(objectClass=groupOfNames)\" for all" },
+		{ "member: uniqueMember", "owner: a=b", ":17:26: owner: \"a=b\" is no attribute" },
+		{ "member: uniqueMember", "people: x", ":17:27: people: \"x\" is no filter: (attribute=value)" },
 		{ "uri: ldap://127.0.0.1", "uri: ldap://127.0.0.1\n    cache: { yess: 3s }",
 		  ":16:20: there is no setting \"sources.corp.cache.yess\"; did you mean \"yes\"?" },
 		{ "member: uniqueMember", "membr: x",
 		  ":17:26: there is no setting \"sources.corp.attributes.membr\"; did you mean \"member\"?" },
-		{ "member: uniqueMember", "groups: x", ":17:17: groups: \"x\" is no filter: (attribute=value)" },
+		{ "member: uniqueMember", "groups: x", ":17:27: groups: \"x\" is no filter: (attribute=value)" },
 		{ "Lists.Example.com:", "lists..com:", ":20:5: \"lists..com\" is no domain" },
 		{ "sources: [ lists ]", "sources: [ list ]",
 		  ":20:14: there is no source \"list\"; did you mean \"lists\"?" },
-		{ "sources: [ lists ]", "sources: [ lists, corp ]", ":20:14: sources takes 1 value at most, here are 2" },
+		{ "sources: [ lists ]", "sources: [ lists, corp, lists ]",
+		  ":20:14: the source \"lists\" stands here twice" },
+		{ "sources: [ lists ]", "sources: [ lists, cor ]",
+		  ":20:14: there is no source \"cor\"; did you mean \"corp\"?" },
+		{ "  lists: { kind", "  lists+corp: { kind",
+		  ":12:15: the name of a source has no +: that stands between several" },
 		{ "    sources: [ lists ]\n", "", ":20:5: \"sources\" is missing here" },
 		{ "- posters:", "- poster:", ":22:17: there is no check \"poster\"; did you mean \"posters\"?" },
 		{ "[ anyone ]", "[ anybody ]",
@@ -172,13 +186,58 @@ mistakes(void **state)
 		  ":23:9: the check \"posters\" stands here a second time" },
 		{ "- posters: { allow: [ anyone ] }", "- { a: b, c: d }",
 		  ":22:9: a check is written \"- name: { settings }\"" },
+		{ "{ allow: [ anyone ] }", "{ on_fail: hold }",
+		  ":22:29: on_fail: there is no moderation yet to hold a posting in" },
+		{ "{ allow: [ anyone ] }", "{ on_unsure: tag }",
+		  ":22:31: on_unsure: there is no way yet to tag a posting" },
+		{ "{ allow: [ anyone ] }", "{ on-fail: reject }",
+		  ":22:29: there is no setting \"destinations.Lists.Example.com.posters.on-fail\"; did you mean "
+		  "\"on_fail\"?" },
+		{ "{ allow: [ anyone ] }", "{ on_unsure: log-only }",
+		  ":22:31: on_unsure: what is not known never counts as a yes" },
+		{ "{ allow: [ anyone ] }", "{ on_fail: log-only, on_unsure: defer }",
+		  ":22:50: on_unsure: a check that only logs a failure refuses nothing" },
+		{ "- posters: { allow: [ anyone ] }", "- loop: { on_fail: log-only }",
+		  ":22:26: on_fail: what fails loop is always refused" },
+		{ "- posters: { allow: [ anyone ] }", "- header-match",
+		  ":22:9: \"fields\" is missing here" },
+		{ "- posters: { allow: [ anyone ] }", "- header-match: { fields: \"Subject\" }",
+		  ":22:33: fields: \"Subject\" is not written \"Name: expression\"" },
+		{ "- posters: { allow: [ anyone ] }", "- header-match: { fields: [ \"X: a\", \"X: (b\" ] }",
+		  ":22:43: fields: \"(b\" is no regular expression: missing closing parenthesis at its "
+		  "character 3" },
+		{ "- posters: { allow: [ anyone ] }", "- program: { path: checks.d }",
+		  ":22:26: path: \"checks.d\" is no absolute path" },
+		{ "- posters: { allow: [ anyone ] }", "- program: { path: /nonexistent }",
+		  ":22:26: path: there is no directory /nonexistent" },
+		{ "- posters: { allow: [ anyone ] }", "- program: { path: /tmp }",
+		  ":22:26: path: others than its owner can write to /tmp" },
+		{ "- posters: { allow: [ anyone ] }", "- implicit-dest: { also: nobody }",
+		  ":22:32: also: \"nobody\" is no mailbox address" },
+		{ "- posters: { allow: [ anyone ] }", "- authenticated: { by: logins }",
+		  ":22:30: by: \"logins\" is not one of login, networks; did you mean \"login\"?" },
 		{ "    check:\n      - posters: { allow: [ anyone ] }\n", "    check: posters\n",
 		  ":21:12: check takes a list, one \"- name: { settings }\" a line" },
 		{ "delimiter: \"\"", "delimiter: \"++\"", ":23:48: delimiter: \"++\" is not one of + - = _ # . or empty" },
 		{ "  b\xc3\xbc" "cher.example:", "  LISTS.example.com:",
 		  ":23:22: the domain LISTS.example.com stands here a second time" },
 		{ "precedence: none", "precedence: junk",
-		  ":23:64: precedence: \"junk\" is not one of none, list, bulk; did you mean \"bulk\"?" },
+		  ":23:73: precedence: \"junk\" is not one of none, list, bulk; did you mean \"bulk\"?" },
+		{ "posts: { precedence: none }", "posts: none",
+		  ":23:59: destinations.b\xc3\xbc" "cher.example.posts takes settings, \"name: value\"" },
+		{ "precedence: none }", "list-help: \"{local}-request@b\xc3\xbc" "cher.example\" }",
+		  ":23:72: list-help: only printable ASCII can stand there" },
+		{ "precedence: none }", "list-help: \"{local}-request@{domain}\" }",
+		  ":23:59: list-help: \"{local}-request@{domain}\" leads nowhere: the role request takes no mail "
+		  "yet" },
+		{ "posts: {", "lists: { a: { reply-to: lst } }, posts: {",
+		  ":23:76: reply-to: \"lst\" is not one of none, poster, list, an address; did you mean \"list\"?" },
+		{ "posts: {", "lists: { a@x: { reply-to: list } }, posts: {",
+		  ":23:66: a@x is not in xn--bcher-kva.example" },
+		{ "posts: {", "lists: { \"a b\": { reply-to: list } }, posts: {",
+		  ":23:68: \"a b@xn--bcher-kva.example\" is no mailbox address" },
+		{ "posts: {", "lists: { a: { }, A: { } }, posts: {", ":23:72: the list A stands here a second time" },
+		{ "posts: {", "lists: [ a ], posts: {", ":23:59: lists takes a block for each list" },
 	};
 
 	(void)state;
@@ -192,6 +251,30 @@ mistakes(void **state)
 		same_text(cases[i].instead, why.text, cases[i].want);
 		free(text);
 	}
+}
+
+/* Who names the same sources in the same order has the same one. */
+static void
+several_sources_of_a_destination(void **state)
+{
+	char *text = with("    sources: [ lists ]\n", "    sources: [ lists, corp ]\n");
+	char *whole = mem_format("%s  c.example: { sources: [ lists, corp ] }\n"
+	                         "  d.example: { sources: [ corp, lists ] }\n", text);
+	struct complaint why;
+	struct site *s = load(whole, &why);
+
+	(void)state;
+	if (s == NULL)
+		fail_msg("%s", why.text);
+	assert_int_equal(s->named_count, 2);
+	assert_int_equal(s->source_count, 4);
+	same_text("first", s->destinations[0].source->name, "lists+corp");
+	same_text("one", s->destinations[1].source->name, "lists");
+	assert_ptr_equal(s->destinations[2].source, s->destinations[0].source);
+	same_text("other order", s->destinations[3].source->name, "corp+lists");
+	site_drop(&s);
+	free(whole);
+	free(text);
 }
 
 /* Where people live as well, one of them may hear of failures. */
@@ -278,7 +361,8 @@ every_row_has_help(void **state)
 {
 	const struct setting *tables[] = { site_settings, destination_settings, limits_settings,
 		                           log_settings, milter_setting_rows, socketmap_setting_rows,
-		                           lmtp_setting_rows, outbound_setting_rows, cache_settings };
+		                           lmtp_setting_rows, outbound_setting_rows, cache_settings,
+		                           action_settings, workers_settings };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++)
@@ -298,18 +382,20 @@ every_row_has_help(void **state)
 /* ---- who may post, and what every list asks ---- */
 
 static struct verdict
-judge(const struct destination *d, enum role role, const char *sender, const char *login, bool trusted,
-      bool session)
+judge(const struct site *s, const struct destination *d, enum role role, const char *sender,
+      const char *login, bool trusted, bool session)
 {
 	struct list *l = list_new(mem_text("staff@lists.example.com"), NULL, mem_text("k"), NULL);
-	const struct target t = { d, l, role };
+	const struct target t = { .destination = d, .list = l, .role = role, .recipient = l->address };
 	const struct facts f = { .session = session, .client = "192.0.2.1", .trusted = trusted,
-		                 .login = login, .sender = sender, .list = l, .role = role };
-	const char *by = "";
-	struct verdict v = admit_rcpt(&t, &f, deadline_in(1000), &by);
+		                 .login = login, .sender = sender };
+	const struct terms terms = { .moment = MOMENT_RCPT, .facts = &f, .by = deadline_in(1000) };
+	struct subject asked;
+	struct verdict v = admit_rcpt(s, &t, &terms, &asked);
 
+	assert_true((v.decision == DECISION_PASS) == (admit_decided_by(&asked) == NULL));
+	subject_free(&asked);
 	list_drop(&l);
-	assert_true((v.decision == DECISION_PASS) == (by == NULL));
 	return v;
 }
 
@@ -346,36 +432,52 @@ who_may_post(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
 		same_number(cases[i].what,
-		            judge(cases[i].open ? open : closed, cases[i].role, cases[i].sender,
+		            judge(s, cases[i].open ? open : closed, cases[i].role, cases[i].sender,
 		                  cases[i].login, cases[i].trusted, cases[i].session).reply,
 		            cases[i].want);
 	site_drop(&s);
 }
 
+/* What the policies say that are always asked at the end. */
+static struct verdict
+judge_header(const struct site *s, enum role role, const char *header, size_t length)
+{
+	struct list *l = list_new(mem_text("staff@lists.example.com"), NULL, mem_text("k"), NULL);
+	const struct target t = { .destination = &s->destinations[0], .list = l, .role = role,
+		                  .recipient = l->address };
+	const struct facts f = { .sender = "eve@x", .header = header, .header_length = length,
+		                 .most_hops = s->limits.hops };
+	const struct terms terms = { .moment = MOMENT_END, .facts = &f, .by = deadline_in(1000) };
+	struct subject asked = admit_subject(&t);
+
+	inquiry_run(s->bulkheads, &terms, &asked, 1);
+	subject_free(&asked);
+	list_drop(&l);
+	return asked.verdict;
+}
+
 static void
 what_a_header_tells(void **state)
 {
-	struct complaint why;
-	struct site *s = load(good, &why);
-	struct list *l = list_new(mem_text("staff@lists.example.com"), NULL, mem_text("k"), NULL);
-	struct target t = { &s->destinations[0], l, ROLE_POST };
 	static const char reply[] = "Auto-Submitted: auto-replied\r\n";
 	static const char loop[] = "List-Post: <mailto:staff@lists.example.com>\r\n";
+	struct complaint why;
+	struct site *s = load(good, &why);
 	struct bytes hops = { 0 };
 
 	(void)state;
 	for (int i = 0; i < 51; i++)
 		bytes_add_text(&hops, "Received: by x\r\n");
-	assert_int_equal(admit_header(s, &t, "Subject: x\r\n", 12).reply, REPLY_NONE);
-	assert_int_equal(admit_header(s, &t, reply, sizeof(reply) - 1).reply, REPLY_AUTOMATIC);
-	assert_int_equal(admit_header(s, &t, loop, sizeof(loop) - 1).reply, REPLY_LOOP);
-	assert_int_equal(admit_header(s, &t, hops.data, hops.length).reply, REPLY_LOOP);
-	assert_int_equal(admit_header(s, &t, hops.data, hops.length - 16).reply, REPLY_NONE);
-	t.role = ROLE_OWNER;              /* people are told of people's absence */
-	assert_int_equal(admit_header(s, &t, reply, sizeof(reply) - 1).reply, REPLY_NONE);
-	assert_int_equal(admit_header(s, &t, loop, sizeof(loop) - 1).reply, REPLY_NONE);
+	assert_int_equal(judge_header(s, ROLE_POST, "Subject: x\r\n", 12).reply, REPLY_NONE);
+	assert_int_equal(judge_header(s, ROLE_POST, reply, sizeof(reply) - 1).reply, REPLY_AUTOMATIC);
+	assert_int_equal(judge_header(s, ROLE_POST, loop, sizeof(loop) - 1).reply, REPLY_LOOP);
+	assert_int_equal(judge_header(s, ROLE_POST, hops.data, hops.length).reply, REPLY_LOOP);
+	assert_int_equal(judge_header(s, ROLE_POST, hops.data, hops.length - 16).reply, REPLY_NONE);
+	/* People are told of people's absence. */
+	assert_int_equal(judge_header(s, ROLE_OWNER, reply, sizeof(reply) - 1).reply, REPLY_NONE);
+	assert_int_equal(judge_header(s, ROLE_OWNER, loop, sizeof(loop) - 1).reply, REPLY_NONE);
+	assert_int_equal(judge_header(s, ROLE_OWNER, hops.data, hops.length).reply, REPLY_LOOP);
 	bytes_free(&hops);
-	list_drop(&l);
 	site_drop(&s);
 }
 
@@ -384,6 +486,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_whole_site),       cmocka_unit_test(mistakes),
+		cmocka_unit_test(several_sources_of_a_destination),
 		cmocka_unit_test(errors_in_a_shared_domain),
 		cmocka_unit_test(missing_parts),      cmocka_unit_test(cut_off_at_every_byte),
 		cmocka_unit_test(every_row_has_help), cmocka_unit_test(who_may_post),

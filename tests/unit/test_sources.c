@@ -19,7 +19,7 @@ file_keeps_the_contract(void **state)
 	struct source *s = source_from_text("  kind: file\n  path: tests/fixtures/contract.json\n");
 
 	(void)state;
-	source_contract("file", s);
+	source_contract("file", s, 0);
 	source_close(&s);
 }
 
@@ -30,7 +30,7 @@ file_without_memory_keeps_the_contract(void **state)
 	                                    "  cache: { yes: 0s, no: 0s, stale: 0s }\n");
 
 	(void)state;
-	source_contract("file, no cache", s);
+	source_contract("file, no cache", s, 0);
 	source_close(&s);
 }
 

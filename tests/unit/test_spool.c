@@ -468,6 +468,7 @@ what_is_being_written_is_not_cleaned_away(void **state)
 	size_t length;
 
 	(void)state;
+	a.size = b.size = sizeof(hello) - 1;
 	assert_int_equal(q->ops->write(d, hello, sizeof(hello) - 1, &why), STORED);
 	shared = dir;
 	spool_step = clean_meanwhile;
@@ -505,21 +506,26 @@ a_clock_that_ran_ahead(void **state)
 	struct entry *e;
 
 	(void)state;
-	/* It put the entry off, and was set right: due at once for who comes next, … */
 	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "staff@l.x", id), STORED);
-	clock_shift(years);
+	clock_jump(years);
 	e = q->ops->claim(q, QUEUE_PENDING);
-	assert_false(queue_expired(e, &s));      /* one failure is not five days of them */
 	e->tries = 2;
-	assert_true(queue_expired(e, &s));
+	assert_false(queue_expired(e, &s));      /* a jump is not five days of trying */
 	queue_defer(&e, &s, "x");
-	clock_shift(-years);
-	/* … and soon for who remembers when it was to be due. */
-	assert_int_equal(q->ops->hurry(q, "nobody"), 0);        /* looks into the directories */
+	/* Set right again: it is due after its second all the same. */
+	clock_jump(-years);
 	assert_null(q->ops->claim(q, QUEUE_PENDING));
-	clock_shift(61000);
+	clock_shift(1001);
 	e = q->ops->claim(q, QUEUE_PENDING);
 	assert_non_null(e);
+	assert_int_equal(e->spent, 900000);      /* what the jump counts */
+	assert_int_equal(queue_spent(e, &s), 900000);
+	e->spent = s.expire - 1000;
+	assert_false(queue_expired(e, &s));
+	queue_defer(&e, &s, "x");
+	clock_shift(1001);
+	e = q->ops->claim(q, QUEUE_PENDING);
+	assert_true(queue_expired(e, &s));
 	/* A time far away by a clock that was right. */
 	r.at = clock_wall();
 	r.until = r.at + years;
@@ -532,7 +538,7 @@ a_clock_that_ran_ahead(void **state)
 	e = q->ops->claim(q, QUEUE_PENDING);
 	assert_non_null(e);
 	q->ops->release(&e, 0);
-	clock_shift(-2 * 61000);
+	clock_shift(-61000 - 2 * 1001);
 	queues_close(&q);
 	remove_temp_dir(dir);
 }
@@ -573,8 +579,9 @@ a_torn_record_is_cut_off(void **state)
 	assert_non_null(e);
 	assert_int_equal(e->tries, 2);
 	assert_int_equal(stat(path, &st), 0);
-	assert_int_equal(st.st_size, size);
+	assert_true(st.st_size > size);          /* that work began */
 	assert_int_equal(q->ops->progress(e, 0, &t, &why), 0);
+	assert_int_equal(t.damaged, 0);
 	tally_free(&t);
 	q->ops->release(&e, 0);
 	queues_close(&q);
@@ -582,10 +589,198 @@ a_torn_record_is_cut_off(void **state)
 	remove_temp_dir(dir);
 }
 
+/* ---- entries that end the process ---- */
+
+/* Claims so many entries in a process that ends then. */
+static void
+end_at_work(char *dir, size_t claims, bool in_good_order)
+{
+	pid_t child = fork();
+	int status;
+
+	if (child == 0) {
+		struct queues *q = open_spool(dir);
+
+		for (size_t i = 0; i < claims; i++)
+			if (q->ops->claim(q, QUEUE_PENDING) == NULL)
+				_exit(1);
+		if (in_good_order)
+			q->ops->leave(q);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
+static void
+die_at_work(char *dir, size_t claims)
+{
+	end_at_work(dir, claims, false);
+}
+
+static void
+an_entry_that_ends_its_process(void **state)
+{
+	char *dir = make_temp_dir(), id[DIGEST_NAME + 1], other[DIGEST_NAME + 1];
+	const struct record result = { .kind = RECORD_RESULT, .at = 1, .batch = 1, .code = 250 };
+	struct queues *q = open_spool(dir);
+	struct complaint why;
+	struct entry *e;
+	size_t count;
+
+	(void)state;
+	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "staff@l.x", id), STORED);
+	queues_close(&q);
+	for (int i = 0; i < 5; i++)
+		die_at_work(dir, 1);
+	q = open_spool(dir);
+	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "dev@l.x", other), STORED);
+	e = q->ops->claim(q, QUEUE_PENDING);
+	assert_non_null(e);
+	same_text("the one that is worked on", e->id, other);
+	q->ops->release(&e, clock_wall() + 60000);
+	assert_null(q->ops->claim(q, QUEUE_PENDING));
+	/* An operator may try again, as often. */
+	assert_int_equal(spool_release_held(dir, id, false, &count, &why), 0);
+	assert_int_equal(count, 1);
+	queues_close(&q);
+	for (int i = 0; i < 4; i++)
+		die_at_work(dir, 1);
+	q = open_spool(dir);
+	e = q->ops->claim(q, QUEUE_PENDING);
+	assert_non_null(e);
+	same_text("the one that was let go", e->id, id);
+	q->ops->release(&e, 0);
+	/* That it was put off once is no success; … */
+	queues_close(&q);
+	die_at_work(dir, 1);
+	q = open_spool(dir);
+	assert_null(q->ops->claim(q, QUEUE_PENDING));
+	assert_int_equal(spool_release_held(dir, id, false, &count, &why), 0);
+	queues_close(&q);
+	for (int i = 0; i < 4; i++)
+		die_at_work(dir, 1);
+	/* … that a batch of it went is. */
+	q = open_spool(dir);
+	e = q->ops->claim(q, QUEUE_PENDING);
+	assert_non_null(e);
+	assert_int_equal(q->ops->note(e, &result, false, &why), 0);
+	q->ops->release(&e, 0);
+	queues_close(&q);
+	for (int i = 0; i < 4; i++)
+		die_at_work(dir, 1);
+	q = open_spool(dir);
+	e = q->ops->claim(q, QUEUE_PENDING);
+	assert_non_null(e);
+	q->ops->release(&e, 0);
+	queues_close(&q);
+	remove_temp_dir(dir);
+}
+
+/* Who was told to end, and could not wait for what was under way, has not died of it. */
+static void
+an_end_in_good_order_is_no_death(void **state)
+{
+	char *dir = make_temp_dir(), id[DIGEST_NAME + 1];
+	struct queues *q = open_spool(dir);
+	struct complaint why;
+	struct entry *e;
+
+	(void)state;
+	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "staff@l.x", id), STORED);
+	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "dev@l.x", id), STORED);
+	queues_close(&q);
+	for (int i = 0; i < 6; i++)
+		end_at_work(dir, 2, true);
+	/* Nor is it where one has moved on since it began. */
+	q = open_spool(dir);
+	for (int i = 0; i < 2; i++) {
+		e = q->ops->claim(q, QUEUE_PENDING);
+		assert_non_null(e);
+		assert_int_equal(q->ops->move(&e, QUEUE_OUTBOUND, &why), 0);
+		q->ops->leave(q);
+		q->ops->release(&e, 0);
+	}
+	for (int i = 0; i < 2; i++) {
+		e = q->ops->claim(q, QUEUE_OUTBOUND);
+		assert_non_null(e);
+		assert_int_equal(q->ops->move(&e, QUEUE_DONE, &why), 0);
+	}
+	queues_close(&q);
+	remove_temp_dir(dir);
+}
+
+/* Who only waits is not what a process dies of, and in no suspect's way. */
+static void
+an_entry_at_rest_is_no_cause(void **state)
+{
+	char *dir = make_temp_dir(), id[DIGEST_NAME + 1];
+	struct queues *q = open_spool(dir);
+	struct entry *e;
+	int status;
+
+	(void)state;
+	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "staff@l.x", id), STORED);
+	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "dev@l.x", id), STORED);
+	queues_close(&q);
+	die_at_work(dir, 2);
+	for (int i = 0; i < 6; i++) {
+		pid_t child = fork();
+
+		if (child == 0) {
+			q = open_spool(dir);
+			for (int k = 0; k < 2; k++) {
+				e = q->ops->claim(q, QUEUE_PENDING);
+				if (e == NULL)
+					_exit(1);
+				q->ops->rest(e);
+			}
+			_exit(0);
+		}
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_int_equal(status, 0);
+	}
+	remove_temp_dir(dir);
+}
+
+static void
+suspects_are_worked_on_one_at_a_time(void **state)
+{
+	char *dir = make_temp_dir(), id[DIGEST_NAME + 1];
+	struct queues *q = open_spool(dir);
+	struct entry *e, *fresh;
+	struct complaint why;
+
+	(void)state;
+	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "a@l.x", id), STORED);
+	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "b@l.x", id), STORED);
+	queues_close(&q);
+	die_at_work(dir, 2);
+	q = open_spool(dir);
+	e = q->ops->claim(q, QUEUE_PENDING);
+	assert_non_null(e);
+	assert_null(q->ops->claim(q, QUEUE_PENDING));
+	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "c@l.x", id), STORED);
+	fresh = q->ops->claim(q, QUEUE_PENDING);
+	assert_non_null(fresh);
+	same_text("one that nobody suspects", fresh->id, id);
+	q->ops->release(&fresh, clock_wall() + 60000);
+	clock_shift(101);
+	assert_null(q->ops->claim(q, QUEUE_PENDING));
+	assert_int_equal(q->ops->move(&e, QUEUE_DONE, &why), 0);
+	clock_shift(101);
+	e = q->ops->claim(q, QUEUE_PENDING);
+	assert_non_null(e);
+	q->ops->release(&e, 0);
+	clock_shift(-202);
+	queues_close(&q);
+	remove_temp_dir(dir);
+}
+
 static void
 unreadable_entries_are_left_alone(void **state)
 {
-	static const char *const wrong[] = { "", "{", "{\"version\":2}", "{\"version\":1}", "[]" };
+	static const char *const wrong[] = { "", "{", "{\"version\":3}", "{\"version\":1}", "[]" };
 	char *dir = make_temp_dir(), id[DIGEST_NAME + 1], *path;
 	struct queues *q = open_spool(dir);
 
@@ -598,6 +793,30 @@ unreadable_entries_are_left_alone(void **state)
 		assert_null(q->ops->claim(q, QUEUE_PENDING));
 		assert_int_equal(access(path, F_OK), 0);
 	}
+	queues_close(&q);
+	free(path);
+	remove_temp_dir(dir);
+}
+
+static void
+half_of_a_message_is_not_sent(void **state)
+{
+	char *dir = make_temp_dir(), id[DIGEST_NAME + 1], *path;
+	struct queues *q = open_spool(dir);
+	const char *data;
+	size_t length;
+	struct complaint why;
+	struct entry *e;
+
+	(void)state;
+	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "staff@l.x", id), STORED);
+	path = entry_file(dir, QUEUE_PENDING, id, "message.eml");
+	assert_int_equal(truncate(path, 3), 0);
+	e = q->ops->claim(q, QUEUE_PENDING);
+	assert_non_null(e);
+	assert_int_equal(q->ops->message(e, &data, &length, &why), -1);
+	assert_string_equal(why.text, "message.eml: 3 bytes of 26");
+	q->ops->release(&e, 0);
 	queues_close(&q);
 	free(path);
 	remove_temp_dir(dir);
@@ -894,7 +1113,12 @@ main(void)
 		cmocka_unit_test(what_is_being_written_is_not_cleaned_away),
 		cmocka_unit_test(a_clock_that_ran_ahead),
 		cmocka_unit_test(a_torn_record_is_cut_off),
+		cmocka_unit_test(an_entry_that_ends_its_process),
+		cmocka_unit_test(an_end_in_good_order_is_no_death),
+		cmocka_unit_test(an_entry_at_rest_is_no_cause),
+		cmocka_unit_test(suspects_are_worked_on_one_at_a_time),
 		cmocka_unit_test(unreadable_entries_are_left_alone),
+		cmocka_unit_test(half_of_a_message_is_not_sent),
 		cmocka_unit_test(a_progress_of_a_newer_version),
 		cmocka_unit_test(others_put_entries_there),
 		cmocka_unit_test(a_full_disk_under_progress),

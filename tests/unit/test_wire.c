@@ -8,9 +8,10 @@
 
 /* What a message is on the wire. */
 static void
-sent(const char *head, const char *body, struct bytes *out)
+sent(const char *head, const char *body, const char *tail, struct bytes *out)
 {
-	struct outgoing o = wire_message(head, strlen(head), body, strlen(body));
+	struct outgoing o = wire_message((struct slice){ head, strlen(head) }, (struct slice){ body, strlen(body) },
+	                                 (struct slice){ tail, strlen(tail) });
 	struct wire w = { .abandon = -1 };
 	char buffer[4096];
 	ssize_t n;
@@ -47,7 +48,10 @@ messages(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		struct bytes out = { 0 };
 
-		sent(cases[i].head, cases[i].body, &out);
+		sent(cases[i].head, cases[i].body, "", &out);
+		same_text(cases[i].want, out.data, cases[i].want);
+		bytes_clear(&out);
+		sent("", cases[i].head, cases[i].body, &out);
 		same_text(cases[i].want, out.data, cases[i].want);
 		bytes_free(&out);
 	}

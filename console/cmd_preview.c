@@ -1,0 +1,293 @@
+/*
+ * rollcallctl preview LIST MEMBER FILE: what this member would get of this message, and the envelope
+ * it would come in. Made by the code that does it in the expander; nothing is stored or sent.
+ */
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "console/ctl.h"
+#include "expander/fanout/post.h"
+#include "expander/intake/heading.h"
+#include "mail/address.h"
+#include "mail/header.h"
+#include "mail/mime.h"
+#include "policies/admit.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { PATIENCE = 600000 };
+
+struct preview {
+	const struct ctl *ctl;
+	const struct site *site;
+	bool message_only;
+	struct target target;
+	struct address member;
+	char *to;                         /* the member's address as it is sent to; NULL: no member */
+	struct bytes message;             /* as the MTA would hand it over */
+	struct verdict verdict;
+	struct envelope envelope;
+	struct bytes sent;                /* as the MTA would get it back */
+};
+
+/* The file with the line ends that SMTP gives it. */
+static int
+read_message(struct preview *p, const char *file, struct complaint *why)
+{
+	struct bytes text = { 0 };
+	int rc = file_read(AT_FDCWD, file, (size_t)p->site->limits.message, &text, why);
+
+	if (rc == 0)
+		(void)complain(why, "there is no file %s", file);
+	for (size_t i = 0; rc == 1 && i < text.length; i++) {
+		if (text.data[i] == '\n' && (i == 0 || text.data[i - 1] != '\r'))
+			bytes_add_char(&p->message, '\r');
+		bytes_add_char(&p->message, text.data[i]);
+	}
+	if (text.length > 0 && text.data[text.length - 1] != '\n')
+		bytes_add_text(&p->message, "\r\n");
+	bytes_free(&text);
+	return rc == 1 ? 0 : -1;
+}
+
+static bool
+is_member(void *arg, const struct member *m)
+{
+	struct preview *p = arg;
+
+	if (p->to == NULL && strcmp(m->canonical, p->member.canonical) == 0)
+		p->to = mem_text(address_to_send(m->canonical, m->spelling));
+	return true;
+}
+
+/* What the bytes of the whole message tell. */
+static void
+scan(const struct bytes *message, bool *bare, bool *eight_bit)
+{
+	for (size_t i = 0; i < message->length; i++) {
+		*bare |= message->data[i] == '\r' && message->data[i + 1] != '\n';
+		*eight_bit |= (unsigned char)message->data[i] >= 0x80;
+	}
+}
+
+/* What the checks say that intake asks. */
+static struct verdict
+judge(const struct preview *p, size_t header)
+{
+	const struct facts facts = { .sender = p->target.list->address,  /* somebody: not the null sender */
+		                     .size = (int64_t)p->message.length,
+		                     .header = bytes_text(&p->message), .header_length = header,
+		                     .most_hops = p->site->limits.hops };
+	const struct terms terms = { .moment = MOMENT_END, .facts = &facts,
+		                     .by = deadline_in(PATIENCE) };
+	struct subject s = admit_subject(&p->target);
+
+	inquiry_run(p->site->bulkheads, &terms, &s, 1);
+	subject_free(&s);
+	return s.verdict;
+}
+
+/* Whether intake would take it: NULL, or why not. */
+static const char *
+refused(struct preview *p, bool bare_newline, size_t header)
+{
+	if (bare_newline)
+		return reply_of(REPLY_BARE_NEWLINE)->text;
+	if (header > (size_t)p->site->limits.header)
+		return reply_of(REPLY_HEADER_TOO_BIG)->text;
+	p->verdict = judge(p, header);
+	return p->verdict.decision == DECISION_PASS ? NULL : p->verdict.reason;
+}
+
+/* As the expander does it: name, heading, then what is around the body. */
+static void
+compose(struct preview *p, bool eight_bit, size_t header)
+{
+	struct digest *digest = digest_open();
+	unsigned char sum[DIGEST_SIZE];
+	char id[DIGEST_NAME + 1];
+	size_t body;
+
+	digest_add(digest, p->message.data, p->message.length);
+	digest_end(&digest, sum);
+	envelope_name(sum, p->target.list->address, role_word(p->target.role), id);
+	p->envelope = (struct envelope){
+		.sender = mem_text(p->target.list->address),   /* somebody: only the null sender matters */
+		.arrived = clock_wall(),
+		.eight_bit = eight_bit,
+	};
+	heading_compose(&p->envelope, p->site, &p->target, id, p->site->hostname,
+	                bytes_text(&p->message), header);
+	post_rewrite(&p->envelope, bytes_text(&p->message), p->message.length, &p->sent, &body);
+	bytes_add(&p->sent, bytes_text(&p->message) + body, p->message.length - body);
+	if (p->envelope.inject_after_body != NULL)
+		bytes_add_text(&p->sent, p->envelope.inject_after_body);
+}
+
+/* The parameters of MAIL that the post itself asks for. A header of UTF-8 has come with SMTPUTF8. */
+static const char *
+parameters(const struct preview *p, size_t header)
+{
+	bool utf8 = address_needs_utf8(p->to) || address_needs_utf8(p->envelope.inject_sender);
+
+	for (size_t i = 0; i < header; i++)
+		utf8 |= (unsigned char)p->message.data[i] >= 0x80;
+	if (p->envelope.eight_bit)
+		return utf8 ? " BODY=8BITMIME SMTPUTF8" : " BODY=8BITMIME";
+	return utf8 ? " SMTPUTF8" : "";
+}
+
+/* The bytes as they are, but not to a terminal: mail does not get to talk to that. */
+static void
+print_message(const struct bytes *sent)
+{
+	if (!isatty(STDOUT_FILENO)) {
+		(void)fwrite(sent->data, 1, sent->length, stdout);
+		return;
+	}
+	for (size_t at = 0; at < sent->length;) {
+		const char *line = sent->data + at, *end = memchr(line, '\r', sent->length - at);
+		size_t length = end == NULL ? sent->length - at : (size_t)(end - line);
+		char *text = mem_copy(line, length);
+
+		ctl_say("%s", text);
+		(void)fputc('\n', stdout);
+		free(text);
+		at += length + 2;
+	}
+}
+
+static void
+print(const struct preview *p, const char *mail)
+{
+	struct bytes encoded = { 0 };
+	struct js *j;
+
+	if (!p->ctl->json) {
+		if (!p->message_only) {
+			ctl_say("MAIL FROM:<%s>%s", p->envelope.inject_sender, mail);
+			(void)fputc('\n', stdout);
+			ctl_say("RCPT TO:<%s>", p->to);
+			(void)fputs("\n\n", stdout);
+		}
+		print_message(&p->sent);
+		return;
+	}
+	j = js_object();
+	js_set_text(j, "list", p->target.list->address);
+	js_set_text(j, "sender", p->envelope.inject_sender);
+	js_set_text(j, "recipient", p->to);
+	js_set_text(j, "parameters", *mail == '\0' ? mail : mail + 1);
+	mime_base64(&encoded, p->sent.data, p->sent.length);
+	js_set_text(j, "message_base64", bytes_text(&encoded));
+	ctl_print(&j);
+	bytes_free(&encoded);
+}
+
+static int
+show(struct preview *p)
+{
+	size_t header = header_length(bytes_text(&p->message), p->message.length);
+	bool bare = false, eight_bit = false;
+	const char *why;
+
+	scan(&p->message, &bare, &eight_bit);
+	why = refused(p, bare, header);
+	if (why != NULL)
+		return ctl_fail(CTL_NO, "%s: %s would not get it: %s", p->ctl->argv[2],
+		                p->target.list->address, why);
+	compose(p, eight_bit, header);
+	print(p, parameters(p, header));
+	return CTL_YES;
+}
+
+/* Who a role's mail goes to. */
+static int
+find_member(struct preview *p)
+{
+	enum people whom = p->target.role == ROLE_OWNER ? PEOPLE_OWNERS : PEOPLE_MEMBERS;
+	struct walk_report report;
+	struct complaint why;
+	enum found found = source_each_member(p->target.destination->source, p->target.list, whom,
+	                                      deadline_in(PATIENCE), is_member, p, &report, &why);
+
+	if (found != FOUND_YES)
+		return ctl_fail(CTL_UNSURE, "%s: not all members could be read: %s",
+		                p->target.list->address, why.text);
+	if (p->to == NULL)
+		return ctl_fail(CTL_NO, "%s is no member of %s", p->ctl->argv[1],
+		                p->target.list->address);
+	return show(p);
+}
+
+static int
+find_list(struct preview *p, const char *text)
+{
+	const struct destination *d;
+	struct complaint why;
+	struct address a;
+	enum found found = FOUND_NO;
+
+	if (address_parse(&a, text, strlen(text), &why) < 0)
+		return ctl_fail(CTL_USAGE, "%s", why.text);
+	d = site_destination(p->site, a.canonical);
+	if (d != NULL)
+		found = site_find(d, a.canonical, deadline_in(PATIENCE), &p->target, &why);
+	address_free(&a);
+	if (found == FOUND_UNSURE)
+		return ctl_fail(CTL_UNSURE, "%s: %s", text, why.text);
+	if (found == FOUND_NO || (p->target.role != ROLE_POST && p->target.role != ROLE_OWNER))
+		return ctl_fail(CTL_NO, "%s: no list has this address", text);
+	return find_member(p);
+}
+
+static int
+preview(const struct ctl *c, const struct site *s, bool message_only)
+{
+	struct preview p = { .ctl = c, .site = s, .message_only = message_only };
+	struct complaint why;
+	int status;
+
+	if (address_parse(&p.member, c->argv[1], strlen(c->argv[1]), &why) < 0)
+		return ctl_fail(CTL_USAGE, "%s", why.text);
+	if (read_message(&p, c->argv[2], &why) < 0)
+		status = ctl_fail(CTL_FAILED, "%s", why.text);
+	else
+		status = find_list(&p, c->argv[0]);
+	target_drop(&p.target);
+	address_free(&p.member);
+	envelope_free(&p.envelope);
+	bytes_free(&p.message);
+	bytes_free(&p.sent);
+	free(p.to);
+	return status;
+}
+
+static int
+preview_all(const struct ctl *c, const struct site *s)
+{
+	return preview(c, s, false);
+}
+
+static int
+preview_message(const struct ctl *c, const struct site *s)
+{
+	return preview(c, s, true);
+}
+
+static int
+run(const struct ctl *given)
+{
+	struct ctl c = *given;
+	bool message_only = ctl_option(&c, "--message");
+
+	return ctl_on_site(&c, 3, message_only ? preview_message : preview_all);
+}
+
+const struct command command_preview = {
+	"preview", "[--message] LIST MEMBER FILE", "what a member would get of a message", run,
+};

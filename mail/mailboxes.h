@@ -1,0 +1,15 @@
+/* The addresses in a header field: To, Cc and their like (RFC 5322 section 3.4). */
+#ifndef MAIL_MAILBOXES_H
+#define MAIL_MAILBOXES_H
+
+#include "mail/header.h"
+
+#include <stdbool.h>
+
+/*
+ * Whether the field names an address, which is canonical: by itself, with a display name, or in a
+ * group. Comments and the display name itself name nobody.
+ */
+bool mailboxes_have(const struct field *, const char *canonical);
+
+#endif

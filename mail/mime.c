@@ -1,0 +1,140 @@
+/*
+ * MIME, by GMime. One thread at a time: calls are short, and what the library and the one below it do
+ * about threads is out of sight of the thread sanitizer.
+ */
+#include "mail/mime.h"
+
+#include "base/mem.h"
+
+#include <gmime/gmime.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static bool ready;                        /* under the lock */
+
+static void
+enter(void)
+{
+	(void)pthread_mutex_lock(&lock);
+	if (!ready)
+		g_mime_init();
+	ready = true;
+}
+
+static void
+leave(void)
+{
+	(void)pthread_mutex_unlock(&lock);
+}
+
+char *
+mime_decode(const char *value)
+{
+	char *decoded, *text;
+
+	enter();
+	decoded = g_mime_utils_header_decode_text(NULL, value);
+	text = mem_text(decoded);
+	g_free(decoded);
+	leave();
+	return text;
+}
+
+bool
+mime_mailbox(const char *value, char **name, char **address)
+{
+	InternetAddressList *list;
+	bool found = false;
+
+	enter();
+	list = internet_address_list_parse(NULL, value);
+	for (int i = 0; list != NULL && !found && i < internet_address_list_length(list); i++) {
+		InternetAddress *a = internet_address_list_get_address(list, i);
+		const char *own = internet_address_get_name(a);
+
+		if (!INTERNET_ADDRESS_IS_MAILBOX(a))
+			continue;
+		*address = mem_text(internet_address_mailbox_get_addr(INTERNET_ADDRESS_MAILBOX(a)));
+		*name = own == NULL || *own == '\0' ? NULL : mem_text(own);
+		found = true;
+	}
+	if (list != NULL)
+		g_object_unref(list);
+	leave();
+	return found;
+}
+
+void
+mime_type_parse(struct mime_type *m, const char *value)
+{
+	GMimeContentType *type;
+	const char *charset;
+
+	enter();
+	type = g_mime_content_type_parse(NULL, value);
+	charset = g_mime_content_type_get_parameter(type, "charset");
+	/* The library's word for all that it does not understand. */
+	if (g_mime_content_type_is_type(type, "application", "octet-stream"))
+		m->type = mem_text("");
+	else
+		m->type = mem_format("%s/%s", g_mime_content_type_get_media_type(type),
+		                     g_mime_content_type_get_media_subtype(type));
+	m->charset = mem_text(charset);
+	g_object_unref(type);
+	leave();
+}
+
+void
+mime_type_free(struct mime_type *m)
+{
+	mem_drop(&m->type);
+	mem_drop(&m->charset);
+}
+
+/* All of it in an encoding, each character through `take`. */
+static void
+encode(GMimeContentEncoding encoding, const void *bytes, size_t length, struct bytes *out,
+       void take(struct bytes *, char))
+{
+	GMimeEncoding state;
+	size_t used;
+	char *made;
+
+	enter();
+	g_mime_encoding_init_encode(&state, encoding);
+	made = mem_new(g_mime_encoding_outlen(&state, length) + 1);
+	used = g_mime_encoding_flush(&state, bytes, length, made);
+	leave();
+	for (size_t i = 0; i < used; i++)
+		take(out, made[i]);
+	free(made);
+}
+
+static void
+take_with_crlf(struct bytes *out, char c)
+{
+	if (c == '\n')
+		bytes_add_char(out, '\r');
+	bytes_add_char(out, c);
+}
+
+static void
+take_on_one_line(struct bytes *out, char c)
+{
+	if (c != '\n')
+		bytes_add_char(out, c);
+}
+
+void
+mime_quote(struct bytes *out, const char *text)
+{
+	encode(GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE, text, strlen(text), out, take_with_crlf);
+}
+
+void
+mime_base64(struct bytes *out, const void *bytes, size_t length)
+{
+	encode(GMIME_CONTENT_ENCODING_BASE64, bytes, length, out, take_on_one_line);
+}

@@ -1,0 +1,40 @@
+/*
+ * What is left to a library for MIME, GMime: decoding what others encoded. The only file that knows
+ * it is mime.c. It never touches a message that goes out.
+ *
+ * Threads: any.
+ */
+#ifndef MAIL_MIME_H
+#define MAIL_MIME_H
+
+#include "base/bytes.h"
+
+#include <stdbool.h>
+
+/*
+ * The value of an unstructured field for reading: encoded words (RFC 2047) decoded. UTF-8, where
+ * nothing else can be made of it with characters that stand for what is lost. Allocated.
+ */
+char *mime_decode(const char *value);
+
+/*
+ * The first mailbox of a field of addresses: its address, and its name with encoded words decoded, or
+ * NULL where it has none. Both allocated. False where there is no mailbox.
+ */
+bool mime_mailbox(const char *value, char **name, char **address);
+
+/* What a Content-Type says, with its comments and encodings taken off. Owned. */
+struct mime_type {
+	char *type;                       /* "text/plain"; "" where it cannot be understood */
+	char *charset;                    /* NULL: it names none */
+};
+void mime_type_parse(struct mime_type *, const char *value);
+void mime_type_free(struct mime_type *);
+
+/* Lines that end in LF as quoted-printable (RFC 2045 section 6.7), with CRLF. */
+void mime_quote(struct bytes *, const char *text);
+
+/* Bytes in base64, on one line. */
+void mime_base64(struct bytes *, const void *bytes, size_t length);
+
+#endif

@@ -1,0 +1,164 @@
+/*
+ * No more than so many posts in a time. What is kept for a poster is one moment, at which the posts
+ * so far will have been made up for: each post that is taken moves it on by an even share of the time,
+ * and it may lie no further ahead than the time itself. It is the modification time of an empty file,
+ * which outlives the daemon; one in the past says as much as none.
+ */
+#include "base/digest.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "policies/policy.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct rate_config {
+	int64_t posts, in, of;
+};
+
+enum { OF_POSTER_AND_LIST, OF_POSTER, OF_LIST };
+
+static const char *const of_words[] = { "poster-and-list", "poster", "list", NULL };
+
+static const struct setting settings[] = {
+	{ .name = "posts", .kind = KIND_NUMBER, .offset = offsetof(struct rate_config, posts),
+	  .fallback = "20", .min = "1", .max = "1000000", .help = "How many posts are taken at most …" },
+	{ .name = "in", .kind = KIND_TIME, .offset = offsetof(struct rate_config, in),
+	  .fallback = "1h", .min = "1s", .max = "100d",
+	  .help = "… in this time; afterwards, one for each even share of it." },
+	{ .name = "of", .kind = KIND_WORD, .offset = offsetof(struct rate_config, of),
+	  .fallback = "poster-and-list", .words = of_words,
+	  .help = "Whose posts are counted together: those of one poster to one list, of one poster to "
+	          "all lists that are checked so, or of all posters to one list. A poster is the SASL "
+	          "login, or without one the sender." },
+	{ .kind = KIND_END },
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static int64_t swept;                     /* wall milliseconds; under the lock */
+
+/* The file of whoever is counted. */
+static char *
+file_of(const struct rate_config *c, const struct facts *f)
+{
+	const char *poster = f->login != NULL ? f->login : f->sender == NULL ? "" : f->sender;
+	struct digest *d = digest_open();
+	unsigned char out[DIGEST_SIZE];
+	char name[DIGEST_NAME + 1], *key;
+
+	key = mem_format("%s %lld %lld %s%s %s", of_words[c->of], (long long)c->posts, (long long)c->in,
+	                 f->login != NULL ? "login " : "sender ", c->of == OF_LIST ? "" : poster,
+	                 c->of == OF_POSTER ? "" : f->list->address);
+	digest_add(d, key, strlen(key));
+	digest_end(&d, out);
+	digest_name(out, name);
+	free(key);
+	return mem_format("%s/rates/%s", f->state, name);
+}
+
+/* Wall milliseconds; 0 where there is none. -1: it cannot be known. */
+static int64_t
+moment_of(const char *path)
+{
+	struct stat s;
+
+	if (stat(path, &s) == 0)
+		return (int64_t)s.st_mtim.tv_sec * 1000 + s.st_mtim.tv_nsec / 1000000;
+	return errno == ENOENT ? 0 : -1;
+}
+
+static struct verdict
+at_rcpt(const void *config, const struct facts *f, struct patience p)
+{
+	const struct rate_config *c = config;
+	char *path = file_of(c, f);
+	int64_t now = clock_wall(), moment = moment_of(path);
+
+	(void)p;                          /* a look at the disk of this host, as for the drain */
+	free(path);
+	if (moment < 0)
+		return verdict_defer(REPLY_LATER, "what was counted cannot be read");
+	/* A clock that was set back must not lock anybody out. */
+	if (moment <= now + c->in - c->in / c->posts || moment > now + 2 * c->in)
+		return verdict_pass();
+	return verdict_because(verdict_reject(REPLY_RATE, ""), "%lld posts; the next in %lld s",
+	                       (long long)c->posts,
+	                       (long long)(moment - now - c->in + c->in / c->posts) / 1000 + 1);
+}
+
+/* Removes what lies in the past. It may be renewed at that moment: then one post too many is taken. */
+static void
+sweep(const char *state, int64_t now)
+{
+	char *path = mem_format("%s/rates", state);
+	DIR *directory = opendir(path);
+	struct dirent *e;
+
+	while (directory != NULL && (e = readdir(directory)) != NULL) {
+		char *file = mem_format("%s/%s", path, e->d_name);
+		int64_t moment = *e->d_name == '.' ? -1 : moment_of(file);
+
+		if (moment > 0 && moment < now)
+			(void)unlink(file);
+		free(file);
+	}
+	if (directory != NULL)
+		(void)closedir(directory);
+	free(path);
+}
+
+static void
+write_moment(const char *state, const char *path, int64_t moment)
+{
+	const struct timespec at = { moment / 1000, moment % 1000 * 1000000 };
+	char *directory = mem_format("%s/rates", state);
+	int fd;
+
+	(void)mkdir(directory, 0700);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0 || futimens(fd, (const struct timespec[]){ at, at }) < 0)
+		log_say(LEVEL_ERROR, "rate", "a post is not counted: %s: %s", path, strerrordesc_np(errno));
+	if (fd >= 0)
+		(void)close(fd);
+	free(directory);
+}
+
+static void
+accepted(const void *config, const struct facts *f)
+{
+	enum { REST = 60000 };            /* ms between two sweeps */
+	const struct rate_config *c = config;
+	char *path = file_of(c, f);
+	int64_t now = clock_wall(), moment;
+	bool due;
+
+	(void)pthread_mutex_lock(&lock);
+	moment = moment_of(path);
+	if (moment < now || moment > now + 2 * c->in)
+		moment = now;
+	write_moment(f->state, path, moment + c->in / c->posts);
+	due = now < swept || now - swept > REST;
+	if (due)
+		swept = now;
+	(void)pthread_mutex_unlock(&lock);
+	if (due)
+		sweep(f->state, now);
+	free(path);
+}
+
+const struct policy policy_rate = {
+	.name = "rate",
+	.summary = "No more than so many posts in a time.",
+	.needs = NEED_SESSION | NEED_LIST,
+	.repeats = true,
+	.settings = settings,
+	.config_size = sizeof(struct rate_config),
+	.at = { [MOMENT_RCPT] = at_rcpt },
+	.accepted = accepted,
+};

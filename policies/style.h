@@ -1,0 +1,58 @@
+/*
+ * What the posts of a list look like to its members: the fields that it puts before them. For each
+ * setting counts what the list has itself in its source, then its block in the configuration, then
+ * its destination's.
+ */
+#ifndef POLICIES_STYLE_H
+#define POLICIES_STYLE_H
+
+#include "base/setting.h"
+#include "mail/list.h"
+
+enum style_id {
+	STYLE_LIST_ID,
+	STYLE_PARENTS,
+	STYLE_LIST_POST,
+	STYLE_LIST_HELP,
+	STYLE_LIST_OWNER,
+	STYLE_LIST_SUBSCRIBE,
+	STYLE_LIST_UNSUBSCRIBE,
+	STYLE_LIST_ARCHIVE,
+	STYLE_SENDER,
+	STYLE_PRECEDENCE,
+	STYLE_REPLY_TO,
+	STYLE_SUBJECT_TAG,
+	STYLE_HEADER,
+	STYLE_FOOTER,
+	STYLE_FROM,
+	STYLE_COUNT
+};
+
+/* One level of settings. Owned; NULL where nothing is said. */
+struct style {
+	char *texts[STYLE_COUNT];
+};
+
+/* The rows, in the order of the words above. All are texts, and none has a fallback. */
+extern const struct setting style_settings[STYLE_COUNT + 1];
+
+/* Puts the defaults where the site wrote nothing. */
+void style_complete(struct style *, const char *path, struct effective_list *);
+
+/*
+ * What holds for a list. The texts are borrowed from the arguments, and "none" is NULL. `own` may be
+ * NULL. -1 with a complaint: what the source has is no setting.
+ */
+int style_merge(const char *merged[STYLE_COUNT], const struct list *, const struct style *own,
+                const struct style *all, struct complaint *);
+
+/*
+ * Whether a field would name an address of the list for a role that takes no mail: a button that
+ * members press in vain.
+ */
+int style_check_roles(const struct style *, const char *domain, struct complaint *);
+
+/* The next of the words of a text, which have blanks between. False at the end. */
+bool style_word(const char **text, const char **word, size_t *length);
+
+#endif

@@ -1,0 +1,216 @@
+/*
+ * Which addresses a group has. Most carry them; where the site takes the names of groups for
+ * addresses, a group that carries none in a domain of lists has its names there.
+ */
+#include "base/mem.h"
+#include "sources/ldap_source.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool
+ldap_mailbox(const char *value, size_t length, struct address *a)
+{
+	struct complaint unused;
+
+	if (length > 7 && strncasecmp(value, "mailto:", 7) == 0) {
+		value += 7;
+		length -= 7;
+	}
+	return address_parse(a, value, length, &unused) == 0;
+}
+
+/* Keeps the lesser of two. Values have no order that could be relied on. */
+static void
+keep_least(char **least, const char *canonical)
+{
+	if (*least != NULL && strcmp(canonical, *least) >= 0)
+		return;
+	free(*least);
+	*least = mem_text(canonical);
+}
+
+static void
+add_address(struct group_addresses *g, const struct address *a)
+{
+	if (!text_list_has(&g->all, a->canonical))
+		text_list_add(&g->all, a->canonical, strlen(a->canonical));
+}
+
+/* Adds the values of an attribute; the least of them that is in the domain, allocated, or NULL. */
+static char *
+add_values(struct group_addresses *g, const struct conn *c, LDAPMessage *entry,
+           const char *attribute, const char *domain)
+{
+	struct berval **values = conn_values(c, entry, attribute);
+	char *least = NULL;
+
+	for (size_t i = 0; values != NULL && values[i] != NULL; i++) {
+		struct address a;
+
+		if (!ldap_mailbox(values[i]->bv_val, values[i]->bv_len, &a))
+			continue;
+		add_address(g, &a);
+		if (strcmp(address_domain(a.canonical), domain) == 0)
+			keep_least(&least, a.canonical);
+		address_free(&a);
+	}
+	ldap_value_free_len(values);
+	return least;
+}
+
+/* The value of the naming attribute that is a part of the entry's DN, as an address; or NULL. */
+static char *
+distinguished(const struct conn *c, LDAPMessage *entry, const char *attribute, const char *domain)
+{
+	char *text = ldap_get_dn(c->ld, entry), *canonical = NULL;
+	struct complaint unused;
+	LDAPDN dn = NULL;
+
+	if (ldap_str2dn(text, &dn, LDAP_DN_FORMAT_LDAPV3) == LDAP_SUCCESS && dn != NULL)
+		for (LDAPAVA **ava = dn[0]; *ava != NULL && canonical == NULL; ava++) {
+			struct address a;
+
+			if (text_same_n((*ava)->la_attr.bv_val, (*ava)->la_attr.bv_len, attribute) &&
+			    address_of_local(&a, (*ava)->la_value.bv_val, (*ava)->la_value.bv_len,
+			                     domain, &unused) == 0) {
+				canonical = mem_text(a.canonical);
+				address_free(&a);
+			}
+		}
+	ldap_dnfree(dn);
+	ldap_memfree(text);
+	return canonical;
+}
+
+/*
+ * The address by its name that a group goes by, allocated: the name in its DN, as RFC 2307 section
+ * 5.6 has it, or else the least. Adds them all to `g` unless that is NULL.
+ */
+static char *
+add_names(struct group_addresses *g, const struct conn *c, const struct names *n,
+          LDAPMessage *entry, const char *domain)
+{
+	struct berval **values = conn_values(c, entry, n->local_part);
+	char *own = values == NULL ? NULL : distinguished(c, entry, n->local_part, domain);
+	char *least = NULL;
+	bool seen = false;                /* the server shows it as a value, too */
+
+	for (size_t i = 0; values != NULL && values[i] != NULL; i++) {
+		struct complaint unused;
+		struct address a;
+
+		if (address_of_local(&a, values[i]->bv_val, values[i]->bv_len, domain, &unused) < 0)
+			continue;
+		if (g != NULL)
+			add_address(g, &a);
+		keep_least(&least, a.canonical);
+		seen = seen || (own != NULL && strcmp(own, a.canonical) == 0);
+		address_free(&a);
+	}
+	ldap_value_free_len(values);
+	if (!seen) {
+		free(own);
+		return least;
+	}
+	free(least);
+	return own;
+}
+
+void
+group_addresses_read(struct group_addresses *g, const struct conn *c, const struct names *n,
+                     LDAPMessage *entry, const char *domain)
+{
+	*g = (struct group_addresses){ 0 };
+	for (size_t i = 0; i < n->address.count; i++) {
+		char *least = add_values(g, c, entry, n->address.items[i], domain);
+
+		if (g->own == NULL)
+			g->own = least;
+		else
+			free(least);
+	}
+	if (g->own == NULL && n->local_part != NULL)
+		g->own = add_names(g, c, n, entry, domain);
+}
+
+void
+group_addresses_free(struct group_addresses *g)
+{
+	text_list_free(&g->all);
+	mem_drop(&g->own);
+}
+
+char *
+group_name_address(const struct conn *c, const struct names *n, LDAPMessage *entry,
+                   const char *domain)
+{
+	return n->local_part == NULL ? NULL : add_names(NULL, c, n, entry, domain);
+}
+
+/* The text of the first value of an attribute, allocated; NULL where there is none. */
+static char *
+first_value(const struct conn *c, LDAPMessage *entry, const char *attribute)
+{
+	struct berval **values = conn_values(c, entry, attribute);
+	char *text = NULL;
+
+	if (values != NULL && values[0] != NULL)
+		text = mem_copy(values[0]->bv_val, values[0]->bv_len);
+	ldap_value_free_len(values);
+	return text;
+}
+
+static char *
+errors_address(const struct conn *c, LDAPMessage *entry, const char *attribute)
+{
+	char *text = first_value(c, entry, attribute), *canonical = NULL;
+	struct address a;
+
+	if (text != NULL && ldap_mailbox(text, strlen(text), &a)) {
+		canonical = mem_text(a.canonical);
+		address_free(&a);
+	}
+	free(text);
+	return canonical;
+}
+
+static void
+take_settings(struct list *list, const struct conn *c, LDAPMessage *entry, const char *attribute)
+{
+	struct berval **values = ldap_get_values_len(c->ld, entry, attribute);
+
+	for (size_t i = 0; values != NULL && values[i] != NULL; i++)
+		/* One with a NUL in it becomes none that is known, rather than its beginning. */
+		text_list_add(&list->settings, values[i]->bv_val,
+		              strlen(values[i]->bv_val) == values[i]->bv_len ? values[i]->bv_len : 0);
+	ldap_value_free_len(values);
+}
+
+struct list *
+ldap_list(const struct conn *c, const struct names *n, LDAPMessage *entry, const char *address)
+{
+	char *dn = ldap_get_dn(c->ld, entry);
+	struct list *list = list_new(mem_text(address), first_value(c, entry, n->name), mem_text(dn),
+	                             errors_address(c, entry, n->errors));
+
+	ldap_memfree(dn);
+	if (n->settings != NULL)
+		take_settings(list, c, entry, n->settings);
+	return list;
+}
+
+char **
+ldap_list_attributes(const struct names *n)
+{
+	const char *others[] = { n->local_part, n->name, n->errors, n->settings };
+	char **attributes = mem_array(n->address.count + 5, sizeof(*attributes));
+	size_t count = 0;
+
+	for (size_t i = 0; i < n->address.count; i++)
+		attributes[count++] = n->address.items[i];
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+		if (others[i] != NULL)
+			attributes[count++] = (char *)others[i];
+	return attributes;
+}

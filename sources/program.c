@@ -1,0 +1,466 @@
+/*
+ * Lists from programs of the site: all executables of a directory, in the order of their names, are
+ * asked the same question, and what they print is united. A program is given the question and an
+ * address as arguments, and no shell comes near either:
+ *
+ *	find ADDRESS       is this the address of a list? Prints nothing, or lines "address: …" (the
+ *	                   list's own, where that is another one), "name: …", "errors: …"
+ *	members ADDRESS    prints the members of the list with this own address, one address a line
+ *	owners ADDRESS     the same of its owners
+ *
+ * and answers by its exit status: 0 yes, 67 (EX_NOUSER) there is no such list, 75 (EX_TEMPFAIL)
+ * unsure. Whatever is not exactly this is unsure, too: less than a program wanted to say is never an
+ * answer.
+ */
+#include "base/child.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "sources/nested.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { STATUS_YES = 0, STATUS_NO_LIST = 67, STATUS_UNSURE = 75 };
+
+struct program_config {
+	char *path;
+	int64_t timeout, memory, output;
+	bool nested;
+};
+
+struct program_source {
+	struct source source;
+	struct program_config config;
+};
+
+static const struct setting settings[] = {
+	SOURCE_SETTINGS,
+	{ .name = "path", .kind = KIND_TEXT, .offset = offsetof(struct program_config, path),
+	  .flags = SETTING_REQUIRED, .check = file_check_path,
+	  .help = "The directory. All its executables are run, in the order of their names, but those "
+	          "whose name begins with a dot or ends with ~. Nobody but root and the user of the "
+	          "daemons may be able to change it or them." },
+	{ .name = "timeout", .kind = KIND_TIME, .offset = offsetof(struct program_config, timeout),
+	  .fallback = "60s", .min = "100ms", .max = "1h",
+	  .help = "A program that has not ended after this time is killed, and what it answers is "
+	          "unsure. Whoever asks may wait for less: the milter, the cache." },
+	{ .name = "memory", .kind = KIND_SIZE, .offset = offsetof(struct program_config, memory),
+	  .fallback = "1G", .min = "1M", .max = "64G",
+	  .help = "The address space that each process of a program may have." },
+	{ .name = "output", .kind = KIND_SIZE, .offset = offsetof(struct program_config, output),
+	  .fallback = "256M", .min = "1k", .max = "16G",
+	  .help = "The most that one program may print; more makes the answer unsure." },
+	{ .name = "nested", .kind = KIND_FLAG, .offset = offsetof(struct program_config, nested),
+	  .fallback = "yes",
+	  .help = "Whether members may be lists of this source: those in a domain of a list on the way "
+	          "to them are looked for, which runs all programs once for each." },
+	{ .kind = KIND_END },
+};
+
+/* One question to all programs. */
+struct question {
+	const struct program_source *source;
+	const char *what, *address;
+	const struct occasion *occasion;  /* or NULL */
+	struct deadline by;
+	/* Takes a line that the program `name` prints. -1 with a complaint: it makes no sense. */
+	int (*take)(void *arg, const char *line, size_t length, struct complaint *);
+	void *arg;
+};
+
+/* ---- which programs there are ---- */
+
+/* Whether somebody else could put his own program here. */
+static int
+check_owner(const struct stat *s, const char *what, struct complaint *why)
+{
+	if (s->st_uid != 0 && s->st_uid != geteuid())
+		return complain(why, "%s belongs to a user who is neither root nor that of the daemon", what);
+	if ((s->st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		return complain(why, "%s can be changed by others", what);
+	return 0;
+}
+
+/* Whether a name is that of a program to run: 1, 0, -1. */
+static int
+is_program(const char *directory, const char *name, struct complaint *why)
+{
+	char *path;
+	struct stat s;
+	int rc;
+
+	if (*name == '.' || name[strlen(name) - 1] == '~')
+		return 0;
+	path = mem_format("%s/%s", directory, name);
+	if (stat(path, &s) < 0)
+		rc = complain_errno(why, "cannot look at %s", path);
+	else if (!S_ISREG(s.st_mode) || (s.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) == 0)
+		rc = 0;
+	else
+		rc = check_owner(&s, path, why) < 0 ? -1 : 1;
+	free(path);
+	return rc;
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int
+read_names(DIR *dir, const char *path, struct text_list *names, struct complaint *why)
+{
+	struct dirent *e;
+	int rc = 0;
+
+	while (rc >= 0) {
+		errno = 0;
+		e = readdir(dir);
+		if (e == NULL)
+			break;
+		rc = is_program(path, e->d_name, why);
+		if (rc > 0)
+			text_list_add(names, e->d_name, strlen(e->d_name));
+	}
+	return rc >= 0 && errno != 0 ? complain_errno(why, "cannot read %s", path) : rc;
+}
+
+/* The programs in order; none at all is a mistake. */
+static int
+list_programs(const char *path, struct text_list *names, struct complaint *why)
+{
+	DIR *dir = opendir(path);
+	struct stat s;
+	int rc;
+
+	*names = (struct text_list){ 0 };
+	if (dir == NULL)
+		return complain_errno(why, "cannot open %s", path);
+	rc = fstat(dirfd(dir), &s) < 0 ? complain_errno(why, "cannot look at %s", path)
+	                               : check_owner(&s, path, why);
+	if (rc == 0)
+		rc = read_names(dir, path, names, why);
+	(void)closedir(dir);
+	if (rc >= 0 && names->items == NULL)
+		(void)complain(why, "there is no executable in %s", path);
+	if (rc < 0 || names->items == NULL) {
+		text_list_free(names);
+		return -1;
+	}
+	qsort(names->items, names->count, sizeof(*names->items), by_name);
+	return 0;
+}
+
+/* ---- asking them ---- */
+
+/* All that a program gets to know, by its environment. */
+static void
+describe(const struct question *q, struct text_list *environment)
+{
+	const struct occasion *o = q->occasion;
+	struct bytes b = { 0 };
+
+#define PUT(...)                                                                                     \
+	(bytes_clear(&b), bytes_format(&b, __VA_ARGS__), text_list_add(environment, b.data, b.length))
+	PUT("%s", CHILD_PATH);
+	PUT("LC_ALL=C.UTF-8");
+	PUT("ROLLCALL_SOURCE=%s", q->source->source.name);
+	PUT("ROLLCALL_QUESTION=%s", q->what);
+	PUT("ROLLCALL_ADDRESS=%s", q->address);
+	if (o != NULL) {
+		PUT("ROLLCALL_SENDER=%s", o->sender);
+		PUT("ROLLCALL_SIZE=%lld", (long long)o->size);
+		if (o->queue_id != NULL)
+			PUT("ROLLCALL_QUEUE_ID=%s", o->queue_id);
+		if (o->message_id != NULL)
+			PUT("ROLLCALL_MESSAGE_ID=%s", o->message_id);
+	}
+#undef PUT
+	bytes_free(&b);
+	environment->items = mem_resize(environment->items, (environment->count + 1) * sizeof(char *));
+	environment->items[environment->count] = NULL;
+}
+
+/* What one program makes of its end. */
+static enum found
+judge(int status, size_t lines, struct complaint *why)
+{
+	switch (status) {
+	case STATUS_YES:
+		return FOUND_YES;
+	case STATUS_NO_LIST:
+		if (lines == 0)
+			return FOUND_NO;
+		(void)complain(why, "it prints something, and ends with status %d: no such list",
+		               STATUS_NO_LIST);
+		return FOUND_UNSURE;
+	default:
+		return FOUND_UNSURE;
+	}
+}
+
+static enum found
+ask_one(const struct question *q, const char *name, const char *const *environment, struct complaint *why)
+{
+	const struct program_config *config = &q->source->config;
+	const struct child_terms terms = { .memory = config->memory, .output = config->output,
+		                           .by = deadline_earlier(q->by, deadline_in(config->timeout)),
+		                           .input = -1, .cancelled = -1 };
+	char *path = mem_format("%s/%s", config->path, name);
+	const char *argv[] = { path, q->what, q->address, NULL }, *line;
+	struct child *child = child_start(argv, environment, &terms, why);
+	size_t lines = 0, length;
+	enum found found = FOUND_UNSURE;
+	int more = child == NULL ? -1 : 1;
+
+	while (more == 1) {
+		more = child_line(child, &line, &length, why);
+		if (more == 1 && q->take(q->arg, line, length, why) < 0)
+			more = -1;
+		lines += more == 1;
+	}
+	if (more == 0)
+		found = judge(child_end(&child, why), lines, why);
+	child_kill(&child);
+	if (found == FOUND_UNSURE)
+		(void)complain_within(why, "%s: %s %s %s", q->source->source.name, path, q->what,
+		                      q->address);
+	free(path);
+	return found;
+}
+
+/* FOUND_YES where any of them says so, unless one is unsure. */
+static enum found
+ask(const struct question *q, struct complaint *why)
+{
+	struct text_list names, environment = { 0 };
+	enum found found = FOUND_NO;
+
+	if (list_programs(q->source->config.path, &names, why) < 0) {
+		(void)complain_within(why, "%s", q->source->source.name);
+		return FOUND_UNSURE;
+	}
+	describe(q, &environment);
+	for (size_t i = 0; i < names.count && found != FOUND_UNSURE; i++) {
+		enum found one = ask_one(q, names.items[i], (const char *const *)environment.items, why);
+
+		if (one != FOUND_NO)
+			found = one;
+	}
+	text_list_free(&environment);
+	text_list_free(&names);
+	return found;
+}
+
+/* ---- lists ---- */
+
+/* What programs have said of a list. */
+struct description {
+	char *address, *name, *errors;
+};
+
+/* The value of a line "word: value", or NULL. */
+static char *
+value_of(const char *line, size_t length, const char *word)
+{
+	size_t n = strlen(word);
+
+	if (length < n + 2 || memcmp(line, word, n) != 0 || memcmp(line + n, ": ", 2) != 0)
+		return NULL;
+	return mem_copy(line + n + 2, length - n - 2);
+}
+
+/* The first to say something counts. Takes over the value. */
+static int
+keep_first(char **field, char *value)
+{
+	if (*field == NULL)
+		*field = value;
+	else
+		free(value);
+	return 0;
+}
+
+static int
+keep_address(char **field, const char *word, char *value, bool only, struct complaint *why)
+{
+	struct address a;
+
+	if (address_parse(&a, value, strlen(value), why) < 0) {
+		(void)complain_within(why, "%s", word);
+		free(value);
+		return -1;
+	}
+	free(value);
+	value = mem_text(a.canonical);
+	address_free(&a);
+	if (only && *field != NULL && strcmp(*field, value) != 0) {
+		(void)complain(why, "this is the list %s, and another program says it is %s", value, *field);
+		free(value);
+		return -1;
+	}
+	return keep_first(field, value);
+}
+
+static int
+take_description(void *arg, const char *line, size_t length, struct complaint *why)
+{
+	struct description *d = arg;
+	char *value, *odd;
+	struct bytes printable = { 0 };
+
+	if ((value = value_of(line, length, "address")) != NULL)
+		return keep_address(&d->address, "address", value, true, why);
+	if ((value = value_of(line, length, "name")) != NULL)
+		return keep_first(&d->name, value);
+	if ((value = value_of(line, length, "errors")) != NULL)
+		return keep_address(&d->errors, "errors", value, false, why);
+	odd = mem_copy(line, length);
+	bytes_add_printable(&printable, odd, "");
+	(void)complain(why, "\"%.100s\" is none of \"address: …\", \"name: …\", \"errors: …\"",
+	               bytes_text(&printable));
+	bytes_free(&printable);
+	free(odd);
+	return -1;
+}
+
+static enum found
+find_one(const struct program_source *p, const char *address, struct deadline by, struct list **list_r,
+         struct complaint *why)
+{
+	struct description d = { 0 };
+	const struct question q = { p, "find", address, NULL, by, take_description, &d };
+	enum found found = ask(&q, why);
+
+	if (found != FOUND_YES) {
+		free(d.address);
+		free(d.name);
+		free(d.errors);
+		return found;
+	}
+	if (d.address == NULL)
+		d.address = mem_text(address);
+	*list_r = list_new(d.address, d.name, mem_text(d.address), d.errors);
+	return FOUND_YES;
+}
+
+static enum found
+find_list(struct source *s, const char *const *addresses, size_t count, struct deadline by,
+          struct list **list_r, size_t *which_r, struct complaint *why)
+{
+	enum found found = FOUND_NO;
+
+	for (size_t i = 0; i < count && found == FOUND_NO; i++) {
+		found = find_one((struct program_source *)s, addresses[i], by, list_r, why);
+		*which_r = i;
+	}
+	return found;
+}
+
+/* ---- members ---- */
+
+struct walk {
+	const struct program_source *source;
+	const struct occasion *occasion;
+	struct deadline by;
+};
+
+static enum found
+find_nested(void *arg, const char *canonical, struct list **list_r, struct complaint *why)
+{
+	const struct walk *w = arg;
+
+	return find_one(w->source, canonical, w->by, list_r, why);
+}
+
+static int
+take_member(void *arg, const char *line, size_t length, struct complaint *why)
+{
+	struct address a;
+	int rc = 0;
+
+	if (address_parse(&a, line, length, why) < 0)
+		return -1;
+	if (!nested_take(arg, a.canonical, a.spelling, NULL))
+		rc = complain(why, "stopped");
+	address_free(&a);
+	return rc;
+}
+
+static enum found
+read_list(void *arg, const struct list *list, enum people whom, struct nested *n, struct complaint *why)
+{
+	const struct walk *w = arg;
+	const struct question q = { w->source, whom == PEOPLE_OWNERS ? "owners" : "members",
+		                    list->address, w->occasion, w->by, take_member, n };
+
+	return ask(&q, why);
+}
+
+static enum found
+walk(struct source *s, const struct list *list, enum people whom, const struct occasion *occasion,
+     struct deadline by, member_fn *fn, void *arg, struct walk_report *report, struct complaint *why)
+{
+	const struct program_source *p = (struct program_source *)s;
+	const struct nested_ops nested = { p->config.nested ? find_nested : NULL, read_list };
+	struct walk w = { p, occasion, by };
+
+	return nested_walk(&nested, &w, list, whom, fn, arg, report, why);
+}
+
+static enum found
+each_member(struct source *s, const struct list *list, enum people whom, struct deadline by,
+            member_fn *fn, void *arg, struct walk_report *report, struct complaint *why)
+{
+	return walk(s, list, whom, NULL, by, fn, arg, report, why);
+}
+
+static enum found
+each_recipient(struct source *s, const struct list *list, const struct occasion *occasion,
+               struct deadline by, member_fn *fn, void *arg, struct walk_report *report,
+               struct complaint *why)
+{
+	return walk(s, list, PEOPLE_MEMBERS, occasion, by, fn, arg, report, why);
+}
+
+static void
+close_source(struct source *s)
+{
+	struct program_source *p = (struct program_source *)s;
+
+	setting_free(settings, &p->config);
+	free(p);
+}
+
+static const struct source_ops ops = {
+	.kind = "program",
+	.find_list = find_list,
+	.each_member = each_member,
+	.each_recipient = each_recipient,
+	.close = close_source,
+};
+
+static struct source *
+open_source(const char *name, void *config, struct complaint *why)
+{
+	struct program_source *p = mem_new(sizeof(*p));
+
+	(void)why;                        /* programs may come and go while we run */
+	p->source = (struct source){ &ops, mem_text(name) };
+	p->config = *(struct program_config *)config;
+	free(config);
+	return &p->source;
+}
+
+const struct source_kind source_program = {
+	.name = "program",
+	.summary = "Lists from the output of programs.",
+	.settings = settings,
+	.config_size = sizeof(struct program_config),
+	.open = open_source,
+};

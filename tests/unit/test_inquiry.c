@@ -1,0 +1,392 @@
+/* The engine: same answers, same verdicts, whatever the order; what is settled is over. */
+#include "tests/unit/unit.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "mail/verdict.h"
+#include "policies/admit.h"
+#include "policies/metrics.h"
+
+static char *dir;
+
+/* A site with two domains and these checks. */
+static struct site *
+load(const char *first, const char *second, const char *workers)
+{
+	const struct site_part none = { 0 };
+	char *path = mem_format("%s/site.yaml", dir);
+	char *text = mem_format("state: %s\nworkers: { fail: %s }\n"
+	                        "sources: { s: { kind: file, path: tests/fixtures/contract.json } }\n"
+	                        "destinations:\n"
+	                        "  a.example: { sources: s, check: [ %s ] }\n"
+	                        "  b.example: { sources: s, check: [ %s ] }\n",
+	                        dir, workers, first, second);
+	struct complaint why;
+	struct site *s;
+
+	write_file(path, text);
+	s = site_load(path, true, &none, &why);
+	if (s == NULL)
+		fail_msg("%s: %s", text, why.text);
+	free(text);
+	free(path);
+	return s;
+}
+
+enum { LISTS = 3 };                       /* two of the first domain, one of the second */
+
+struct asked {
+	struct target targets[LISTS];
+	struct subject subjects[LISTS];
+	int64_t took;
+};
+
+static void
+ask(struct asked *a, const struct site *s, enum moment moment, int64_t wait, bool everything)
+{
+	static const char *const addresses[LISTS] = { "x@a.example", "y@a.example", "z@b.example" };
+	const struct facts facts = { .session = true, .client = "192.0.2.1", .sender = "ann@example.com",
+		                     .login = "ann", .recipients = 5, .header = "Subject: x\r\n",
+		                     .header_length = 12, .size = 5000, .announced = 5000, .most_hops = 50 };
+	const struct terms terms = { .moment = moment, .facts = &facts, .by = deadline_in(wait),
+		                     .everything = everything };
+
+	for (size_t i = 0; i < LISTS; i++) {
+		struct list *l = list_new(mem_text(addresses[i]), NULL, mem_text("k"), NULL);
+
+		a->targets[i] = (struct target){ .destination = &s->destinations[i / 2], .list = l,
+		                  .role = ROLE_POST, .recipient = l->address };
+		a->subjects[i] = admit_subject(&a->targets[i]);
+	}
+	a->took = clock_ticks();
+	inquiry_run(s->bulkheads, &terms, a->subjects, LISTS);
+	a->took = clock_ticks() - a->took;
+}
+
+static void
+forget(struct asked *a)
+{
+	for (size_t i = 0; i < LISTS; i++) {
+		subject_free(&a->subjects[i]);
+		list_drop(&a->targets[i].list);
+	}
+}
+
+/* How many answers of this kind there have been of a check. */
+static int64_t
+counted(const char *check, const char *answer)
+{
+	struct js *all = js_object();
+	const struct js *family, *samples;
+	int64_t n = 0;
+
+	metric_gather(all, "test", policy_metrics);
+	family = js_at(js_get(all, "metrics"), 0);
+	samples = js_get(family, "samples");
+	for (size_t i = 0; i < js_count(samples); i++) {
+		const struct js *labels = js_get(js_at(samples, i), "labels");
+
+		assert_string_equal(js_text(labels, "daemon"), "test");
+		if (strcmp(js_text(labels, "check"), check) == 0 &&
+		    strcmp(js_text(labels, "answer"), answer) == 0)
+			n += strtoll(js_text(js_at(samples, i), "value"), NULL, 10);
+	}
+	js_drop(&all);
+	return n;
+}
+
+/* ---- the same, in any order ---- */
+
+static unsigned seed = 1;
+
+static unsigned
+draw(unsigned below)
+{
+	seed = seed * 1103515245U + 12345U;
+	return (seed >> 16) % below;
+}
+
+static const char *const says[] = { "pass", "fail", "unsure" };
+static const char *const becomes[] = { "", ", on_fail: defer", ", on_unsure: reject",
+	                               ", on_fail: log-only" };
+
+struct check {
+	unsigned says, becomes;
+};
+
+/* One domain's checks, each after a time of its own. */
+static char *
+write_checks(const struct check *checks, size_t count)
+{
+	struct bytes text = { 0 };
+
+	for (size_t i = 0; i < count; i++)
+		bytes_format(&text, "fail: { answer: %s, at: end, after: %ums%s }, ", says[checks[i].says],
+		             draw(4), becomes[checks[i].becomes]);
+	bytes_add_text(&text, "max-size: { limit: 4k, on_fail: log-only }");
+	return bytes_take(&text);
+}
+
+/* What they come to, one after the other. */
+static struct verdict
+expect(const struct chain *chain, const struct check *checks, size_t count)
+{
+	static const struct verdict answers[] = { { .decision = DECISION_PASS },
+		                                  { DECISION_REJECT, REPLY_MAY_NOT_POST, 0, "" },
+		                                  { DECISION_DEFER, REPLY_LATER, 0, "" } };
+	struct verdict all = verdict_pass();
+
+	for (size_t i = 0; i < count; i++)
+		all = verdict_merge(all, link_verdict(&chain->links[i], answers[checks[i].says]));
+	return all;
+}
+
+enum { INPUTS = 25, SHUFFLES = 40, MOST = 6 };
+
+static void
+a_thousand_shufflings(void **state)
+{
+	struct check checks[2][MOST];
+
+	(void)state;
+	for (size_t input = 0; input < INPUTS; input++) {
+		size_t counts[] = { 1 + draw(MOST), 1 + draw(MOST) };
+		enum mixed mixed = (enum mixed)draw(3);
+
+		for (size_t d = 0; d < 2; d++)
+			for (size_t i = 0; i < counts[d]; i++)
+				checks[d][i] = (struct check){ draw(3), draw(4) };
+		for (size_t shuffle = 0; shuffle < SHUFFLES; shuffle++) {
+			char *first = write_checks(checks[0], counts[0]);
+			char *second = write_checks(checks[1], counts[1]);
+			struct site *s = load(first, second, "30");
+			struct voice got[LISTS] = { 0 }, want[LISTS] = { 0 };
+			struct asked a;
+
+			ask(&a, s, MOMENT_END, 60000, draw(8) == 0);
+			for (size_t i = 0; i < LISTS; i++) {
+				got[i].verdict = a.subjects[i].verdict;
+				want[i].verdict = expect(s->destinations[i / 2].chain, checks[i / 2],
+				                         counts[i / 2]);
+				same_number("decision", got[i].verdict.decision,
+				            want[i].verdict.decision);
+				same_number("reply", got[i].verdict.reply, want[i].verdict.reply);
+				same_number("place", got[i].verdict.place, want[i].verdict.place);
+			}
+			same_number("of all", verdict_of_all(mixed, got, LISTS, 1).reply,
+			            verdict_of_all(mixed, want, LISTS, 1).reply);
+			forget(&a);
+			site_drop(&s);
+			free(first);
+			free(second);
+		}
+	}
+}
+
+/* ---- settled, late, busy ---- */
+
+static const char hangs[] = "fail: { answer: fail, after: 1h }";
+
+/* What cannot change anything is not begun, or ends at once. */
+static void
+settled(void **state)
+{
+	static const struct {
+		const char *what, *checks;
+		int64_t cancelled;            /* of each domain */
+	} cases[] = {
+		{ "not begun", "max-size: { limit: 4k }, fail: { answer: fail, after: 1h }", 1 },
+		{ "begun", "fail: { answer: fail, after: 20ms }, fail: { answer: pass, after: 1h }", 1 },
+		{ "no worse", "fail: { answer: unsure, after: 20ms, on_fail: defer }, "
+		              "fail: { answer: fail, after: 1h, on_fail: defer }", 1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct site *s = load(cases[i].checks, cases[i].checks, "50");
+		int64_t before = counted("fail", "cancelled"), began = clock_ticks();
+		struct asked a;
+
+		ask(&a, s, MOMENT_RCPT, 60000, false);
+		assert_in_range(a.took, 0, 10000);
+		assert_int_not_equal(a.subjects[0].verdict.decision, DECISION_PASS);
+		same_number(cases[i].what, a.subjects[0].verdict.place, 1);
+		/* Asked once for three lists in two domains. */
+		same_number(cases[i].what, counted("fail", "cancelled") - before, cases[i].cancelled);
+		forget(&a);
+		site_drop(&s);            /* waits for all who work */
+		assert_in_range(clock_ticks() - began, 0, 15000);
+	}
+}
+
+/* An answer that could be worse, or come first, is waited for; at the deadline it is unsure. */
+static void
+late(void **state)
+{
+	static const struct {
+		const char *what, *checks;
+		enum decision want;
+		unsigned place;
+	} cases[] = {
+		{ "alone", "fail: { answer: pass, after: 1h }", DECISION_DEFER, 1 },
+		{ "before", "fail: { answer: pass, after: 1h }, max-size: { limit: 4k }", DECISION_REJECT, 2 },
+		{ "worse", "fail: { answer: unsure }, fail: { answer: pass, after: 1h }", DECISION_DEFER, 1 },
+		{ "closed", "fail: { answer: pass, after: 1h, on_unsure: reject }", DECISION_REJECT, 1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct site *s = load(cases[i].checks, "posters", "50");
+		int64_t before = counted("fail", "late") + counted("fail", "unsure");
+		struct asked a;
+
+		ask(&a, s, MOMENT_RCPT, 150, false);
+		assert_in_range(a.took, 140, 10000);
+		same_number(cases[i].what, a.subjects[0].verdict.decision, cases[i].want);
+		same_number(cases[i].what, a.subjects[0].verdict.place, cases[i].place);
+		same_number(cases[i].what, a.subjects[2].verdict.decision, DECISION_PASS);
+		/* The check sees the deadline, too, and may be the first. */
+		assert_in_range(counted("fail", "late") + counted("fail", "unsure") - before, 1, 2);
+		forget(&a);
+		site_drop(&s);
+	}
+}
+
+/* Beyond the workers and as many that wait for one, nobody waits. */
+static void
+busy(void **state)
+{
+	char *checks = mem_format("%s, fail: { answer: pass, after: 1h }, fail: { answer: unsure, after: 1h }",
+	                          hangs);
+	struct site *s = load(checks, "posters", "1");
+	int64_t before = counted("fail", "busy");
+	struct asked a;
+
+	(void)state;
+	ask(&a, s, MOMENT_RCPT, 100, false);
+	assert_int_equal(counted("fail", "busy") - before, 1);
+	assert_int_equal(a.subjects[0].answers[2].how, ANSWER_BUSY);
+	assert_int_equal(a.subjects[0].verdict.decision, DECISION_DEFER);
+	assert_int_equal(a.subjects[0].verdict.place, 1);
+	forget(&a);
+	site_drop(&s);
+	free(checks);
+}
+
+static void
+wait_for(const char *answer, int64_t want)
+{
+	for (int i = 0; i < 1000 && counted("fail", answer) < want; i++)
+		(void)usleep(10000);
+	same_number(answer, counted("fail", answer), want);
+}
+
+/* A check that is only tried out keeps nobody waiting, and is not cancelled either. */
+static void
+tried_out(void **state)
+{
+	struct site *s = load("fail: { answer: fail, after: 300ms, on_fail: log-only }", "posters", "50");
+	int64_t before = counted("fail", "log-only");
+	struct bytes text = { 0 };
+	struct asked a;
+
+	(void)state;
+	ask(&a, s, MOMENT_RCPT, 60000, false);
+	assert_in_range(a.took, 0, 250);
+	assert_int_equal(a.subjects[0].verdict.decision, DECISION_PASS);
+	subject_describe(&a.subjects[0], &text);
+	same_text("described", bytes_text(&text), "fail=trial posters=pass");
+	forget(&a);
+	wait_for("log-only", before + 1);
+	/* Whoever wants to see everything waits for it. */
+	ask(&a, s, MOMENT_RCPT, 60000, true);
+	assert_in_range(a.took, 290, 10000);
+	bytes_clear(&text);
+	subject_describe(&a.subjects[0], &text);
+	assert_non_null(strstr(bytes_text(&text), "fail=fail/3"));
+	assert_int_equal(a.subjects[0].verdict.decision, DECISION_PASS);
+	forget(&a);
+	bytes_free(&text);
+	site_drop(&s);
+}
+
+/* Behind the MTA, what needs the session or the envelope is not asked; nor is anything at another moment. */
+static void
+who_is_asked(void **state)
+{
+	struct site *s = load("max-recipients: { limit: 1 }, require-tls, header-match: { fields: \"Subject: x\" }",
+	                      "posters", "50");
+	const struct chain *c = s->destinations[0].chain, *plain = s->destinations[1].chain;
+
+	(void)state;
+	assert_true(inquiry_has(c, MOMENT_RCPT, ROLE_POST, false));
+	assert_false(inquiry_has(c, MOMENT_RCPT, ROLE_POST, true));
+	assert_false(inquiry_has(c, MOMENT_RCPT, ROLE_OWNER, false));
+	assert_true(inquiry_has(c, MOMENT_DATA, ROLE_POST, false));
+	assert_false(inquiry_has(c, MOMENT_DATA, ROLE_POST, true));
+	assert_false(inquiry_has(plain, MOMENT_DATA, ROLE_POST, false));
+	assert_true(inquiry_has(c, MOMENT_END, ROLE_POST, true));
+	assert_true(inquiry_has(plain, MOMENT_END, ROLE_OWNER, true));  /* loops */
+	site_drop(&s);
+}
+
+/* What is asked later, for those who are to fare the same. */
+static void
+later(void **state)
+{
+	static const struct {
+		const char *what, *first, *second;
+		bool same;                    /* two lists of the first domain */
+		bool across;                  /* one of each */
+	} cases[] = {
+		{ "nothing", "posters", "authenticated", true, true },
+		{ "alike", "max-size: { limit: 5k }", "authenticated, max-size: { limit: 5k }", true, true },
+		{ "otherwise", "max-size: { limit: 5k }", "max-size: { limit: 6k }", true, false },
+		{ "another action", "max-size: { limit: 5k }", "max-size: { limit: 5k, on_fail: defer }", true,
+		  false },
+		{ "only tried out", "max-size: { limit: 5k, on_fail: log-only }", "posters", true, true },
+		{ "of the list", "implicit-dest", "implicit-dest", false, false },
+		{ "at another moment", "fail: { at: rcpt }", "posters", true, true },
+		{ "at DATA", "fail: { at: data }", "posters", true, false },
+	};
+	struct list *x = list_new(mem_text("x@a.example"), NULL, mem_text("k"), NULL);
+	struct list *y = list_new(mem_text("y@a.example"), NULL, mem_text("k"), NULL);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct site *s = load(cases[i].first, cases[i].second, "50");
+		struct bytes texts[3] = { 0 };
+
+		chain_later(s->destinations[0].chain, x, ROLE_POST, &texts[0]);
+		chain_later(s->destinations[0].chain, y, ROLE_POST, &texts[1]);
+		chain_later(s->destinations[1].chain, y, ROLE_POST, &texts[2]);
+		same_number(cases[i].what, strcmp(bytes_text(&texts[0]), bytes_text(&texts[1])) == 0,
+		            cases[i].same);
+		same_number(cases[i].what, strcmp(bytes_text(&texts[0]), bytes_text(&texts[2])) == 0,
+		            cases[i].across);
+		for (size_t k = 0; k < 3; k++)
+			bytes_free(&texts[k]);
+		site_drop(&s);
+	}
+	list_drop(&x);
+	list_drop(&y);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_thousand_shufflings), cmocka_unit_test(settled), cmocka_unit_test(late),
+		cmocka_unit_test(busy),                  cmocka_unit_test(tried_out),
+		cmocka_unit_test(who_is_asked),          cmocka_unit_test(later),
+	};
+	struct complaint why;
+	int failed;
+
+	(void)log_open("test", "stderr", LEVEL_ERROR, &why);
+	dir = strdup(make_temp_dir());
+	failed = RUN(tests);
+	remove_temp_dir(dir);
+	free(dir);
+	return failed;
+}

@@ -1,0 +1,355 @@
+/* Each policy by itself, and what they read headers with. */
+#include "tests/unit/unit.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/pattern.h"
+#include "mail/address.h"
+#include "mail/encoded.h"
+#include "mail/mailboxes.h"
+#include "policies/admit.h"
+
+#include <dirent.h>
+
+static char *dir;
+
+static struct site *
+load(const char *check)
+{
+	const struct site_part none = { 0 };
+	char *path = mem_format("%s/site.yaml", dir);
+	char *text = mem_format("state: %s\nsources: { s: { kind: file, path: tests/fixtures/contract.json } }\n"
+	                        "destinations: { a.example: { sources: s, check: [ \"posters\", %s ] } }\n", dir, check);
+	struct complaint why;
+	struct site *s;
+
+	write_file(path, text);
+	s = site_load(path, true, &none, &why);
+	if (s == NULL)
+		fail_msg("%s: %s", check, why.text);
+	free(text);
+	free(path);
+	return s;
+}
+
+/* One policy, at one moment, with the facts changed by one field. */
+static struct verdict
+judge(const char *check, enum moment moment, struct facts f)
+{
+	struct site *s = load(check);
+	struct list *l = list_new(mem_text("staff@a.example"), NULL, mem_text("k"), NULL);
+	const struct target t = { .destination = &s->destinations[0], .list = l,
+		                  .role = ROLE_POST, .recipient = (char *)"all@a.example" };
+	const struct terms terms = { .moment = moment, .facts = &f, .by = deadline_in(10000) };
+	struct subject asked = admit_subject(&t);
+
+	f.session = true;
+	f.client = "192.0.2.1";
+	f.trusted |= f.login == NULL;     /* posters is not asked about here */
+	f.most_hops = 20;
+	f.header_length = f.header == NULL ? 0 : strlen(f.header);
+	inquiry_run(s->bulkheads, &terms, &asked, 1);
+	subject_free(&asked);
+	list_drop(&l);
+	site_drop(&s);
+	return asked.verdict;
+}
+
+static void
+each(void **state)
+{
+	static const struct {
+		const char *check;
+		enum moment moment;
+		struct facts facts;
+		enum reply_id want;
+	} cases[] = {
+		{ "max-size: { limit: 2k }", MOMENT_RCPT, { .announced = 0 }, REPLY_NONE },
+		{ "max-size: { limit: 2k }", MOMENT_RCPT, { .announced = 2048 }, REPLY_NONE },
+		{ "max-size: { limit: 2k }", MOMENT_RCPT, { .announced = 2049 }, REPLY_TOO_BIG },
+		{ "max-size: { limit: 2k }", MOMENT_END, { .header = "", .size = 2048 }, REPLY_NONE },
+		{ "max-size: { limit: 2k }", MOMENT_END, { .header = "", .size = 2049 }, REPLY_TOO_BIG },
+		{ "max-recipients: { limit: 3 }", MOMENT_DATA, { .recipients = 3 }, REPLY_NONE },
+		{ "max-recipients: { limit: 3 }", MOMENT_DATA, { .recipients = 4 }, REPLY_TOO_MANY_TO },
+		{ "require-tls", MOMENT_RCPT, { .login = "ann" }, REPLY_NEED_TLS },
+		{ "require-tls", MOMENT_RCPT, { .login = "ann", .encrypted = true }, REPLY_NONE },
+		{ "require-tls", MOMENT_RCPT, { .trusted = true }, REPLY_NONE },
+		{ "require-tls: { networks: no }", MOMENT_RCPT, { .trusted = true }, REPLY_NEED_TLS },
+		{ "authenticated", MOMENT_RCPT, { .trusted = true }, REPLY_NONE },
+		{ "authenticated", MOMENT_RCPT, { .login = "ann" }, REPLY_NONE },
+		{ "authenticated: { by: login }", MOMENT_RCPT, { .trusted = true }, REPLY_NEED_PROOF },
+		{ "authenticated: { by: networks }", MOMENT_RCPT, { .login = "ann" }, REPLY_NEED_PROOF },
+		{ "implicit-dest", MOMENT_END, { .header = "To: staff@a.example\r\n" }, REPLY_NONE },
+		{ "implicit-dest", MOMENT_END, { .header = "Cc: x@y, <all@A.example>\r\n" }, REPLY_NONE },
+		{ "implicit-dest", MOMENT_END, { .header = "Bcc: staff@a.example\r\n" }, REPLY_NOT_NAMED },
+		{ "implicit-dest", MOMENT_END, { .header = "" }, REPLY_NOT_NAMED },
+		{ "implicit-dest: { also: A@b.C }", MOMENT_END, { .header = "To: a@B.c\r\n" }, REPLY_NONE },
+		{ "header-match: { fields: \"Subject: ^buy\" }", MOMENT_END,
+		  { .header = "Subject: Buy now\r\n" }, REPLY_HEADER_MATCH },
+		{ "header-match: { fields: \"Subject: ^buy\" }", MOMENT_END,
+		  { .header = "Subject: a buyer\r\nX: buy\r\n" }, REPLY_NONE },
+		{ "header-match: { fields: [ \"A: ^(a+)+$\", \"B: x\" ] }", MOMENT_END,
+		  { .header = "A: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab\r\n" }, REPLY_LATER },
+		/* What is certain counts for more than what is not. */
+		{ "header-match: { fields: [ \"A: ^(a+)+$\", \"B: x\" ] }", MOMENT_END,
+		  { .header = "A: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab\r\nB: x\r\n" }, REPLY_HEADER_MATCH },
+		{ "auto-submitted: { generated: no }", MOMENT_END,
+		  { .header = "Auto-Submitted: auto-generated (cron)\r\n" }, REPLY_AUTOMATIC },
+		{ "auto-submitted: { generated: no }", MOMENT_END,
+		  { .header = "Auto-Submitted: no\r\n" }, REPLY_NONE },
+		{ "auto-submitted", MOMENT_END, { .header = "Auto-Submitted: auto-generated\r\n" }, REPLY_NONE },
+		{ "auto-submitted", MOMENT_END, { .header = "Auto-Submitted: auto-replied\r\n" },
+		  REPLY_AUTOMATIC },
+		{ "loop: { hops: 5 }", MOMENT_END,
+		  { .header = "Received: a\r\nReceived: a\r\nReceived: a\r\nReceived: a\r\nReceived: a\r\n" },
+		  REPLY_NONE },
+		{ "loop: { hops: 5 }", MOMENT_END,
+		  { .header = "Received: a\r\nReceived: a\r\nReceived: a\r\nReceived: a\r\nReceived: a\r\n"
+		              "Received: a\r\n" }, REPLY_LOOP },
+		{ "loop", MOMENT_END, { .header = "List-Id: <staff.a.example>\r\n" }, REPLY_LOOP },
+		{ "fail: { answer: unsure, on_unsure: reject }", MOMENT_RCPT, { .trusted = true }, REPLY_UNCHECKED },
+		{ "fail: { answer: unsure }", MOMENT_RCPT, { .trusted = true }, REPLY_LATER },
+		{ "fail: { on_fail: defer }", MOMENT_RCPT, { .trusted = true }, REPLY_LATER },
+		{ "fail: { at: data }", MOMENT_RCPT, { .trusted = true }, REPLY_NONE },
+		{ "fail: { at: data }", MOMENT_DATA, { .trusted = true }, REPLY_MAY_NOT_POST },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct verdict v = judge(cases[i].check, cases[i].moment, cases[i].facts);
+		char *what = mem_format("%zu %s: %s", i, cases[i].check, v.reason);
+
+		same_number(what, v.reply, cases[i].want);
+		free(what);
+	}
+}
+
+/* ---- posts that are counted ---- */
+
+static struct verdict
+post_now(const struct site *s, const char *sender, const char *login, const char *list, bool taken)
+{
+	struct list *l = list_new(mem_text(list), NULL, mem_text("k"), NULL);
+	const struct target t = { .destination = &s->destinations[0], .list = l,
+		                  .role = ROLE_POST, .recipient = l->address };
+	const struct facts f = { .session = true, .client = "192.0.2.1", .trusted = true, .sender = sender,
+		                 .login = login, .list = l, .recipient = l->address, .state = s->state };
+	const struct terms terms = { .moment = MOMENT_RCPT, .facts = &f, .by = deadline_in(10000) };
+	struct subject asked = admit_subject(&t);
+
+	inquiry_run(s->bulkheads, &terms, &asked, 1);
+	if (taken && asked.verdict.decision == DECISION_PASS)
+		chain_accepted(t.destination->chain, &f);
+	subject_free(&asked);
+	list_drop(&l);
+	return asked.verdict;
+}
+
+static size_t
+files_in(const char *path)
+{
+	DIR *d = opendir(path);
+	size_t count = 0;
+
+	assert_non_null(d);
+	while (readdir(d) != NULL)
+		count++;
+	(void)closedir(d);
+	return count - 2;                 /* "." and ".." */
+}
+
+static void
+counted_posts(void **state)
+{
+	struct site *s = load("rate: { posts: 3, in: 60s }");
+	static const char ann[] = "ann@x.example", staff[] = "staff@a.example", dev[] = "dev@a.example";
+	char *rates = mem_format("%s/rates", s->state);
+
+	(void)state;
+	for (int i = 0; i < 10; i++)      /* asking counts nothing */
+		assert_int_equal(post_now(s, ann, NULL, staff, false).reply, REPLY_NONE);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(post_now(s, ann, NULL, staff, true).reply, REPLY_NONE);
+	assert_int_equal(post_now(s, ann, NULL, staff, true).reply, REPLY_RATE);
+	assert_int_equal(post_now(s, "bob@x.example", NULL, staff, true).reply, REPLY_NONE);
+	assert_int_equal(post_now(s, ann, NULL, dev, true).reply, REPLY_NONE);
+	assert_int_equal(post_now(s, ann, "ann@x.example", staff, true).reply, REPLY_NONE);
+	clock_shift(21000);               /* an even share later there is room for one */
+	assert_int_equal(post_now(s, ann, NULL, staff, true).reply, REPLY_NONE);
+	assert_int_equal(post_now(s, ann, NULL, staff, true).reply, REPLY_RATE);
+	assert_int_equal(files_in(rates), 4);
+	/* A clock that was far ahead locks nobody out. */
+	clock_shift(-1000000);
+	assert_int_equal(post_now(s, ann, NULL, staff, true).reply, REPLY_NONE);
+	clock_shift(1000000 - 21000);
+	site_drop(&s);
+
+	/* By poster, and by list. */
+	s = load("rate: { posts: 1, in: 60s, of: poster }");
+	assert_int_equal(post_now(s, ann, NULL, staff, true).reply, REPLY_NONE);
+	assert_int_equal(post_now(s, ann, NULL, dev, true).reply, REPLY_RATE);
+	assert_int_equal(post_now(s, "bob@x.example", NULL, dev, true).reply, REPLY_NONE);
+	site_drop(&s);
+	s = load("rate: { posts: 1, in: 60s, of: list }");
+	assert_int_equal(post_now(s, ann, NULL, staff, true).reply, REPLY_NONE);
+	assert_int_equal(post_now(s, "bob@x.example", NULL, staff, true).reply, REPLY_RATE);
+	assert_int_equal(post_now(s, ann, NULL, dev, true).reply, REPLY_NONE);
+
+	/* What lies in the past is removed in time. */
+	clock_shift(3600000);
+	for (int i = 0; i < 256; i++) {
+		(void)post_now(s, ann, NULL, staff, true);
+		clock_shift(61000);
+	}
+	assert_in_range(files_in(rates), 1, 2);
+	clock_shift(-3600000 - 256 * 61000);
+	site_drop(&s);
+	free(rates);
+}
+
+/* Where it cannot be known, nobody is let through. */
+static void
+counts_that_cannot_be_read(void **state)
+{
+	struct site *s = load("rate: { posts: 3, in: 61s }");
+	char *rates = mem_format("%s/rates", s->state), *aside = mem_format("%s/aside", s->state);
+
+	(void)state;
+	assert_int_equal(rename(rates, aside), 0);
+	write_file(rates, "");
+	assert_int_equal(post_now(s, "ann@x.example", NULL, "staff@a.example", true).reply, REPLY_LATER);
+	assert_int_equal(unlink(rates), 0);
+	assert_int_equal(post_now(s, "ann@x.example", NULL, "staff@a.example", true).reply, REPLY_NONE);
+	assert_int_equal(files_in(rates), 1);
+	site_drop(&s);
+	free(rates);
+	free(aside);
+}
+
+/* ---- addresses in fields ---- */
+
+static void
+who_is_named(void **state)
+{
+	static const struct {
+		const char *value;
+		bool want;
+	} cases[] = {
+		{ "staff@a.example", true },
+		{ " staff@a.example\r\n", true },
+		{ "<staff@a.example>", true },
+		{ "Staff <staff@a.example>, Bob <bob@x.y>", true },
+		{ "Bob <bob@x.y>,\r\n\tStaff <staff@a.example>", true },
+		{ "STAFF@A.Example", true },
+		{ "\"staff\"@a.example", true },
+		{ "\"Doe, \\\"J\\\" <j>\" <staff@a.example>", true },
+		{ "everybody: bob@x.y, staff@a.example;", true },
+		{ "everybody: staff@a.example;, bob@x.y", true },
+		{ "staff@a.example (the staff)", true },
+		{ "", false },
+		{ "undisclosed-recipients:;", false },
+		{ "bob@x.y (staff@a.example)", false },
+		{ "\"staff@a.example\" <bob@x.y>", false },
+		{ "xstaff@a.example", false },
+		{ "staff@a.example.com", false },
+		{ "<staff@a.example", true },
+		{ "staff@a.example>", false },
+		{ "\"staff@a.example", false },
+		{ "\\", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		const struct field f = { .value = cases[i].value, .value_length = strlen(cases[i].value) };
+
+		same_number(cases[i].value, mailboxes_have(&f, "staff@a.example"), cases[i].want);
+	}
+}
+
+static void
+encoded_words(void **state)
+{
+	static const struct {
+		const char *value, *want;
+	} cases[] = {
+		{ "plain", "plain" },
+		{ "", "" },
+		{ "=?utf-8?Q?gr=C3=BC=C3=9Fe?=", "gr\xc3\xbc\xc3\x9f" "e" },
+		{ "=?ISO-8859-1?q?a_b=20c?= d", "a b c d" },
+		{ "=?utf-8*en?B?w7xi?=er", "\xc3\xbc" "ber" },
+		{ "=?utf-8?B?YQ==?=  =?utf-8?B?Yg==?= =?utf-8?b?Yw?=", "abc" },
+		{ "x =?utf-8?B?YQ==?= y", "x a y" },
+		{ "=?klingon?Q?a?=", "=?klingon?Q?a?=" },
+		{ "=?utf-8?X?a?=", "=?utf-8?X?a?=" },
+		{ "=?utf-8?Q?=C3?=", "=?utf-8?Q?=C3?=" },
+		{ "=?utf-8?Q?a", "=?utf-8?Q?a" },
+		{ "=?utf-8?Q?" "?=", "" },
+		{ "=?=?=?utf-8?Q?a?=", "=?=?a" },
+		{ "=?", "=?" },
+		{ "=?utf-8?Q?=4?=", "=4" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct bytes out = { 0 };
+
+		encoded_read(&out, cases[i].value, strlen(cases[i].value));
+		same_text(cases[i].value, bytes_text(&out), cases[i].want);
+		bytes_free(&out);
+	}
+}
+
+static void
+patterns(void **state)
+{
+	static const struct {
+		const char *pattern, *text;
+		enum matched want;
+	} cases[] = {
+		{ "b.d", "ABCDE", MATCHED_YES },
+		{ "^b", "abc", MATCHED_NO },
+		{ "gr\xc3\xbc\xc3\x9f", "GR\xc3\x9c\xc3\x9f" "E", MATCHED_YES },
+		{ "b", "a\xff" "b", MATCHED_YES },
+		{ "a.b", "a\xff" "b", MATCHED_NO },
+		{ "^(a|aa)+$", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaac", MATCHED_UNSURE },
+	};
+	struct complaint why;
+	char *endless = mem_resize(NULL, 2001);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct pattern *p = pattern_open(cases[i].pattern, &why);
+
+		assert_non_null(p);
+		same_number(cases[i].pattern, pattern_matches(p, cases[i].text, strlen(cases[i].text)),
+		            cases[i].want);
+		pattern_close(&p);
+	}
+	memset(endless, 'x', 2000);
+	endless[2000] = '\0';
+	assert_null(pattern_open(endless, &why));
+	assert_null(pattern_open("a\\Cb", &why));
+	free(endless);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each),
+		cmocka_unit_test(counted_posts),
+		cmocka_unit_test(counts_that_cannot_be_read),
+		cmocka_unit_test(who_is_named),
+		cmocka_unit_test(encoded_words),
+		cmocka_unit_test(patterns),
+	};
+	struct complaint why;
+	int failed;
+
+	(void)log_open("test", "stderr", LEVEL_ERROR, &why);
+	dir = strdup(make_temp_dir());
+	failed = RUN(tests);
+	remove_temp_dir(dir);
+	free(dir);
+	return failed;
+}

@@ -1,0 +1,187 @@
+/* Verdicts, and what several recipients make of theirs: all there are, against what is promised. */
+#include "tests/unit/unit.h"
+
+#include "mail/verdict.h"
+
+enum { PLACES = 3, CASES = 3 * PLACES };
+
+/* Every verdict at every place; replies name them. */
+static struct verdict
+verdict_number(size_t i)
+{
+	return (struct verdict){ .decision = (enum decision)(i / PLACES),
+		                 .place = (unsigned)(i % PLACES),
+		                 .reply = (enum reply_id)i };
+}
+
+/* The worst wins, ties go to the lower place; and that whatever the order. */
+static void
+every_merge_of_three(void **state)
+{
+	(void)state;
+	for (size_t a = 0; a < CASES; a++)
+		for (size_t b = 0; b < CASES; b++)
+			for (size_t c = 0; c < CASES; c++) {
+				const size_t orders[][3] = { { a, b, c }, { a, c, b }, { b, a, c },
+					                     { b, c, a }, { c, a, b }, { c, b, a } };
+				struct verdict want = verdict_number(a);
+
+				for (size_t k = 1; k < 3; k++) {
+					struct verdict v = verdict_number(orders[0][k]);
+
+					if (v.decision > want.decision ||
+					    (v.decision == want.decision && v.place < want.place))
+						want = v;
+				}
+				for (size_t o = 0; o < 6; o++) {
+					struct verdict v = verdict_number(orders[o][0]);
+
+					for (size_t k = 1; k < 3; k++)
+						v = verdict_merge(v, verdict_number(orders[o][k]));
+					same_number("reply", v.reply, want.reply);
+				}
+			}
+}
+
+/* It yields if and only if an answer no worse than that changes something. */
+static void
+what_may_still_change(void **state)
+{
+	(void)state;
+	for (size_t a = 0; a < CASES; a++)
+		for (size_t b = 0; b < CASES; b++) {
+			struct verdict v = verdict_number(a), worst = verdict_number(b);
+			bool changes = false;
+
+			for (enum decision d = DECISION_PASS; d <= worst.decision; d++) {
+				struct verdict answer = worst;
+
+				answer.decision = d;
+				answer.reply = REPLY_COUNT;
+				changes |= verdict_merge(v, answer).reply == REPLY_COUNT;
+			}
+			same_number("yields", verdict_yields(&v, worst.decision, worst.place), changes);
+		}
+}
+
+/* ---- several recipients ---- */
+
+enum { VOICES = 9 };
+
+/* Pass; and defer and reject, each told or quiet, each to be repeated or not. */
+static struct voice
+voice_number(size_t i, unsigned place)
+{
+	struct voice v = { .verdict = { .decision = i == 0   ? DECISION_PASS
+		                                    : i % 2 == 1 ? DECISION_DEFER
+		                                                 : DECISION_REJECT,
+		                        .place = place, .reply = (enum reply_id)(place * 10 + i) } };
+
+	if (i > 0) {
+		v.quiet = (i - 1) / 2 % 2 == 1;
+		v.repeats = (i - 1) / 4 == 1;
+	}
+	return v;
+}
+
+static void
+check_one(enum mixed mixed, const struct voice *v, size_t count, size_t others)
+{
+	struct verdict got = verdict_of_all(mixed, v, count, others);
+	bool taken = others > 0, told = false, returnable = true;
+
+	for (size_t i = 0; i < count; i++) {
+		bool refused = v[i].verdict.decision != DECISION_PASS;
+
+		taken |= !refused;
+		told |= refused && !v[i].quiet;
+		returnable &= !refused || v[i].quiet || v[i].repeats;
+	}
+	/* Nobody refuses: nobody is refused. Everybody does: so does the message. */
+	if (count == 0 || (taken && !told)) {
+		assert_int_equal(got.decision, DECISION_PASS);
+		return;
+	}
+	if (!taken)
+		assert_int_not_equal(got.decision, DECISION_PASS);
+	/* Some would take it: it goes on if and only if what refuses can be returned, and that is wanted. */
+	if (taken && told)
+		assert_int_equal(got.decision == DECISION_PASS, mixed == MIXED_BOUNCE && returnable);
+	/* A refusal is somebody's own; never of one that stays silent while others speak. */
+	if (got.decision != DECISION_PASS) {
+		const struct voice *of = NULL;
+
+		for (size_t i = 0; i < count; i++)
+			if (v[i].verdict.reply == got.reply)
+				of = &v[i];
+		assert_non_null(of);
+		assert_int_equal(of->verdict.decision, got.decision);
+		assert_true(!told || !of->quiet);
+	}
+	/* Who is only unsure is not refused for good where the others can be returned by themselves. */
+	for (size_t i = 0; i < count && !taken && mixed == MIXED_BOUNCE && returnable; i++)
+		if (v[i].verdict.decision == DECISION_DEFER && !v[i].quiet)
+			assert_int_equal(got.decision, DECISION_DEFER);
+}
+
+static void
+every_three_recipients(void **state)
+{
+	(void)state;
+	for (enum mixed mixed = MIXED_SPLIT; mixed <= MIXED_BOUNCE; mixed++)
+		for (size_t i = 0; i < VOICES * VOICES * VOICES; i++)
+			for (size_t others = 0; others < 2; others++) {
+				const struct voice v[] = { voice_number(i % VOICES, 1),
+					                   voice_number(i / VOICES % VOICES, 2),
+					                   voice_number(i / VOICES / VOICES, 3) };
+
+				for (size_t count = 0; count <= 3; count++)
+					check_one(mixed, v, count, others);
+			}
+}
+
+/* What people would ask, by name. */
+static void
+by_name(void **state)
+{
+	const struct voice pass = voice_number(0, 1), reject = voice_number(2, 2), defer = voice_number(1, 3);
+	const struct voice dropped = voice_number(4, 2), returned = voice_number(6, 2);
+	const struct {
+		const char *what;
+		enum mixed mixed;
+		struct voice first, second;
+		size_t others;
+		enum decision want;
+	} cases[] = {
+		{ "all refuse", MIXED_SPLIT, reject, reject, 0, DECISION_REJECT },
+		{ "one would take it", MIXED_REFUSE_ALL, reject, pass, 0, DECISION_REJECT },
+		{ "a person would", MIXED_REFUSE_ALL, reject, reject, 1, DECISION_REJECT },
+		{ "a loop", MIXED_REFUSE_ALL, dropped, pass, 0, DECISION_PASS },
+		{ "a loop, and nobody else", MIXED_REFUSE_ALL, dropped, dropped, 0, DECISION_REJECT },
+		{ "a loop, and one unsure", MIXED_REFUSE_ALL, dropped, defer, 0, DECISION_DEFER },
+		{ "to be returned", MIXED_BOUNCE, returned, pass, 0, DECISION_PASS },
+		{ "cannot be returned", MIXED_BOUNCE, reject, pass, 0, DECISION_REJECT },
+		{ "to be returned, and nobody takes it", MIXED_BOUNCE, returned, returned, 0, DECISION_REJECT },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		const struct voice v[] = { cases[i].first, cases[i].second };
+
+		same_number(cases[i].what, verdict_of_all(cases[i].mixed, v, 2, cases[i].others).decision,
+		            cases[i].want);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_merge_of_three),
+		cmocka_unit_test(what_may_still_change),
+		cmocka_unit_test(every_three_recipients),
+		cmocka_unit_test(by_name),
+	};
+
+	return RUN(tests);
+}
