@@ -162,7 +162,9 @@ $(BUILD)/testbed/faults.so: testbed/faults.c
 	$(call say,LINK)$(CC) -std=c17 -D_GNU_SOURCE -O2 -pthread $(WARNINGS) -fPIC -shared -o $@ $< -ldl
 
 PYTHON = /usr/bin/python3
-PYTEST = BUILD=$(BUILD) $(PYTHON) -m pytest -q
+JOBS   = 4
+# Tests wait more than they work: several files at once.
+PYTEST = BUILD=$(BUILD) $(PYTHON) -m pytest -q -n $(JOBS) --dist loadfile
 
 tests-install:
 	@testbed/install test
@@ -265,7 +267,7 @@ help:
 	@echo 'make install    to $$(DESTDIR)$$(PREFIX); PREFIX is /usr/local, SYSCONFDIR /etc'
 	@echo 'make demo       a whole private site that shows what rollcall does; as root; make demo-stop ends it.'
 	@echo '                With MTA=sendmail it is not Postfix that it is inside of'
-	@echo 'make check      all tests; as root. Parts of it: layers, unit, system ONLY="-k name"'
+	@echo 'make check      all tests; as root. Parts of it: layers, unit, system ONLY="-k name"; JOBS=4'
 	@echo 'make asan tsan  the tests with the address and undefined, with the thread sanitizer'
 	@echo 'make crash      kills what takes part in a fan-out; RUNS=5 of each kind, KINDS=expander,step,mta some of'
 	@echo '                them, MTA=postfix, MEMBERS=20000 of the list'

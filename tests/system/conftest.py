@@ -1,10 +1,11 @@
 """Fixtures: a site is a real slapd, a real MTA, a recording server behind it and our daemons between them."""
 import contextlib
-import contextlib
+import fcntl
 import itertools
 import os
 import pathlib
 import shutil
+import socket
 import sys
 import tempfile
 
@@ -12,6 +13,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 
+from testbed.base import BUILD  # noqa: E402
 from testbed import client, directory, postfix, proxy, rollcall, sendmail, sink, slapd  # noqa: E402
 
 PEOPLE = ["ann", "bob", "carl", "dora", "emil"]
@@ -167,6 +169,20 @@ def make_site(place, company_ldif):
 def mta(request):
     """For tests, or files of them, that run with either."""
     return request.param
+
+
+@pytest.fixture
+def port_25():
+    """Debian's master.cf listens there. One test at a time, whatever other processes run."""
+    with open(BUILD / "port-25.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                s.bind(("127.0.0.1", 25))
+            except OSError as e:
+                pytest.skip(f"port 25 is not free on this machine: {e}")
+        yield
 
 
 @pytest.fixture

@@ -1,8 +1,5 @@
 """Debian's Postfix as it is shipped: master.cf unchanged, services chrooted, our two parts added."""
 import pathlib
-import socket
-
-import pytest
 
 from testbed import client
 from testbed.base import server_path
@@ -10,18 +7,7 @@ from testbed.base import server_path
 STAFF = ["ann@example.com", "bob@example.com", "carl@example.com", "guest@partner.example.net"]
 
 
-@pytest.fixture
-def port_25():
-    """Debian's master.cf listens on port 25."""
-    with socket.socket() as s:
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            s.bind(("127.0.0.1", 25))
-        except OSError as e:
-            pytest.skip(f"port 25 is not free on this machine: {e}")
-
-
-def test_with_debians_master_cf_unchanged(make_site, port_25):
+def test_with_debians_master_cf_unchanged(port_25, make_site):
     master = pathlib.Path(server_path("/usr/share/postfix/master.cf.dist")).read_text()
     assert "smtp      inet  n       -       y" in master and "lmtp      unix  -       -       y" in master
     site = make_site(start=False, postfix={"base": master, "chroot": True})

@@ -101,16 +101,6 @@ def setup(make_site):
     return make
 
 
-@pytest.fixture
-def port_25():
-    with socket.socket() as s:
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            s.bind(("127.0.0.1", 25))
-        except OSError as e:
-            pytest.skip(f"port 25 is not free on this machine: {e}")
-
-
 def works(site):
     with site.smtp() as c:
         c.mail("ann@example.com")
@@ -122,7 +112,7 @@ def works(site):
 
 # ---- what it does ----
 
-def test_debians_defaults(setup, port_25):
+def test_debians_defaults(port_25, setup):
     """main.cf and master.cf as they are shipped, chrooted services, and all of it out again."""
     s = setup(base=debian("master.cf.dist"), chroot=True, port=25)
     before = s.files()
