@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from testbed import client, directory, proxy, slapd
+from testbed import client, directory, slapd
 from testbed.base import ROOT, free_port, wait_until
 from testbed.rollcall import run_contract
 
