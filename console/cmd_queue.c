@@ -77,8 +77,6 @@ see(void *arg, const struct entry_summary *sum)
 	struct listing *l = arg;
 
 	l->counts[sum->queue]++;
-	if (sum->queue == QUEUE_DONE)
-		return;
 	l->kept += listing_state(sum) == ENTRY_KEPT;
 	l->held += sum->held;
 	if (l->array != NULL)
@@ -134,12 +132,16 @@ static int
 list(const struct ctl *c, const struct site *s)
 {
 	struct listing l = { .array = c->json ? js_array() : NULL };
+	struct queue_count all[QUEUE_COUNT];
 	struct complaint why;
 	int status = CTL_YES;
 
-	if (listing_each(s, QUEUE_PENDING, QUEUE_DONE, see, &l, &why) < 0) {
+	/* What is done may be many, and is counted without being read. */
+	if (listing_each(s, QUEUE_PENDING, QUEUE_OUTBOUND, see, &l, &why) < 0 ||
+	    listing_count(s, all, &why) < 0) {
 		status = ctl_fail(CTL_FAILED, "%s", why.text);
 	} else {
+		l.counts[QUEUE_DONE] = all[QUEUE_DONE].entries;
 		print_states(&l, s);
 		print_counts(&l, s);
 	}
