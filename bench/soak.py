@@ -16,9 +16,10 @@ sys.path[:0] = [str(HERE.parent), str(HERE)]
 import stand as stands  # noqa: E402
 from stand import DOMAIN, SENDER, TENS, mail_of  # noqa: E402
 from testbed import client, directory, slapd  # noqa: E402
-from testbed.base import wait_until  # noqa: E402
+from testbed.base import BUILD, wait_until  # noqa: E402
 
 PEOPLE, ROUND, SESSIONS = 1000, 500, 8
+SANITIZED = BUILD.name != "build"
 OWNER = mail_of(999)
 
 MAIN = """
@@ -213,13 +214,16 @@ def growth(samples, name, what):
 
 
 def judge(samples):
-    """Where something grew."""
+    """
+    Where something grew. Sanitizers keep records of threads that ended and of what was freed, so that memory says
+    nothing of a build with one; it finds leaks itself.
+    """
     out = []
     for name in ("milter", "expander"):
         for what, more in (("descriptors", 4), ("threads", 4), ("kB", 4096)):
             early, late = growth(samples, name, what)
             print(f"{name}: {what} {early:g} in the second quarter, {late:g} in the last")
-            if late > early * 1.05 + more:
+            if late > early * 1.05 + more and not (what == "kB" and SANITIZED):
                 out.append(f"{name}: {what} grew from {early:g} to {late:g}")
     return out
 
