@@ -2,7 +2,6 @@
 import pathlib
 import re
 import selectors
-import socket
 import stat
 import threading
 import time
@@ -235,14 +234,9 @@ def test_with_the_socketmap_away(make_shared):
     assert site.wait_for(3) == ["bob@elsewhere.example", "carl@example.com", "dora@example.com"]
 
 
+@pytest.mark.usefixtures("port_25")
 def test_with_debians_services_chrooted(make_shared):
     """trivial-rewrite and smtpd are chrooted there: they find the socket below the queue directory."""
-    with socket.socket() as s:
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            s.bind(("127.0.0.1", 25))
-        except OSError as e:
-            pytest.skip(f"port 25 is not free on this machine: {e}")
     master = pathlib.Path(server_path("/usr/share/postfix/master.cf.dist")).read_text()
     assert "rewrite   unix  -       -       y" in master
     site = make_shared(start=False, postfix={"base": master, "chroot": True})
