@@ -9,7 +9,7 @@ SANITIZE   ?=
 V          ?= 0
 
 BASE = bytes child clock complaint config control daemon digest file hash json log map mem metric \
-       monitor net notify pattern pool process set setting stream text
+       monitor net notify pattern pool process programs set setting stream text
 MAIL = address automatic date dsn encoded footer header list mailboxes mime phrase receipt reply \
        subject syntax trace verdict
 SOURCES = cache fail file ldap ldap_addresses ldap_conn ldap_deref ldap_each ldap_find ldap_lists \

@@ -3,14 +3,14 @@
  * them is not content. Each has the message on its standard input and the facts in its environment.
  */
 #include "base/child.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/programs.h"
 #include "policies/policy.h"
 
-#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 struct program_config {
 	char *path;
@@ -19,8 +19,10 @@ struct program_config {
 
 static const struct setting settings[] = {
 	{ .name = "path", .kind = KIND_TEXT, .offset = offsetof(struct program_config, path),
-	  .flags = SETTING_REQUIRED,
-	  .help = "The directory of the programs. Only its owner may be able to write to it, and to them." },
+	  .flags = SETTING_REQUIRED, .check = file_check_path,
+	  .help = "The directory. All its executables are run, in the order of their names, but those "
+	          "whose name begins with a dot or ends with ~. Nobody but root and the user of the "
+	          "daemons may be able to change it or them." },
 	{ .name = "timeout", .kind = KIND_TIME, .offset = offsetof(struct program_config, timeout),
 	  .fallback = "5s", .min = "10ms", .max = "4m",
 	  .help = "How long all of them may take. milter.content-deadline holds as well." },
@@ -32,26 +34,16 @@ static const struct setting settings[] = {
 	{ .kind = KIND_END },
 };
 
-/* Nobody else can write there. */
-static bool
-is_safe(const struct stat *s)
-{
-	return (s->st_mode & (S_IWGRP | S_IWOTH)) == 0;
-}
-
 static int
 check(void *config, const struct node *block, struct complaint *why)
 {
 	const struct program_config *c = config;
-	const struct node *at = node_child(block, "path");
-	struct stat s;
+	struct text_list names;
+	struct complaint what;
 
-	if (*c->path != '/')
-		return node_complain(at, why, "path: \"%s\" is no absolute path", c->path);
-	if (stat(c->path, &s) < 0 || !S_ISDIR(s.st_mode))
-		return node_complain(at, why, "path: there is no directory %s", c->path);
-	if (!is_safe(&s))
-		return node_complain(at, why, "path: others than its owner can write to %s", c->path);
+	if (programs_list(c->path, &names, &what) < 0)
+		return node_complain(node_child(block, "path"), why, "path: %s", what.text);
+	text_list_free(&names);
 	return 0;
 }
 
@@ -134,38 +126,17 @@ ask_one(const struct program_config *c, const char *name, const char *const *env
 	return v;
 }
 
-/* -1: it is there and is not to be trusted; 0: it is no program. */
-static int
-is_program(int directory, const char *name)
-{
-	struct stat s;
-
-	if (*name == '.' || fstatat(directory, name, &s, 0) < 0 || !S_ISREG(s.st_mode) ||
-	    (s.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) == 0)
-		return 0;
-	return is_safe(&s) ? 1 : -1;
-}
-
 static struct verdict
-ask_all(const struct program_config *c, DIR *directory, struct dirent **names, int count,
-        const struct facts *f, struct patience p)
+ask_all(const struct program_config *c, const struct text_list *names, const struct facts *f,
+        struct patience p)
 {
 	char *facts = facts_text(f);
 	const char *environment[] = { CHILD_PATH, facts, NULL };
 	struct verdict v = verdict_pass();
 
 	p.by = deadline_earlier(p.by, deadline_in(c->timeout));
-
-	for (int i = 0; i < count && v.decision == DECISION_PASS; i++) {
-		const char *name = names[i]->d_name;
-		int program = is_program(dirfd(directory), name);
-
-		if (program > 0)
-			v = ask_one(c, name, environment, f, p);
-		else if (program < 0)
-			v = verdict_because(verdict_defer(REPLY_LATER, ""),
-			                    "%s: others than its owner can write to it", name);
-	}
+	for (size_t i = 0; i < names->count && v.decision == DECISION_PASS; i++)
+		v = ask_one(c, names->items[i], environment, f, p);
 	free(facts);
 	return v;
 }
@@ -174,22 +145,16 @@ static struct verdict
 at_end(const void *config, const struct facts *f, struct patience p)
 {
 	const struct program_config *c = config;
-	DIR *directory = opendir(c->path);
-	struct dirent **names = NULL;
-	int count = directory == NULL ? -1 : scandir(c->path, &names, NULL, alphasort);
-	struct verdict v;
+	struct text_list names;
+	struct complaint why;
+	struct verdict v = verdict_defer(REPLY_LATER, "the message is not in a file");
 
-	if (count < 0 || !f->filed || f->file < 0)
-		v = verdict_defer(REPLY_LATER, count < 0 ? "the directory cannot be read"
-		                                         : "the message is not in a file");
-	else
-		v = ask_all(c, directory, names, count, f, p);
-
-	while (count > 0)
-		free(names[--count]);
-	free(names);
-	if (directory != NULL)
-		(void)closedir(directory);
+	if (!f->filed || f->file < 0)
+		return v;
+	if (programs_list(c->path, &names, &why) < 0)
+		return verdict_because(v, "%s", why.text);
+	v = ask_all(c, &names, f, p);
+	text_list_free(&names);
 	return v;
 }
 

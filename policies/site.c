@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/programs.h"
 #include "mail/address.h"
 
 #include <stdlib.h>
@@ -109,6 +110,7 @@ take_texts(struct site *s, const struct site_texts *t, struct complaint *why)
 	take_hostname(s, t);
 	s->state = mem_text(t->state);
 	s->user = mem_text(t->user);
+	programs_trust(s->user);
 	s->networks = networks_open();
 	if (networks_add_all(s->networks, &t->networks, why) < 0)
 		return -1;

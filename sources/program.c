@@ -15,14 +15,11 @@
 #include "base/child.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/programs.h"
 #include "sources/nested.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { STATUS_YES = 0, STATUS_NO_LIST = 67, STATUS_UNSURE = 75 };
 
@@ -71,90 +68,6 @@ struct question {
 	int (*take)(void *arg, const char *line, size_t length, struct complaint *);
 	void *arg;
 };
-
-/* ---- which programs there are ---- */
-
-/* Whether somebody else could put his own program here. */
-static int
-check_owner(const struct stat *s, const char *what, struct complaint *why)
-{
-	if (s->st_uid != 0 && s->st_uid != geteuid())
-		return complain(why, "%s belongs to a user who is neither root nor that of the daemon", what);
-	if ((s->st_mode & (S_IWGRP | S_IWOTH)) != 0)
-		return complain(why, "%s can be changed by others", what);
-	return 0;
-}
-
-/* Whether a name is that of a program to run: 1, 0, -1. */
-static int
-is_program(const char *directory, const char *name, struct complaint *why)
-{
-	char *path;
-	struct stat s;
-	int rc;
-
-	if (*name == '.' || name[strlen(name) - 1] == '~')
-		return 0;
-	path = mem_format("%s/%s", directory, name);
-	if (stat(path, &s) < 0)
-		rc = complain_errno(why, "cannot look at %s", path);
-	else if (!S_ISREG(s.st_mode) || (s.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) == 0)
-		rc = 0;
-	else
-		rc = check_owner(&s, path, why) < 0 ? -1 : 1;
-	free(path);
-	return rc;
-}
-
-static int
-by_name(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static int
-read_names(DIR *dir, const char *path, struct text_list *names, struct complaint *why)
-{
-	struct dirent *e;
-	int rc = 0;
-
-	while (rc >= 0) {
-		errno = 0;
-		e = readdir(dir);
-		if (e == NULL)
-			break;
-		rc = is_program(path, e->d_name, why);
-		if (rc > 0)
-			text_list_add(names, e->d_name, strlen(e->d_name));
-	}
-	return rc >= 0 && errno != 0 ? complain_errno(why, "cannot read %s", path) : rc;
-}
-
-/* The programs in order; none at all is a mistake. */
-static int
-list_programs(const char *path, struct text_list *names, struct complaint *why)
-{
-	DIR *dir = opendir(path);
-	struct stat s;
-	int rc;
-
-	*names = (struct text_list){ 0 };
-	if (dir == NULL)
-		return complain_errno(why, "cannot open %s", path);
-	rc = fstat(dirfd(dir), &s) < 0 ? complain_errno(why, "cannot look at %s", path)
-	                               : check_owner(&s, path, why);
-	if (rc == 0)
-		rc = read_names(dir, path, names, why);
-	(void)closedir(dir);
-	if (rc >= 0 && names->items == NULL)
-		(void)complain(why, "there is no executable in %s", path);
-	if (rc < 0 || names->items == NULL) {
-		text_list_free(names);
-		return -1;
-	}
-	qsort(names->items, names->count, sizeof(*names->items), by_name);
-	return 0;
-}
 
 /* ---- asking them ---- */
 
@@ -241,7 +154,7 @@ ask(const struct question *q, struct complaint *why)
 	struct text_list names, environment = { 0 };
 	enum found found = FOUND_NO;
 
-	if (list_programs(q->source->config.path, &names, why) < 0) {
+	if (programs_list(q->source->config.path, &names, why) < 0) {
 		(void)complain_within(why, "%s", q->source->source.name);
 		return FOUND_UNSURE;
 	}
@@ -445,6 +358,17 @@ static const struct source_ops ops = {
 	.close = close_source,
 };
 
+static int
+inspect(const void *config, struct complaint *why)
+{
+	struct text_list names;
+	int rc = programs_list(((const struct program_config *)config)->path, &names, why);
+
+	if (rc == 0)
+		text_list_free(&names);
+	return rc;
+}
+
 static struct source *
 open_source(const char *name, void *config, struct complaint *why)
 {
@@ -462,5 +386,6 @@ const struct source_kind source_program = {
 	.summary = "Lists from the output of programs.",
 	.settings = settings,
 	.config_size = sizeof(struct program_config),
+	.inspect = inspect,
 	.open = open_source,
 };

@@ -32,6 +32,16 @@ find_kind(const struct node *block, struct complaint *why)
 	return NULL;
 }
 
+static int
+inspect(const struct source_kind *kind, const struct node *block, const void *config, struct complaint *why)
+{
+	struct complaint what;
+
+	if (kind->inspect == NULL || kind->inspect(config, &what) == 0)
+		return 0;
+	return node_complain(block, why, "%s", what.text);
+}
+
 /* The source without its cache. */
 static struct source *
 open_kind(const struct source_kind *kind, const struct node *block, const char *path, bool strict,
@@ -44,7 +54,8 @@ open_kind(const struct source_kind *kind, const struct node *block, const char *
 		free(config);
 		return NULL;
 	}
-	if (kind->check != NULL && kind->check(config, block, path, effective, why) < 0) {
+	if ((kind->check != NULL && kind->check(config, block, path, effective, why) < 0) ||
+	    (strict && inspect(kind, block, config, why) < 0)) {
 		setting_free(kind->settings, config);
 		free(config);
 		return NULL;

@@ -156,6 +156,11 @@ struct source_kind {
 	int (*check)(void *config, const struct node *block, const char *path,
 	             struct effective_list *, struct complaint *);
 	/*
+	 * Whether what may come and go while the source is in use is there now: asked where everything
+	 * that may be wrong is to be an error. May be NULL.
+	 */
+	int (*inspect)(const void *config, struct complaint *);
+	/*
 	 * Makes the source; takes over the config, whatever it answers. Does not wait for servers.
 	 */
 	struct source *(*open)(const char *name, void *config, struct complaint *);

@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/programs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -61,13 +62,17 @@ static struct programs
 begin(const char *settings)
 {
 	struct programs p = { .temporary = make_temp_dir() };
-	char *yaml;
+	char *yaml, *any;
 
 	p.dir = mem_format("%s/programs", p.temporary);
+	any = mem_format("%s/any", p.dir);
 	assert_int_equal(mkdir(p.dir, 0755), 0);
+	put(&p, "any", 0755, "");         /* an empty directory would not be opened */
 	yaml = mem_format("  kind: program\n  path: %s\n  cache: { yes: 0s, no: 0s, patience: 1m }\n%s",
 	                  p.dir, settings);
 	p.source = source_from_text(yaml);
+	assert_int_equal(unlink(any), 0);
+	free(any);
 	free(yaml);
 	return p;
 }
@@ -178,7 +183,12 @@ programs_that_others_can_change_are_not_run(void **state)
 	assert_int_equal(chmod(p.dir, 0755), 0);
 	assert_int_equal(chown(path, 65534, 65534), 0);
 	assert_int_equal(ask(&p, "staff@l.x", &why), FOUND_UNSURE);
-	assert_non_null(strstr(why.text, "belongs to a user who is neither root nor that of the daemon"));
+	assert_non_null(strstr(why.text, "belongs to a user who is neither root nor that of the daemons"));
+	/* Unless that is the daemons' user, whom root only becomes. */
+	programs_trust("nobody");
+	assert_int_equal(ask(&p, "staff@l.x", &why), FOUND_YES);
+	programs_trust(NULL);
+	assert_int_equal(ask(&p, "staff@l.x", &why), FOUND_UNSURE);
 	assert_int_equal(chown(path, 0, 0), 0);
 	/* One that is gone is missed. */
 	assert_int_equal(symlink("/nonexistent/program", link), 0);
@@ -199,6 +209,28 @@ a_directory_that_is_not_there(void **state)
 	assert_int_equal(rmdir(p.dir), 0);
 	assert_int_equal(ask(&p, "staff@l.x", &why), FOUND_UNSURE);
 	assert_non_null(strstr(why.text, "corp: cannot open "));
+	end(&p);
+}
+
+/* A check of the configuration looks at it; a daemon is started all the same. */
+static void
+an_empty_directory_is_a_mistake(void **state)
+{
+	struct programs p = begin("");
+	char *text = mem_format("corp: { kind: program, path: %s }\n", p.dir);
+	struct complaint why;
+	struct node *root = config_parse("test", text, strlen(text), &why);
+	struct source *s;
+
+	(void)state;
+	assert_non_null(root);
+	assert_null(source_from_config(root->children[0], true, NULL, &why));
+	assert_non_null(strstr(why.text, "test:1:7: there is no executable in "));
+	s = source_from_config(root->children[0], false, NULL, &why);
+	assert_non_null(s);
+	source_close(&s);
+	config_free(&root);
+	free(text);
 	end(&p);
 }
 
@@ -445,6 +477,7 @@ main(void)
 		cmocka_unit_test(which_files_are_programs),
 		cmocka_unit_test(programs_that_others_can_change_are_not_run),
 		cmocka_unit_test(a_directory_that_is_not_there),
+		cmocka_unit_test(an_empty_directory_is_a_mistake),
 		cmocka_unit_test(what_goes_wrong_is_unsure),
 		cmocka_unit_test(descriptions_that_are_wrong),
 		cmocka_unit_test(a_program_that_cannot_be_run),
