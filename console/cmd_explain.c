@@ -1,5 +1,4 @@
 /* rollcallctl explain FROM LIST: what would become of a post, and why. */
-#include "base/file.h"
 #include "base/mem.h"
 #include "console/ctl.h"
 #include "mail/address.h"
@@ -10,7 +9,6 @@
 #include "policies/drain.h"
 
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,29 +43,15 @@ decide(struct post *p, struct verdict v, const char *by)
 
 /* ---- the message ---- */
 
-/* Lines of files end as the system has it, those of mail in CRLF. */
-static void
-add_lines(struct bytes *out, const struct bytes *in)
-{
-	for (size_t i = 0; i < in->length; i++) {
-		if (in->data[i] == '\n' && (i == 0 || in->data[i - 1] != '\r'))
-			bytes_add_char(out, '\r');
-		bytes_add_char(out, in->data[i]);
-	}
-}
-
 static int
 read_message(struct post *p, const char *file, struct complaint *why)
 {
 	const struct limits *limits = &p->site->limits;
-	struct bytes raw = { 0 }, mail = { 0 };
-	int rc = file_read(AT_FDCWD, file, (size_t)limits->message * 2, &raw, why);
+	struct bytes mail = { 0 };
+	int rc = ctl_message(file, limits->message * 2, &mail, why);
 	size_t length;
 
-	if (rc == 0)
-		(void)complain(why, "there is no file %s", file);
-	if (rc == 1) {
-		add_lines(&mail, &raw);
+	if (rc == 0) {
 		length = header_length(bytes_text(&mail), mail.length);
 		bytes_add(&p->message.header, bytes_text(&mail), length);
 		p->message.header_too_big = (int64_t)length > limits->header;
@@ -78,9 +62,8 @@ read_message(struct post *p, const char *file, struct complaint *why)
 		p->message.size = (int64_t)mail.length;
 		p->has_message = true;
 	}
-	bytes_free(&raw);
 	bytes_free(&mail);
-	return rc == 1 ? 0 : -1;
+	return rc;
 }
 
 /* ---- asking ---- */

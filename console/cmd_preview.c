@@ -3,7 +3,6 @@
  * it would come in. Made by the code that does it in the expander; nothing is stored or sent.
  */
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "console/ctl.h"
 #include "expander/fanout/post.h"
@@ -13,7 +12,6 @@
 #include "mail/mime.h"
 #include "policies/admit.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,26 +31,6 @@ struct preview {
 	struct envelope envelope;
 	struct bytes sent;                /* as the MTA would get it back */
 };
-
-/* The file with the line ends that SMTP gives it. */
-static int
-read_message(struct preview *p, const char *file, struct complaint *why)
-{
-	struct bytes text = { 0 };
-	int rc = file_read(AT_FDCWD, file, (size_t)p->site->limits.message, &text, why);
-
-	if (rc == 0)
-		(void)complain(why, "there is no file %s", file);
-	for (size_t i = 0; rc == 1 && i < text.length; i++) {
-		if (text.data[i] == '\n' && (i == 0 || text.data[i - 1] != '\r'))
-			bytes_add_char(&p->message, '\r');
-		bytes_add_char(&p->message, text.data[i]);
-	}
-	if (text.length > 0 && text.data[text.length - 1] != '\n')
-		bytes_add_text(&p->message, "\r\n");
-	bytes_free(&text);
-	return rc == 1 ? 0 : -1;
-}
 
 static bool
 is_member(void *arg, const struct member *m)
@@ -254,7 +232,7 @@ preview(const struct ctl *c, const struct site *s, bool message_only)
 
 	if (address_parse(&p.member, c->argv[1], strlen(c->argv[1]), &why) < 0)
 		return ctl_fail(CTL_USAGE, "%s", why.text);
-	if (read_message(&p, c->argv[2], &why) < 0)
+	if (ctl_message(c->argv[2], s->limits.message, &p.message, &why) < 0)
 		status = ctl_fail(CTL_FAILED, "%s", why.text);
 	else
 		status = find_list(&p, c->argv[0]);

@@ -65,6 +65,12 @@ void ctl_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Says what went wrong on standard error and returns the status. */
 int ctl_fail(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/*
+ * Adds a file of at most `limit` bytes as SMTP would carry it: each line, the last one too, ends in
+ * CRLF. -1 with a complaint.
+ */
+int ctl_message(const char *file, int64_t limit, struct bytes *mail, struct complaint *);
+
 /* Prints an object for --json and drops it. */
 void ctl_print(struct js **);
 

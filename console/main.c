@@ -1,11 +1,13 @@
 /* rollcallctl: the operator's tool. */
 #include "base/daemon.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/version.h"
 #include "console/ctl.h"
 #include "expander/settings.h"
 #include "milter/settings.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -54,6 +56,25 @@ ctl_fail(int status, const char *format, ...)
 	va_end(args);
 	(void)fputc('\n', stderr);
 	return status;
+}
+
+int
+ctl_message(const char *file, int64_t limit, struct bytes *mail, struct complaint *why)
+{
+	struct bytes text = { 0 };
+	int rc = file_read(AT_FDCWD, file, (size_t)limit, &text, why);
+
+	if (rc == 0)
+		(void)complain(why, "there is no file %s", file);
+	for (size_t i = 0; rc == 1 && i < text.length; i++) {
+		if (text.data[i] == '\n' && (i == 0 || text.data[i - 1] != '\r'))
+			bytes_add_char(mail, '\r');
+		bytes_add_char(mail, text.data[i]);
+	}
+	if (rc == 1 && text.length > 0 && text.data[text.length - 1] != '\n')
+		bytes_add_text(mail, "\r\n");
+	bytes_free(&text);
+	return rc == 1 ? 0 : -1;
 }
 
 void
