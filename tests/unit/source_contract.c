@@ -3,6 +3,7 @@
 
 #include "tests/unit/unit.h"
 
+#include "base/bytes.h"
 #include "base/mem.h"
 #include "base/set.h"
 
@@ -26,6 +27,24 @@ source_from_text(const char *yaml)
 	config_free(&root);
 	free(text);
 	return s;
+}
+
+enum found
+ask_source(struct source *s, const char *address, struct complaint *why)
+{
+	struct list *l = NULL;
+	size_t which;
+	enum found found = source_find_list(s, &address, 1, deadline_in(60000), &l, &which, why);
+
+	list_drop(&l);
+	return found;
+}
+
+bool
+note_spelling(void *bytes, const struct member *m)
+{
+	bytes_format(bytes, "%s|", m->spelling);
+	return true;
 }
 
 static void

@@ -22,4 +22,10 @@ void source_contract(const char *what, struct source *, unsigned lacks);
  */
 struct source *source_from_text(const char *yaml);
 
+/* What a source says of one address, the list dropped. */
+enum found ask_source(struct source *, const char *address, struct complaint *);
+
+/* A member_fn for struct bytes: adds "spelling|". */
+bool note_spelling(void *bytes, const struct member *);
+
 #endif

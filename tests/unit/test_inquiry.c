@@ -1,8 +1,6 @@
 /* The engine: same answers, same verdicts, whatever the order; what is settled is over. */
-#include "tests/unit/unit.h"
+#include "tests/unit/site_text.h"
 
-#include "base/log.h"
-#include "base/mem.h"
 #include "mail/verdict.h"
 #include "policies/admit.h"
 #include "policies/metrics.h"
@@ -13,24 +11,12 @@ static char *dir;
 static struct site *
 load(const char *first, const char *second, const char *workers)
 {
-	const struct site_part none = { 0 };
-	char *path = mem_format("%s/site.yaml", dir);
-	char *text = mem_format("state: %s\nworkers: { fail: %s }\n"
-	                        "sources: { s: { kind: file, path: tests/fixtures/contract.json } }\n"
-	                        "destinations:\n"
-	                        "  a.example: { sources: s, check: [ %s ] }\n"
-	                        "  b.example: { sources: s, check: [ %s ] }\n",
-	                        dir, workers, first, second);
-	struct complaint why;
-	struct site *s;
-
-	write_file(path, text);
-	s = site_load(path, true, &none, &why);
-	if (s == NULL)
-		fail_msg("%s: %s", text, why.text);
-	free(text);
-	free(path);
-	return s;
+	return site_of(dir, mem_format("state: %s\nworkers: { fail: %s }\n"
+	                               "sources: { s: { kind: file, path: tests/fixtures/contract.json } }\n"
+	                               "destinations:\n"
+	                               "  a.example: { sources: s, check: [ %s ] }\n"
+	                               "  b.example: { sources: s, check: [ %s ] }\n",
+	                               dir, workers, first, second));
 }
 
 enum { LISTS = 3 };                       /* two of the first domain, one of the second */
@@ -380,13 +366,7 @@ main(void)
 		cmocka_unit_test(busy),                  cmocka_unit_test(tried_out),
 		cmocka_unit_test(who_is_asked),          cmocka_unit_test(later),
 	};
-	struct complaint why;
-	int failed;
 
-	(void)log_open("test", "stderr", LEVEL_ERROR, &why);
-	dir = strdup(make_temp_dir());
-	failed = RUN(tests);
-	remove_temp_dir(dir);
-	free(dir);
-	return failed;
+	dir = begin_in_dir();
+	return end_in_dir(dir, RUN(tests));
 }

@@ -675,8 +675,7 @@ main(void)
 	struct complaint why;
 	int failed, fd;
 
-	(void)log_open("test", "stderr", LEVEL_ERROR, &why);
-	dir = strdup(make_temp_dir());
+	dir = begin_in_dir();
 	silent.path = mem_format("%s/silent", dir);
 	fd = net_listen(&silent, (struct share){ .mode = 0600 }, &why);
 	pacemaker = pacemaker_open(&silent, &why);
@@ -685,7 +684,5 @@ main(void)
 	pacemaker_close(&pacemaker);
 	(void)close(fd);
 	endpoint_free(&silent);
-	remove_temp_dir(dir);
-	free(dir);
-	return failed;
+	return end_in_dir(dir, failed);
 }

@@ -1,8 +1,6 @@
 /* Each policy by itself, and what they read headers with. */
-#include "tests/unit/unit.h"
+#include "tests/unit/site_text.h"
 
-#include "base/log.h"
-#include "base/mem.h"
 #include "base/pattern.h"
 #include "mail/address.h"
 #include "mail/encoded.h"
@@ -16,20 +14,9 @@ static char *dir;
 static struct site *
 load(const char *check)
 {
-	const struct site_part none = { 0 };
-	char *path = mem_format("%s/site.yaml", dir);
-	char *text = mem_format("state: %s\nsources: { s: { kind: file, path: tests/fixtures/contract.json } }\n"
-	                        "destinations: { a.example: { sources: s, check: [ \"posters\", %s ] } }\n", dir, check);
-	struct complaint why;
-	struct site *s;
-
-	write_file(path, text);
-	s = site_load(path, true, &none, &why);
-	if (s == NULL)
-		fail_msg("%s: %s", check, why.text);
-	free(text);
-	free(path);
-	return s;
+	return site_of(dir, mem_format("state: %s\nsources: { s: { kind: file, path: tests/fixtures/contract.json } }\n"
+	                               "destinations: { a.example: { sources: s, check: [ \"posters\", %s ] } }\n",
+	                               dir, check));
 }
 
 /* One policy, at one moment, with the facts changed by one field. */
@@ -343,13 +330,7 @@ main(void)
 		cmocka_unit_test(encoded_words),
 		cmocka_unit_test(patterns),
 	};
-	struct complaint why;
-	int failed;
 
-	(void)log_open("test", "stderr", LEVEL_ERROR, &why);
-	dir = strdup(make_temp_dir());
-	failed = RUN(tests);
-	remove_temp_dir(dir);
-	free(dir);
-	return failed;
+	dir = begin_in_dir();
+	return end_in_dir(dir, RUN(tests));
 }

@@ -88,12 +88,7 @@ end(struct programs *p)
 static enum found
 ask(const struct programs *p, const char *address, struct complaint *why)
 {
-	struct list *l = NULL;
-	size_t which;
-	enum found found = source_find_list(p->source, &address, 1, deadline_in(60000), &l, &which, why);
-
-	list_drop(&l);
-	return found;
+	return ask_source(p->source, address, why);
 }
 
 static bool

@@ -1,8 +1,6 @@
 /* The socketmap: its protocol, and what it answers. */
-#include "tests/unit/unit.h"
+#include "tests/unit/site_text.h"
 
-#include "base/log.h"
-#include "base/mem.h"
 #include "milter/lookup.h"
 
 static char *dir;
@@ -79,17 +77,15 @@ the_longest_question(void **state)
 static struct service *
 service_of(const char *source, const char *destination)
 {
-	char *path = mem_format("%s/rollcall.yaml", dir);
 	char *text = mem_format("state: %s\nmilter: { deadline: 300ms }\n"
 	                        "socketmap: { transport: \"lmtp:inet:[127.0.0.1]:24\" }\n"
 	                        "sources: { corp: { %s } }\n"
 	                        "destinations: { lists.example.com: { sources: corp%s } }\n",
 	                        dir, source, destination);
+	char *path = write_config(dir, text);
 	struct complaint why;
-	struct service *s;
+	struct service *s = service_load(path, true, &why);
 
-	write_file(path, text);
-	s = service_load(path, true, &why);
 	if (s == NULL)
 		fail_msg("%s", why.text);
 	free(text);
@@ -192,13 +188,7 @@ main(void)
 		cmocka_unit_test(answers),
 		cmocka_unit_test(the_directory_is_unsure),
 	};
-	struct complaint why;
-	int failed;
 
-	(void)log_open("test", "stderr", LEVEL_ERROR, &why);
-	dir = strdup(make_temp_dir());
-	failed = RUN(tests);
-	remove_temp_dir(dir);
-	free(dir);
-	return failed;
+	dir = begin_in_dir();
+	return end_in_dir(dir, RUN(tests));
 }

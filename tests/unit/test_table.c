@@ -120,29 +120,11 @@ both_formats_keep_the_contract(void **state)
 }
 
 static enum found
-find(struct source *s, const char *address, struct complaint *why)
-{
-	struct list *l = NULL;
-	size_t which;
-	enum found found = source_find_list(s, &address, 1, deadline_in(20000), &l, &which, why);
-
-	list_drop(&l);
-	return found;
-}
-
-static bool
-note(void *arg, const struct member *m)
-{
-	bytes_format(arg, "%s|", m->spelling);
-	return true;
-}
-
-static enum found
 walk(struct source *s, const char *address, struct bytes *all, struct walk_report *report,
      struct complaint *why)
 {
 	struct list *l = list_new(mem_text(address), NULL, mem_text(address), NULL);
-	enum found found = source_each_member(s, l, PEOPLE_MEMBERS, deadline_in(20000), note, all, report, why);
+	enum found found = source_each_member(s, l, PEOPLE_MEMBERS, deadline_in(20000), note_spelling, all, report, why);
 
 	list_drop(&l);
 	return found;
@@ -192,10 +174,10 @@ a_file_that_is_replaced_counts_at_once(void **state)
 		struct table t = begin(i, contract, 1, forgetful);
 		struct complaint why;
 
-		assert_int_equal(find(t.source, "staff@lists.example.com", &why), FOUND_YES);
+		assert_int_equal(ask_source(t.source, "staff@lists.example.com", &why), FOUND_YES);
 		put(&t, two, 1);
-		assert_int_equal(find(t.source, "staff@lists.example.com", &why), FOUND_NO);
-		assert_int_equal(find(t.source, "b@l.x", &why), FOUND_YES);
+		assert_int_equal(ask_source(t.source, "staff@lists.example.com", &why), FOUND_NO);
+		assert_int_equal(ask_source(t.source, "b@l.x", &why), FOUND_YES);
 		end(&t);
 	}
 }
@@ -213,17 +195,17 @@ files_that_are_wrong(void **state)
 		struct bytes all = { 0 };
 
 		assert_int_equal(unlink(t.path), 0);
-		assert_int_equal(find(t.source, "staff@lists.example.com", &why), FOUND_UNSURE);
+		assert_int_equal(ask_source(t.source, "staff@lists.example.com", &why), FOUND_UNSURE);
 		assert_non_null(strstr(why.text, "corp: cannot open "));
 		assert_int_equal(walk(t.source, "staff@lists.example.com", &all, &report, &why), FOUND_UNSURE);
 		write_file(t.path, "");
-		assert_int_equal(find(t.source, "staff@lists.example.com", &why), FOUND_UNSURE);
+		assert_int_equal(ask_source(t.source, "staff@lists.example.com", &why), FOUND_UNSURE);
 		assert_non_null(strstr(why.text, "cannot read "));
 		write_file(t.path, junk);
-		assert_int_equal(find(t.source, "staff@lists.example.com", &why), FOUND_UNSURE);
+		assert_int_equal(ask_source(t.source, "staff@lists.example.com", &why), FOUND_UNSURE);
 		assert_non_null(strstr(why.text, "cannot read "));
 		put(&t, contract, 1);
-		assert_int_equal(find(t.source, "staff@lists.example.com", &why), FOUND_YES);
+		assert_int_equal(ask_source(t.source, "staff@lists.example.com", &why), FOUND_YES);
 		end(&t);
 	}
 }
@@ -273,7 +255,7 @@ cdb_files_that_lie(void **state)
 	/* Behind the table of tables: the length of the key, that of the value. */
 	assert_int_equal(pwrite(fd, huge, sizeof(huge), 2048 + 4), sizeof(huge));
 	(void)close(fd);
-	assert_int_equal(find(t.source, "a@l.x", &why), FOUND_UNSURE);
+	assert_int_equal(ask_source(t.source, "a@l.x", &why), FOUND_UNSURE);
 	assert_non_null(strstr(why.text, "cannot read "));
 	end(&t);
 }
@@ -290,10 +272,10 @@ lmdb_files_that_are_written(void **state)
 	(void)state;
 	assert_true(fd >= 0);
 	assert_int_equal(fcntl(fd, F_OFD_SETLK, &whole), 0);
-	assert_int_equal(find(t.source, "staff@lists.example.com", &why), FOUND_UNSURE);
+	assert_int_equal(ask_source(t.source, "staff@lists.example.com", &why), FOUND_UNSURE);
 	assert_non_null(strstr(why.text, "somebody has been writing to "));
 	(void)close(fd);
-	assert_int_equal(find(t.source, "staff@lists.example.com", &why), FOUND_YES);
+	assert_int_equal(ask_source(t.source, "staff@lists.example.com", &why), FOUND_YES);
 	end(&t);
 }
 

@@ -14,6 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
+
 /* Both are the same text, or both NULL; `what` names the case. */
 static inline void
 same_text(const char *what, const char *got, const char *want)
@@ -62,6 +64,27 @@ write_file(const char *path, const char *text)
 
 	if (f == NULL || fputs(text, f) < 0 || fclose(f) != 0)
 		fail_msg("cannot write %s", path);
+}
+
+/*
+ * Around RUN where all tests of a program share a directory: dir = begin_in_dir(); return
+ * end_in_dir(dir, RUN(tests)). The log goes to standard error output.
+ */
+static inline char *
+begin_in_dir(void)
+{
+	struct complaint why;
+
+	(void)log_open("test", "stderr", LEVEL_ERROR, &why);
+	return strdup(make_temp_dir());
+}
+
+static inline int
+end_in_dir(char *dir, int failed)
+{
+	remove_temp_dir(dir);
+	free(dir);
+	return failed;
 }
 
 #define RUN(tests) cmocka_run_group_tests(tests, NULL, NULL)
