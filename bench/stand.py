@@ -319,6 +319,23 @@ class Stand:
 
     # ---- a site ----
 
+    def set_up(self, name, mta, null=False, preload=None, **options):
+        """The two daemons, the milter that does nothing where it is asked for, then the MTA around them."""
+        mta.make_directories()
+        rc = self.keep(Rollcall(self.path / name, self.people.uri, mta=mta.reinject, **options))
+        if preload:
+            rc.environment = preload.environment
+        rc.start()
+        if null:
+            socket = options["sockets"] / "null.sock"
+            self.spawn("null_milter", f"unix:{socket}")
+            wait_until(socket.exists, what="the null milter")
+        self.keep(mta).start()
+        return rc
+
+    def inside_postfix(self, name, p, **options):
+        return self.set_up(name, p, group=p.owner, sockets=p.queue / "rollcall", **options)
+
     @functools.cached_property
     def postfix(self):
         ports = (("plain", ["smtpd_milters="]),
@@ -330,29 +347,14 @@ class Stand:
     @functools.cached_property
     def site(self):
         """The two daemons, Postfix before and behind them, and the milter that does nothing on a port."""
-        p = self.postfix
-        p.make_directories()
-        rc = self.keep(Rollcall(self.path / "rc", self.people.uri, mta=p.reinject, group=p.owner,
-                                sockets=p.queue / "rollcall"))
-        rc.start()
-        null = p.queue / "rollcall/null.sock"
-        self.spawn("null_milter", f"unix:{null}")
-        wait_until(null.exists, what="the null milter")
-        self.keep(p).start()
-        return rc
+        return self.inside_postfix("rc", self.postfix, null=True)
 
     @functools.cached_property
     def delivering_site(self):
         """One whose Postfix delivers what comes back, to nowhere, and receipts: rollcall, its syncs, Postfix."""
         ours = Preload(self.path, "syncs-delivering", 0)
         p = Postfix(self.path / "dpf", (("plain", ["smtpd_milters="]),), hold=False, main=MAIN)
-        p.make_directories()
-        rc = self.keep(Rollcall(self.path / "drc", self.people.uri, mta=p.reinject, group=p.owner,
-                                sockets=p.queue / "rollcall"))
-        rc.environment = ours.environment
-        rc.start()
-        self.keep(p).start()
-        return rc, ours, p
+        return self.inside_postfix("drc", p, preload=ours), ours, p
 
     @functools.cached_property
     def sendmail(self):
@@ -361,28 +363,14 @@ class Stand:
     @functools.cached_property
     def sendmail_site(self):
         """The two daemons with sendmail, and the milter that does nothing."""
-        p = self.sendmail
-        p.make_directories()
-        rc = self.keep(Rollcall(self.path / "sm-rc", self.people.uri, mta=p.reinject, sockets=p.sockets,
-                                more="networks: [ 127.0.0.1/32 ]"))
-        rc.start()
-        null = p.sockets / "null.sock"
-        self.spawn("null_milter", f"unix:{null}")
-        wait_until(null.exists, what="the null milter")
-        self.keep(p).start()
-        return rc
+        return self.set_up("sm-rc", self.sendmail, null=True, sockets=self.sendmail.sockets,
+                           more="networks: [ 127.0.0.1/32 ]")
 
     def slow_site(self, milliseconds):
         """Another one whose syncs take longer: rollcall, its syncs, Postfix."""
         ours, theirs = (Preload(self.path, f"syncs-{name}", milliseconds) for name in ("rollcall", "postfix"))
         p = Postfix(self.path / "slow-pf", main=MAIN + theirs.import_environment())
-        p.make_directories()
-        rc = self.keep(Rollcall(self.path / "slow-rc", self.people.uri, mta=p.reinject, group=p.owner,
-                                sockets=p.queue / "rollcall"))
-        rc.environment = ours.environment
-        rc.start()
-        self.keep(p).start()
-        return rc, ours, theirs, p
+        return self.inside_postfix("slow-rc", p, preload=ours), ours, theirs, p
 
     @functools.cached_property
     def rival(self):
