@@ -60,6 +60,46 @@ listing_count(const struct site *s, struct queue_count counts[QUEUE_COUNT], stru
 	return rc;
 }
 
+struct looking {
+	const char *id;
+	void (*see)(void *, const struct address *);
+	void *arg;
+	int found;
+	struct complaint *why;
+};
+
+static void
+look(void *arg, const struct entry_summary *sum)
+{
+	struct looking *l = arg;
+
+	if (strcmp(sum->id, l->id) != 0 || sum->frozen == NULL || l->found != 0)
+		return;
+	l->found = 1;
+	for (size_t i = 0; i < sum->frozen->count && l->found == 1; i++) {
+		size_t length;
+		const char *text = distribution_address(sum->frozen, i, &length);
+		struct address a;
+
+		if (address_parse(&a, text, length, l->why) < 0)
+			l->found = complain_within(l->why, "line %zu of its recipients", i);
+		else
+			l->see(l->arg, &a);
+		address_free(&a);
+	}
+}
+
+int
+listing_recipients(const struct site *s, const char *id, void (*see)(void *, const struct address *),
+                   void *arg, struct complaint *why)
+{
+	struct looking l = { id, see, arg, 0, why };
+
+	if (listing_each(s, QUEUE_PENDING, QUEUE_DONE, look, &l, why) < 0)
+		return -1;
+	return l.found;
+}
+
 void
 listing_age(int64_t milliseconds, char *text, size_t size)
 {

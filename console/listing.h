@@ -2,6 +2,7 @@
 #ifndef CONSOLE_LISTING_H
 #define CONSOLE_LISTING_H
 
+#include "mail/address.h"
 #include "policies/site.h"
 #include "queues/queue.h"
 
@@ -25,6 +26,13 @@ int listing_each(const struct site *, enum queue_id first, enum queue_id last,
 
 /* How much is in each queue. */
 int listing_count(const struct site *, struct queue_count counts[QUEUE_COUNT], struct complaint *);
+
+/*
+ * Calls see for each recipient of an entry, wherever that is, as the distribution list has them. 0:
+ * there is no such entry, or it has no list yet. -1 with a complaint.
+ */
+int listing_recipients(const struct site *, const char *id,
+                       void (*see)(void *, const struct address *), void *arg, struct complaint *);
 
 /* "3s", "12m", "5h", "2d" */
 void listing_age(int64_t milliseconds, char *text, size_t size);

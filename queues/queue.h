@@ -86,6 +86,7 @@ struct entry_summary {
 	enum queue_id queue;
 	const struct envelope *envelope;  /* NULL where it cannot be read */
 	size_t recipients;                /* 0 while there is no distribution list */
+	const struct distribution *frozen;       /* the list; NULL while there is none, or it is not told */
 	bool held;                        /* nobody works on it until an operator lets it go */
 	const struct tally *tally;
 	const char *reason;               /* of the last defer or failure; may be NULL */

@@ -77,7 +77,8 @@ sum_up(void *arg, const char *id)
 	struct tally t = { 0 };
 	struct file_map map = { 0 };
 	struct complaint why = { "" };
-	bool damaged = false, newer;
+	bool newer;
+	int whole = 0;
 	int dir = openat(g->spool->dirs[g->queue], id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (dir < 0)
@@ -86,16 +87,18 @@ sum_up(void *arg, const char *id)
 	    envelope_parse(text.data, text.length, &envelope, &why) == 0)
 		sum.envelope = &envelope;
 	if (faccessat(dir, "recipients", F_OK, 0) == 0)
-		damaged = file_map(dir, "recipients", &map, &why) < 0 ||
-		          distribution_open(&d, map.data, map.length, &why) < 0;
+		whole = file_map(dir, "recipients", &map, &why) < 0
+		                ? -1
+		                : distribution_open(&d, map.data, map.length, &why);
 	sum.recipients = d.count;
+	sum.frozen = whole > 0 ? &d : NULL;
 	newer = map.data != NULL && distribution_check(map.data, map.length, &why) < 0;
 	if (!newer && file_read(dir, "progress", LARGEST_FILE, &progress, &why) >= 0 &&
 	    tally_read(&t, d.count, bytes_text(&progress), progress.length, &why) >= 0) {
 		sum.tally = &t;
 		sum.reason = t.reason;
 	}
-	if (sum.envelope == NULL || sum.tally == NULL || damaged)
+	if (sum.envelope == NULL || sum.tally == NULL || whole < 0)
 		sum.reason = why.text;
 	g->see(g->arg, &sum);
 	tally_free(&t);

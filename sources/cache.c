@@ -337,7 +337,9 @@ each_member(struct source *s, const struct list *list, enum people whom, struct 
 {
 	struct cache *c = (struct cache *)s;
 
-	return walked(c, list, source_each_member(c->inner, list, whom, by, fn, arg, report, why));
+	return walked(c, list,
+	              source_each_member_told(c->inner, list, whom, by, fn, arg, report->omitted,
+	                                      report->omitted_arg, report, why));
 }
 
 static enum found

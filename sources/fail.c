@@ -74,7 +74,7 @@ each_member(struct source *s, const struct list *list, enum people whom, struct 
 		const char *text = f->config.members.items[i];
 
 		if (address_parse(&a, text, strlen(text), why) < 0) {
-			report->refused++;
+			walk_omit(report, OMITTED_REFUSED, text, strlen(text), &via);
 			continue;
 		}
 		m.canonical = a.canonical;

@@ -333,7 +333,7 @@ walk_member(struct walk *w, const char *text, const struct via *via)
 	bool more = true;
 
 	if (address_parse(&a, text, strlen(text), &unused) < 0) {
-		w->report->refused++;
+		walk_omit(w->report, OMITTED_REFUSED, text, strlen(text), via);
 		return true;
 	}
 	nested = map_peek(w->reading->by_address, a.canonical, strlen(a.canonical));

@@ -104,7 +104,7 @@ take_reference(struct walk *w, const struct deref *d, struct view *people, const
 		address_free(&a);
 		return more;
 	}
-	w->report->refused++;
+	walk_omit(w->report, OMITTED_REFUSED, dn, length, via);
 	return true;
 }
 

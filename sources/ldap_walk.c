@@ -88,7 +88,7 @@ walk_dangling(struct walk *w, const char *dn, const struct via *via)
 	size_t *named = group ? &w->named_groups : &w->named_members;
 	enum log_level level = group ? LEVEL_WARN : LEVEL_INFO;
 
-	w->report->dangling++;
+	walk_omit(w->report, OMITTED_DANGLING, dn, strlen(dn), via);
 	if (++*named > NAMED_MOST)
 		level = LEVEL_DEBUG;
 	log_say(level, "dangling", "%s: %s%s is not there", via->name, dn,
@@ -110,7 +110,7 @@ walk_emit(struct walk *w, const struct address *a, const struct via *via)
 void
 walk_refuse(struct walk *w, const struct berval *value, const struct via *via, const char *what)
 {
-	w->report->refused++;
+	walk_omit(w->report, OMITTED_REFUSED, value->bv_val, value->bv_len, via);
 	log_say(LEVEL_WARN, "refused", "%s: \"%.*s\" is no %s", via->name, (int)value->bv_len,
 	        value->bv_val, what);
 }
@@ -321,6 +321,15 @@ walk_queue_group(struct walk *w, LDAPMessage *entry, const struct via *via)
 	ldap_memfree(dn);
 }
 
+static void
+omit_person(struct walk *w, LDAPMessage *entry, enum omission reason, const struct via *via)
+{
+	char *dn = ldap_get_dn(w->conn->ld, entry);
+
+	walk_omit(w->report, reason, dn == NULL ? "" : dn, dn == NULL ? 0 : strlen(dn), via);
+	ldap_memfree(dn);
+}
+
 bool
 walk_person(struct walk *w, LDAPMessage *entry, const struct via *via)
 {
@@ -333,10 +342,8 @@ walk_person(struct walk *w, LDAPMessage *entry, const struct via *via)
 		found = ldap_mailbox(values[i]->bv_val, values[i]->bv_len, &a);
 	if (found)
 		more = walk_address(w, &a, via, false);
-	else if (i > 0)
-		w->report->refused++;
 	else
-		w->report->without_address++;
+		omit_person(w, entry, i > 0 ? OMITTED_REFUSED : OMITTED_WITHOUT_ADDRESS, via);
 	address_free(&a);
 	ldap_value_free_len(values);
 	return more;

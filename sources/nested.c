@@ -134,6 +134,12 @@ nested_take(struct nested *n, const char *canonical, const char *spelling, const
 	return more;
 }
 
+void
+nested_omit(struct nested *n, enum omission reason, const char *what, size_t length)
+{
+	walk_omit(n->report, reason, what, length, &n->groups[n->current]->via);
+}
+
 bool
 nested_take_text(struct nested *n, const char *text, size_t length)
 {
@@ -142,7 +148,7 @@ nested_take_text(struct nested *n, const char *text, size_t length)
 	bool more = true;
 
 	if (address_parse(&a, text, length, &unused) < 0)
-		n->report->refused++;
+		nested_omit(n, OMITTED_REFUSED, text, length);
 	else
 		more = nested_take(n, a.canonical, a.spelling, NULL);
 	address_free(&a);

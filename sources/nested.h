@@ -36,6 +36,9 @@ bool nested_take(struct nested *, const char *canonical, const char *spelling, c
 /* The same of a text that may be no address: it is counted then, and left out. */
 bool nested_take_text(struct nested *, const char *text, size_t length);
 
+/* A member of it who is left out. */
+void nested_omit(struct nested *, enum omission, const char *what, size_t length);
+
 /* What is being walked, to count in. */
 struct walk_report *nested_report(struct nested *);
 

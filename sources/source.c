@@ -37,8 +37,32 @@ enum found
 source_each_member(struct source *s, const struct list *list, enum people whom, struct deadline by,
                    member_fn *fn, void *arg, struct walk_report *report, struct complaint *why)
 {
-	*report = (struct walk_report){ 0 };
+	return source_each_member_told(s, list, whom, by, fn, arg, NULL, NULL, report, why);
+}
+
+enum found
+source_each_member_told(struct source *s, const struct list *list, enum people whom, struct deadline by,
+                        member_fn *fn, void *arg, omission_fn *omitted, void *omitted_arg,
+                        struct walk_report *report, struct complaint *why)
+{
+	*report = (struct walk_report){ .omitted = omitted, .omitted_arg = omitted_arg };
 	return s->ops->each_member(s, list, whom, by, fn, arg, report, why);
+}
+
+void
+walk_omit(struct walk_report *r, enum omission reason, const char *what, size_t length, const struct via *via)
+{
+	size_t *const counts[] = { [OMITTED_DANGLING] = &r->dangling,
+		                   [OMITTED_WITHOUT_ADDRESS] = &r->without_address,
+		                   [OMITTED_REFUSED] = &r->refused };
+	char *text;
+
+	++*counts[reason];
+	if (r->omitted == NULL)
+		return;
+	text = mem_copy(what, length);
+	r->omitted(r->omitted_arg, reason, text, via);
+	free(text);
 }
 
 enum found

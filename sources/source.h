@@ -47,6 +47,19 @@ typedef bool member_fn(void *arg, const struct member *);
  */
 typedef bool list_fn(void *arg, const struct list *, const struct text_list *also);
 
+/* Why somebody who is named as a member gets nothing. */
+enum omission {
+	OMITTED_DANGLING,                 /* does not exist, or cannot be read */
+	OMITTED_WITHOUT_ADDRESS,          /* exists and has no mail address */
+	OMITTED_REFUSED                   /* has one that is no mailbox */
+};
+
+/*
+ * Called for each of them, on the walking thread. `what` is what stands in the source for him: a DN,
+ * a login, the value that is no mailbox; "" where nothing does. Valid during the call only.
+ */
+typedef void omission_fn(void *arg, enum omission, const char *what, const struct via *);
+
 /* What a walk came across. */
 struct walk_report {
 	size_t members;                   /* member_fn calls */
@@ -54,7 +67,12 @@ struct walk_report {
 	size_t dangling;                  /* members that do not exist, or cannot be read */
 	size_t without_address;           /* that exist and have no mail address */
 	size_t refused;                   /* whose address is no mailbox */
+	omission_fn *omitted;             /* wants to hear of the last three; or NULL */
+	void *omitted_arg;
 };
+
+/* For sources: counts somebody who is left out, and says so to who wants to hear it. */
+void walk_omit(struct walk_report *, enum omission, const char *what, size_t length, const struct via *);
 
 /*
  * The message that members are read for, where a source makes a difference. The same for all lists
@@ -137,6 +155,11 @@ enum found source_peek_list(struct source *, const char *const *addresses, size_
                             struct list **list_r, size_t *which_r);
 enum found source_each_member(struct source *, const struct list *, enum people, struct deadline,
                               member_fn *, void *arg, struct walk_report *, struct complaint *);
+
+/* The same for who wants to hear of those who are left out. */
+enum found source_each_member_told(struct source *, const struct list *, enum people, struct deadline,
+                                   member_fn *, void *arg, omission_fn *, void *omitted_arg,
+                                   struct walk_report *, struct complaint *);
 enum found source_each_list(struct source *, const char *domain, struct deadline, list_fn *,
                             void *arg, struct complaint *);
 enum found source_each_recipient(struct source *, const struct list *, const struct occasion *,

@@ -344,7 +344,7 @@ read_people(void *arg, const struct list *list, enum people whom, struct nested 
 		const char *value = v->source->driver->value(v->conn, 0, &length);
 
 		if (value == NULL)
-			nested_report(n)->without_address++;
+			nested_omit(n, OMITTED_WITHOUT_ADDRESS, "", 0);
 		else if (!nested_take_text(n, value, length))
 			more = complain(why, "stopped");
 	}

@@ -212,7 +212,8 @@ read_from(const struct walk *w, struct source *s, const struct list *list, enum 
 	} else if (w->occasion != NULL) {
 		found = source_each_recipient(s, own, w->occasion, w->by, take, n, &one, why);
 	} else {
-		found = source_each_member(s, own, whom, w->by, take, n, &one, why);
+		found = source_each_member_told(s, own, whom, w->by, take, n, all->omitted,
+		                                all->omitted_arg, &one, why);
 	}
 	if (found == FOUND_NO) {
 		(void)complain(why, "%s: %s was there, and is gone", s->name, address);
