@@ -349,7 +349,8 @@ connections_have_a_number(void **state)
 	assert_int_equal(g.found, FOUND_UNSURE);
 	assert_true(strcmp(g.why.text, "corp: all 1 connections are in use") == 0 ||
 	            strcmp(g.why.text, "corp: no answer in time") == 0);
-	assert_int_equal(ask_source(b.source, staff, &why), FOUND_YES);
+	/* Another one: the question about staff may still be waiting for its end, and would be shared. */
+	assert_int_equal(ask_source(b.source, "dev@lists.example.com", &why), FOUND_YES);
 	end(&b);
 }
 
