@@ -97,7 +97,7 @@ session_data(struct session *s, const char *queue_id)
 
 	s->past_data = true;
 	for (size_t i = 0; i < s->list_count; i++)
-		asks |= inquiry_has(s->lists[i].destination->chain, MOMENT_DATA, s->lists[i].role, false);
+		asks |= chain_asks(s->lists[i].destination->chain, MOMENT_DATA, s->lists[i].role, false);
 	if (!asks || s->refused.decision != DECISION_PASS)
 		return verdict_pass();
 	return ask_lists(s, MOMENT_DATA, verdict_pass(), s->service->settings.deadline, queue_id);

@@ -121,14 +121,25 @@ is_full(void)
 	return full;
 }
 
+/* A step of each session is saved where no check wants to know. */
+static bool
+hears_helo(void)
+{
+	struct service *s = service_current();
+	bool wanted = site_needs(s->site, NEED_HELO);
+
+	service_drop(&s);
+	return wanted;
+}
+
 static sfsistat
 on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps, unsigned long f2,
              unsigned long f3, unsigned long *use_actions, unsigned long *use_steps,
              unsigned long *pf2, unsigned long *pf3)
 {
-	const unsigned long unasked = SMFIP_NOHELO | SMFIP_NOUNKNOWN;
-	const unsigned long unanswered =
-		SMFIP_NR_CONN | SMFIP_NR_MAIL | SMFIP_NR_HDR | SMFIP_NR_EOH | SMFIP_NR_BODY;
+	const unsigned long unasked = SMFIP_NOUNKNOWN | (hears_helo() ? 0 : SMFIP_NOHELO);
+	const unsigned long unanswered = SMFIP_NR_CONN | SMFIP_NR_HELO | SMFIP_NR_MAIL |
+	                                 SMFIP_NR_HDR | SMFIP_NR_EOH | SMFIP_NR_BODY;
 
 	(void)actions, (void)f2, (void)f3;
 	if (is_full())
@@ -152,11 +163,21 @@ on_connect(SMFICTX *ctx, char *host, _SOCK_ADDR *address)
 	struct session *s = session_new(pacemaker, address, no_replies), *before = session_of(ctx);
 	const char *port = smfi_getsymval(ctx, name);
 
-	(void)host;
+	session_set_name(s, host);
 	if (port != NULL && strcmp(port, "0") == 0)   /* Postfix' non_smtpd_milters */
 		session_set_local(s);
 	(void)smfi_setpriv(ctx, s);
 	session_free(&before);            /* of whoever announces a connection twice */
+	return go_on(ctx);
+}
+
+static sfsistat
+on_helo(SMFICTX *ctx, char *helo)
+{
+	struct session *s = session_of(ctx);
+
+	if (s != NULL)
+		session_set_helo(s, helo);
 	return go_on(ctx);
 }
 
@@ -268,6 +289,7 @@ hooks_register(const char *connection)
 		.xxfi_version = SMFI_VERSION,
 		.xxfi_flags = 0,
 		.xxfi_connect = on_connect,
+		.xxfi_helo = on_helo,
 		.xxfi_envfrom = on_mail,
 		.xxfi_envrcpt = on_rcpt,
 		.xxfi_header = on_header,

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct session *
 session_new(struct pacemaker *pacemaker, const struct sockaddr *address, bool no_replies)
@@ -34,6 +35,8 @@ session_free(struct session **session)
 		return;
 	metric_count(&milter_metrics[MILTER_SESSIONS], -1);
 	session_reset(s);
+	mem_drop(&s->client_name);
+	mem_drop(&s->helo);
 	bytes_free(&s->later);
 	bytes_free(&s->names);
 	message_free(&s->message);
@@ -51,6 +54,23 @@ void
 session_set_local(struct session *s)
 {
 	s->local = true;
+}
+
+/* RFC 5321 section 4.4 has "[192.0.2.1]" for a client without a name; Postfix also says "unknown". */
+void
+session_set_name(struct session *s, const char *name)
+{
+	bool known = name != NULL && *name != '[' && strcmp(name, "unknown") != 0;
+
+	mem_drop(&s->client_name);
+	s->client_name = known ? mem_text(name) : NULL;
+}
+
+void
+session_set_helo(struct session *s, const char *helo)
+{
+	mem_drop(&s->helo);
+	s->helo = mem_text(helo);
 }
 
 void
@@ -94,6 +114,15 @@ session_parse_resolved(const char *resolved, struct address *a)
 	return resolved != NULL && address_parse_inner(a, resolved, strlen(resolved), &unused) == 0;
 }
 
+static void
+name_instance(struct session *s)
+{
+	static _Atomic unsigned long count;
+
+	(void)snprintf(s->instance, sizeof(s->instance), "%llx.%lx.%lx", (unsigned long long)clock_wall(),
+	               (unsigned long)getpid(), ++count);
+}
+
 void
 session_mail(struct session *s, const char *path, const char *resolved, char *const *parameters,
              const char *login)
@@ -102,6 +131,7 @@ session_mail(struct session *s, const char *path, const char *resolved, char *co
 	struct address a = { 0 };
 
 	session_reset(s);
+	name_instance(s);
 	if (sender.length > 0)
 		s->sender = session_parse_said(path, &a) || session_parse_resolved(resolved, &a)
 		                    ? mem_text(a.canonical)
@@ -146,7 +176,8 @@ session_facts(const struct session *s)
 {
 	const struct message *m = &s->message;
 
-	return (struct facts){ .session = true, .client = s->client, .trusted = s->trusted,
+	return (struct facts){ .session = true, .client = s->client, .client_name = s->client_name,
+		               .helo = s->helo, .instance = s->instance, .trusted = s->trusted,
 		               .encrypted = s->encrypted, .login = s->login, .sender = s->sender,
 		               .announced = s->announced,
 		               .recipients = s->list_count + s->others + s->unknown,

@@ -28,6 +28,10 @@ bool session_no_replies(const struct session *);
  */
 void session_set_local(struct session *);
 
+/* What the MTA calls the client, after it has looked; and what the client calls itself. May be NULL. */
+void session_set_name(struct session *, const char *name);
+void session_set_helo(struct session *, const char *helo);
+
 /* Whether the client's connection is encrypted by now. */
 void session_set_encrypted(struct session *, bool encrypted);
 

@@ -17,10 +17,12 @@ struct session {
 	bool local;
 	bool encrypted;
 	char client[INET6_ADDRSTRLEN];
+	char *client_name, *helo;         /* NULL: not known */
 
 	/* The message. */
 	char *sender;                     /* canonical, or as given where no mailbox; NULL: <> */
 	char *login;
+	char instance[40];                /* of all messages of all hosts */
 	int64_t announced;                /* SIZE=, or 0 */
 	struct target *lists;             /* accepted recipients that are lists */
 	size_t list_count;

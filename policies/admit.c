@@ -27,7 +27,7 @@ admit_rcpt(const struct site *site, const struct target *t, const struct terms *
 	*s = admit_subject(t);
 	s->verdict = judge_role(t->role, terms->facts->sender);
 	if (s->verdict.decision == DECISION_PASS &&
-	    inquiry_has(s->chain, MOMENT_RCPT, t->role, !terms->facts->session))
+	    chain_asks(s->chain, MOMENT_RCPT, t->role, !terms->facts->session))
 		inquiry_run(site->bulkheads, terms, s, 1);
 	return s->verdict;
 }

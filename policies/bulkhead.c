@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 static const char *const names[RESOURCE_COUNT] = { [RESOURCE_PROGRAM] = "check-program",
+	                                           [RESOURCE_SERVICE] = "check-service",
 	                                           [RESOURCE_FAIL] = "check-fail" };
 
 const struct setting workers_settings[] = {
@@ -13,6 +14,11 @@ const struct setting workers_settings[] = {
 	  .offset = offsetof(struct workers, most[RESOURCE_PROGRAM]), .fallback = "8", .min = "1",
 	  .max = "1000",
 	  .help = "How many programs may run at the same time. As many posts more may wait for that." },
+	{ .name = "policy-service", .kind = KIND_NUMBER,
+	  .offset = offsetof(struct workers, most[RESOURCE_SERVICE]), .fallback = "20", .min = "1",
+	  .max = "1000",
+	  .help = "How many questions to policy services may be open at the same time. As many more may "
+	          "wait for that." },
 	{ .name = "fail", .kind = KIND_NUMBER, .offset = offsetof(struct workers, most[RESOURCE_FAIL]),
 	  .fallback = "50", .min = "1", .max = "10000",
 	  .help = "How many checks of the name fail may wait at the same time." },

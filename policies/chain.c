@@ -258,6 +258,16 @@ link_asks(const struct link *l, enum moment moment, enum role role, bool behind)
 }
 
 bool
+chain_asks(const struct chain *c, enum moment moment, enum role role, bool behind)
+{
+	size_t i = 0;
+
+	while (i < c->count && !link_asks(&c->links[i], moment, role, behind))
+		i++;
+	return i < c->count;
+}
+
+bool
 chain_needs(const struct chain *c, enum need need, enum role role)
 {
 	size_t i = 0;

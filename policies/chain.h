@@ -38,6 +38,9 @@ void chain_close(struct chain **);
 /* Whether the link is asked then, about that role; `behind` the MTA, where less is known. */
 bool link_asks(const struct link *, enum moment, enum role, bool behind);
 
+/* Whether any of it is asked then. */
+bool chain_asks(const struct chain *, enum moment, enum role, bool behind);
+
 /* Whether anything that is asked of it at the end needs that. */
 bool chain_needs(const struct chain *, enum need, enum role);
 

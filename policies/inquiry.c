@@ -116,16 +116,6 @@ collect(struct inquiry *i, struct parts *parts, const struct subject *subjects, 
 		}
 }
 
-bool
-inquiry_has(const struct chain *c, enum moment moment, enum role role, bool behind)
-{
-	size_t i = 0;
-
-	while (i < c->count && !link_asks(&c->links[i], moment, role, behind))
-		i++;
-	return i < c->count;
-}
-
 /* ---- life ---- */
 
 /* What workers are told must outlive whoever asked. */
@@ -141,6 +131,9 @@ prepare_for_workers(struct inquiry *i)
 	f->header = f->header == NULL ? NULL : mem_copy(f->header, f->header_length);
 	if (f->filed)
 		f->file = fcntl(f->file, F_DUPFD_CLOEXEC, 3);
+	f->client_name = mem_text(f->client_name);
+	f->helo = mem_text(f->helo);
+	f->instance = mem_text(f->instance);
 	i->copied = true;
 	i->cancelled = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 }
@@ -161,6 +154,9 @@ drop_inquiry(struct inquiry *i)
 		free((char *)i->facts.sender);
 		free((char *)i->facts.header);
 		free((char *)i->facts.state);
+		free((char *)i->facts.client_name);
+		free((char *)i->facts.helo);
+		free((char *)i->facts.instance);
 		if (i->facts.filed && i->facts.file >= 0)
 			(void)close(i->facts.file);
 	}
@@ -321,7 +317,10 @@ merge(const struct inquiry *i, struct parts *parts)
 	}
 }
 
-/* Whether an answer that is missing could change any subject's verdict; or this one's, if not NULL. */
+/*
+ * Whether an answer could change any subject's verdict: one that is missing of those that were asked
+ * for, or the one to this question.
+ */
 static bool
 may_change(const struct inquiry *i, struct parts *parts, const struct question *only)
 {
@@ -330,7 +329,7 @@ may_change(const struct inquiry *i, struct parts *parts, const struct question *
 		const struct part *part = &parts->all[p];
 		const struct question *q = &i->questions[part->question];
 
-		if (q->open && (only == NULL || q == only) &&
+		if (q->open && (only == NULL ? q->began != 0 : q == only) &&
 		    verdict_yields(&parts->standings[part->subject].verdict, link_worst(part->link),
 		                   part->link->place))
 			return true;
@@ -338,38 +337,95 @@ may_change(const struct inquiry *i, struct parts *parts, const struct question *
 	return false;
 }
 
+static void
+start(struct bulkheads *b, struct inquiry *i, struct parts *parts, struct question *q, bool everything)
+{
+	bool wanted;
+
+	monitor_enter(&i->monitor);
+	wanted = everything || link_worst(q->link) == DECISION_PASS || may_change(i, parts, q);
+	monitor_leave(&i->monitor);
+	if (wanted && !i->copied)
+		prepare_for_workers(i);
+	if (wanted)
+		hand_over(b, q, everything);
+}
+
 /* First what is answered at once: it may settle the rest. */
 static void
-start(struct bulkheads *b, struct inquiry *i, struct parts *parts, bool everything)
+start_first(struct bulkheads *b, struct inquiry *i, struct parts *parts, bool everything)
 {
 	for (size_t q = 0; q < i->count; q++)
 		if (i->questions[q].link->policy->resource == RESOURCE_NONE)
 			ask_inline(&i->questions[q]);
 	for (size_t n = 0; n < i->count; n++) {
-		struct question *q = &i->questions[n];
-		bool wanted;
+		const struct policy *p = i->questions[n].link->policy;
 
-		if (q->link->policy->resource == RESOURCE_NONE)
-			continue;
-		monitor_enter(&i->monitor);
-		wanted = everything || link_worst(q->link) == DECISION_PASS || may_change(i, parts, q);
-		monitor_leave(&i->monitor);
-		if (wanted && !i->copied)
-			prepare_for_workers(i);
-		if (wanted)
-			hand_over(b, q, everything);
+		if (p->resource != RESOURCE_NONE && !p->last)
+			start(b, i, parts, &i->questions[n], everything);
 	}
 }
 
-/* Waits until it is settled; what has not come then is late or of no use. */
-static void
-settle(struct inquiry *i, struct parts *parts, const struct terms *t)
+/* Whether some list takes the message so far, and the answer is for that one. */
+static bool
+is_of_use(const struct inquiry *i, struct parts *parts, const struct question *q)
 {
-	bool in_time = true, cancel = false;
+	merge(i, parts);
+	for (size_t p = 0; p < parts->count; p++)
+		if (&i->questions[parts->all[p].question] == q &&
+		    parts->standings[parts->all[p].subject].verdict.decision == DECISION_PASS)
+			return true;
+	return false;
+}
+
+/* What is to be asked last, of the lists that take the message so far. */
+static void
+start_last(struct bulkheads *b, struct inquiry *i, struct parts *parts)
+{
+	for (size_t n = 0; n < i->count; n++) {
+		struct question *q = &i->questions[n];
+		bool wanted;
+
+		if (!q->link->policy->last)
+			continue;
+		monitor_enter(&i->monitor);
+		wanted = is_of_use(i, parts, q);
+		monitor_leave(&i->monitor);
+		if (wanted)
+			start(b, i, parts, q, false);
+	}
+}
+
+/* Waits for the answers that matter. False at the deadline. */
+static bool
+wait_for_answers(struct inquiry *i, struct parts *parts, const struct terms *t)
+{
+	bool in_time = true, waits = false;
 
 	monitor_enter(&i->monitor);
-	while (in_time && (t->everything ? i->open > 0 : may_change(i, parts, NULL)))
+	while (in_time && (t->everything ? i->open > 0 : may_change(i, parts, NULL))) {
+		if (!waits && t->around != NULL) {
+			waits = true;
+			monitor_leave(&i->monitor);
+			t->around(t->arg, true);
+			monitor_enter(&i->monitor);
+			continue;
+		}
 		in_time = monitor_wait_until(&i->monitor, t->by);
+	}
+	monitor_leave(&i->monitor);
+	if (waits)
+		t->around(t->arg, false);
+	return in_time;
+}
+
+/* It is settled; what has not come by now is late or of no use. */
+static void
+settle(struct inquiry *i, bool in_time)
+{
+	bool cancel = false;
+
+	monitor_enter(&i->monitor);
 	i->over = true;
 	for (size_t n = 0; n < i->count; n++) {
 		struct question *q = &i->questions[n];
@@ -377,25 +433,14 @@ settle(struct inquiry *i, struct parts *parts, const struct terms *t)
 		if (!q->open)
 			continue;
 		cancel = true;
-		q->how = in_time ? ANSWER_CANCELLED : ANSWER_LATE;
-		q->said = verdict_defer(REPLY_LATER, in_time ? "" : "no answer in time");
+		q->how = in_time || q->began == 0 ? ANSWER_CANCELLED : ANSWER_LATE;
+		q->said = verdict_defer(REPLY_LATER, q->how == ANSWER_LATE ? "no answer in time" : "");
 		q->took = q->began == 0 ? 0 : clock_ticks_us() - q->began;
 		q->open = false;
 	}
 	monitor_leave(&i->monitor);
 	if (cancel && i->cancelled >= 0)
 		(void)eventfd_write(i->cancelled, 1);
-}
-
-static bool
-must_wait(struct inquiry *i, struct parts *parts, bool everything)
-{
-	bool wait;
-
-	monitor_enter(&i->monitor);
-	wait = everything ? i->open > 0 : may_change(i, parts, NULL);
-	monitor_leave(&i->monitor);
-	return wait;
 }
 
 static void
@@ -424,6 +469,7 @@ inquiry_run(struct bulkheads *b, const struct terms *t, struct subject *subjects
 {
 	struct inquiry *i = mem_new(sizeof(*i));
 	struct parts parts = { 0 };
+	bool in_time;
 
 	atomic_init(&i->references, 1);
 	i->moment = t->moment;
@@ -434,16 +480,13 @@ inquiry_run(struct bulkheads *b, const struct terms *t, struct subject *subjects
 	parts.subjects = count;
 	parts.standings = mem_array(count, sizeof(*parts.standings));
 	collect(i, &parts, subjects, count);
-	start(b, i, &parts, t->everything);
-	if (must_wait(i, &parts, t->everything)) {
-		if (t->around != NULL)
-			t->around(t->arg, true);
-		settle(i, &parts, t);
-		if (t->around != NULL)
-			t->around(t->arg, false);
-	} else {
-		settle(i, &parts, t);
+	start_first(b, i, &parts, t->everything);
+	in_time = wait_for_answers(i, &parts, t);
+	if (in_time) {
+		start_last(b, i, &parts);
+		in_time = wait_for_answers(i, &parts, t);
 	}
+	settle(i, in_time);
 	for (size_t q = 0; q < i->count; q++)
 		if (i->questions[q].how != ANSWER_APART)
 			count_answer(&i->questions[q], i->questions[q].how, i->questions[q].said,
@@ -454,40 +497,4 @@ inquiry_run(struct bulkheads *b, const struct terms *t, struct subject *subjects
 	free(parts.all);
 	free(parts.standings);
 	drop_inquiry(i);
-}
-
-void
-subject_free(struct subject *s)
-{
-	free(s->answers);
-	s->answers = NULL;
-	s->answer_count = 0;
-}
-
-static const char *
-answer_text(const struct answer *a)
-{
-	static const char *const otherwise[] = { [ANSWER_LATE] = "late", [ANSWER_BUSY] = "busy",
-		                                 [ANSWER_CANCELLED] = "cancelled",
-		                                 [ANSWER_APART] = "trial" };
-
-	if (a->how != ANSWER_GIVEN)
-		return otherwise[a->how];
-	return a->said.decision == DECISION_PASS   ? "pass"
-	       : a->said.decision == DECISION_DEFER ? "unsure"
-	                                            : "fail";
-}
-
-void
-subject_describe(const struct subject *s, struct bytes *out)
-{
-	enum { SHOWN = 1000 };            /* µs: what took less took nothing */
-
-	for (size_t i = 0; i < s->answer_count; i++) {
-		const struct answer *a = &s->answers[i];
-
-		bytes_format(out, "%s%s=%s", i == 0 ? "" : " ", a->link->policy->name, answer_text(a));
-		if (a->took >= SHOWN)
-			bytes_format(out, "/%lld", (long long)(a->took / 1000));
-	}
 }

@@ -1,8 +1,10 @@
 /*
  * Asking: all policies of all lists of a message at one moment, together. What never waits is
  * asked on the spot, the rest on the workers of its resource; what two lists ask alike is asked
- * once. It is over when no answer that is missing could change a verdict, or at the deadline: an
- * answer that has not come by then is "unsure". What is missing then is cancelled.
+ * once. What changes something by being asked (`last`) waits for the others, and is asked for lists
+ * that all of them let the message pass to. It is over when no answer that is missing could change
+ * a verdict, or at the deadline: an answer that has not come by then is "unsure". What is missing
+ * then is cancelled.
  *
  * The verdicts depend on the answers alone, not on their order. A check that only logs is never
  * waited for: where it waits, it goes on by itself, and logs its answer when it has one.
@@ -46,9 +48,6 @@ struct terms {
 	void (*around)(void *arg, bool begins);
 	void *arg;
 };
-
-/* Whether anything is asked then. */
-bool inquiry_has(const struct chain *, enum moment, enum role, bool behind);
 
 /* Fills in the outcomes. Any thread; returns by the deadline. */
 void inquiry_run(struct bulkheads *, const struct terms *, struct subject *, size_t count);

@@ -27,6 +27,9 @@ struct facts {
 	/* The session. */
 	bool session;                     /* its fields are known at all: behind the MTA they are not */
 	const char *client;               /* its address, as text */
+	const char *client_name;          /* as the MTA found and confirmed it; NULL: not known */
+	const char *helo;                 /* with NEED_HELO only; NULL: not known */
+	const char *instance;             /* differs for each message; NULL: not known */
 	bool trusted;                     /* the client is in one of the site's networks */
 	bool encrypted;                   /* by TLS */
 	const char *login;                /* SASL login name; NULL: not authenticated */
@@ -58,13 +61,15 @@ enum need {
 	NEED_SESSION = 1,                 /* is not asked behind the MTA */
 	NEED_ENVELOPE = 2,                /* likewise: there the MTA may have divided the recipients */
 	NEED_LIST = 4,                    /* answers for two lists may differ */
-	NEED_FILE = 8                     /* the whole message is to be in a file */
+	NEED_FILE = 8,                    /* the whole message is to be in a file */
+	NEED_HELO = 16                    /* what the client called itself */
 };
 
 /* What a policy has to wait for has workers of its own, so that one that hangs starves nobody else. */
 enum resource {
 	RESOURCE_NONE,                    /* it never waits, and is asked where the question arises */
 	RESOURCE_PROGRAM,
+	RESOURCE_SERVICE,
 	RESOURCE_FAIL,
 	RESOURCE_COUNT
 };
@@ -84,6 +89,7 @@ struct policy {
 	bool every_role;                  /* not of posts alone */
 	bool quiet;                       /* nobody waits for an answer to what it refuses */
 	bool repeats;                     /* may stand several times in one `check` */
+	bool last;                        /* asking has effects: it waits until all others have passed */
 	const struct setting *settings;   /* none of them called on_fail or on_unsure */
 	size_t config_size;
 	/* Checks what rows cannot, and prepares what it can. May be NULL. */
@@ -102,6 +108,6 @@ extern const struct policy *const policies[];
 
 extern const struct policy policy_posters, policy_authenticated, policy_require_tls, policy_max_size,
 	policy_max_recipients, policy_implicit_dest, policy_header_match, policy_auto_submitted, policy_loop,
-	policy_rate, policy_program, policy_fail;
+	policy_rate, policy_program, policy_service, policy_fail;
 
 #endif

@@ -277,6 +277,16 @@ site_reload(const char *program, const struct site *old, const struct site *new,
 	return 0;
 }
 
+bool
+site_needs(const struct site *s, enum need need)
+{
+	for (size_t d = 0; d < s->destination_count; d++)
+		for (size_t i = 0; i < s->destinations[d].chain->count; i++)
+			if (s->destinations[d].chain->links[i].policy->needs & need)
+				return true;
+	return false;
+}
+
 const char *
 site_effective(const struct site *s, const char *path)
 {

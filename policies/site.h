@@ -126,6 +126,9 @@ int destination_style(const struct destination *, const struct list *,
 enum found site_peek(const struct destination *, const char *canonical, bool stale,
                      struct target *);
 
+/* Whether anything that is asked in the site needs that. */
+bool site_needs(const struct site *, enum need);
+
 /* The value that a setting has, as text: site_effective(s, "lmtp.listen"). NULL: it has none. */
 const char *site_effective(const struct site *, const char *path);
 

@@ -305,14 +305,14 @@ who_is_asked(void **state)
 	const struct chain *c = s->destinations[0].chain, *plain = s->destinations[1].chain;
 
 	(void)state;
-	assert_true(inquiry_has(c, MOMENT_RCPT, ROLE_POST, false));
-	assert_false(inquiry_has(c, MOMENT_RCPT, ROLE_POST, true));
-	assert_false(inquiry_has(c, MOMENT_RCPT, ROLE_OWNER, false));
-	assert_true(inquiry_has(c, MOMENT_DATA, ROLE_POST, false));
-	assert_false(inquiry_has(c, MOMENT_DATA, ROLE_POST, true));
-	assert_false(inquiry_has(plain, MOMENT_DATA, ROLE_POST, false));
-	assert_true(inquiry_has(c, MOMENT_END, ROLE_POST, true));
-	assert_true(inquiry_has(plain, MOMENT_END, ROLE_OWNER, true));  /* loops */
+	assert_true(chain_asks(c, MOMENT_RCPT, ROLE_POST, false));
+	assert_false(chain_asks(c, MOMENT_RCPT, ROLE_POST, true));
+	assert_false(chain_asks(c, MOMENT_RCPT, ROLE_OWNER, false));
+	assert_true(chain_asks(c, MOMENT_DATA, ROLE_POST, false));
+	assert_false(chain_asks(c, MOMENT_DATA, ROLE_POST, true));
+	assert_false(chain_asks(plain, MOMENT_DATA, ROLE_POST, false));
+	assert_true(chain_asks(c, MOMENT_END, ROLE_POST, true));
+	assert_true(chain_asks(plain, MOMENT_END, ROLE_OWNER, true));  /* loops */
 	site_drop(&s);
 }
 
