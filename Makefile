@@ -8,8 +8,8 @@ BUILD      ?= build
 SANITIZE   ?=
 V          ?= 0
 
-BASE = bytes child clock complaint config control daemon digest file hash json log map mem metric \
-       monitor net notify pattern pool process set setting stream text
+BASE = bytes child clock complaint config control daemon digest dns file hash json log map mem metric \
+       monitor net notify pattern pool process resolver set setting stream text
 MAIL = address automatic date dsn encoded footer header list mailboxes mime phrase receipt reply \
        subject syntax trace verdict
 SOURCES = cache fail file ldap ldap_addresses ldap_conn ldap_deref ldap_each ldap_find ldap_lists \
@@ -48,7 +48,7 @@ CFLAGS   ?= -O2 -g
 ALLCFLAGS = -ffile-prefix-map=$(CURDIR)=. -std=c17 -D_GNU_SOURCE -I. -pthread $(WARNINGS) $(HARDEN) $(CFLAGS) \
             -DROLLCALL_CONFIG='"$(SYSCONFDIR)/rollcall/rollcall.yaml"'
 LIBS      = -lldap -llber -ljansson -lyaml -lidn2 -lunistring -lcrypto -lpcre2-8 -lsystemd \
-            -lsqlite3 -lpq -llmdb -lcdb -lgmime-3.0 -lgobject-2.0 -lglib-2.0
+            -lsqlite3 -lpq -llmdb -lcdb -lunbound -lgmime-3.0 -lgobject-2.0 -lglib-2.0
 
 PROGRAMS = $(BUILD)/rollcall-milter $(BUILD)/rollcall-expander $(BUILD)/rollcallctl
 MANUALS  = docs/man/rollcall-milter.8 docs/man/rollcall-expander.8 docs/man/rollcall-postfix.8 \
@@ -131,7 +131,7 @@ clean:
 # ---- tests ----
 
 UNIT = address base config dsn footer header inquiry intake json ldap list metric milter net \
-       policies post program progress receipt report setting site socketmap sources spool sql style \
+       policies post program progress receipt report resolver setting site socketmap sources spool sql style \
        subject syntax table union verdict wire
 TESTS = $(UNIT:%=$(BUILD)/tests/test_%) $(BUILD)/tests/contract_ldap
 
