@@ -8,16 +8,16 @@ BUILD      ?= build
 SANITIZE   ?=
 V          ?= 0
 
-BASE = bytes child clock complaint config control daemon digest file hash json log map mem metric \
-       monitor net notify pattern pool process programs set setting stream text
-MAIL = address automatic date dsn encoded footer header list mailboxes mime phrase receipt reply roster \
-       subject syntax trace verdict
+BASE = bytes child clock complaint config control daemon digest dns file hash json log map mem \
+       metric monitor net notify pattern pool process programs resolver set setting stream text
+MAIL = address automatic date dsn encoded footer header list mailboxes mime phrase receipt reply \
+       roster subject syntax trace verdict
 SOURCES = cache fail file ldap ldap_addresses ldap_conn ldap_deref ldap_each ldap_find ldap_lists \
           ldap_logins ldap_owners ldap_presets ldap_query ldap_read ldap_refs ldap_walk nested \
           program registry source sql sql_postgresql sql_sqlite table table_cdb table_lmdb union
 POLICIES = admit authenticated auto_submitted bulkhead chain destinations drain fail header_match \
-           implicit_dest inquiry loop max_recipients max_size metrics policy_service posters program \
-           rate registry require_tls site site_find style subject
+           implicit_dest inquiry loop max_recipients max_size metrics policy_service posters \
+           program rate registry require_tls site site_find style subject
 QUEUES = distribution entry progress queue schedule spool spool_deaths spool_entry spool_hold \
          spool_list spool_progress spool_receipt spool_scan spool_write
 MILTER = ask ending hooks lookup main message metrics pacemaker query recipients service session \
@@ -26,8 +26,9 @@ EXPANDER = main pulse recipients service settings work intake/content intake/hea
            intake/lmtp_data intake/lmtp_server intake/lmtp_session fanout/doubts fanout/expand \
            fanout/inject fanout/later fanout/learnt fanout/post fanout/report fanout/sending \
            fanout/settle fanout/smtp_client fanout/wire bounces/handover metrics
-CONSOLE = cmd_compare cmd_config cmd_daemons cmd_drain cmd_explain cmd_lists cmd_lookup cmd_members \
-          cmd_metrics cmd_preview cmd_queue cmd_release comparison daemons listing main
+CONSOLE = cmd_compare cmd_config cmd_daemons cmd_drain cmd_explain cmd_lists cmd_lookup \
+          cmd_members cmd_metrics cmd_preview cmd_queue cmd_release comparison daemons listing \
+          main
 
 LIBRARY = $(BASE:%=base/%) $(MAIL:%=mail/%) $(SOURCES:%=sources/%) $(POLICIES:%=policies/%) \
           $(QUEUES:%=queues/%)
@@ -48,7 +49,7 @@ CFLAGS   ?= -O2 -g
 ALLCFLAGS = -ffile-prefix-map=$(CURDIR)=. -std=c17 -D_GNU_SOURCE -I. -pthread $(WARNINGS) $(HARDEN) $(CFLAGS) \
             -DROLLCALL_CONFIG='"$(SYSCONFDIR)/rollcall/rollcall.yaml"'
 LIBS      = -lldap -llber -ljansson -lyaml -lidn2 -lunistring -lcrypto -lpcre2-8 -lsystemd \
-            -lsqlite3 -lpq -llmdb -lcdb -lgmime-3.0 -lgobject-2.0 -lglib-2.0
+            -lsqlite3 -lpq -llmdb -lcdb -lunbound -lgmime-3.0 -lgobject-2.0 -lglib-2.0
 
 PROGRAMS = $(BUILD)/rollcall-milter $(BUILD)/rollcall-expander $(BUILD)/rollcallctl
 MANUALS  = docs/man/rollcall-milter.8 docs/man/rollcall-expander.8 docs/man/rollcall-postfix.8 \
@@ -131,8 +132,8 @@ clean:
 # ---- tests ----
 
 UNIT = address base config dsn footer header inquiry intake json ldap list metric milter net \
-       policies post program progress receipt report roster setting site socketmap sources spool sql style \
-       subject syntax table union verdict wire
+       policies post program progress receipt report resolver roster setting site socketmap \
+       sources spool sql style subject syntax table union verdict wire
 TESTS = $(UNIT:%=$(BUILD)/tests/test_%) $(BUILD)/tests/contract_ldap
 
 $(BUILD)/tests/test_spool: $(BUILD)/tests/unit/queue_contract.o $(BUILD)/tests/unit/queue_memory.o
@@ -241,8 +242,8 @@ tidy:
 	    $(CONSOLE:%=console/%.c) | xargs -P "$$(nproc)" -I FILE \
 	    clang-tidy --quiet FILE -- $(filter-out -Werror,$(ALLCFLAGS)) $(GMIME) 2>/dev/null
 
-FUZZ = address config content deref distribution entry header heading mailboxes phrase progress query report syntax \
-       wire
+FUZZ = address config content deref distribution entry header heading mailboxes phrase progress \
+       query report syntax wire
 FUZZ_SECONDS ?= 30
 FUZZERS = $(FUZZ:%=$(BUILD)/fuzz_%)
 

@@ -134,6 +134,7 @@ print_manual(void)
 	           "Checks that wait for something have workers of their own, so that one that hangs keeps "
 	           "only those busy.",
 	           workers_settings);
+	print_rows("dns", "How names are looked up. Nothing is unless something asks for it.", dns_settings);
 	print_rows("milter", "Settings of\n.Xr rollcall-milter 8 .", milter_setting_rows);
 	print_rows("socketmap",
 	           "Settings of\n.Xr rollcall-milter 8 :\nhow it tells the MTA which addresses are lists.",

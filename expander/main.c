@@ -117,6 +117,7 @@ metrics_verb(void *arg, const char *arguments, struct js *answer, struct complai
 	(void)arg, (void)arguments, (void)why;
 	metric_gather(answer, "expander", expander_metrics);
 	metric_gather(answer, "expander", policy_metrics);
+	metric_gather(answer, "expander", resolver_metrics);
 	metric_gather(answer, "expander", process_metrics);
 	return 0;
 }

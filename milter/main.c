@@ -74,6 +74,7 @@ metrics_verb(void *arg, const char *arguments, struct js *answer, struct complai
 	(void)arg, (void)arguments, (void)why;
 	metric_gather(answer, "milter", milter_metrics);
 	metric_gather(answer, "milter", policy_metrics);
+	metric_gather(answer, "milter", resolver_metrics);
 	metric_gather(answer, "milter", process_metrics);
 	return 0;
 }

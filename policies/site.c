@@ -54,6 +54,7 @@ const struct setting site_settings[] = {
 	PART("sources", "Where lists come from: a block for each, under a name of your own."),
 	PART("destinations", "The domains of lists: a block for each, under the domain."),
 	PART("workers", "How many checks that wait do so at the same time, see below."),
+	PART("dns", "How names are looked up, see below."),
 	PART("milter", "Settings of rollcall-milter."),
 	PART("socketmap", "Settings of rollcall-milter: how it tells the MTA what is a list."),
 	PART("lmtp", "Settings of rollcall-expander: how it takes mail in."),
@@ -173,6 +174,18 @@ read_workers(struct site *s, const struct node *root, struct complaint *why)
 }
 
 static int
+read_dns(struct site *s, const struct node *root, struct complaint *why)
+{
+	struct dns_settings d = { 0 };
+
+	if (setting_read(dns_settings, &d, node_child(root, "dns"), "dns", &s->effective, why) < 0)
+		return -1;
+	s->resolver = resolver_open(&d);
+	setting_free(dns_settings, &d);
+	return 0;
+}
+
+static int
 read_parts(struct site *s, const struct node *root, const struct site_part *parts,
            struct complaint *why)
 {
@@ -202,7 +215,8 @@ site_load(const char *file, bool strict, const struct site_part *parts, struct c
 	if (root != NULL && read_top(s, root, why) == 0 && read_log(s, root, why) == 0 &&
 	    setting_read(limits_settings, &s->limits, node_child(root, "limits"), "limits",
 	                 &s->effective, why) == 0 &&
-	    read_workers(s, root, why) == 0 && read_sources(s, root, strict, why) == 0 &&
+	    read_workers(s, root, why) == 0 && read_dns(s, root, why) == 0 &&
+	    read_sources(s, root, strict, why) == 0 &&
 	    destinations_read(s, root, why) == 0)
 		rc = read_parts(s, root, parts, why);
 	config_free(&root);
@@ -227,6 +241,7 @@ site_drop(struct site **site)
 	if (s == NULL || atomic_fetch_sub(&s->references, 1) > 1)
 		return;
 	bulkheads_close(&s->bulkheads);   /* first: no policy runs any more */
+	resolver_close(&s->resolver);
 	destinations_free(s);
 	for (size_t i = s->source_count; i-- > 0;)          /* unions before what they unite */
 		source_close(&s->sources[i]);

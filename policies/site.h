@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/net.h"
+#include "base/resolver.h"
 #include "policies/inquiry.h"
 #include "policies/style.h"
 #include "sources/source.h"
@@ -60,6 +61,7 @@ struct site {
 	struct destination *destinations;
 	size_t destination_count;
 	struct bulkheads *bulkheads;      /* the workers of policies */
+	struct resolver *resolver;
 	struct effective_list effective;
 };
 
