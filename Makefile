@@ -8,8 +8,9 @@ BUILD      ?= build
 SANITIZE   ?=
 V          ?= 0
 
-BASE = bytes child clock complaint config control daemon digest dns file hash json log map mem \
-       metric monitor net notify pattern pool process programs resolver set setting stream text
+BASE = base32 bytes child cipher clock complaint config control daemon digest dns file hash json \
+       keyring keys log map mem metric monitor net notify pattern pool process programs resolver \
+       set setting stream text
 MAIL = address automatic date dsn encoded footer header list mailboxes mime phrase receipt reply \
        roster subject syntax trace verdict
 SOURCES = cache fail file ldap ldap_addresses ldap_conn ldap_deref ldap_each ldap_find ldap_lists \
@@ -26,7 +27,7 @@ EXPANDER = main pulse recipients service settings work intake/content intake/hea
            intake/lmtp_data intake/lmtp_server intake/lmtp_session fanout/doubts fanout/expand \
            fanout/inject fanout/later fanout/learnt fanout/post fanout/report fanout/sending \
            fanout/settle fanout/smtp_client fanout/wire bounces/handover metrics
-CONSOLE = cmd_compare cmd_config cmd_daemons cmd_drain cmd_explain cmd_lists cmd_lookup \
+CONSOLE = cmd_compare cmd_config cmd_daemons cmd_drain cmd_explain cmd_key cmd_lists cmd_lookup \
           cmd_members cmd_metrics cmd_preview cmd_queue cmd_release comparison daemons listing \
           main
 
@@ -131,7 +132,7 @@ clean:
 
 # ---- tests ----
 
-UNIT = address base config dsn footer header inquiry intake json ldap list metric milter net \
+UNIT = address base config dsn footer header inquiry intake json keys ldap list metric milter net \
        policies post program progress receipt report resolver roster setting site socketmap \
        sources spool sql style subject syntax table union verdict wire
 TESTS = $(UNIT:%=$(BUILD)/tests/test_%) $(BUILD)/tests/contract_ldap

@@ -1,12 +1,15 @@
 /* SHA-256 by OpenSSL. */
 #include "base/digest.h"
 
+#include "base/base32.h"
 #include "base/mem.h"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+enum { DIGEST_BITS = 128 };               /* in a name */
 
 struct digest {
 	EVP_MD_CTX *context;
@@ -58,17 +61,7 @@ digest_close(struct digest **digest)
 void
 digest_name(const unsigned char digest[DIGEST_SIZE], char name[DIGEST_NAME + 1])
 {
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyz234567";
-	unsigned bits = 0, have = 0;
-	size_t n = 0;
-
-	for (size_t i = 0; i < 16; i++) {
-		bits = bits << 8 | digest[i];
-		for (have += 8; have >= 5; have -= 5)
-			name[n++] = letters[bits >> (have - 5) & 31];
-	}
-	name[n++] = letters[bits << (5 - have) & 31];
-	name[n] = '\0';
+	base32_write(digest, DIGEST_BITS / 8, name);
 }
 
 void

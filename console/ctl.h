@@ -33,9 +33,22 @@ struct command {
 	int (*run)(const struct ctl *);
 };
 
-extern const struct command command_lookup, command_members, command_lists, command_preview,
-	command_compare, command_explain, command_queue, command_retry, command_release, command_discard,
-	command_drain, command_resume, command_metrics, command_reload, command_config;
+extern const struct command command_lookup;
+extern const struct command command_members;
+extern const struct command command_lists;
+extern const struct command command_preview;
+extern const struct command command_compare;
+extern const struct command command_explain;
+extern const struct command command_queue;
+extern const struct command command_retry;
+extern const struct command command_release;
+extern const struct command command_discard;
+extern const struct command command_drain;
+extern const struct command command_resume;
+extern const struct command command_metrics;
+extern const struct command command_key;
+extern const struct command command_reload;
+extern const struct command command_config;
 
 /* Whether the option is among the words; takes it out. */
 bool ctl_option(struct ctl *, const char *option);

@@ -14,12 +14,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct command *const commands[] = { &command_lookup,  &command_members, &command_lists,
-	                                          &command_compare, &command_preview, &command_explain,
-	                                          &command_queue,   &command_retry,   &command_release,
-	                                          &command_discard, &command_drain,   &command_resume,
-	                                          &command_metrics, &command_reload,  &command_config,
-	                                          NULL };
+static const struct command *const commands[] = {
+	&command_lookup,
+	&command_members,
+	&command_lists,
+	&command_compare,
+	&command_preview,
+	&command_explain,
+	&command_queue,
+	&command_retry,
+	&command_release,
+	&command_discard,
+	&command_drain,
+	&command_resume,
+	&command_metrics,
+	&command_key,
+	&command_reload,
+	&command_config,
+	NULL,
+};
 
 /* Formats a text without control characters. */
 static void

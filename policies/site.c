@@ -15,7 +15,7 @@
 
 /* Fields that are read as text before they become what the site keeps. */
 struct site_texts {
-	char *hostname, *state, *user, *errors;
+	char *hostname, *state, *keys, *user, *errors;
 	struct text_list networks;
 };
 
@@ -39,6 +39,10 @@ const struct setting site_settings[] = {
 	  .flags = SETTING_RESTART, .check = file_check_path,
 	  .help = "The directory for everything that is kept: the spool and the control sockets. On a "
 	          "file system of this host." },
+	{ .name = "keys", .kind = KIND_TEXT, .offset = TEXTS(keys), .check = file_check_path,
+	  .help = "The directory of the keys by which rollcall knows what it has made itself, see "
+	          "rollcallctl key. Without it the directory keys below state. Several hosts need the "
+	          "same ones." },
 	{ .name = "user", .kind = KIND_TEXT, .offset = TEXTS(user), .flags = SETTING_RESTART,
 	  .help = "The user to run as, where a daemon is started by root." },
 	{ .name = "errors", .kind = KIND_TEXT, .offset = TEXTS(errors), .check = check_address,
@@ -110,6 +114,7 @@ take_texts(struct site *s, const struct site_texts *t, struct complaint *why)
 
 	take_hostname(s, t);
 	s->state = mem_text(t->state);
+	s->keys = t->keys != NULL ? mem_text(t->keys) : mem_format("%s/keys", t->state);
 	s->user = mem_text(t->user);
 	programs_trust(s->user);
 	s->networks = networks_open();
@@ -252,6 +257,7 @@ site_drop(struct site **site)
 	free(s->file);
 	free(s->hostname);
 	free(s->state);
+	free(s->keys);
 	free(s->user);
 	free(s->errors);
 	free(s);
@@ -320,4 +326,10 @@ char *
 site_control(const struct site *s, const char *program)
 {
 	return mem_format("%s/%s.control", s->state, program);
+}
+
+struct keys *
+site_keys(const struct site *s, struct complaint *why)
+{
+	return keys_open(s->keys, s->user, why);
 }

@@ -9,6 +9,7 @@
 #ifndef POLICIES_SITE_H
 #define POLICIES_SITE_H
 
+#include "base/keys.h"
 #include "base/log.h"
 #include "base/net.h"
 #include "base/resolver.h"
@@ -50,6 +51,7 @@ struct site {
 	char *file;                       /* the configuration's name */
 	char *hostname;
 	char *state;                      /* the directory for everything that is kept */
+	char *keys;                       /* the directory of keys */
 	char *user;                       /* to run as; NULL: as started */
 	char *errors;                     /* canonical; for what has no other place to go; or NULL */
 	char *log_to;
@@ -137,6 +139,9 @@ const char *site_effective(const struct site *, const char *path);
 /* The places of files below `state`. Allocated. */
 char *site_spool(const struct site *);
 char *site_control(const struct site *, const char *program);
+
+/* The site's keys, see keys_open(). NULL with a complaint. */
+struct keys *site_keys(const struct site *, struct complaint *);
 
 /* The top rows, for the manual. */
 extern const struct setting site_settings[], destination_settings[], limits_settings[], log_settings[];
