@@ -4,7 +4,7 @@
  * another would answer. The layer knows what an entry is, and not what a list is.
  *
  * Threads: `struct queues` may be shared. A draft belongs to one thread. An entry belongs to
- * whoever claimed it; note() alone may be called by several threads at once.
+ * whoever claimed it; note() and sync() alone may be called by several threads at once.
  *
  * Promises of every back end:
  *  - What commit() answered STORED for survives the death of this process and of the machine.
@@ -45,7 +45,7 @@ enum stored {
 enum receipt_fate {
 	RECEIPT_FAILED,                   /* it could not be written down: let the MTA say it again */
 	RECEIPT_NOTED,                    /* durable */
-	RECEIPT_LATE,                     /* the entry is done, and needs it no more */
+	RECEIPT_LATE,                     /* that is known for good without it */
 	RECEIPT_UNKNOWN,                  /* nobody asked for it */
 	RECEIPT_FATES
 };
@@ -160,13 +160,19 @@ struct queue_ops {
 	int (*note)(struct entry *, const struct record *, bool durable, struct complaint *);
 
 	/*
+	 * Makes what was noted durable; one for all who ask at the same time. Once it has failed, it fails
+	 * until the entry is claimed anew.
+	 */
+	int (*sync)(struct entry *, struct complaint *);
+
+	/*
 	 * A receipt was heard: this batch of this entry is in the MTA's queue. Needs no claim; any
 	 * number of threads and processes. A token that no intent has is RECEIPT_UNKNOWN.
 	 */
 	enum receipt_fate (*receipt)(struct queues *, const char *id, int64_t batch, const char *token,
 	                             struct complaint *);
 
-	/* Calls see for each receipt of a claimed entry that was noted, by whomever. */
+	/* Calls see for each receipt that was noted, by whomever, since whoever has the entry asked last. */
 	int (*receipts)(struct entry *, void (*see)(void *, int64_t batch, const char *token), void *arg,
 	                struct complaint *);
 

@@ -52,6 +52,7 @@ static const struct queue_ops ops = {
 	.recipients = spool_recipients,
 	.progress = spool_progress,
 	.note = spool_note,
+	.sync = spool_sync,
 	.receipt = spool_receipt,
 	.receipts = spool_receipts,
 	.move = spool_move,

@@ -58,6 +58,17 @@ struct spool_entry {
 	off_t end;                        /* of its whole records */
 	bool torn;                        /* there is a part of one behind the end */
 	bool begun;                       /* it says that work began, and of no outcome */
+	off_t synced;                     /* what is on disk of it */
+	bool syncing;                     /* somebody is at it, up to … */
+	off_t target;
+	struct known {                    /* batches that are queued, as the record that ends there says */
+		int64_t batch;
+		off_t end;
+	} *known;
+	size_t known_count;
+	bool lost;                        /* a sync has failed: what comes after one says nothing */
+
+	off_t heard;                      /* of receipts: what the worker was told */
 
 	size_t deaths;                    /* how often work on it began, and the process ended */
 	bool suspect;                     /* it is the one that is worked on alone */
@@ -99,6 +110,8 @@ void spool_release(struct entry **, int64_t until);
 /* spool_progress.c */
 int spool_progress(struct entry *, size_t, struct tally *, struct complaint *);
 int spool_note(struct entry *, const struct record *, bool durable, struct complaint *);
+int spool_sync(struct entry *, struct complaint *);
+bool spool_knows(struct spool *, const char *id, int64_t batch);        /* for good, that it is queued */
 
 /* spool_receipt.c */
 enum receipt_fate spool_receipt(struct queues *, const char *id, int64_t batch, const char *token,

@@ -39,6 +39,7 @@ close_entry(struct spool_entry *e)
 		(void)close(e->dir);
 	monitor_destroy(&e->appending);
 	bytes_free(&e->buffer);
+	free(e->known);
 	free(e->entry.damage);
 	envelope_free(&e->entry.envelope);
 	free(e);

@@ -8,6 +8,8 @@
 #include "base/mem.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -89,6 +91,70 @@ append(struct spool_entry *e, const struct record *r, struct complaint *why)
 	return rc;
 }
 
+/*
+ * Makes what was appended up to now durable. Whoever comes while another is at it waits for that: it may
+ * have been for both. After a sync that failed nobody knows what is on disk, whatever a later one says.
+ */
+int
+spool_sync(struct entry *entry, struct complaint *why)
+{
+	struct spool_entry *e = (struct spool_entry *)entry;
+	off_t end;
+	int rc = 0;
+
+	monitor_enter(&e->appending);
+	end = e->end;
+	while (e->syncing && e->synced < end)
+		monitor_wait(&e->appending);
+	if (e->lost) {
+		rc = complain(why, "cannot sync progress, as before");
+	} else if (e->synced < end) {
+		e->syncing = true;
+		e->target = e->end;
+		monitor_leave(&e->appending);
+		rc = file_sync(e->progress, "progress", why);
+		monitor_enter(&e->appending);
+		e->syncing = false;
+		e->lost = rc < 0;
+		if (rc == 0)
+			e->synced = e->target;
+		monitor_wake(&e->appending);
+	}
+	monitor_leave(&e->appending);
+	step(13);
+	return rc;
+}
+
+/* Under the lock. */
+static void
+remember(struct spool_entry *e, const struct record *r)
+{
+	/* Doubled in size at each power of two. */
+	if ((e->known_count & (e->known_count - 1)) == 0)
+		e->known = mem_resize(e->known, (e->known_count == 0 ? 1 : e->known_count * 2) *
+		                                        sizeof(*e->known));
+	e->known[e->known_count++] = (struct known){ r->batch, e->end };
+}
+
+bool
+spool_knows(struct spool *s, const char *id, int64_t batch)
+{
+	struct spool_entry *e;
+	bool knows = false;
+
+	monitor_enter(&s->monitor);
+	for (e = s->at_work; e != NULL && strcmp(e->entry.id, id) != 0; e = e->after)
+		;
+	if (e != NULL) {
+		monitor_enter(&e->appending);
+		for (size_t i = e->known_count; i > 0 && !knows; i--)
+			knows = e->known[i - 1].batch == batch && e->known[i - 1].end <= e->synced;
+		monitor_leave(&e->appending);
+	}
+	monitor_leave(&s->monitor);
+	return knows;
+}
+
 int
 spool_note(struct entry *entry, const struct record *r, bool durable, struct complaint *why)
 {
@@ -101,12 +167,15 @@ spool_note(struct entry *entry, const struct record *r, bool durable, struct com
 	rc = append(e, r, why);
 	if (rc == 0 && (r->kind == RECORD_DEFER || r->kind == RECORD_RESULT))
 		e->begun = false;
+	if (rc == 0 && r->kind == RECORD_RESULT && r->code / 100 == 2)
+		remember(e, r);
 	monitor_leave(&e->appending);
-	if (r->kind == RECORD_INTENT || r->kind == RECORD_RESULT || r->kind == RECORD_DEFER)
-		step(r->kind == RECORD_INTENT ? 11 : 14);
-	if (rc == 0 && durable) {
-		rc = file_sync(e->progress, "progress", why);
-		step(r->kind == RECORD_INTENT ? 12 : r->kind == RECORD_LINE ? 13 : 15);
-	}
+	if (r->kind != RECORD_BEGIN)
+		step(r->kind == RECORD_INTENT ? 11 : r->kind == RECORD_LINE ? 12 : 14);
+	if (rc < 0 || !durable)
+		return rc;
+	rc = spool_sync(entry, why);
+	if (r->kind == RECORD_RESULT || r->kind == RECORD_DEFER)
+		step(15);
 	return rc;
 }

@@ -14,7 +14,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LARGEST_FILE = 1 << 30, RECEIPTS_VERSION = 1 };
+enum {
+	RECEIPTS_VERSION = 1,
+	LARGEST_FILE = 1 << 30,
+	PIECE = 65536,                    /* of progress, from its end */
+	LINE = 4096                       /* a line of receipts is shorter */
+};
 
 /* Opens the entry where it is: in the direction of movement, so that it is met if it moves meanwhile. */
 static int
@@ -30,39 +35,155 @@ find_entry(const struct spool *s, const char *id, enum queue_id *queue)
 	return dir;
 }
 
-/* Whether an intent asks for this receipt. -1 with a complaint. */
+/* Appends a stretch of a file. -1 with a complaint. */
 static int
-is_asked_for(int dir, int64_t batch, const char *token, struct complaint *why)
+read_stretch(int fd, off_t at, size_t length, struct bytes *into, struct complaint *why)
 {
-	struct bytes progress = { 0 };
-	const char *at, *start, *end;
-	int asked = 0;
+	char *room = bytes_room(into, length);
 
-	if (file_read(dir, "progress", LARGEST_FILE, &progress, why) < 0) {
-		bytes_free(&progress);
-		return -1;
-	}
-	at = memmem(bytes_text(&progress), progress.length, token, strlen(token));
-	if (at != NULL) {
-		struct complaint unused;
-		struct js *j;
+	while (length > 0) {
+		ssize_t n = pread(fd, room, length, at);
 
-		start = memrchr(progress.data, '\n', (size_t)(at - progress.data));
-		start = start == NULL ? progress.data : start + 1;
-		end = memchr(at, '\n', progress.length - (size_t)(at - progress.data));
-		j = end == NULL ? NULL : js_parse(start, (size_t)(end - start), &unused);
-		asked = js_number(j, "batch", 0) == batch && js_text(j, "receipt") != NULL &&
-		        strcmp(js_text(j, "receipt"), token) == 0;
-		js_drop(&j);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return complain_errno(why, "cannot read");
+		if (n == 0)
+			break;            /* it was cut off meanwhile */
+		into->length += (size_t)n;
+		room += n;
+		at += n;
+		length -= (size_t)n;
 	}
-	bytes_free(&progress);
+	return 0;
+}
+
+/* Opens a file of an entry: 1, 0 where there is none, -1 with a complaint. */
+static int
+open_file(int dir, const char *name, int flags, int *fd, off_t *size, struct complaint *why)
+{
+	struct stat st;
+
+	*fd = openat(dir, name, flags | O_CLOEXEC, 0600);
+	if (*fd < 0)
+		return errno == ENOENT ? 0 : complain_errno(why, "cannot open %s", name);
+	if (fstat(*fd, &st) == 0) {
+		*size = st.st_size;
+		return 1;
+	}
+	(void)close(*fd);
+	return complain_errno(why, "cannot look at %s", name);
+}
+
+/* Whether one of these lines is an intent that asks for the receipt. */
+static bool
+asks_for(const char *text, size_t length, int64_t batch, const char *token)
+{
+	const char *at = memmem(text, length, token, strlen(token)), *start, *end;
+	struct complaint unused;
+	struct js *j;
+	bool asked;
+
+	if (at == NULL)
+		return false;
+	start = memrchr(text, '\n', (size_t)(at - text));
+	start = start == NULL ? text : start + 1;
+	end = memchr(at, '\n', length - (size_t)(at - text));
+	j = end == NULL ? NULL : js_parse(start, (size_t)(end - start), &unused);
+	asked = js_number(j, "batch", 0) == batch && js_text(j, "receipt") != NULL &&
+	        strcmp(js_text(j, "receipt"), token) == 0;
+	js_drop(&j);
 	return asked;
 }
 
-/* Calls see for each whole line. Returns how many bytes those are, or -1 with a complaint. */
-static ptrdiff_t
-read_lines(const struct bytes *text, void (*see)(void *, int64_t, const char *), void *arg,
-           struct complaint *why)
+/*
+ * Whether an intent asks for this receipt. -1 with a complaint. Searched from the end, in growing pieces:
+ * a receipt follows its intent, and a post of many batches is not read whole for each of them.
+ */
+static int
+is_asked_for(int dir, int64_t batch, const char *token, struct complaint *why)
+{
+	struct bytes text = { 0 }, rest = { 0 };  /* the rest of a line whose beginning was not read yet */
+	size_t piece = PIECE;
+	off_t at = 0;
+	int fd, asked = 0, rc = open_file(dir, "progress", O_RDONLY, &fd, &at, why);
+
+	if (rc <= 0)
+		return rc;
+	while (asked == 0 && at > 0) {
+		size_t length = at < (off_t)piece ? (size_t)at : piece, start = 0;
+		const char *lf;
+
+		at -= (off_t)length;
+		text.length = 0;
+		if (read_stretch(fd, at, length, &text, why) < 0) {
+			asked = -1;
+			break;
+		}
+		bytes_add(&text, bytes_text(&rest), rest.length);
+		if (at > 0) {
+			lf = memchr(text.data, '\n', text.length);
+			start = lf == NULL ? text.length : (size_t)(lf + 1 - text.data);
+		}
+		asked = asks_for(text.data + start, text.length - start, batch, token);
+		rest.length = 0;
+		bytes_add(&rest, text.data, start);
+		piece *= 2;
+	}
+	(void)close(fd);
+	bytes_free(&text);
+	bytes_free(&rest);
+	return asked;
+}
+
+/* The first line of `receipts`. */
+static int
+check_version(const char *line, size_t length, struct complaint *why)
+{
+	struct complaint unused;
+	struct js *j = js_parse(line, length, &unused);
+	bool known = js_number(j, "version", 0) == RECEIPTS_VERSION;
+
+	js_drop(&j);
+	return known ? 0 : complain(why, "receipts: not of a version known to this program");
+}
+
+/* How many bytes of `receipts` are whole lines, of a version that is known. -1 with a complaint. */
+static off_t
+whole_lines(int fd, off_t size, struct complaint *why)
+{
+	struct bytes text = { 0 };
+	off_t at = size, whole = 0;
+	const char *lf = NULL;
+
+	while (lf == NULL && at > 0) {
+		off_t length = at < LINE ? at : LINE;
+
+		at -= length;
+		text.length = 0;
+		if (read_stretch(fd, at, (size_t)length, &text, why) < 0)
+			whole = at = -1;
+		else
+			lf = memrchr(text.data, '\n', text.length);
+	}
+	if (lf != NULL) {
+		whole = at + (lf + 1 - text.data);
+		text.length = 0;
+		if (read_stretch(fd, 0, (size_t)(whole < LINE ? whole : LINE), &text, why) < 0)
+			whole = -1;
+	}
+	if (whole > 0) {
+		lf = memchr(text.data, '\n', text.length);
+		if (check_version(text.data, lf == NULL ? 0 : (size_t)(lf - text.data), why) < 0)
+			whole = -1;
+	}
+	bytes_free(&text);
+	return whole;
+}
+
+/* Calls see for each whole line. Returns how many bytes those are. */
+static size_t
+read_lines(const struct bytes *text, void (*see)(void *, int64_t, const char *), void *arg)
 {
 	size_t at = 0;
 	const char *lf;
@@ -71,16 +192,12 @@ read_lines(const struct bytes *text, void (*see)(void *, int64_t, const char *),
 		struct complaint unused;
 		struct js *j = js_parse(text->data + at, (size_t)(lf - text->data) - at, &unused);
 
-		if (at == 0 && js_number(j, "version", 0) != RECEIPTS_VERSION) {
-			js_drop(&j);
-			return complain(why, "receipts: not of a version known to this program");
-		}
-		if (see != NULL && js_text(j, "receipt") != NULL)
+		if (js_text(j, "receipt") != NULL)
 			see(arg, js_number(j, "batch", 0), js_text(j, "receipt"));
 		js_drop(&j);
 		at = (size_t)(lf - text->data) + 1;
 	}
-	return (ptrdiff_t)at;
+	return at;
 }
 
 /* The line of a receipt, behind the version if it is the first. */
@@ -106,15 +223,13 @@ print_receipt(int64_t batch, const char *token, bool first, struct bytes *out)
 
 /* Adds a line behind the last whole one; what a crash left of another is cut off. */
 static int
-append(int dir, int fd, int64_t batch, const char *token, struct complaint *why)
+append(int dir, int fd, off_t size, int64_t batch, const char *token, struct complaint *why)
 {
-	struct bytes text = { 0 }, line = { 0 };
-	ptrdiff_t whole = -1;
+	struct bytes line = { 0 };
+	off_t whole = whole_lines(fd, size, why);
 	int rc = -1;
 
-	if (file_read(dir, "receipts", LARGEST_FILE, &text, why) > 0)
-		whole = read_lines(&text, NULL, NULL, why);
-	if (whole >= 0 && (size_t)whole < text.length && ftruncate(fd, whole) < 0)
+	if (whole >= 0 && whole < size && ftruncate(fd, whole) < 0)
 		whole = complain_errno(why, "cannot cut off the torn end of receipts");
 	if (whole >= 0) {
 		print_receipt(batch, token, whole == 0, &line);
@@ -128,7 +243,6 @@ append(int dir, int fd, int64_t batch, const char *token, struct complaint *why)
 	if (rc == 0 && whole == 0)
 		rc = file_sync(dir, "an entry", why);
 	step(20);
-	bytes_free(&text);
 	bytes_free(&line);
 	return rc;
 }
@@ -136,7 +250,8 @@ append(int dir, int fd, int64_t batch, const char *token, struct complaint *why)
 static int
 write_receipt(int dir, int64_t batch, const char *token, struct complaint *why)
 {
-	int fd = openat(dir, "receipts", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600), rc = -1;
+	struct stat st;
+	int fd = openat(dir, "receipts", O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600), rc = -1;
 
 	if (fd < 0)
 		return complain_errno(why, "cannot open receipts");
@@ -145,7 +260,10 @@ write_receipt(int dir, int64_t batch, const char *token, struct complaint *why)
 			(void)complain_errno(why, "cannot lock receipts");
 			goto out;
 		}
-	rc = append(dir, fd, batch, token, why);
+	if (fstat(fd, &st) < 0)
+		(void)complain_errno(why, "cannot look at receipts");
+	else
+		rc = append(dir, fd, st.st_size, batch, token, why);
 out:
 	(void)close(fd);
 	return rc;
@@ -155,7 +273,7 @@ enum receipt_fate
 spool_receipt(struct queues *queues, const char *id, int64_t batch, const char *token,
               struct complaint *why)
 {
-	const struct spool *s = (struct spool *)queues;
+	struct spool *s = (struct spool *)queues;
 	enum receipt_fate fate = RECEIPT_UNKNOWN;
 	enum queue_id queue;
 	int dir = find_entry(s, id, &queue), asked;
@@ -170,6 +288,8 @@ spool_receipt(struct queues *queues, const char *id, int64_t batch, const char *
 	/* The message goes once `done` is synced: then nobody asks any more. */
 	if (asked > 0 && queue == QUEUE_DONE && faccessat(dir, "message.eml", F_OK, 0) < 0 && errno == ENOENT)
 		fate = RECEIPT_LATE;
+	else if (asked > 0 && spool_knows(s, id, batch))
+		fate = RECEIPT_LATE;      /* its result is on disk, by the sync of a later intent */
 	else if (asked > 0)
 		fate = write_receipt(dir, batch, token, why) < 0 ? RECEIPT_FAILED : RECEIPT_NOTED;
 	else if (asked < 0)
@@ -182,12 +302,21 @@ int
 spool_receipts(struct entry *entry, void (*see)(void *, int64_t, const char *), void *arg,
                struct complaint *why)
 {
-	const struct spool_entry *e = (struct spool_entry *)entry;
+	struct spool_entry *e = (struct spool_entry *)entry;
 	struct bytes text = { 0 };
-	int rc = file_read(e->dir, "receipts", LARGEST_FILE, &text, why);
+	off_t size = 0;
+	int fd, rc = open_file(e->dir, "receipts", O_RDONLY, &fd, &size, why);
 
-	if (rc > 0)
-		rc = read_lines(&text, see, arg, why) < 0 ? -1 : 0;
+	if (rc <= 0)
+		return rc;
+	rc = 0;
+	if (e->heard == 0 && whole_lines(fd, size, why) < 0)
+		rc = -1;
+	if (rc == 0 && size > e->heard && size - e->heard <= LARGEST_FILE)
+		rc = read_stretch(fd, e->heard, (size_t)(size - e->heard), &text, why);
+	if (rc == 0)
+		e->heard += (off_t)read_lines(&text, see, arg);
+	(void)close(fd);
 	bytes_free(&text);
 	return rc;
 }

@@ -113,7 +113,7 @@ next_batch(struct injector *in, size_t most)
 		return NULL;
 	unlink_post(in, p);
 	append(in, p);
-	return post_cut(p, learnt_most(&in->learnt, most, clock_ticks()), in->lanes);
+	return post_cut(p, learnt_most(&in->learnt, most, clock_ticks()), in->lanes, SIZE_MAX);
 }
 
 /* ---- the end of a post ---- */

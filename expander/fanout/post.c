@@ -11,8 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Below so many recipients a batch is not split over lanes. */
-enum { SMALLEST_SHARE = 100 };
+enum {
+	SMALLEST_SHARE = 100,             /* recipients of a batch: fewer are not worth another lane */
+	NEAR = 8                          /* a part of a batch by which it may be shorter or longer */
+};
 
 static bool
 is_removed(const struct envelope *e, const struct field *f)
@@ -175,35 +177,128 @@ post_has_work(const struct post *p)
 	return !p->halted && p->tally.waiting > p->later_count;
 }
 
+bool
+post_needs_utf8(const struct post *p, uint32_t line)
+{
+	size_t length;
+	const char *a = distribution_address(&p->list, line, &length);
+
+	for (size_t i = 0; i < length; i++)
+		if ((unsigned char)a[i] >= 0x80)
+			return true;
+	return false;
+}
+
+/*
+ * What goes into one batch: where one recipient needs SMTPUTF8, the MTA would ask it of the hosts of all
+ * the others as well.
+ */
+static bool
+is_kind(const struct post *p, size_t line, bool utf8)
+{
+	return p->tally.lines[line] == LINE_WAITING && !p->later[line] &&
+	       post_needs_utf8(p, (uint32_t)line) == utf8;
+}
+
+static size_t
+find_first(struct post *p, bool utf8)
+{
+	size_t *at = &p->cursor[utf8];
+
+	while (*at < p->tally.count && !is_kind(p, *at, utf8))
+		++*at;
+	return *at;
+}
+
+/*
+ * How many recipients make a batch: every lane has as many of them, all of the same size, and they are no
+ * more than the limit asks for, since each costs the MTA a file, and both sides a sync.
+ */
+static size_t
+fair_share(struct post *p, size_t most, size_t lanes)
+{
+	size_t left = p->tally.waiting - p->later_count, batches, enough, least = (left + most - 1) / most;
+
+	if (p->share == 0 || p->share_most != most || p->share_lanes != lanes) {
+		batches = (left + lanes * most - 1) / (lanes * most) * lanes;
+		enough = (left + SMALLEST_SHARE - 1) / SMALLEST_SHARE;
+		if (enough < batches)
+			batches = enough > least ? enough : least;
+		p->share = (left + batches - 1) / batches;
+		p->share_most = most;
+		p->share_lanes = lanes;
+	}
+	return p->share < most ? p->share : most;
+}
+
+/* Whether the MTA sends these two lines to different domains. */
+static bool
+is_border(const struct post *p, uint32_t a, uint32_t b)
+{
+	const char *at[2];
+	size_t length[2];
+
+	at[0] = distribution_address(&p->list, a, &length[0]);
+	at[1] = distribution_address(&p->list, b, &length[1]);
+	for (int i = 0; i < 2; i++) {
+		const char *sign = memrchr(at[i], '@', length[i]);
+
+		if (sign != NULL) {
+			length[i] -= (size_t)(sign - at[i]);
+			at[i] = sign;
+		}
+	}
+	return length[0] != length[1] || strncasecmp(at[0], at[1], length[0]) != 0;
+}
+
+/*
+ * Where to cut: behind the last recipient of a domain, if that is near. The MTA delivers what belongs
+ * together at once.
+ */
+static size_t
+cut_at(const struct post *p, const uint32_t *lines, size_t found, size_t want)
+{
+	if (found <= want)
+		return found;
+	for (size_t away = 0; away <= want / NEAR && away < want; away++) {
+		if (want + away < found && is_border(p, lines[want + away - 1], lines[want + away]))
+			return want + away;
+		if (is_border(p, lines[want - away - 1], lines[want - away]))
+			return want - away;
+	}
+	return want;
+}
+
 struct batch *
-post_cut(struct post *p, size_t most, size_t lanes)
+post_cut(struct post *p, size_t most, size_t lanes, size_t allowed)
 {
 	struct batch *b = mem_new(sizeof(*b));
-	size_t left = p->tally.waiting - p->later_count, want = (left + lanes - 1) / lanes;
+	size_t want, room, found = 0;
+	bool utf8 = find_first(p, true) < find_first(p, false);
 
 	if (p->proof && most > 1)
 		most--;
-	if (want < SMALLEST_SHARE)
-		want = SMALLEST_SHARE;
-	if (want > most)
-		want = most;
-	if (p->most != 0 && want > p->most)
-		want = p->most;
+	if (p->most != 0 && most > p->most)
+		most = p->most;
+	if (allowed < most)
+		most = allowed;
+	want = fair_share(p, most, lanes);
+	/* One more line than fits, to see whether the border is there. */
+	room = want + want / NEAR + 1 < most + 1 ? want + want / NEAR + 1 : most + 1;
 	b->post = p;
 	b->number = ++p->tally.batches;
 	(void)snprintf(b->name, sizeof(b->name), "%s.%" PRId64, p->entry->id, b->number);
 	if (p->proof)
 		receipt_token(b->receipt);
-	b->lines = mem_array(want < left ? want : left, sizeof(*b->lines));
-	b->range = true;
-	for (size_t i = p->cursor; i < p->tally.count && b->count < want; i++) {
-		if (p->tally.lines[i] != LINE_WAITING || p->later[i])
-			continue;
-		b->range = b->range && (b->count == 0 || b->lines[b->count - 1] + 1 == i);
-		b->lines[b->count++] = (uint32_t)i;
-		tally_set(&p->tally, i, LINE_DOUBT);
-		p->cursor = i + 1;
-	}
+	b->lines = mem_array(room, sizeof(*b->lines));
+	for (size_t i = p->cursor[utf8]; i < p->tally.count && found < room; i++)
+		if (is_kind(p, i, utf8))
+			b->lines[found++] = (uint32_t)i;
+	b->count = cut_at(p, b->lines, found, want);
+	for (size_t i = 0; i < b->count; i++)
+		tally_set(&p->tally, b->lines[i], LINE_DOUBT);
+	p->cursor[utf8] = b->lines[b->count - 1] + 1;
+	b->range = b->lines[b->count - 1] - b->lines[0] + 1 == b->count;
 	p->busy++;
 	return b;
 }
@@ -240,9 +335,11 @@ post_refused(struct post *p, uint32_t line, int code, const char *text)
 void
 post_again(struct post *p, uint32_t line)
 {
+	size_t *cursor = &p->cursor[post_needs_utf8(p, line)];
+
 	tally_set(&p->tally, line, LINE_WAITING);
-	if (line < p->cursor)
-		p->cursor = line;
+	if (line < *cursor)
+		*cursor = line;
 }
 
 void

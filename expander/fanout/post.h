@@ -21,7 +21,8 @@ struct post {
 	size_t body_length;
 	const char *tail;                 /* what stands behind it; NULL: nothing */
 	size_t tail_length;
-	size_t cursor;                    /* no line before it is LINE_WAITING */
+	size_t cursor[2];                 /* no line before it is LINE_WAITING; [1] of those with SMTPUTF8 */
+	size_t share, share_most, share_lanes;    /* of a batch, and for what that was reckoned */
 	size_t busy;                      /* batches under way */
 	bool *later;                      /* of each line: waits for the next time */
 	size_t later_count;
@@ -54,10 +55,14 @@ void post_close(struct post **);
 bool post_has_work(const struct post *);
 
 /*
- * Cuts the next batch: at most `most` recipients, its receipt counted, and not more than makes a
- * fair share of what is left among `lanes`.
+ * Cuts the next batch, of a post that has work: at most `most` recipients, its receipt counted, not more
+ * than makes a fair share among `lanes`, and no more than `allowed`, at least 1, without the receipt.
  */
-struct batch *post_cut(struct post *, size_t most, size_t lanes);
+struct batch *post_cut(struct post *, size_t most, size_t lanes, size_t allowed);
+
+/* Whether the address of a line has letters that only SMTPUTF8 (RFC 6531) can carry. */
+bool post_needs_utf8(const struct post *, uint32_t line);
+
 /* Its batches have at most so many recipients from now on. */
 void post_limit(struct post *, size_t most);
 void batch_free(struct batch **);

@@ -37,15 +37,17 @@ note_intent(void *arg, struct complaint *why)
 		                  .lines = b->range ? NULL : b->lines,
 		                  .receipt = g->receipt == NULL ? NULL : b->receipt };
 
-	return b->post->entry->queues->ops->note(b->post->entry, &r, true, why) == 0;
+	return b->post->entry->queues->ops->note(b->post->entry, &r, false, why) == 0;
 }
 
+/* The intent, and who was refused: a receipt says that the batch was queued, and not for whom. */
 static bool
-note_refusals(void *arg, const struct outcome *o, struct complaint *why)
+make_durable(void *arg, const struct outcome *o, struct complaint *why)
 {
 	const struct sending *g = arg;
+	struct entry *e = g->batch->post->entry;
 
-	return settle_note_refusals(g->batch, o, why);
+	return (!o->receipt || settle_note_refusals(g->batch, o, why)) && e->queues->ops->sync(e, why) == 0;
 }
 
 struct transaction
@@ -68,22 +70,10 @@ sending_transaction(struct sending *g)
 		.tail_length = p->tail_length,
 		.eight_bit = p->entry->envelope.eight_bit,
 		.receipt = g->receipt,
-		.before_end = note_intent,
-		.before_message = note_refusals,
+		.begin = note_intent,
+		.before_message = make_durable,
 		.arg = g,
 	};
-}
-
-static bool
-needs_utf8(const struct batch *b, size_t i)
-{
-	size_t length;
-	const char *a = distribution_address(&b->post->list, b->lines[i], &length);
-
-	for (size_t k = 0; k < length; k++)
-		if ((unsigned char)a[k] >= 0x80)
-			return true;
-	return false;
 }
 
 bool
@@ -94,7 +84,7 @@ sending_needs_utf8(const struct sending *g, bool has, struct outcome *o)
 	bool whole = e->utf8 || address_needs_utf8(e->inject_sender), any = whole;
 
 	for (size_t i = 0; i < b->count; i++) {
-		if (!whole && !needs_utf8(b, i))
+		if (!whole && !post_needs_utf8(b->post, b->lines[i]))
 			continue;
 		any = true;
 		if (!has && o->codes[i] == 0) {

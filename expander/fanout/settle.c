@@ -20,20 +20,15 @@ is_refused(const struct outcome *o, size_t i)
 	return o->codes[i] / 100 == 4 || o->codes[i] / 100 == 5;
 }
 
-/* A record for each recipient that was refused; the last one makes them durable, if they are to be. */
+/* A record for each recipient that was refused. */
 static bool
-note_lines(const struct batch *b, const struct outcome *o, bool durable, struct complaint *why)
+note_lines(const struct batch *b, const struct outcome *o, struct complaint *why)
 {
-	size_t end = b->count;
-
-	while (end > 0 && !is_refused(o, end - 1))
-		end--;
-	for (size_t i = 0; i < end; i++) {
+	for (size_t i = 0; i < b->count; i++) {
 		const struct record r = { .kind = RECORD_LINE, .batch = b->number, .line = b->lines[i],
 			                  .code = o->codes[i], .text = o->texts[i] };
 
-		if (is_refused(o, i) && b->post->entry->queues->ops->note(b->post->entry, &r,
-		                                                          durable && i + 1 == end, why) < 0)
+		if (is_refused(o, i) && b->post->entry->queues->ops->note(b->post->entry, &r, false, why) < 0)
 			return false;
 	}
 	return true;
@@ -42,7 +37,7 @@ note_lines(const struct batch *b, const struct outcome *o, bool durable, struct 
 bool
 settle_note_refusals(struct batch *b, const struct outcome *o, struct complaint *why)
 {
-	b->noted = note_lines(b, o, true, why);
+	b->noted = note_lines(b, o, why);
 	return b->noted;
 }
 
@@ -283,7 +278,7 @@ void
 settle_note(const struct batch *b, const struct outcome *o, enum fate fate)
 {
 	struct complaint why;
-	bool whole = fate == FATE_HELD || b->noted || note_lines(b, o, false, &why);
+	bool whole = fate == FATE_HELD || b->noted || note_lines(b, o, &why);
 
 	/*
 	 * A result without its exceptions would say too much: then the batch stays in doubt, as it does

@@ -29,10 +29,7 @@ enum fate {
  */
 enum fate settle_judge(struct batch *, const struct outcome *, const struct outbound_settings *);
 
-/*
- * On disk, before the message is sent: who was refused. A receipt says that the batch was queued, and
- * not for whom.
- */
+/* Written down, before the message is sent: who was refused. */
 bool settle_note_refusals(struct batch *, const struct outcome *, struct complaint *);
 
 /* On disk: first the recipients that fared otherwise than the batch, then, if that went well, the batch. */

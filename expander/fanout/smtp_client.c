@@ -283,16 +283,6 @@ find_queue_id(struct outcome *o, const char *reply)
 		(void)snprintf(o->queue_id, sizeof(o->queue_id), "%.*s", (int)n, at);
 }
 
-/* What has to be on disk before the message is sent. */
-static bool
-note_refusals(const struct transaction *t, const struct outcome *o, struct complaint *why)
-{
-	for (size_t i = 0; o->receipt && i < t->count; i++)
-		if (o->codes[i] / 100 != 2)
-			return t->before_message(t->arg, o, why);
-	return true;
-}
-
 /* The message and the reply to its end. */
 static void
 send_message(struct smtp *s, const struct transaction *t, struct outcome *o)
@@ -326,7 +316,7 @@ after_data(struct smtp *s, const struct transaction *t, const struct answer *a, 
 	struct answer unused;
 
 	if (a->code == 354 && accepted > 0) {
-		if (note_refusals(t, o, &why))
+		if (t->before_message(t->arg, o, &why))
 			send_message(s, t, o);
 		else
 			give_up(s, o, SMTP_NOT_SENT, why.text);
@@ -360,7 +350,7 @@ smtp_send(struct smtp *s, const struct transaction *t, struct outcome *o)
 	next_command(s, &d);
 	(void)wire_write(&s->wire, &d.out);
 	/* While the MTA looks at the recipients. */
-	if (!t->before_end(t->arg, &why)) {
+	if (!t->begin(t->arg, &why)) {
 		give_up(s, o, SMTP_NOT_SENT, why.text);
 	} else {
 		accepted = hear_recipients(s, t, &d, o);

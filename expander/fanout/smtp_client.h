@@ -42,12 +42,9 @@ struct transaction {
 	size_t tail_length;
 	bool utf8, eight_bit;
 	const char *receipt;              /* address of a receipt recipient, to go first; NULL: none */
-	/* Called once, before the end of data is sent. False: do not send. */
-	bool (*before_end)(void *arg, struct complaint *);
-	/*
-	 * Called before the message is sent, where it goes to a receipt recipient and others were
-	 * refused: a receipt does not tell who. False: do not send.
-	 */
+	/* Called once, while the MTA looks at the recipients. False: do not send. */
+	bool (*begin)(void *arg, struct complaint *);
+	/* Called once before the message is sent, when it is known who was refused. False: do not send. */
 	bool (*before_message)(void *arg, const struct outcome *, struct complaint *);
 	void *arg;
 };

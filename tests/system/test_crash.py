@@ -81,7 +81,7 @@ def test_during_expansion(make_site):
 
 def test_during_injection(make_site):
     """Killed with every lane waiting for a reply: those batches are in doubt and go again, others go once."""
-    lanes, batch, size = 3, 50, 1000
+    lanes, batch, size = 3, 50, 1029       # 21 batches of 49, and a receipt each
     site = make_site(directory.top() + directory.crowd(size, [size]), mta="sink",
                      outbound=f"lanes: {lanes}\nbatch: {batch}")
     done = 0

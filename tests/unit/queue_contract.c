@@ -266,6 +266,7 @@ progress_is_summed_up(struct queues *q, struct entry *e)
 	tally_free(&t);
 	assert_int_equal(q->ops->note(e, &line, false, &why), 0);
 	assert_int_equal(q->ops->note(e, &result, false, &why), 0);
+	assert_int_equal(q->ops->sync(e, &why), 0);
 	assert_int_equal(q->ops->progress(e, 2, &t, &why), 0);
 	assert_int_equal(t.sent, 1);
 	assert_int_equal(t.refused, 1);
@@ -308,11 +309,11 @@ receipts_are_told(struct queues *q, struct entry *e)
 	assert_int_equal(q->ops->receipt(q, e->id, 8, intent.receipt, &why), RECEIPT_UNKNOWN);
 	assert_int_equal(q->ops->receipts(e, hear, &told, &why), 0);
 	assert_int_equal(told.count, 0);
-	for (size_t heard = 1; heard < 3; heard++) {
+	for (size_t i = 0; i < 2; i++) {
 		told.count = 0;
 		assert_int_equal(q->ops->receipt(q, e->id, 7, intent.receipt, &why), RECEIPT_NOTED);
 		assert_int_equal(q->ops->receipts(e, hear, &told, &why), 0);
-		assert_int_equal(told.count, heard);
+		assert_int_equal(told.count, 1);         /* only what is new */
 		assert_int_equal(told.batch, 7);
 		same_text("token", told.token, intent.receipt);
 	}

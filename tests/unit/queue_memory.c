@@ -20,7 +20,7 @@ struct memory_entry {
 		int64_t batch;
 		char *token;
 	} *receipts;
-	size_t receipt_count;
+	size_t receipt_count, told;       /* told: to who has claimed it */
 	size_t frozen_count;
 	bool claimed;
 	int64_t due, done_at;
@@ -147,8 +147,10 @@ claim(struct queues *q, enum queue_id queue)
 	for (e = m->all; e != NULL; e = e->next)
 		if (e->entry.queue == queue && !e->claimed && e->due <= clock_wall())
 			break;
-	if (e != NULL)
+	if (e != NULL) {
 		e->claimed = true;
+		e->told = 0;
+	}
 	monitor_leave(&m->monitor);
 	return e == NULL ? NULL : &e->entry;
 }
@@ -264,6 +266,13 @@ note(struct entry *entry, const struct record *r, bool durable, struct complaint
 	return 0;
 }
 
+static int
+sync_all(struct entry *entry, struct complaint *why)
+{
+	(void)entry, (void)why;
+	return 0;
+}
+
 struct wanted {
 	int64_t batch;
 	const char *token;
@@ -301,11 +310,11 @@ receipt(struct queues *q, const char *id, int64_t batch, const char *token, stru
 static int
 receipts(struct entry *entry, void (*see)(void *, int64_t, const char *), void *arg, struct complaint *why)
 {
-	const struct memory_entry *e = (struct memory_entry *)entry;
+	struct memory_entry *e = (struct memory_entry *)entry;
 
 	(void)why;
-	for (size_t i = 0; i < e->receipt_count; i++)
-		see(arg, e->receipts[i].batch, e->receipts[i].token);
+	for (; e->told < e->receipt_count; e->told++)
+		see(arg, e->receipts[e->told].batch, e->receipts[e->told].token);
 	return 0;
 }
 
@@ -448,6 +457,7 @@ static const struct queue_ops ops = {
 	.recipients = recipients,
 	.progress = progress,
 	.note = note,
+	.sync = sync_all,
 	.receipt = receipt,
 	.receipts = receipts,
 	.move = move,

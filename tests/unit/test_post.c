@@ -103,7 +103,7 @@ check_cuts(size_t recipients, size_t most, size_t lanes, const size_t *want)
 
 	(void)snprintf(what, sizeof(what), "%zu recipients, %zu lanes", recipients, lanes);
 	while (post_has_work(p)) {
-		struct batch *b = post_cut(p, most, lanes);
+		struct batch *b = post_cut(p, most, lanes, SIZE_MAX);
 
 		same_number(what, (long long)b->count, (long long)*want++);
 		assert_true(b->range);
@@ -119,11 +119,10 @@ fair_shares(void **state)
 {
 	(void)state;
 	check_cuts(10, 1000, 4, (const size_t[]){ 10, 0 });
-	check_cuts(150, 1000, 4, (const size_t[]){ 100, 50, 0 });
-	check_cuts(1000, 1000, 4, (const size_t[]){ 250, 188, 141, 106, 100, 100, 100, 15, 0 });
-	check_cuts(5000, 1000, 4, (const size_t[]){ 1000, 1000, 750, 563, 422, 317, 237, 178, 134, 100,
-	                                            100, 100, 99, 0 });
-	check_cuts(30, 7, 1, (const size_t[]){ 7, 7, 7, 7, 2, 0 });
+	check_cuts(150, 1000, 4, (const size_t[]){ 75, 75, 0 });
+	check_cuts(1000, 1000, 4, (const size_t[]){ 250, 250, 250, 250, 0 });
+	check_cuts(5000, 1000, 4, (const size_t[]){ 625, 625, 625, 625, 625, 625, 625, 625, 0 });
+	check_cuts(30, 7, 1, (const size_t[]){ 6, 6, 6, 6, 6, 0 });
 	check_cuts(0, 1000, 4, (const size_t[]){ 0 });
 }
 
@@ -142,7 +141,7 @@ what_is_left_of_an_earlier_try(void **state)
 	struct batch *b;
 
 	(void)state;
-	b = post_cut(p, 1000, 1);         /* 1 later, 3 never tried, 4 and 5 in doubt, and the rest */
+	b = post_cut(p, 1000, 1, SIZE_MAX);         /* 1 later, 3 never tried, 4 and 5 in doubt, and the rest */
 	assert_int_equal(b->count, 6);
 	assert_int_equal(b->number, 3);
 	assert_false(b->range);
@@ -155,7 +154,7 @@ what_is_left_of_an_earlier_try(void **state)
 	post_again(p, 5);
 	assert_true(post_has_work(p));
 	batch_free(&b);
-	b = post_cut(p, 1000, 1);
+	b = post_cut(p, 1000, 1, SIZE_MAX);
 	assert_int_equal(b->count, 1);
 	assert_int_equal(b->lines[0], 5);
 	assert_int_equal(p->tally.refused, 1);
@@ -163,6 +162,103 @@ what_is_left_of_an_earlier_try(void **state)
 	batch_free(&b);
 	post_close(&p);
 	queues_close(&q);
+}
+
+/* A post to these addresses. */
+static struct post *
+post_to(struct queues *q, const char *const *addresses)
+{
+	char id[DIGEST_NAME + 1];
+	struct complaint why;
+	struct entry *e;
+	struct post *p;
+
+	(void)store_one(q, QUEUE_PENDING, "Subject: x\r\n\r\n", "staff@l.x", id);
+	e = q->ops->claim(q, QUEUE_PENDING);
+	(void)q->ops->freeze_begin(e, &why);
+	for (; *addresses != NULL; addresses++)
+		(void)q->ops->freeze_add(e, *addresses, *addresses, &why);
+	(void)q->ops->freeze_finish(e, &why);
+	(void)q->ops->move(&e, QUEUE_OUTBOUND, &why);
+	p = post_open(e, &why);
+	assert_non_null(p);
+	return p;
+}
+
+static void
+check_batch(struct post *p, size_t most, const uint32_t *want, size_t count, bool range)
+{
+	struct batch *b = post_cut(p, most, 1, SIZE_MAX);
+
+	same_number("recipients", (long long)b->count, (long long)count);
+	assert_memory_equal(b->lines, want, count * sizeof(*want));
+	assert_int_equal(b->range, range);
+	batch_free(&b);
+}
+
+/* Who needs SMTPUTF8 goes apart from the others. */
+static void
+letters_that_need_smtputf8(void **state)
+{
+	static const char *const to[] = { "a@x", "j\xc3\xb6rg@x", "b@x", "c@x", "\xc3\xa4@x", "d@x", NULL };
+	static const uint32_t ascii[] = { 0, 2, 3, 5 }, letters[] = { 1, 4 }, one[] = { 4 };
+	struct queues *q = queue_memory_open(NULL);
+	struct post *p = post_to(q, to);
+
+	(void)state;
+	check_batch(p, 100, ascii, 4, false);
+	check_batch(p, 100, letters, 2, false);
+	assert_false(post_has_work(p));
+	post_again(p, 4);
+	check_batch(p, 100, one, 1, true);
+	post_again(p, 0);
+	post_again(p, 2);
+	check_batch(p, 100, ascii, 2, false);
+	assert_false(post_has_work(p));
+	post_close(&p);
+	queues_close(&q);
+}
+
+/* A batch ends where a domain does, if that is near, and is never larger than may be. */
+static void
+domains_stay_together(void **state)
+{
+	static const struct {
+		const char *domains;       /* of 24 recipients, a letter each */
+		size_t most, want[5];
+	} cases[] = {
+		{ "aaaaaaaabbbbbbbbcccccccc", 8, { 8, 8, 8 } },
+		{ "aaaaaaabbbbbbbbbcccccccc", 8, { 7, 8, 8, 1 } },
+		{ "aaaaaaaaabbbbbbbcccccccc", 8, { 8, 8, 8 } },
+		{ "aaaaaabbbbbbbbbbbbbbbbbb", 8, { 8, 8, 8 } },
+		{ "aaaaaaaaaaaaaaaaaaaaaaaa", 8, { 8, 8, 8 } },
+		{ "aabbccddeeffgghhiijjkkll", 7, { 6, 6, 6, 6 } },
+		{ "aabbccddeeffgghhiijjkkll", 24, { 24 } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char text[24][8];
+		const char *to[25] = { NULL };
+		struct queues *q = queue_memory_open(NULL);
+		struct post *p;
+		size_t k = 0;
+
+		for (size_t n = 0; n < 24; n++) {
+			(void)snprintf(text[n], sizeof(text[n]), "u%zu@%c", n, cases[i].domains[n]);
+			to[n] = text[n];
+		}
+		p = post_to(q, to);
+		while (post_has_work(p)) {
+			struct batch *b = post_cut(p, cases[i].most, 1, SIZE_MAX);
+
+			same_number(cases[i].domains, (long long)b->count, (long long)cases[i].want[k++]);
+			batch_free(&b);
+		}
+		assert_true(k == 5 || cases[i].want[k] == 0);
+		post_close(&p);
+		queues_close(&q);
+	}
 }
 
 /* Batches in doubt: those with a receipt wait for it, the others go again at once. */
@@ -209,24 +305,24 @@ static void
 a_batch_in_doubt(void **state)
 {
 	struct queues *q = queue_memory_open(NULL);
-	struct post *p = make_post(q, 4, NULL, 0);
+	struct post *p = make_post(q, 6, NULL, 0);
 	struct batch *b;
 
 	(void)state;
 	p->proof = true;
-	b = post_cut(p, 4, 1);
+	b = post_cut(p, 4, 1, SIZE_MAX);
 	assert_int_equal(b->count, 3);                   /* and the receipt */
 	assert_int_equal(strlen(b->receipt), RECEIPT_TOKEN);
 	post_refused(p, 1, 550, "550 no");
 	post_doubt(p, b);
 	batch_free(&b);
 	assert_int_equal(p->tally.open->count, 3);
-	assert_true(post_has_work(p));                   /* line 3 */
+	assert_true(post_has_work(p));                   /* lines 3 to 5 */
 	post_settle(p, p->tally.open, false);
 	assert_int_equal(p->later_count, 2);
 	assert_int_equal(p->tally.refused, 1);
-	b = post_cut(p, 4, 1);
-	assert_int_equal(b->count, 1);
+	b = post_cut(p, 4, 1, SIZE_MAX);
+	assert_int_equal(b->count, 3);
 	assert_int_equal(b->lines[0], 3);
 	batch_free(&b);
 	post_close(&p);
@@ -267,6 +363,8 @@ main(void)
 		cmocka_unit_test(rewriting),
 		cmocka_unit_test(around_the_body),
 		cmocka_unit_test(fair_shares),
+		cmocka_unit_test(letters_that_need_smtputf8),
+		cmocka_unit_test(domains_stay_together),
 		cmocka_unit_test(what_is_left_of_an_earlier_try),
 		cmocka_unit_test(what_a_crash_left_in_doubt),
 		cmocka_unit_test(a_batch_in_doubt),

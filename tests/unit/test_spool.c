@@ -16,6 +16,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <pthread.h>
 #include <sys/wait.h>
 
 static const char hello[] = "Subject: hello\r\n\r\nHello.\r\n";
@@ -356,7 +357,14 @@ a_torn_receipt(void **state)
 	assert_int_equal(q->ops->receipt(q, id, 1, "abcdefghijklmnop", &why), RECEIPT_NOTED);
 	receipts = 0;
 	assert_int_equal(q->ops->receipts(e, count_receipt, &receipts, &why), 0);
+	assert_int_equal(receipts, 1);           /* the new one alone */
+	q->ops->release(&e, 0);
+	e = q->ops->claim(q, QUEUE_OUTBOUND);
+	receipts = 0;
+	assert_int_equal(q->ops->receipts(e, count_receipt, &receipts, &why), 0);
 	assert_int_equal(receipts, 2);
+	q->ops->release(&e, 0);
+	e = q->ops->claim(q, QUEUE_OUTBOUND);
 	/* Nothing is added to what a newer program wrote, and the MTA says it again. */
 	assert_int_equal(unlink(path), 0);
 	append_text(path, "{\"version\":2}\n");
@@ -393,6 +401,122 @@ receipts_are_durable(void **state)
 	synced[0] = '\0';
 	assert_int_equal(q->ops->receipt(q, id, 1, "abcdefghijklmnop", &why), RECEIPT_LATE);
 	same_text("syncs", synced, "");
+	queues_close(&q);
+	remove_temp_dir(dir);
+}
+
+/* However long the lines of progress are, and how far back the intent is. */
+static void
+a_receipt_of_long_ago(void **state)
+{
+	enum { MANY = 3000 };
+	static uint32_t lines[20000];
+	char *dir = make_temp_dir(), id[DIGEST_NAME + 1], token[17];
+	struct queues *q = open_spool(dir);
+	struct entry *e = ask_for_receipt(q, "staff@l.x", id);
+	struct complaint why;
+
+	(void)state;
+	for (uint32_t i = 0; i < 20000; i++)
+		lines[i] = 2 * i;
+	for (int64_t i = 2; i < MANY; i++) {
+		const struct record r = { .kind = RECORD_INTENT, .batch = i, .receipt = token,
+			                  .lines = i == 9 ? lines : NULL, .count = i == 9 ? 20000 : 1 };
+
+		(void)snprintf(token, sizeof(token), "token%011lld", (long long)i);
+		assert_int_equal(q->ops->note(e, &r, false, &why), 0);
+	}
+	for (int64_t i = 2; i < MANY; i += i == 9 || i == 10 ? 1 : 7) {
+		(void)snprintf(token, sizeof(token), "token%011lld", (long long)i);
+		assert_int_equal(q->ops->receipt(q, id, i, token, &why), RECEIPT_NOTED);
+		assert_int_equal(q->ops->receipt(q, id, i + 1, token, &why), RECEIPT_UNKNOWN);
+	}
+	assert_int_equal(q->ops->receipt(q, id, 1, "abcdefghijklmnop", &why), RECEIPT_NOTED);
+	q->ops->release(&e, 0);
+	queues_close(&q);
+	remove_temp_dir(dir);
+}
+
+/* What is known for good without it costs no write. */
+static void
+a_receipt_of_what_is_known(void **state)
+{
+	const struct record result = { .kind = RECORD_RESULT, .batch = 1, .code = 250 };
+	char *dir = make_temp_dir(), id[DIGEST_NAME + 1];
+	struct queues *q = open_spool(dir);
+	struct entry *e = ask_for_receipt(q, "staff@l.x", id);
+	struct complaint why;
+
+	(void)state;
+	assert_int_equal(q->ops->note(e, &result, false, &why), 0);
+	assert_int_equal(q->ops->receipt(q, id, 1, "abcdefghijklmnop", &why), RECEIPT_NOTED);
+	assert_int_equal(q->ops->sync(e, &why), 0);
+	synced[0] = '\0';
+	assert_int_equal(q->ops->receipt(q, id, 1, "abcdefghijklmnop", &why), RECEIPT_LATE);
+	assert_int_equal(q->ops->receipt(q, id, 1, "abcdefghijklmnoq", &why), RECEIPT_UNKNOWN);
+	same_text("syncs", synced, "");
+	q->ops->release(&e, 0);
+	queues_close(&q);
+	remove_temp_dir(dir);
+}
+
+struct lane {
+	struct entry *entry;
+	int64_t batch;
+	int result;
+};
+
+static void *
+note_one(void *arg)
+{
+	struct lane *l = arg;
+	const struct record r = { .kind = RECORD_INTENT, .batch = l->batch, .count = 1 };
+	struct complaint why;
+
+	l->result = l->entry->queues->ops->note(l->entry, &r, true, &why);
+	return NULL;
+}
+
+/* Lanes share a sync where they can; one that fails is not made good by another. */
+static void
+lanes_that_sync(void **state)
+{
+	enum { LANES = 16 };
+	char *dir = make_temp_dir(), id[DIGEST_NAME + 1];
+	struct queues *q = open_spool(dir);
+	struct entry *e = ask_for_receipt(q, "staff@l.x", id);
+	struct lane lanes[LANES];
+	pthread_t threads[LANES];
+	struct complaint why;
+	struct tally t;
+
+	(void)state;
+	for (size_t i = 0; i < LANES; i++) {
+		lanes[i] = (struct lane){ e, (int64_t)i + 2, -1 };
+		assert_int_equal(pthread_create(&threads[i], NULL, note_one, &lanes[i]), 0);
+	}
+	for (size_t i = 0; i < LANES; i++) {
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+		assert_int_equal(lanes[i].result, 0);
+	}
+	assert_int_equal(q->ops->progress(e, 1, &t, &why), 0);
+	assert_int_equal(t.batches, LANES + 1);
+	tally_free(&t);
+	synced[0] = '\0';
+	assert_int_equal(q->ops->sync(e, &why), 0);
+	same_text("nothing is new", synced, "");
+	failing = "progress";
+	note_one(&lanes[0]);
+	assert_int_equal(lanes[0].result, -1);
+	failing = NULL;
+	note_one(&lanes[0]);
+	assert_int_equal(lanes[0].result, -1);
+	q->ops->release(&e, 0);
+	e = q->ops->claim(q, QUEUE_OUTBOUND);
+	lanes[0].entry = e;
+	note_one(&lanes[0]);
+	assert_int_equal(lanes[0].result, 0);
+	q->ops->release(&e, 0);
 	queues_close(&q);
 	remove_temp_dir(dir);
 }
@@ -1105,6 +1229,9 @@ main(void)
 		cmocka_unit_test(contract_spool),
 		cmocka_unit_test(stopped_at_every_step),
 		cmocka_unit_test(a_torn_receipt),
+		cmocka_unit_test(a_receipt_of_long_ago),
+		cmocka_unit_test(a_receipt_of_what_is_known),
+		cmocka_unit_test(lanes_that_sync),
 		cmocka_unit_test(receipts_are_durable),
 		cmocka_unit_test(receipts_of_two_processes),
 		cmocka_unit_test(a_slow_disk),
