@@ -14,8 +14,9 @@ BASE = base32 bytes child cipher clock complaint config control daemon digest dn
 MAIL = address automatic date dsn encoded footer header list mailboxes mime phrase receipt reply \
        roster subject syntax trace verdict
 SOURCES = cache fail file ldap ldap_addresses ldap_conn ldap_deref ldap_each ldap_find ldap_lists \
-          ldap_logins ldap_owners ldap_presets ldap_query ldap_read ldap_refs ldap_walk nested \
-          program registry source sql sql_postgresql sql_sqlite table table_cdb table_lmdb union
+          ldap_logins ldap_owners ldap_presets ldap_query ldap_read ldap_refs ldap_stream \
+          ldap_walk nested program registry source sql sql_postgresql sql_sqlite table table_cdb \
+          table_lmdb union
 POLICIES = admit authenticated auto_submitted bulkhead chain destinations drain fail header_match \
            implicit_dest inquiry loop max_recipients max_size metrics policy_service posters \
            program rate registry require_tls site site_find style subject

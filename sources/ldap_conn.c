@@ -27,6 +27,8 @@ conn_complain(const struct conn *c, int code, struct complaint *why, const char 
 	const char *detail;
 	int rc;
 
+	if (code == LDAP_SUCCESS && c->stream.fault != NULL)
+		return complain(why, "%s: %s: %s", c->uri, doing, c->stream.fault);
 	if (code == LDAP_SUCCESS)
 		(void)ldap_get_option(c->ld, LDAP_OPT_RESULT_CODE, &code);
 	(void)ldap_get_option(c->ld, LDAP_OPT_DIAGNOSTIC_MESSAGE, &more);
@@ -178,6 +180,8 @@ on_connected(LDAP *ld, Sockbuf *sb, LDAPURLDesc *server, struct sockaddr *addres
 	ber_socket_t fd = -1;
 
 	(void)server, (void)address;
+	if (!stream_open(&c->stream, sb))
+		return -1;
 	if (ber_sockbuf_ctrl(sb, LBER_SB_OPT_GET_FD, &fd) != 1)
 		return 0;
 	/* It blocks, but not for longer than one step of the dialogue may take. */
@@ -285,28 +289,6 @@ conn_values(const struct conn *c, LDAPMessage *entry, const char *attribute)
 	}
 	ber_free(ber, 0);
 	return there ? ldap_get_values_len(c->ld, entry, attribute) : NULL;
-}
-
-BerVarray
-conn_values_in_place(const struct conn *c, LDAPMessage *entry, const char *attribute)
-{
-	BerElement *ber = NULL;
-	BerVarray values = NULL, found = NULL;
-	BerValue dn, name;
-
-	if (attribute == NULL || ldap_get_dn_ber(c->ld, entry, &ber, &dn) != LDAP_SUCCESS)
-		return NULL;
-	while (found == NULL &&
-	       ldap_get_attribute_ber(c->ld, entry, ber, &name, &values) == LDAP_SUCCESS &&
-	       name.bv_val != NULL) {
-		if (text_same_n(name.bv_val, name.bv_len, attribute))
-			found = values;
-		else
-			ldap_memfree(values);
-		values = NULL;
-	}
-	ber_free(ber, 0);
-	return found;
 }
 
 /* Whether an entry's attribute holds the value. */

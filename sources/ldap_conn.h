@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/complaint.h"
 #include "base/text.h"
+#include "sources/ldap_stream.h"
 
 #include <ldap.h>
 #include <pthread.h>
@@ -45,6 +46,7 @@ struct conn {
 	const char *uri;                  /* of the server it goes to */
 	struct ldap_conncb opened;        /* tells when the socket is connected */
 	struct guard *guard;              /* while TLS is negotiated */
+	struct stream stream;             /* large answers in pieces */
 	struct abilities can;
 	int64_t last_used;                /* ticks */
 	struct conn *next;
@@ -79,12 +81,6 @@ struct timeval conn_patience(const struct conn_config *, struct deadline);
  * the controls, which it copies.
  */
 struct berval **conn_values(const struct conn *, LDAPMessage *entry, const char *attribute);
-
-/*
- * The same without a copy: they lie in the message, and end where bv_val is NULL. The array is to be
- * given to ldap_memfree().
- */
-BerVarray conn_values_in_place(const struct conn *, LDAPMessage *entry, const char *attribute);
 
 /*
  * complain() with the URI, and the library's words for a result code (or the connection's last, for

@@ -43,25 +43,13 @@ expect(struct view *v, unsigned tag, struct view *content)
 }
 
 bool
-deref_open(const void *value, size_t length, struct view *refs)
+deref_read(struct view reference, struct deref *d)
 {
-	struct view all = { value, (const unsigned char *)value + length };
+	struct view unused;
 
-	return expect(&all, TAG_SEQUENCE, refs) && all.at == all.end;
-}
-
-bool
-deref_next(struct view *refs, struct deref *d, bool *broken)
-{
-	struct view one, unused;
-
-	if (refs->at == refs->end)
-		return false;
 	*d = (struct deref){ 0 };
-	*broken = !expect(refs, TAG_SEQUENCE, &one) || !expect(&one, TAG_OCTETS, &unused) ||
-	          !expect(&one, TAG_OCTETS, &d->dn) ||
-	          (one.at != one.end && !expect(&one, TAG_ATTRIBUTES, &d->attributes));
-	return !*broken;
+	return expect(&reference, TAG_OCTETS, &unused) && expect(&reference, TAG_OCTETS, &d->dn) &&
+	       (reference.at == reference.end || expect(&reference, TAG_ATTRIBUTES, &d->attributes));
 }
 
 bool

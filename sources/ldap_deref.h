@@ -19,11 +19,8 @@ struct deref {
 	struct view attributes;           /* empty: no such entry, or nothing of it may be read */
 };
 
-/* The sequence of a control's value. False where it is no such thing. */
-bool deref_open(const void *value, size_t length, struct view *refs);
-
-/* The next one. False at the end, and with *broken set where the bytes make no sense. */
-bool deref_next(struct view *refs, struct deref *, bool *broken);
+/* One value of the control, without its header. False where it is no such thing. */
+bool deref_read(struct view reference, struct deref *);
 
 /* The values of one attribute; false where the entry has none. */
 bool deref_attribute(struct view attributes, const char *name, struct view *values);

@@ -20,6 +20,7 @@ struct reading {
 	struct walk *walk;
 	struct queue_of_dns *queue;
 	size_t window;
+	struct request *requests;
 	/* Sends for queue->items[request->first..]; sets count and id. False with a complaint. */
 	bool (*send)(struct walk *, struct queue_of_dns *, struct request *);
 	bool (*entry)(struct walk *, struct queue_of_dns *, struct request *, LDAPMessage *);
@@ -84,7 +85,9 @@ static bool
 entry_deref(struct walk *w, struct queue_of_dns *q, struct request *r, LDAPMessage *entry)
 {
 	r->entries++;
-	return walk_group_deref(w, entry, q->items[r->first].via);
+	if (r->pieces == NULL)            /* it came as a whole */
+		return walk_group_entry(w, entry, q->items[r->first].via);
+	return walk_group_pieces(w, entry, r->pieces);
 }
 
 /* ---- single entries ---- */
@@ -259,20 +262,49 @@ probe_entry_dn(struct walk *w)
 /* ---- several at a time ---- */
 
 static struct request *
-find_request(struct request *requests, size_t window, int id)
+find_request(const struct reading *g, int id)
 {
-	for (size_t i = 0; i < window; i++)
-		if (requests[i].id == id)
-			return &requests[i];
+	for (size_t i = 0; i < g->window; i++)
+		if (g->requests[i].id == id)
+			return &g->requests[i];
 	return NULL;
+}
+
+static void
+request_end(struct request *r)
+{
+	free(r->answered);
+	pieces_close(&r->pieces);
+	*r = (struct request){ 0 };
+}
+
+/* An entry comes that answers a request: in pieces, if it was asked for by the control. */
+static void *
+wants_pieces(void *arg, int id)
+{
+	struct reading *g = arg;
+	struct request *r = find_request(g, id);
+
+	if (r == NULL)
+		return NULL;
+	if (r->pieces == NULL)
+		r->pieces = pieces_open(g->walk, g->queue->items[r->first].via);
+	return r->pieces;
+}
+
+static bool
+take_piece(void *arg, void *pieces, enum piece piece, struct view v)
+{
+	(void)arg;
+	return pieces_take(pieces, piece, v);
 }
 
 /* Handles one message of the connection. */
 static bool
-hear(struct reading *g, struct request *requests, LDAPMessage *message, int type, size_t *busy)
+hear(struct reading *g, LDAPMessage *message, int type, size_t *busy)
 {
 	struct walk *w = g->walk;
-	struct request *r = find_request(requests, g->window, ldap_msgid(message));
+	struct request *r = find_request(g, ldap_msgid(message));
 	int code;
 	bool ok;
 
@@ -289,18 +321,17 @@ hear(struct reading *g, struct request *requests, LDAPMessage *message, int type
 	ok = g->done(w, g->queue, r, code);
 	for (size_t i = 0; i < r->count; i++)
 		mem_drop(&g->queue->items[r->first + i].dn);
-	free(r->answered);
-	*r = (struct request){ 0 };
+	request_end(r);
 	(*busy)--;
 	return ok;
 }
 
 /* Sends as many requests as the window has room for. */
 static bool
-fill_window(struct reading *g, struct request *requests, size_t *busy)
+fill_window(struct reading *g, size_t *busy)
 {
 	for (size_t i = 0; i < g->window && todo_waiting(g->queue) > 0; i++) {
-		struct request *r = &requests[i];
+		struct request *r = &g->requests[i];
 
 		if (r->id != 0)
 			continue;
@@ -313,33 +344,47 @@ fill_window(struct reading *g, struct request *requests, size_t *busy)
 	return true;
 }
 
+/* Waits for the next message, and handles it. */
+static bool
+hear_next(struct reading *g, size_t *busy)
+{
+	struct walk *w = g->walk;
+	struct timeval patience = conn_patience(&w->config->conn, w->by);
+	LDAPMessage *message = NULL;
+	int type = ldap_result(w->conn->ld, LDAP_RES_ANY, LDAP_MSG_ONE, &patience, &message);
+	const char *fault = w->conn->stream.fault;
+	bool ok;
+
+	if (type > 0) {
+		ok = hear(g, message, type, busy) && fill_window(g, busy);
+		ldap_msgfree(message);
+		return ok;
+	}
+	if (type == 0)
+		(void)complain(w->why, "%s: the directory fell silent", w->conn->uri);
+	else if (fault == NULL || *fault != '\0')       /* else take_piece() has said why */
+		(void)failed(w, LDAP_SUCCESS, "reading members");
+	return false;
+}
+
 /* Works off a queue, including what is added to it meanwhile. */
 static bool
 work_off(struct reading *g)
 {
-	struct walk *w = g->walk;
-	struct request *requests = mem_array(g->window, sizeof(*requests));
+	const struct taker taker = { g->walk->config->names.member, wants_pieces, take_piece, g };
 	size_t busy = 0;
-	bool ok = fill_window(g, requests, &busy);
+	bool ok;
 
-	while (ok && busy > 0) {
-		struct timeval patience = conn_patience(&w->config->conn, w->by);
-		LDAPMessage *message = NULL;
-		int type = ldap_result(w->conn->ld, LDAP_RES_ANY, LDAP_MSG_ONE, &patience, &message);
-
-		if (type > 0) {
-			ok = hear(g, requests, message, type, &busy) && fill_window(g, requests, &busy);
-			ldap_msgfree(message);
-		} else if (type == 0) {
-			(void)complain(w->why, "%s: the directory fell silent", w->conn->uri);
-			ok = false;
-		} else {
-			ok = failed(w, LDAP_SUCCESS, "reading members");
-		}
-	}
+	g->requests = mem_array(g->window, sizeof(*g->requests));
+	if (g->send == send_deref)
+		g->walk->conn->stream.taker = &taker;
+	ok = fill_window(g, &busy);
+	while (ok && busy > 0)
+		ok = hear_next(g, &busy);
+	g->walk->conn->stream.taker = NULL;
 	for (size_t i = 0; i < g->window; i++)
-		free(requests[i].answered);
-	free(requests);
+		request_end(&g->requests[i]);
+	free(g->requests);
 	if (ok)
 		g->queue->first = g->queue->count = 0;
 	return ok;
@@ -375,25 +420,25 @@ walk_read(struct walk *w)
 		struct reading g = { .walk = w };
 
 		if (todo_waiting(&w->groups) > 0 && w->technique == TECHNIQUE_DEREF)
-			g = (struct reading){ w, &w->groups, (size_t)c->group_window, send_deref,
+			g = (struct reading){ w, &w->groups, (size_t)c->group_window, NULL, send_deref,
 				              entry_deref, done_single };
 		else if (todo_waiting(&w->groups) > 0)
-			g = (struct reading){ w, &w->groups, (size_t)c->group_window, send_group,
+			g = (struct reading){ w, &w->groups, (size_t)c->group_window, NULL, send_group,
 				              entry_group, done_single };
 		else if (todo_waiting(&w->single) > 0)
-			g = (struct reading){ w, &w->single, (size_t)c->window, send_single,
+			g = (struct reading){ w, &w->single, (size_t)c->window, NULL, send_single,
 				              entry_single, done_single };
 		else if (todo_waiting(&w->people) > 0 && use_or(w))
-			g = (struct reading){ w, &w->people, (size_t)c->or_window, send_or, entry_or,
-				              done_or };
+			g = (struct reading){ w, &w->people, (size_t)c->or_window, NULL, send_or,
+				              entry_or, done_or };
 		else if (todo_waiting(&w->people) > 0)
-			g = (struct reading){ w, &w->people, (size_t)c->window, send_single,
+			g = (struct reading){ w, &w->people, (size_t)c->window, NULL, send_single,
 				              entry_single, done_single };
 		else if (next_names(w) != NULL)
-			g = (struct reading){ w, next_names(w), (size_t)c->or_window, names_send,
+			g = (struct reading){ w, next_names(w), (size_t)c->or_window, NULL, names_send,
 				              names_entry, names_done };
 		else if (todo_waiting(&w->addresses) > 0)
-			g = (struct reading){ w, &w->addresses, (size_t)c->or_window, lists_send,
+			g = (struct reading){ w, &w->addresses, (size_t)c->or_window, NULL, lists_send,
 				              lists_entry, lists_done };
 		else
 			return FOUND_YES;

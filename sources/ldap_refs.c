@@ -3,34 +3,134 @@
  * proof: 389-ds leaves out values whose entries are gone, and OpenLDAP's overlay may leave out any
  * number of them after one that it must not show. So the values themselves are asked for as well,
  * which costs next to nothing, and whatever the control did not name is read by itself.
+ *
+ * The answer about a group of a million comes in pieces (ldap_stream.h): first the values, which are
+ * kept until the control has named them, and then the references, which are members at once.
  */
+#include "base/bytes.h"
+#include "base/mem.h"
 #include "base/set.h"
-#include "sources/ldap_deref.h"
 #include "sources/ldap_walk.h"
 
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
-/* The values of the member attribute, and which of them the control has named. */
-struct naming {
-	BerVarray values;
-	size_t next;                      /* those before it were named, in the values' order */
-	struct set *others;               /* what was named out of order; NULL: nothing was */
+enum { BLOCK = 65536 };
+
+/* DNs one behind the other, each after its length. */
+struct block {
+	struct block *next;
+	size_t used, room;
+	unsigned char bytes[];
 };
 
+struct pieces {
+	struct walk *walk;
+	const struct via *via;
+	struct block *first, *last;       /* values that were not named */
+	size_t at;                        /* of the first block: where the first such value is */
+	struct set *others;               /* what was named out of the values' order; NULL: nothing was */
+	bool answered;                    /* the control is there */
+	struct bytes people;              /* classes that were seen to be those of people */
+};
+
+struct pieces *
+pieces_open(struct walk *w, const struct via *via)
+{
+	struct pieces *p = mem_new(sizeof(*p));
+
+	p->walk = w;
+	p->via = via;
+	return p;
+}
+
 static void
-note_named(struct naming *n, struct view dn)
+drop_block(struct pieces *p)
+{
+	struct block *old = p->first;
+
+	p->first = old->next;
+	if (p->first == NULL)
+		p->last = NULL;
+	p->at = 0;
+	free(old);
+}
+
+void
+pieces_close(struct pieces **pieces)
+{
+	struct pieces *p = *pieces;
+
+	if (p == NULL)
+		return;
+	while (p->first != NULL)
+		drop_block(p);
+	set_close(&p->others);
+	bytes_free(&p->people);
+	free(p);
+	*pieces = NULL;
+}
+
+static void
+keep_value(struct pieces *p, struct view v)
+{
+	const uint32_t length = (uint32_t)(v.end - v.at);
+	size_t want = sizeof(length) + length;
+
+	if (p->last == NULL || p->last->room - p->last->used < want) {
+		size_t room = want > BLOCK ? want : BLOCK;
+		struct block *b = mem_resize(NULL, sizeof(*b) + room);
+
+		*b = (struct block){ .room = room };
+		if (p->last == NULL)
+			p->first = b;
+		else
+			p->last->next = b;
+		p->last = b;
+	}
+	memcpy(p->last->bytes + p->last->used, &length, sizeof(length));
+	if (length > 0)
+		memcpy(p->last->bytes + p->last->used + sizeof(length), v.at, length);
+	p->last->used += want;
+}
+
+/* The first value that is left; false where none is. It stays in place until it is passed. */
+static bool
+first_value(const struct pieces *p, struct view *v)
+{
+	uint32_t length;
+
+	if (p->first == NULL)
+		return false;
+	memcpy(&length, p->first->bytes + p->at, sizeof(length));
+	v->at = p->first->bytes + p->at + sizeof(length);
+	v->end = v->at + length;
+	return true;
+}
+
+static void
+pass_value(struct pieces *p, struct view v)
+{
+	p->at = (size_t)(v.end - p->first->bytes);
+	if (p->at == p->first->used)
+		drop_block(p);
+}
+
+static void
+note_named(struct pieces *p, struct view dn)
 {
 	size_t length = (size_t)(dn.end - dn.at);
-	const struct berval *value = n->values == NULL ? NULL : &n->values[n->next];
+	struct view value;
 
-	if (value != NULL && value->bv_val != NULL && value->bv_len == length &&
-	    memcmp(value->bv_val, dn.at, length) == 0) {
-		n->next++;
+	if (first_value(p, &value) && (size_t)(value.end - value.at) == length &&
+	    memcmp(value.at, dn.at, length) == 0) {
+		pass_value(p, value);
 		return;
 	}
-	if (n->others == NULL)
-		n->others = set_open();
-	(void)set_add(n->others, dn.at, length);
+	if (p->others == NULL)
+		p->others = set_open();
+	(void)set_add(p->others, dn.at, length);
 }
 
 /*
@@ -38,19 +138,20 @@ note_named(struct naming *n, struct view dn)
  * once.
  */
 static bool
-is_person(const struct walk *w, struct view classes, struct view *people)
+is_person(struct pieces *p, struct view classes)
 {
 	size_t length = (size_t)(classes.end - classes.at);
 	enum entry_kind kind = ENTRY_UNKNOWN;
 	struct view all = classes, class;
 
-	if (people->at != NULL && (size_t)(people->end - people->at) == length &&
-	    memcmp(people->at, classes.at, length) == 0)
+	if (length > 0 && p->people.length == length && memcmp(p->people.data, classes.at, length) == 0)
 		return true;
 	while (deref_value(&classes, &class))
-		kind = walk_kind(w, kind, (const char *)class.at, (size_t)(class.end - class.at));
-	if (kind == ENTRY_PERSON)
-		*people = all;
+		kind = walk_kind(p->walk, kind, (const char *)class.at, (size_t)(class.end - class.at));
+	if (kind == ENTRY_PERSON) {
+		bytes_clear(&p->people);
+		bytes_add(&p->people, all.at, length);
+	}
 	return kind == ENTRY_PERSON;
 }
 
@@ -68,10 +169,12 @@ has_members(const struct walk *w, struct view attributes)
 	return false;
 }
 
-/* One value of the control. `people` are classes that were seen to be those of people. */
+/* One value of the control. */
 static bool
-take_reference(struct walk *w, const struct deref *d, struct view *people, const struct via *via)
+take_reference(struct pieces *p, const struct deref *d)
 {
+	struct walk *w = p->walk;
+	const struct via *via = p->via;
 	const char *dn = (const char *)d->dn.at;
 	size_t length = walk_dn_length(w, dn, (size_t)(d->dn.end - d->dn.at));
 	struct view values, value;
@@ -91,7 +194,7 @@ take_reference(struct walk *w, const struct deref *d, struct view *people, const
 		return true;
 	}
 	if (!deref_attribute(d->attributes, w->config->names.classes, &values) ||
-	    !is_person(w, values, people) ||
+	    !is_person(p, values) ||
 	    !deref_attribute(d->attributes, w->config->names.mail, &values)) {
 		/* A group without members, no mail, no entry, or nothing we may see: it tells. */
 		walk_queue(w, dn, length, via);
@@ -108,55 +211,57 @@ take_reference(struct walk *w, const struct deref *d, struct view *people, const
 	return true;
 }
 
-static void
-queue_unnamed(struct walk *w, const struct naming *n, const struct via *via)
+bool
+pieces_take(struct pieces *p, enum piece piece, struct view v)
 {
-	for (size_t i = n->next; n->values != NULL && n->values[i].bv_val != NULL; i++)
-		if (n->others == NULL ||
-		    !set_has(n->others, n->values[i].bv_val, n->values[i].bv_len))
-			walk_queue(w, n->values[i].bv_val,
-			           walk_dn_length(w, n->values[i].bv_val, n->values[i].bv_len), via);
+	struct deref d;
+
+	if (deadline_passed(p->walk->by)) {
+		(void)complain(p->walk->why, "%s: no time to read all of %s", p->walk->conn->uri,
+		               p->via->name);
+		return false;
+	}
+	if (piece == PIECE_VALUE) {
+		keep_value(p, v);
+	} else if (piece == PIECE_ANSWER) {
+		p->answered = true;
+	} else if (deref_read(v, &d)) {
+		note_named(p, d.dn);
+		return take_reference(p, &d);
+	} else {
+		(void)complain(p->walk->why, "%s: the answer to the dereference control makes no sense",
+		               p->walk->conn->uri);
+		return false;
+	}
+	return true;
 }
 
-/* All values of the control; without one they are all unnamed. */
-static bool
-take_references(struct walk *w, LDAPMessage *entry, const LDAPControl *control,
-                const struct via *via)
+/* What the control did not name is read by itself. */
+static void
+queue_unnamed(struct pieces *p)
 {
-	struct naming n = { .values = conn_values_in_place(w->conn, entry,
-		                                           w->config->names.member) };
-	struct view refs = { 0 }, people = { 0 };
-	struct deref d;
-	bool more;
-	bool broken = control != NULL && !deref_open(control->ldctl_value.bv_val,
-	                                             control->ldctl_value.bv_len, &refs);
+	struct walk *w = p->walk;
+	struct view v;
 
-	more = walk_members_shown(w, entry, control != NULL || walk_has_members(w, entry));
-	while (more && !broken && deref_next(&refs, &d, &broken)) {
-		note_named(&n, d.dn);
-		more = take_reference(w, &d, &people, via);
+	while (first_value(p, &v)) {
+		const char *dn = (const char *)v.at;
+		size_t length = (size_t)(v.end - v.at);
+
+		if (p->others == NULL || !set_has(p->others, dn, length))
+			walk_queue(w, dn, walk_dn_length(w, dn, length), p->via);
+		pass_value(p, v);
 	}
-	if (more && !broken)
-		queue_unnamed(w, &n, via);
-	set_close(&n.others);
-	ldap_memfree(n.values);
-	if (broken)
-		(void)complain(w->why, "%s: the answer to the dereference control makes no sense",
-		               w->conn->uri);
-	return more && !broken;
 }
 
 bool
-walk_group_deref(struct walk *w, LDAPMessage *entry, const struct via *via)
+walk_group_pieces(struct walk *w, LDAPMessage *entry, struct pieces *p)
 {
-	LDAPControl **controls = NULL;
 	bool ok;
 
-	if (ldap_get_entry_controls(w->conn->ld, entry, &controls) != LDAP_SUCCESS)
-		controls = NULL;
 	w->report->groups++;
-	ok = walk_is_whole(w, entry) && walk_literals(w, entry, via) &&
-	     take_references(w, entry, ldap_control_find(LDAP_CONTROL_X_DEREF, controls, NULL), via);
-	ldap_controls_free(controls);
+	ok = walk_is_whole(w, entry) && walk_literals(w, entry, p->via) &&
+	     walk_members_shown(w, entry, p->answered || walk_has_members(w, entry));
+	if (ok)
+		queue_unnamed(p);
 	return ok;
 }

@@ -7,6 +7,7 @@
 
 #include "base/set.h"
 #include "sources/ldap_source.h"
+#include "sources/ldap_stream.h"
 
 /* A DN that is to be read. */
 struct todo {
@@ -130,14 +131,22 @@ const struct via *walk_via_group(struct walk *, const struct via *up, LDAPMessag
  */
 enum found walk_owners(struct walk *, const struct list *, const struct via *);
 
-/* ldap_refs.c: a group with the dereference control's answer. */
-bool walk_group_deref(struct walk *, LDAPMessage *entry, const struct via *);
+/*
+ * ldap_refs.c: a group with the dereference control's answer, which comes in pieces. The entry is what
+ * is left of it.
+ */
+struct pieces;
+struct pieces *pieces_open(struct walk *, const struct via *);
+bool pieces_take(struct pieces *, enum piece, struct view);
+bool walk_group_pieces(struct walk *, LDAPMessage *entry, struct pieces *);
+void pieces_close(struct pieces **);
 
 /* A request under way: which DNs of a queue it is about. */
 struct request {
 	int id;
 	size_t first, count;
 	bool *answered;                   /* per DN of an OR */
+	struct pieces *pieces;            /* of a group that came in such */
 	size_t entries;
 	bool doubtful;                    /* an entry came that answers nothing that was asked */
 };

@@ -1,11 +1,18 @@
 /*
- * Parts of the ldap source that need no server: filters, and the answer of the dereference control.
+ * Parts of the ldap source that need no server: filters, the answer of the dereference control, and
+ * entries in pieces.
  */
 #include "tests/unit/unit.h"
 
 #include "base/bytes.h"
 #include "sources/ldap_deref.h"
 #include "sources/ldap_query.h"
+#include "sources/ldap_stream.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 static void
 values_are_escaped(void **state)
@@ -101,66 +108,185 @@ filters_of_a_site(void **state)
 	}
 }
 
+/* ---- the dereference control, and entries in pieces ---- */
+
 /* Two references: one with a mail, one without anything. */
-static const unsigned char answer[] = {
+static const unsigned char references[] = {
 	0x30, 0x2b, 0x30, 0x1f, 0x04, 0x06, 'm', 'e', 'm', 'b', 'e', 'r', 0x04, 0x04, 'u', 'i', 'd', 'a',
 	0xa0, 0x0f, 0x30, 0x0d, 0x04, 0x04, 'm', 'a', 'i', 'l', 0x31, 0x05, 0x04, 0x03, 'a', '@', 'x',
 	0x30, 0x08, 0x04, 0x02, 'm', 'e', 0x04, 0x02, 'u', 'b',
 };
 
 static void
-a_deref_answer(void **state)
+a_reference(void **state)
 {
-	struct view refs, values, value;
+	struct view values, value;
 	struct deref d;
-	bool broken = false;
 
 	(void)state;
-	assert_true(deref_open(answer, sizeof(answer), &refs));
-	assert_true(deref_next(&refs, &d, &broken));
+	assert_true(deref_read((struct view){ references + 4, references + 35 }, &d));
 	assert_memory_equal(d.dn.at, "uida", 4);
 	assert_true(deref_attribute(d.attributes, "MAIL", &values));
 	assert_true(deref_value(&values, &value));
 	assert_memory_equal(value.at, "a@x", 3);
 	assert_false(deref_value(&values, &value));
 	assert_false(deref_attribute(d.attributes, "member", &values));
-	assert_true(deref_next(&refs, &d, &broken));
+	assert_true(deref_read((struct view){ references + 37, references + 45 }, &d));
 	assert_false(deref_attribute(d.attributes, "mail", &values));
-	assert_false(deref_next(&refs, &d, &broken));
-	assert_false(broken);
+	for (size_t n = 4; n < 35; n++)
+		if (n != 18)              /* there it could as well have no attributes */
+			assert_false(deref_read((struct view){ references + 4, references + n }, &d));
+}
+
+/* What a connection says, and what becomes of it. */
+struct told {
+	struct stream stream;
+	struct bytes pieces;              /* as text */
+	struct bytes rest;                /* the message that libldap gets, without its header */
+	size_t most;                      /* pieces to take */
+};
+
+static void *
+wants(void *arg, int id)
+{
+	return id == 300 ? arg : NULL;
+}
+
+static bool
+take(void *arg, void *whom, enum piece piece, struct view v)
+{
+	struct told *t = whom;
+	struct view values, value;
+	struct deref d;
+
+	assert_ptr_equal(arg, whom);
+	if (t->most-- == 0)
+		return false;
+	if (piece == PIECE_ANSWER)
+		bytes_add_text(&t->pieces, "answer;");
+	else if (piece == PIECE_VALUE)
+		bytes_format(&t->pieces, "%.*s;", (int)(v.end - v.at), v.at);
+	else if (!deref_read(v, &d))
+		return false;
+	else if (bytes_format(&t->pieces, "%.*s:", (int)(d.dn.end - d.dn.at), d.dn.at),
+	         deref_attribute(d.attributes, "mail", &values) && deref_value(&values, &value))
+		bytes_format(&t->pieces, "%.*s;", (int)(value.end - value.at), value.at);
+	return true;
+}
+
+/* Reads one message as libldap does, from so many of the bytes; they come in two parts. */
+static ber_tag_t
+hear(struct told *t, const void *bytes, size_t length, size_t first)
+{
+	const struct taker taker = { "member", wants, take, t };
+	Sockbuf *sb = ber_sockbuf_alloc();
+	BerElement *ber = ber_alloc_t(LBER_USE_DER);
+	ber_tag_t tag;
+	ber_len_t got;
+	struct berval all;
+	int fds[2];
+
+	bytes_clear(&t->pieces);
+	bytes_clear(&t->rest);
+	if (t->most == 0)
+		t->most = SIZE_MAX;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	assert_int_equal(ber_sockbuf_add_io(sb, &ber_sockbuf_io_fd, LBER_SBIOD_LEVEL_PROVIDER, &fds[0]), 0);
+	assert_true(stream_open(&t->stream, sb));
+	t->stream.taker = &taker;
+	assert_int_equal(write(fds[1], bytes, first), first);
+	assert_int_equal(write(fds[1], (const char *)bytes + first, length - first), length - first);
+	(void)shutdown(fds[1], SHUT_WR);
+	do {                              /* it says so after a part of a message, too */
+		errno = 0;
+		tag = ber_get_next(sb, &got, ber);
+	} while (tag == LBER_DEFAULT && errno == EWOULDBLOCK);
+	if (tag == 0x30 && ber_peek_tag(ber, &got) != LBER_DEFAULT &&
+	    ber_get_option(ber, LBER_OPT_BER_REMAINING_BYTES, &got) == 0 && got < 1000) {
+		all.bv_val = bytes_room(&t->rest, got);
+		t->rest.length = (size_t)ber_read(ber, all.bv_val, got);
+	}
+	ber_free(ber, 1);
+	ber_sockbuf_free(sb);
+	(void)close(fds[1]);
+	return tag;
+}
+
+/* The entry that answers a request. */
+static struct berval *
+an_entry(int id)
+{
+	BerElement *ber = ber_alloc_t(LBER_USE_DER);
+	struct berval control = { sizeof(references), (char *)references }, *flat = NULL;
+
+	assert_int_not_equal(ber_printf(ber, "{it{s{{s[ss]}{s[ss]}}}t{{sbO}{s}}}", id, (ber_tag_t)0x64,
+	                                "cn=g", "Member", "uida", "ub", "cn", "g", "h", (ber_tag_t)0xa0,
+	                                LDAP_CONTROL_X_DEREF, 0, &control, "1.2.3"), -1);
+	assert_int_equal(ber_flatten(ber, &flat), 0);
+	ber_free(ber, 1);
+	return flat;
 }
 
 static void
-damaged_deref_answers(void **state)
+an_entry_in_pieces(void **state)
 {
-	unsigned char copy[sizeof(answer)];
+	struct berval *entry = an_entry(300), *other = an_entry(301);
+	struct told t = { .most = 0 };
 
 	(void)state;
-	/*
-	 * Cut anywhere, and with any byte changed: no reading behind the end, and nothing endless.
-	 */
-	for (size_t n = 0; n < sizeof(answer); n++) {
-		struct view refs;
-
-		assert_false(deref_open(answer, n, &refs));
+	for (size_t first = 0; first <= entry->bv_len; first++) {
+		assert_int_equal(hear(&t, entry->bv_val, entry->bv_len, first), 0x30);
+		same_text("pieces", bytes_text(&t.pieces), "uida;ub;answer;uida:a@x;ub:");
+		/* Of its own attribute libldap gets the first value, of the others all. */
+		assert_non_null(memmem(t.rest.data, t.rest.length, "uida", 4));
+		assert_null(memmem(t.rest.data, t.rest.length, "ub", 2));
+		assert_non_null(memmem(t.rest.data, t.rest.length, "\x04\x01h", 3));
+		assert_null(memmem(t.rest.data, t.rest.length, "a@x", 3));
 	}
-	for (size_t i = 0; i < sizeof(answer); i++)
-		for (int byte = 0; byte < 256; byte += 5) {
-			struct view refs, values, value;
-			struct deref d;
-			bool broken = false;
-			size_t steps = 0;
+	/* What nobody wants passes byte for byte. */
+	for (size_t first = 0; first <= other->bv_len; first++) {
+		assert_int_equal(hear(&t, other->bv_val, other->bv_len, first), 0x30);
+		same_text("pieces", bytes_text(&t.pieces), "");
+		assert_true(t.rest.length > 100);
+		assert_memory_equal(t.rest.data, other->bv_val + other->bv_len - t.rest.length,
+		                    t.rest.length);
+	}
+	/* Whoever takes the pieces may have had enough. */
+	for (size_t most = 1; most < 5; most++) {
+		t.most = most;
+		assert_int_equal(hear(&t, entry->bv_val, entry->bv_len, 0), LBER_DEFAULT);
+		same_text("fault", t.stream.fault, "");
+		t.most = 0;
+	}
+	bytes_free(&t.pieces);
+	bytes_free(&t.rest);
+	ber_bvfree(entry);
+	ber_bvfree(other);
+}
 
-			memcpy(copy, answer, sizeof(copy));
-			copy[i] = (unsigned char)byte;
-			if (!deref_open(copy, sizeof(copy), &refs))
-				continue;
-			while (deref_next(&refs, &d, &broken) && ++steps < 100)
-				if (deref_attribute(d.attributes, "mail", &values))
-					while (deref_value(&values, &value))
-						assert_true(value.end <= copy + sizeof(copy));
-			assert_true(steps < 100);
+/* Cut anywhere, and with any byte changed: no reading behind the end, and no half of an entry. */
+static void
+damaged_entries(void **state)
+{
+	struct berval *entry = an_entry(300);
+	struct told t = { .most = 0 };
+
+	(void)state;
+	for (size_t n = 0; n < entry->bv_len; n++) {
+		assert_int_equal(hear(&t, entry->bv_val, n, n / 2), LBER_DEFAULT);
+		assert_int_equal(t.rest.length, 0);
+	}
+	for (size_t i = 0; i < entry->bv_len; i++)
+		for (int byte = 0; byte < 256; byte += 3) {
+			char old = entry->bv_val[i];
+
+			entry->bv_val[i] = (char)byte;
+			(void)hear(&t, entry->bv_val, entry->bv_len, 0);
+			entry->bv_val[i] = old;
 		}
+	bytes_free(&t.pieces);
+	bytes_free(&t.rest);
+	ber_bvfree(entry);
 }
 
 int
@@ -169,7 +295,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(values_are_escaped),  cmocka_unit_test(the_filter_of_a_list),
 		cmocka_unit_test(the_filter_of_a_name),  cmocka_unit_test(filters_of_a_site),
-		cmocka_unit_test(a_deref_answer),        cmocka_unit_test(damaged_deref_answers),
+		cmocka_unit_test(a_reference),           cmocka_unit_test(an_entry_in_pieces),
+		cmocka_unit_test(damaged_entries),
 	};
 
 	return RUN(tests);
