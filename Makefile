@@ -17,9 +17,9 @@ SOURCES = cache fail file ldap ldap_addresses ldap_conn ldap_deref ldap_each lda
           ldap_logins ldap_owners ldap_presets ldap_query ldap_read ldap_refs ldap_stream \
           ldap_walk nested program registry source sql sql_postgresql sql_sqlite table table_cdb \
           table_lmdb union
-POLICIES = admit authenticated auto_submitted bulkhead chain destinations drain fail header_match \
-           implicit_dest inquiry loop max_recipients max_size metrics policy_service posters \
-           program rate registry require_tls site site_find style subject
+POLICIES = admit authenticated auto_submitted bulkhead chain content_type destinations drain fail \
+           header_match implicit_dest inquiry loop max_recipients max_size metrics policy_service \
+           posters program rate registry require_tls site site_find style subject
 QUEUES = distribution entry progress queue schedule spool spool_deaths spool_entry spool_hold \
          spool_list spool_progress spool_receipt spool_scan spool_write
 MILTER = ask ending hooks lookup main message metrics pacemaker query recipients service session \

@@ -71,7 +71,8 @@ read_message(struct post *p, const char *file, struct complaint *why)
 static const char *
 answer_word(const struct answer *a)
 {
-	static const char *const missing[] = { [ANSWER_LATE] = "late", [ANSWER_BUSY] = "busy" };
+	static const char *const missing[] = { [ANSWER_LATE] = "late", [ANSWER_BUSY] = "busy",
+	                                       [ANSWER_CANCELLED] = "not asked" };
 
 	if (a->how != ANSWER_GIVEN)
 		return missing[a->how];

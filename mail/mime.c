@@ -93,6 +93,80 @@ mime_type_free(struct mime_type *m)
 	mem_drop(&m->charset);
 }
 
+/* ---- parts ---- */
+
+struct walk {
+	unsigned depth, count;            /* what is left */
+	mime_part_fn *fn;
+	void *arg;
+};
+
+static int walk(struct walk, unsigned *count, unsigned depth, GMimeObject *);
+
+static int
+walk_multipart(struct walk w, unsigned *count, unsigned depth, GMimeMultipart *m)
+{
+	int rc = 1;
+
+	for (int i = 0; rc > 0 && i < g_mime_multipart_get_count(m); i++)
+		rc = walk(w, count, depth + 1, g_mime_multipart_get_part(m, i));
+	return rc;
+}
+
+/* 1: all of it; 0: the caller has seen enough; -1: there is more than may be. */
+static int
+walk(struct walk w, unsigned *count, unsigned depth, GMimeObject *o)
+{
+	GMimeContentType *type = g_mime_object_get_content_type(o);
+	char *name = mem_format("%s/%s", g_mime_content_type_get_media_type(type),
+	                        g_mime_content_type_get_media_subtype(type));
+	const char *file = g_mime_object_get_content_disposition_parameter(o, "filename");
+	struct mime_part part = { .type = name, .depth = depth,
+		                  .leaf = !GMIME_IS_MULTIPART(o) && !GMIME_IS_MESSAGE_PART(o) };
+	bool more;
+
+	part.name = file != NULL ? file : g_mime_object_get_content_type_parameter(o, "name");
+	if (depth > w.depth || (*count)++ >= w.count) {
+		free(name);
+		return -1;
+	}
+	more = w.fn(w.arg, &part);
+	free(name);
+	if (!more)
+		return 0;
+	if (GMIME_IS_MULTIPART(o))
+		return walk_multipart(w, count, depth, GMIME_MULTIPART(o));
+	if (GMIME_IS_MESSAGE_PART(o) && GMIME_MESSAGE_PART(o)->message != NULL)
+		return walk(w, count, depth + 1,
+		            g_mime_message_get_mime_part(GMIME_MESSAGE_PART(o)->message));
+	return 1;
+}
+
+int
+mime_each_part(int file, unsigned depth, unsigned count, mime_part_fn *fn, void *arg)
+{
+	const struct walk w = { depth, count, fn, arg };
+	GMimeStream *stream;
+	GMimeParser *parser;
+	GMimeMessage *message;
+	unsigned seen = 0;
+	int rc = 1;
+
+	enter();
+	leave();
+	stream = g_mime_stream_fs_new_with_bounds(file, 0, -1);
+	g_mime_stream_fs_set_owner(GMIME_STREAM_FS(stream), FALSE);
+	parser = g_mime_parser_new_with_stream(stream);
+	message = g_mime_parser_construct_message(parser, NULL);
+	if (message != NULL && g_mime_message_get_mime_part(message) != NULL)
+		rc = walk(w, &seen, 0, g_mime_message_get_mime_part(message));
+	if (message != NULL)
+		g_object_unref(message);
+	g_object_unref(parser);
+	g_object_unref(stream);
+	return rc < 0 ? -1 : 0;
+}
+
 /* All of it in an encoding, each character through `take`. */
 static void
 encode(GMimeContentEncoding encoding, const void *bytes, size_t length, struct bytes *out,

@@ -31,6 +31,24 @@ struct mime_type {
 void mime_type_parse(struct mime_type *, const char *value);
 void mime_type_free(struct mime_type *);
 
+/* One part of a message: the whole, what a multipart has in it, or a message within. */
+struct mime_part {
+	const char *type;                 /* "image/png", as it is written */
+	const char *name;                 /* of the file, decoded; NULL: it has none */
+	unsigned depth;                   /* 0 is the whole */
+	bool leaf;                        /* nothing in it is looked at */
+};
+
+/* Called for each part, outer ones first. All of it is valid during the call only. False ends it. */
+typedef bool mime_part_fn(void *arg, const struct mime_part *);
+
+/*
+ * Reads the message in the file from its beginning and walks all its parts. -1 where there are more
+ * than so many, or they lie deeper: what is further in has not been seen then. The file's position is
+ * not used.
+ */
+int mime_each_part(int file, unsigned depth, unsigned count, mime_part_fn *, void *arg);
+
 /* Lines that end in LF as quoted-printable (RFC 2045 section 6.7), with CRLF. */
 void mime_quote(struct bytes *, const char *text);
 

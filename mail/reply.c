@@ -51,6 +51,7 @@ static const struct reply replies[REPLY_COUNT] = {
 	[REPLY_NEED_TLS] = { 550, "5.7.10", "the list takes mail over encrypted connections only" },
 	[REPLY_RATE] = { 550, "5.7.1", "too many posts; wait before you post again" },
 	[REPLY_PROGRAM] = { 550, "5.7.1", "the list does not take this message" },
+	[REPLY_CONTENT] = { 550, "5.7.1", "the list does not take such attachments or content types" },
 	[REPLY_NEED_PROOF] = { 550, "5.7.1", "authenticate to post to this list" },
 };
 

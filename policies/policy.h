@@ -108,6 +108,6 @@ extern const struct policy *const policies[];
 
 extern const struct policy policy_posters, policy_authenticated, policy_require_tls, policy_max_size,
 	policy_max_recipients, policy_implicit_dest, policy_header_match, policy_auto_submitted, policy_loop,
-	policy_rate, policy_program, policy_service, policy_fail;
+	policy_rate, policy_content_type, policy_program, policy_service, policy_fail;
 
 #endif

@@ -4,8 +4,19 @@
 #include <stddef.h>
 
 const struct policy *const policies[] = {
-	&policy_posters,        &policy_authenticated,  &policy_require_tls,    &policy_max_size,
-	&policy_max_recipients, &policy_implicit_dest,  &policy_header_match,   &policy_auto_submitted,
-	&policy_loop,           &policy_rate,           &policy_program,        &policy_service,
-	&policy_fail,           NULL,
+	&policy_posters,
+	&policy_authenticated,
+	&policy_require_tls,
+	&policy_max_size,
+	&policy_max_recipients,
+	&policy_implicit_dest,
+	&policy_header_match,
+	&policy_content_type,
+	&policy_auto_submitted,
+	&policy_loop,
+	&policy_rate,
+	&policy_program,
+	&policy_service,
+	&policy_fail,
+	NULL,
 };

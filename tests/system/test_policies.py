@@ -3,6 +3,7 @@ import json
 import pathlib
 import ssl
 import subprocess
+import threading
 import time
 
 import pytest
@@ -251,6 +252,93 @@ def test_only_encrypted_connections(make, place, certificate):
         *_, end = post(c, STAFF)
         assert end.code == 250
     assert site.wait_for(4) == ALL_OF_STAFF
+
+
+# ---- parts ----
+
+def parts(*inner, kind="multipart/mixed"):
+    """A message, or a part of one."""
+    between = "".join(f"--x{len(inner)}\r\n{p}\r\n" for p in inner)
+    return f"Content-Type: {kind}; boundary=x{len(inner)}\r\n\r\n{between}--x{len(inner)}--\r\n"
+
+
+def attached(kind, more=""):
+    return f"Content-Type: {kind}\r\nContent-Disposition: attachment{more}\r\n\r\nabc\r\n"
+
+
+PLAIN = "\r\ntext\r\n"
+PROGRAM = attached("application/x-msdownload", "; filename=a.exe")
+
+
+@pytest.mark.parametrize("check, content, reason", [
+    ("deny: application/x-msdownload", PLAIN, None),
+    ("deny: application/x-msdownload", parts(PLAIN, attached("image/png")), None),
+    ("deny: application/x-msdownload", PROGRAM, "application/x-msdownload is denied"),
+    ("deny: application/X-*", parts(PLAIN, PROGRAM), "application/x-msdownload is denied"),
+    ("deny: application/x-msdownload", parts(PLAIN, parts(PLAIN, PLAIN, "Content-Type: message/rfc822\r\n\r\nSubject: y\r\n" + PROGRAM)),
+     "application/x-msdownload is denied"),
+    ("deny: text/html", parts(PLAIN, "Content-Type: TEXT/HTML\r\n\r\n<p>\r\n", kind="multipart/alternative"), "TEXT/HTML is denied"),
+    ("deny: multipart/alternative", parts(PLAIN, kind="multipart/alternative"), "multipart/alternative is denied"),
+    ("allow: text/plain", parts(PLAIN, parts(PLAIN, PLAIN)), None),
+    ("allow: [ 'text/*', image/png ]", parts(PLAIN, attached("image/png"), attached("image/gif")), "image/gif is not allowed"),
+    ("allow: '*/*', deny: image/gif", parts(PLAIN, attached("image/gif")), "image/gif is denied"),
+    ("allow: text/plain", attached("nonsense"), "application/octet-stream is not allowed"),
+    ("deny-names: '*.exe'", parts(PLAIN, PROGRAM), "a file's name is denied: a.exe"),
+    ("deny-names: '*.exe'", parts(PLAIN, attached("text/plain", "; filename*=utf-8''%C3%A4.EXE")), "a file's name is denied: ä.EXE"),
+    ("deny-names: '*.exe'", parts(PLAIN, attached('text/plain; name="=?utf-8?B?Yi5leGU=?="')), "a file's name is denied: b.exe"),
+    ("deny: video/mp4, parts: 3", parts(PLAIN, PLAIN), None),
+    ("deny: video/mp4, parts: 3", parts(PLAIN, PLAIN, PLAIN), "there are too many parts, or too deep ones"),
+    ("deny: video/mp4, depth: 2", parts(parts(PLAIN, PLAIN)), None),
+    ("deny: video/mp4, depth: 2", parts(parts(parts(PLAIN, PLAIN, PLAIN), PLAIN)), "there are too many parts, or too deep ones"),
+    ("deny: video/mp4", "".join(f"Content-Type: multipart/mixed; boundary=b{i}\r\n\r\n--b{i}\r\n" for i in range(5000)),
+     "there are too many parts, or too deep ones"),
+], ids=range(19))
+def test_content_types(make_site, check, content, reason):
+    site = make_site(mta="sink", destinations=asking(f"content-type: {{ {check} }}"))
+    m = Milter(site.rollcall.milter_socket)
+    m.connect()
+    m.mail("ann@example.com")
+    assert m.rcpt(STAFF)[0] == b"c"
+    head, _, body = ("\r\n" + content).partition("\r\n\r\n")
+    fields = [(n.encode(), v.encode()) for n, v in (line.split(":", 1) for line in head.split("\r\n") if line)]
+    answer, text = m.message([(b"Subject", b" x"), *fields], body.encode())
+    m.close()
+    if reason is None:
+        assert answer == b"c"
+    else:
+        assert text.startswith(b"550 5.7.1 ")
+        line = site.rollcall.log_lines("end")[-1]
+        assert (line["by"], line["reason"]) == ("content-type", reason)
+
+
+def test_content_types_through_the_mta(make):
+    site = make("content-type: { deny-names: '*.exe' }")
+    message = ("From: ann@example.com\r\nSubject: x\r\nMIME-Version: 1.0\r\n" + parts(PLAIN, PROGRAM)).encode()
+    with site.smtp() as c:
+        *_, end = post(c, STAFF, message=message)
+        assert end == "550 5.7.1"
+        *_, end = post(c, STAFF)
+        assert end.code == 250
+
+
+def test_content_types_of_many_posts_at_once(make_site):
+    site = make_site(mta="sink", destinations=asking("content-type: { deny-names: '*.exe' }"))
+    _, _, body = (parts(*[attached("image/png", "; filename*=utf-8''%C3%A4.png")] * 200, PROGRAM)).partition("\r\n\r\n")
+    answers = []
+
+    def post_one():
+        m = Milter(site.rollcall.milter_socket)
+        m.connect()
+        m.mail("ann@example.com")
+        m.rcpt(STAFF)
+        answers.append(m.message([(b"Content-Type", b" multipart/mixed; boundary=x201")], body.encode())[1][:3])
+        m.close()
+    threads = [threading.Thread(target=post_one) for _ in range(8)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert answers == [b"550"] * 8
 
 
 # ---- programs ----

@@ -206,6 +206,10 @@ mistakes(void **state)
 		{ "- posters: { allow: [ anyone ] }", "- header-match: { fields: [ \"X: a\", \"X: (b\" ] }",
 		  ":22:43: fields: \"(b\" is no regular expression: missing closing parenthesis at its "
 		  "character 3" },
+		{ "- posters: { allow: [ anyone ] }", "- content-type: { depth: 5 }",
+		  ":22:23: one of allow, deny and deny-names has to say what fails" },
+		{ "- posters: { allow: [ anyone ] }", "- content-type: { allow: text }",
+		  ":22:32: allow: \"text\" is not written type/subtype, with * for any" },
 		{ "- posters: { allow: [ anyone ] }", "- program: { path: checks.d }",
 		  ":22:26: path: \"checks.d\" is no absolute path" },
 		{ "- posters: { allow: [ anyone ] }", "- program: { path: /nonexistent }",
