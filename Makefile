@@ -8,7 +8,7 @@ BUILD      ?= build
 SANITIZE   ?=
 V          ?= 0
 
-BASE = bytes child clock complaint config control daemon digest file hash json log map mem metric \
+BASE = bytes child clock complaint config control daemon digest file hash json ldif log map mem metric \
        monitor net notify pattern pool process programs set setting stream text
 MAIL = address automatic date dsn encoded footer header list mailboxes mime phrase receipt reply roster \
        subject syntax trace verdict
@@ -27,8 +27,9 @@ EXPANDER = main pulse recipients service settings work intake/content intake/hea
            intake/lmtp_data intake/lmtp_server intake/lmtp_session fanout/doubts fanout/expand \
            fanout/inject fanout/later fanout/learnt fanout/post fanout/report fanout/sending \
            fanout/settle fanout/smtp_client fanout/wire bounces/handover metrics
-CONSOLE = cmd_compare cmd_config cmd_daemons cmd_drain cmd_explain cmd_lists cmd_lookup cmd_members \
-          cmd_metrics cmd_preview cmd_queue cmd_release comparison daemons listing main
+CONSOLE = cmd_compare cmd_config cmd_daemons cmd_drain cmd_explain cmd_import cmd_lists cmd_lookup \
+          cmd_members cmd_metrics cmd_preview cmd_queue cmd_release comparison daemons import_ldif \
+          import_mailman listing main
 
 LIBRARY = $(BASE:%=base/%) $(MAIL:%=mail/%) $(SOURCES:%=sources/%) $(POLICIES:%=policies/%) \
           $(QUEUES:%=queues/%)
@@ -131,7 +132,7 @@ clean:
 
 # ---- tests ----
 
-UNIT = address base config dsn footer header inquiry intake json ldap list metric milter net \
+UNIT = address base config dsn footer header inquiry intake json ldap ldif list metric milter net \
        policies post program progress receipt report roster setting site socketmap sources spool sql style \
        subject syntax table union verdict wire
 TESTS = $(UNIT:%=$(BUILD)/tests/test_%) $(BUILD)/tests/contract_ldap

@@ -19,7 +19,7 @@ static const struct command *const commands[] = { &command_lookup,  &command_mem
 	                                          &command_queue,   &command_retry,   &command_release,
 	                                          &command_discard, &command_drain,   &command_resume,
 	                                          &command_metrics, &command_reload,  &command_config,
-	                                          NULL };
+	                                          &command_import,  NULL };
 
 /* Formats a text without control characters. */
 static void
