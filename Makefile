@@ -9,14 +9,14 @@ SANITIZE   ?=
 V          ?= 0
 
 BASE = base32 bytes child cipher clock complaint config control daemon digest dns file hash json \
-       keyring keys log map mem metric monitor net notify pattern pool process programs resolver \
-       set setting stream text
+       keyring keys ldif log map mem metric monitor net notify pattern pool process programs \
+       resolver set setting stream text
 MAIL = address automatic date dsn encoded footer header list mailboxes mime phrase receipt reply \
        roster subject syntax trace verdict
-SOURCES = cache fail file ldap ldap_addresses ldap_conn ldap_deref ldap_each ldap_find ldap_lists \
-          ldap_logins ldap_owners ldap_presets ldap_query ldap_read ldap_refs ldap_stream \
-          ldap_walk nested program registry source sql sql_postgresql sql_sqlite table table_cdb \
-          table_lmdb union
+SOURCES = cache described fail file ldap ldap_addresses ldap_conn ldap_deref ldap_each ldap_find \
+          ldap_lists ldap_logins ldap_owners ldap_presets ldap_query ldap_read ldap_refs \
+          ldap_stream ldap_walk nested program registry source sql sql_pool sql_postgresql \
+          sql_sqlite table table_cdb table_lmdb union
 POLICIES = admit authenticated auto_submitted bulkhead chain content_type destinations drain fail \
            header_match implicit_dest inquiry loop max_recipients max_size metrics policy_service \
            posters program rate registry require_tls site site_find style subject
@@ -28,9 +28,9 @@ EXPANDER = main pulse recipients service settings work intake/content intake/hea
            intake/lmtp_data intake/lmtp_server intake/lmtp_session fanout/doubts fanout/expand \
            fanout/inject fanout/later fanout/learnt fanout/post fanout/report fanout/sending \
            fanout/settle fanout/smtp_client fanout/wire bounces/handover metrics
-CONSOLE = cmd_compare cmd_config cmd_daemons cmd_drain cmd_explain cmd_key cmd_lists cmd_lookup \
-          cmd_members cmd_metrics cmd_preview cmd_queue cmd_release comparison daemons listing \
-          main
+CONSOLE = cmd_compare cmd_config cmd_daemons cmd_drain cmd_explain cmd_import cmd_key cmd_lists \
+          cmd_lookup cmd_members cmd_metrics cmd_preview cmd_queue cmd_release comparison daemons \
+          import_ldif import_mailman listing main
 
 LIBRARY = $(BASE:%=base/%) $(MAIL:%=mail/%) $(SOURCES:%=sources/%) $(POLICIES:%=policies/%) \
           $(QUEUES:%=queues/%)
@@ -133,8 +133,8 @@ clean:
 
 # ---- tests ----
 
-UNIT = address base config dsn footer header inquiry intake json keys ldap list metric milter net \
-       policies post program progress receipt report resolver roster setting site socketmap \
+UNIT = address base config dsn footer header inquiry intake json keys ldap ldif list metric milter \
+       net policies post program progress receipt report resolver roster setting site socketmap \
        sources spool sql style subject syntax table union verdict wire
 TESTS = $(UNIT:%=$(BUILD)/tests/test_%) $(BUILD)/tests/contract_ldap
 

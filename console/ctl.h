@@ -47,6 +47,7 @@ extern const struct command command_drain;
 extern const struct command command_resume;
 extern const struct command command_metrics;
 extern const struct command command_key;
+extern const struct command command_import;
 extern const struct command command_reload;
 extern const struct command command_config;
 

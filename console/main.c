@@ -29,6 +29,7 @@ static const struct command *const commands[] = {
 	&command_resume,
 	&command_metrics,
 	&command_key,
+	&command_import,
 	&command_reload,
 	&command_config,
 	NULL,

@@ -7,15 +7,19 @@
  *	                   list's own, where that is another one), "name: …", "errors: …"
  *	members ADDRESS    prints the members of the list with this own address, one address a line
  *	owners ADDRESS     the same of its owners
+ *	lists DOMAIN       prints all lists with an address in the domain, each a line "address: …" and
+ *	                   behind it lines "also: …", "name: …", "errors: …"; at the very end "end"
  *
  * and answers by its exit status: 0 yes, 67 (EX_NOUSER) there is no such list, 75 (EX_TEMPFAIL)
- * unsure. Whatever is not exactly this is unsure, too: less than a program wanted to say is never an
- * answer.
+ * unsure. One that was not made for the question about all lists does not say "end", and then nobody
+ * knows which lists there are. Whatever is not exactly this is unsure, too: less than a program
+ * wanted to say is never an answer.
  */
 #include "base/child.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/programs.h"
+#include "sources/described.h"
 #include "sources/nested.h"
 
 #include <stdlib.h>
@@ -66,7 +70,10 @@ struct question {
 	struct deadline by;
 	/* Takes a line that the program `name` prints. -1 with a complaint: it makes no sense. */
 	int (*take)(void *arg, const char *line, size_t length, struct complaint *);
+	/* Whether what it has printed was all of it; NULL: there is nothing to see that by. */
+	int (*end)(void *arg, struct complaint *);
 	void *arg;
+	bool needs_all;                   /* there is no "no": what one does not know, nobody does */
 };
 
 /* ---- asking them ---- */
@@ -139,6 +146,12 @@ ask_one(const struct question *q, const char *name, const char *const *environme
 	}
 	if (more == 0)
 		found = judge(child_end(&child, why), lines, why);
+	if (found == FOUND_NO && q->needs_all) {
+		(void)complain(why, "it does not say which lists there are");
+		found = FOUND_UNSURE;
+	}
+	if (found == FOUND_YES && q->end != NULL && q->end(q->arg, why) < 0)
+		found = FOUND_UNSURE;
 	child_kill(&child);
 	if (found == FOUND_UNSURE)
 		(void)complain_within(why, "%s: %s %s %s", q->source->source.name, path, q->what,
@@ -172,74 +185,10 @@ ask(const struct question *q, struct complaint *why)
 
 /* ---- lists ---- */
 
-/* What programs have said of a list. */
-struct description {
-	char *address, *name, *errors;
-};
-
-/* The value of a line "word: value", or NULL. */
-static char *
-value_of(const char *line, size_t length, const char *word)
-{
-	size_t n = strlen(word);
-
-	if (length < n + 2 || memcmp(line, word, n) != 0 || memcmp(line + n, ": ", 2) != 0)
-		return NULL;
-	return mem_copy(line + n + 2, length - n - 2);
-}
-
-/* The first to say something counts. Takes over the value. */
-static int
-keep_first(char **field, char *value)
-{
-	if (*field == NULL)
-		*field = value;
-	else
-		free(value);
-	return 0;
-}
-
-static int
-keep_address(char **field, const char *word, char *value, bool only, struct complaint *why)
-{
-	struct address a;
-
-	if (address_parse(&a, value, strlen(value), why) < 0) {
-		(void)complain_within(why, "%s", word);
-		free(value);
-		return -1;
-	}
-	free(value);
-	value = mem_text(a.canonical);
-	address_free(&a);
-	if (only && *field != NULL && strcmp(*field, value) != 0) {
-		(void)complain(why, "this is the list %s, and another program says it is %s", value, *field);
-		free(value);
-		return -1;
-	}
-	return keep_first(field, value);
-}
-
 static int
 take_description(void *arg, const char *line, size_t length, struct complaint *why)
 {
-	struct description *d = arg;
-	char *value, *odd;
-	struct bytes printable = { 0 };
-
-	if ((value = value_of(line, length, "address")) != NULL)
-		return keep_address(&d->address, "address", value, true, why);
-	if ((value = value_of(line, length, "name")) != NULL)
-		return keep_first(&d->name, value);
-	if ((value = value_of(line, length, "errors")) != NULL)
-		return keep_address(&d->errors, "errors", value, false, why);
-	odd = mem_copy(line, length);
-	bytes_add_printable(&printable, odd, "");
-	(void)complain(why, "\"%.100s\" is none of \"address: …\", \"name: …\", \"errors: …\"",
-	               bytes_text(&printable));
-	bytes_free(&printable);
-	free(odd);
-	return -1;
+	return description_take(arg, line, length, why);
 }
 
 static enum found
@@ -247,19 +196,14 @@ find_one(const struct program_source *p, const char *address, struct deadline by
          struct complaint *why)
 {
 	struct description d = { 0 };
-	const struct question q = { p, "find", address, NULL, by, take_description, &d };
+	const struct question q = { .source = p, .what = "find", .address = address, .by = by,
+		                    .take = take_description, .arg = &d };
 	enum found found = ask(&q, why);
 
-	if (found != FOUND_YES) {
-		free(d.address);
-		free(d.name);
-		free(d.errors);
-		return found;
-	}
-	if (d.address == NULL)
-		d.address = mem_text(address);
-	*list_r = list_new(d.address, d.name, mem_text(d.address), d.errors);
-	return FOUND_YES;
+	if (found == FOUND_YES)
+		*list_r = description_list(&d, address);
+	description_free(&d);
+	return found;
 }
 
 static enum found
@@ -272,6 +216,34 @@ find_list(struct source *s, const char *const *addresses, size_t count, struct d
 		found = find_one((struct program_source *)s, addresses[i], by, list_r, why);
 		*which_r = i;
 	}
+	return found;
+}
+
+/* ---- all lists ---- */
+
+static int
+take_listed(void *arg, const char *line, size_t length, struct complaint *why)
+{
+	return descriptions_take(arg, line, length, why);
+}
+
+static enum found
+each_list(struct source *s, const char *domain, struct deadline by, list_fn *fn, void *arg,
+          struct complaint *why)
+{
+	struct descriptions all = { 0 };
+	const struct question q = { .source = (struct program_source *)s, .what = "lists", .address = domain,
+		                    .by = by, .take = take_listed, .end = descriptions_end, .arg = &all,
+		                    .needs_all = true };
+	enum found found;
+
+	descriptions_open(&all);
+	found = ask(&q, why);
+	if (found == FOUND_YES && !descriptions_each(&all, domain, fn, arg)) {
+		(void)complain(why, "stopped");
+		found = FOUND_UNSURE;
+	}
+	descriptions_close(&all);
 	return found;
 }
 
@@ -309,8 +281,10 @@ static enum found
 read_list(void *arg, const struct list *list, enum people whom, struct nested *n, struct complaint *why)
 {
 	const struct walk *w = arg;
-	const struct question q = { w->source, whom == PEOPLE_OWNERS ? "owners" : "members",
-		                    list->address, w->occasion, w->by, take_member, n };
+	const struct question q = { .source = w->source,
+		                    .what = whom == PEOPLE_OWNERS ? "owners" : "members",
+		                    .address = list->address, .occasion = w->occasion, .by = w->by,
+		                    .take = take_member, .arg = n };
 
 	return ask(&q, why);
 }
@@ -355,6 +329,7 @@ static const struct source_ops ops = {
 	.find_list = find_list,
 	.each_member = each_member,
 	.each_recipient = each_recipient,
+	.each_list = each_list,
 	.close = close_source,
 };
 

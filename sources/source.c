@@ -66,14 +66,17 @@ walk_omit(struct walk_report *r, enum omission reason, const char *what, size_t 
 }
 
 enum found
+source_cannot_list(struct source *s, const char *reason, struct complaint *why)
+{
+	(void)complain(why, "%s: this source of the kind %s cannot say which lists there are: %s", s->name,
+	               s->ops->kind, reason);
+	return FOUND_UNSURE;
+}
+
+enum found
 source_each_list(struct source *s, const char *domain, struct deadline by, list_fn *fn, void *arg,
                  struct complaint *why)
 {
-	if (s->ops->each_list == NULL) {
-		(void)complain(why, "%s: a source of the kind %s cannot say which lists there are", s->name,
-		               s->ops->kind);
-		return FOUND_UNSURE;
-	}
 	return s->ops->each_list(s, domain, by, fn, arg, why);
 }
 

@@ -120,8 +120,8 @@ struct source_ops {
 	                          member_fn *, void *arg, struct walk_report *, struct complaint *);
 	/*
 	 * Names all lists that have an address in the domain, in any order, as they are now.
-	 * FOUND_YES: these were all. FOUND_UNSURE: some may be missing. NULL in a source that can
-	 * only be asked about one.
+	 * FOUND_YES: these were all. FOUND_UNSURE: some may be missing, or the source is not told how,
+	 * see source_cannot_list().
 	 */
 	enum found (*each_list)(struct source *, const char *domain, struct deadline, list_fn *,
 	                        void *arg, struct complaint *);
@@ -138,6 +138,9 @@ struct source_ops {
 	enum found (*probe)(struct source *, struct deadline, struct complaint *);
 	void (*close)(struct source *);
 };
+
+/* For a source that could name its lists, and is not told how. FOUND_UNSURE. */
+enum found source_cannot_list(struct source *, const char *reason, struct complaint *);
 
 /* The beginning of every source. */
 struct source {

@@ -4,9 +4,10 @@
  * walk reads is read in one transaction, so that it is of one moment.
  */
 #include "base/mem.h"
-#include "base/monitor.h"
+#include "base/set.h"
 #include "sources/nested.h"
 #include "sources/sql.h"
+#include "sources/sql_pool.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,7 @@ static const struct sql_driver *const drivers[] = { &sql_sqlite, &sql_postgresql
 
 struct sql_config {
 	int64_t database, connections;
-	char *connect, *find, *members, *owners;
+	char *connect, *find, *members, *owners, *lists;
 	bool nested;
 	int64_t timeout, connect_timeout, idle;
 };
@@ -25,9 +26,7 @@ struct sql_source {
 	struct source source;
 	struct sql_config config;
 	const struct sql_driver *driver;
-	struct monitor monitor;           /* over what follows */
-	int64_t open;                     /* connections, those in use included */
-	struct sql_conn *idle;
+	struct sql_pool pool;
 };
 
 #define FIELD(f) offsetof(struct sql_config, f)
@@ -48,6 +47,10 @@ static const struct setting settings[] = {
 	          "key if find gives one, else its address." },
 	{ .name = "owners", .kind = KIND_TEXT, .offset = FIELD(owners),
 	  .help = "The same for the owners. Without it lists have none." },
+	{ .name = "lists", .kind = KIND_TEXT, .offset = FIELD(lists),
+	  .help = "The query for all lists with an address in the domain $1, for rollcallctl lists. The "
+	          "columns of find, and if you like alternate: a further address of the list. One with "
+	          "several has a row for each, one behind the other." },
 	{ .name = "nested", .kind = KIND_FLAG, .offset = FIELD(nested), .fallback = "yes",
 	  .help = "Whether members may be lists of this source: those in a domain of a list on the way "
 	          "to them are looked for." },
@@ -86,76 +89,9 @@ check(void *config, const struct node *block, const char *path, struct effective
 	if (check_query("find", c->find, block, why) < 0 ||
 	    check_query("members", c->members, block, why) < 0)
 		return -1;
-	return check_query("owners", c->owners, block, why);
-}
-
-/* ---- connections ---- */
-
-/* Takes one out that was used lately; closes the others. Under the lock. */
-static struct sql_conn *
-take_idle(struct sql_source *q)
-{
-	int64_t now = clock_ticks();
-
-	while (q->idle != NULL) {
-		struct sql_conn *c = q->idle;
-
-		q->idle = c->next;
-		if (now - c->used < q->config.idle)
-			return c;
-		q->driver->close(c);
-		q->open--;
-	}
-	return NULL;
-}
-
-/* A connection, kept or new. NULL with a complaint. */
-static struct sql_conn *
-take(struct sql_source *q, struct deadline by, bool *kept, struct complaint *why)
-{
-	struct sql_conn *c;
-	bool may = true;
-
-	monitor_enter(&q->monitor);
-	while ((c = take_idle(q)) == NULL && q->open >= q->config.connections && may)
-		may = monitor_wait_until(&q->monitor, by);
-	if (c == NULL && may)
-		q->open++;
-	monitor_leave(&q->monitor);
-	*kept = c != NULL;
-	if (c == NULL && !may) {
-		(void)complain(why, "all %lld connections are in use", (long long)q->config.connections);
-	} else if (c == NULL) {
-		c = q->driver->open(q->config.connect,
-		                    deadline_earlier(by, deadline_in(q->config.connect_timeout)), why);
-		if (c == NULL) {
-			monitor_enter(&q->monitor);
-			q->open--;
-			monitor_wake(&q->monitor);
-			monitor_leave(&q->monitor);
-		}
-	}
-	return c;
-}
-
-/* Gives it back; one that has failed, or is not worth keeping, is closed. */
-static void
-give(struct sql_source *q, struct sql_conn *c, bool whole)
-{
-	bool keep = whole && q->driver->keep;
-
-	if (!keep)
-		q->driver->close(c);
-	monitor_enter(&q->monitor);
-	if (keep) {
-		c->used = clock_ticks();
-		c->next = q->idle;
-		q->idle = c;
-	} else {
-		q->open--;
-	}
-	monitor_wake(&q->monitor);
-	monitor_leave(&q->monitor);
+	return check_query("owners", c->owners, block, why) < 0
+	               ? -1
+	               : check_query("lists", c->lists, block, why);
 }
 
 /* ---- queries ---- */
@@ -202,12 +138,12 @@ begin(struct view *v, struct complaint *why)
 	int rc = -1;
 
 	while (rc < 0 && kept) {
-		v->conn = take(v->source, v->by, &kept, why);
+		v->conn = sql_take(&v->source->pool, v->by, &kept, why);
 		if (v->conn == NULL)
 			break;
 		rc = run(v, v->source->driver->begin, why);
 		if (rc < 0)
-			give(v->source, v->conn, false);
+			sql_give(&v->source->pool, v->conn, false);
 	}
 	return rc < 0 ? complain_within(why, "%s", v->source->source.name) : 0;
 }
@@ -217,7 +153,7 @@ finish(struct view *v, bool whole)
 {
 	struct complaint unused;
 
-	give(v->source, v->conn, whole && run(v, "COMMIT", &unused) >= 0);
+	sql_give(&v->source->pool, v->conn, whole && run(v, "COMMIT", &unused) >= 0);
 }
 
 /* ---- lists ---- */
@@ -376,18 +312,109 @@ each_member(struct source *s, const struct list *list, enum people whom, struct 
 	return found;
 }
 
+/* ---- all lists ---- */
+
+/* The list whose rows are being read, and those that were. */
+struct listing {
+	const struct view *view;
+	const char *domain;
+	list_fn *fn;
+	void *arg;
+	struct list *list;                /* or NULL */
+	struct text_list also;
+	struct set *seen;
+};
+
+static bool
+is_in(const char *canonical, const char *domain)
+{
+	return strcmp(address_domain(canonical), domain) == 0;
+}
+
+/* Names the list whose rows were read; one without an address in the domain is passed over. */
+static int
+name_list(struct listing *g, struct complaint *why)
+{
+	bool more = true;
+
+	if (g->list != NULL && (g->also.count > 0 || is_in(g->list->address, g->domain)))
+		more = g->fn(g->arg, g->list, &g->also);
+	list_drop(&g->list);
+	text_list_free(&g->also);
+	return more ? 0 : complain(why, "stopped");
+}
+
+/* The first row of a list. Takes over the list. */
+static int
+begin_list(struct listing *g, struct list *l, struct complaint *why)
+{
+	int rc = name_list(g, why);
+
+	g->list = l;
+	if (rc == 0 && !set_add(g->seen, l->address, strlen(l->address)))
+		rc = complain(why, "the rows of %s are not one behind the other", l->address);
+	return rc;
+}
+
+static int
+take_row(struct listing *g, struct complaint *why)
+{
+	struct list *l = read_list(g->view, why);
+	char *alternate = NULL;
+	int rc;
+
+	if (l == NULL || address_of(g->view, "alternate", &alternate, why) < 0) {
+		list_drop(&l);
+		return -1;
+	}
+	if (g->list != NULL && strcmp(g->list->address, l->address) == 0) {
+		list_drop(&l);
+		rc = 0;
+	} else {
+		rc = begin_list(g, l, why);
+	}
+	if (rc == 0 && alternate != NULL && is_in(alternate, g->domain) &&
+	    strcmp(alternate, g->list->address) != 0 && !text_list_has(&g->also, alternate))
+		text_list_add(&g->also, alternate, strlen(alternate));
+	free(alternate);
+	return rc;
+}
+
+static enum found
+each_list(struct source *s, const char *domain, struct deadline by, list_fn *fn, void *arg,
+          struct complaint *why)
+{
+	struct view v = { .source = (struct sql_source *)s, .by = by };
+	struct listing g = { .view = &v, .domain = domain, .fn = fn, .arg = arg };
+	int more;
+
+	if (v.source->config.lists == NULL)
+		return source_cannot_list(s, "it has no query \"lists\"", why);
+	if (begin(&v, why) < 0)
+		return FOUND_UNSURE;
+	g.seen = set_open();
+	more = start(&v, v.source->config.lists, domain, why) < 0 ? -1 : 1;
+	while (more == 1 && (more = next(&v, why)) == 1)
+		if (take_row(&g, why) < 0)
+			more = -1;
+	if (more == 0)
+		more = name_list(&g, why);
+	list_drop(&g.list);
+	text_list_free(&g.also);
+	set_close(&g.seen);
+	finish(&v, more == 0);
+	if (more == 0)
+		return FOUND_YES;
+	(void)complain_within(why, "%s: lists of %s", s->name, domain);
+	return FOUND_UNSURE;
+}
+
 static void
 close_source(struct source *s)
 {
 	struct sql_source *q = (struct sql_source *)s;
 
-	while (q->idle != NULL) {
-		struct sql_conn *c = q->idle;
-
-		q->idle = c->next;
-		q->driver->close(c);
-	}
-	monitor_destroy(&q->monitor);
+	sql_pool_close(&q->pool);
 	setting_free(settings, &q->config);
 	free(q);
 }
@@ -396,6 +423,7 @@ static const struct source_ops ops = {
 	.kind = "sql",
 	.find_list = find_list,
 	.each_member = each_member,
+	.each_list = each_list,
 	.close = close_source,
 };
 
@@ -408,7 +436,10 @@ open_source(const char *name, void *config, struct complaint *why)
 	q->source = (struct source){ &ops, mem_text(name) };
 	q->config = *(struct sql_config *)config;
 	q->driver = drivers[q->config.database];
-	monitor_init(&q->monitor);
+	q->pool = (struct sql_pool){ .driver = q->driver, .connect = q->config.connect,
+		                     .most = q->config.connections, .keep = q->config.idle,
+		                     .patience = q->config.connect_timeout };
+	monitor_init(&q->pool.monitor);
 	free(config);
 	return &q->source;
 }

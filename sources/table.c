@@ -5,6 +5,7 @@
 #include "sources/table.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/set.h"
 #include "sources/nested.h"
 
 #include <ctype.h>
@@ -175,6 +176,56 @@ each_member(struct source *s, const struct list *list, enum people whom, struct 
 	return found;
 }
 
+/* Whether a key is what a list is looked for by: other keys, of whole domains say, are none. */
+static bool
+is_list_of(const char *key, const char *domain)
+{
+	struct complaint unused;
+	struct address a;
+	bool is = address_parse(&a, key, strlen(key), &unused) == 0 && strcmp(a.canonical, key) == 0 &&
+	          strcmp(address_domain(key), domain) == 0;
+
+	address_free(&a);
+	return is;
+}
+
+/* Names one, once. False: told to stop. */
+static bool
+name_list(const char *key, struct set *seen, list_fn *fn, void *arg)
+{
+	const struct text_list none = { 0 };
+	struct list *l;
+	bool more;
+
+	if (!set_add(seen, key, strlen(key)))
+		return true;
+	l = list_new(mem_text(key), NULL, mem_text(key), NULL);
+	more = fn(arg, l, &none);
+	list_drop(&l);
+	return more;
+}
+
+static enum found
+each_list(struct source *s, const char *domain, struct deadline by, list_fn *fn, void *arg,
+          struct complaint *why)
+{
+	const struct table_config *c = &((struct table_source *)s)->config;
+	struct text_list keys = { 0 };
+	struct set *seen = set_open();
+	bool whole = formats[c->format]->keys(c->path, by, &keys, why) == 0;
+
+	if (!whole)
+		(void)complain_within(why, "%s", s->name);
+	for (size_t i = 0; whole && i < keys.count; i++)
+		if (is_list_of(keys.items[i], domain) && !name_list(keys.items[i], seen, fn, arg)) {
+			(void)complain(why, "stopped");
+			whole = false;
+		}
+	set_close(&seen);
+	text_list_free(&keys);
+	return whole ? FOUND_YES : FOUND_UNSURE;
+}
+
 static void
 close_source(struct source *s)
 {
@@ -188,6 +239,7 @@ static const struct source_ops ops = {
 	.kind = "table",
 	.find_list = find_list,
 	.each_member = each_member,
+	.each_list = each_list,
 	.close = close_source,
 };
 

@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/complaint.h"
+#include "base/text.h"
 
 struct table_format {
 	/*
@@ -13,6 +14,11 @@ struct table_format {
 	 */
 	int (*get)(const char *path, const char *key, size_t length, struct deadline, struct bytes *,
 	           struct complaint *);
+	/*
+	 * Adds all keys, as they stand in the file. One that holds a NUL, other than at its end, is cut
+	 * there. -1: perhaps not all.
+	 */
+	int (*keys)(const char *path, struct deadline, struct text_list *, struct complaint *);
 };
 
 extern const struct table_format table_lmdb, table_cdb;

@@ -40,9 +40,7 @@ main(int argc, char **argv)
 		return 64;
 	file = argv[1];
 	for (int i = 2; i < argc; i++) {
-		if (strcmp(argv[i], "listing") == 0)
-			lacks |= LACKS_LISTING;
-		else if (strcmp(argv[i], "style") == 0)
+		if (strcmp(argv[i], "style") == 0)
 			lacks |= LACKS_STYLE;
 		else
 			return 64;

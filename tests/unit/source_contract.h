@@ -6,8 +6,7 @@
 
 enum lacking {
 	LACKS_SETTINGS = 1,               /* it knows of no alternates, names, errors addresses */
-	LACKS_LISTING = 2,                /* it cannot say which lists there are */
-	LACKS_STYLE = 4                   /* it knows of no settings of a list's posts */
+	LACKS_STYLE = 2                   /* it knows of no settings of a list's posts */
 };
 
 /*

@@ -32,12 +32,19 @@ static const char lists[] =
 	"members:selfish@*) echo selfish@lists.example.com ;;\n"
 	"owners:staff@*) echo ann@example.com ;;\n"
 	"*:gone@*) exit 67 ;;\n"
+	"lists:*)\n"
+	"	for l in dev dev-owner diamond left right bottom selfish; do\n"
+	"		echo \"address: $l@lists.example.com\"\n"
+	"	done\n"
+	"	printf '%s\\n' 'address: Staff@lists.example.com' 'also: everybody@lists.example.com' 'name: All of us'\n"
+	"	printf '%s\\n' 'errors: Errors@Example.com' 'address: idn@xn--bcher-kva.example' end ;;\n"
 	"esac\n";
 static const char more[] =
 	"case $1:$2 in\n"
 	"find:staff@lists.example.com) echo 'name: Another name' ;;\n"
 	"members:staff@*) printf '%s\\n' Bob@example.com guest@partner.example.net ann@example.com ;;\n"
 	"owners:staff@*) ;;\n"
+	"lists:*) printf '%s\\n' 'address: staff@lists.example.com' 'name: Another name' end ;;\n"
 	"*) exit 67 ;;\n"
 	"esac\n";
 
@@ -125,8 +132,56 @@ several_programs_keep_the_contract(void **state)
 	(void)state;
 	put(&p, "10-lists", 0755, lists);
 	put(&p, "20-more", 0755, more);
-	source_contract("program", p.source, LACKS_LISTING | LACKS_STYLE);
+	source_contract("program", p.source, LACKS_STYLE);
 	end(&p);
+}
+
+static bool
+note_list(void *arg, const struct list *l, const struct text_list *also)
+{
+	bytes_format(arg, "%s+%zu=%s|", l->address, also->count, l->name == NULL ? "" : l->name);
+	return also->count < 3;
+}
+
+static void
+listing(void **state)
+{
+	static const struct {
+		const char *one, *two, *want;     /* bodies; what comes of it, or the end of why nothing */
+	} cases[] = {
+		{ "echo end", "echo end", "" },
+		{ "printf 'address: a@l.x\\nalso: b@l.x\\nalso: B@L.x\\nalso: a@l.x\\nalso: c@l.y\\naddress: d@l.y\\nend\\n'",
+		  "printf 'address: A@l.x\\nname: A\\naddress: e@l.y\\nalso: e@l.x\\nend\\n'", "a@l.x+1=A|e@l.y+1=|" },
+		/* Programs that were not made for it. */
+		{ "echo end", "exit 67", "it does not say which lists there are" },
+		{ "exit 0", "echo end", "it does not say which lists there are: there is no \"end\"" },
+		{ "echo end", "echo address: a@l.x", "there is no \"end\"" },
+		{ "echo end; exit 75", "echo end", "it ended with status 75" },
+		{ "echo end; echo address: a@l.x", "echo end", "there is something behind \"end\"" },
+		{ "echo a@l.x; echo end", "echo end", "\"a@l.x\" is none of" },
+		{ "echo name: x; echo end", "echo end", "\"name: x\" is none of" },
+		{ "echo also: b@l.x; echo end", "echo end", "\"also: b@l.x\" is none of" },
+		{ "echo address: a; echo end", "echo end", "address: \"a\" is no mailbox address" },
+		{ "echo address: a@x; echo also: b; echo end", "echo end", "also: \"b\" is no mailbox address" },
+		{ "echo address: a@x; echo errors: b; echo end", "echo end", "errors: \"b\" is no mailbox address" },
+		{ "printf 'address: a@l.x\\nalso: b@l.x\\nalso: c@l.x\\nalso: d@l.x\\nend\\n'", "echo end", "stopped" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct programs p = begin("");
+		struct bytes all = { 0 };
+		struct complaint why;
+
+		put(&p, "10", 0755, cases[i].one);
+		put(&p, "20", 0755, cases[i].two);
+		if (source_each_list(p.source, "l.x", deadline_in(60000), note_list, &all, &why) == FOUND_YES)
+			same_text(cases[i].one, bytes_text(&all), cases[i].want);
+		else if (*cases[i].want == '\0' || strstr(why.text, cases[i].want) == NULL)
+			fail_msg("%s: %s", cases[i].one, why.text);
+		bytes_free(&all);
+		end(&p);
+	}
 }
 
 /* The directory may hold other things, too. */
@@ -469,6 +524,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(several_programs_keep_the_contract),
+		cmocka_unit_test(listing),
 		cmocka_unit_test(which_files_are_programs),
 		cmocka_unit_test(programs_that_others_can_change_are_not_run),
 		cmocka_unit_test(a_directory_that_is_not_there),

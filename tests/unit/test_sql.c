@@ -14,7 +14,11 @@
 	"SELECT l.address, l.name, l.errors, l.id AS key FROM lists l LEFT JOIN alternates a"        \
 	" ON a.list = l.id WHERE lower(l.address) = $1 OR a.address = $1"
 #define PEOPLE(role) "SELECT address FROM people WHERE list = $1 AND role = '" role "' ORDER BY rowid"
-#define SETTINGS "  find: " FIND "\n  members: " PEOPLE("member") "\n  owners: " PEOPLE("owner") "\n"
+#define LISTS                                                                                        \
+	"SELECT l.address, l.name, l.errors, l.id AS key, a.address AS alternate FROM lists l LEFT JOIN" \
+	" alternates a ON a.list = l.id WHERE l.address LIKE '%@' || $1 OR a.address LIKE '%@' || $1 ORDER BY l.id"
+#define SETTINGS "  find: " FIND "\n  members: " PEOPLE("member") "\n  owners: " PEOPLE("owner") "\n"   \
+	"  lists: " LISTS "\n"
 #define FORGETFUL "  cache: { yes: 0s, no: 0s, patience: 1m }\n"
 
 static const char *const staff = "staff@lists.example.com";
@@ -99,13 +103,13 @@ static const char whole[] = "ann@example.com|Bob@example.com|guest@partner.examp
 static void
 sqlite_keeps_the_contract(void **state)
 {
-	static const char *const settings[] = { SETTINGS, SETTINGS FORGETFUL "  connections: 1\n" };
+	static const char *const settings[] = { SETTINGS, SETTINGS FORGETFUL "  connections: 2\n" };
 
 	(void)state;
 	for (int i = 0; i < 2; i++) {
 		struct base b = begin(settings[i]);
 
-		source_contract("sqlite", b.source, LACKS_LISTING | LACKS_STYLE);
+		source_contract("sqlite", b.source, LACKS_STYLE);
 		assert_int_equal(ask_source(b.source, "' OR 1=1 --@lists.example.com", NULL), FOUND_NO);
 		assert_int_equal(ask_source(b.source, "$1@lists.example.com", NULL), FOUND_NO);
 		end(&b);
@@ -128,6 +132,8 @@ settings_that_are_wrong(void **state)
 		{ "database: sqlite, connect: /x, find: $1, members: SELECT 1", "members: there is no $1 in the query" },
 		{ "database: sqlite, connect: /x, find: $1, members: $1, owners: ' '",
 		  "owners: there is no $1 in the query" },
+		{ "database: sqlite, connect: /x, find: $1, members: $1, lists: SELECT 1",
+		  "lists: there is no $1 in the query" },
 		{ "database: postgresql, connect: hoost=x, find: $1, members: $1",
 		  "connect: invalid connection option \"hoost\"" },
 		{ "database: postgresql, connect: host=x password=x, find: $1, members: $1",
@@ -185,6 +191,67 @@ lookups_that_fail_are_unsure(void **state)
 		end(&b);
 		free(settings);
 	}
+}
+
+static bool
+note_list(void *arg, const struct list *l, const struct text_list *also)
+{
+	bytes_format(arg, "%s+%zu|", l->address, also->count);
+	return also->count < 3;
+}
+
+static void
+listing(void **state)
+{
+	static const struct {
+		const char *query, *want;         /* what comes of it, or why nothing */
+	} cases[] = {
+		{ "SELECT 'a@l.x' AS address, 'b@' || $1 AS alternate UNION ALL SELECT 'a@l.x', 'a@l.x' UNION ALL"
+		  " SELECT 'a@l.x', 'B@l.x' UNION ALL SELECT 'a@l.x', 'c@l.y' UNION ALL SELECT 'd@l.y', NULL UNION ALL"
+		  " SELECT 'e@l.y', 'e@l.x'", "a@l.x+1|e@l.y+1|" },
+		{ "SELECT 'a@l.x' AS address WHERE $1 = ''", "" },
+		{ "SELECT 'a@l.x' AS address UNION ALL SELECT 'b@' || $1 UNION ALL SELECT 'a@l.x'",
+		  "corp: lists of l.x: the rows of a@l.x are not one behind the other" },
+		{ "SELECT NULL AS address, $1", "corp: lists of l.x: find gives no address" },
+		{ "SELECT 'a' AS address, $1", "corp: lists of l.x: address: \"a\" is no mailbox address" },
+		{ "SELECT 'a@x' AS address, '|x' AS alternate, $1", "corp: lists of l.x: alternate: \"|x\" is no mailbox address" },
+		{ "SELEKT $1", "corp: lists of l.x: near \"SELEKT\": syntax error" },
+		{ "SELECT 'a@l.x' AS address, $1 || x AS alternate FROM (SELECT 'b@' AS x UNION ALL SELECT 'c@')",
+		  "corp: lists of l.x: alternate: " },
+		{ "SELECT 'a@l.x' AS address, x || $1 AS alternate FROM (SELECT 'b@' AS x UNION ALL SELECT 'c@'"
+		  " UNION ALL SELECT 'd@')", "corp: lists of l.x: stopped" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char *settings = mem_format("  find: SELECT $1\n  members: SELECT $1\n  lists: \"%s\"\n",
+		                            cases[i].query);
+		struct base b = begin(settings);
+		struct bytes all = { 0 };
+		struct complaint why;
+
+		if (source_each_list(b.source, "l.x", deadline_in(20000), note_list, &all, &why) != FOUND_YES) {
+			bytes_clear(&all);
+			bytes_add(&all, why.text, strnlen(why.text, strlen(cases[i].want)));
+		}
+		same_text(cases[i].query, bytes_text(&all), cases[i].want);
+		bytes_free(&all);
+		end(&b);
+		free(settings);
+	}
+}
+
+static void
+without_a_query_for_lists(void **state)
+{
+	struct base b = begin("  find: SELECT $1\n  members: SELECT $1\n");
+	struct complaint why;
+
+	(void)state;
+	assert_int_equal(source_each_list(b.source, "l.x", deadline_in(20000), note_list, NULL, &why), FOUND_UNSURE);
+	same_text("why", why.text, "corp: this source of the kind sql cannot say which lists there are: it has no "
+	                           "query \"lists\"");
+	end(&b);
 }
 
 static void
@@ -383,6 +450,8 @@ main(void)
 		cmocka_unit_test(sqlite_keeps_the_contract),
 		cmocka_unit_test(settings_that_are_wrong),
 		cmocka_unit_test(lookups_that_fail_are_unsure),
+		cmocka_unit_test(listing),
+		cmocka_unit_test(without_a_query_for_lists),
 		cmocka_unit_test(files_that_are_wrong),
 		cmocka_unit_test(members_that_are_no_mailboxes),
 		cmocka_unit_test(members_that_fail_are_unsure),

@@ -114,7 +114,7 @@ both_formats_keep_the_contract(void **state)
 	for (int i = 0; i < 4; i++) {
 		struct table t = begin(i / 2, contract, i % 2, i % 2 ? forgetful : "");
 
-		source_contract(t.cdb ? "cdb" : "lmdb", t.source, LACKS_SETTINGS | LACKS_LISTING);
+		source_contract(t.cdb ? "cdb" : "lmdb", t.source, LACKS_SETTINGS);
 		end(&t);
 	}
 }
@@ -164,6 +164,35 @@ members_of_every_kind(void **state)
 	}
 }
 
+static bool
+note_list(void *arg, const struct list *l, const struct text_list *also)
+{
+	bytes_format(arg, "%s|", l->address);
+	return also->count == 0;
+}
+
+/* Only keys that are looked for are lists; the same key twice is one. */
+static void
+which_keys_are_lists(void **state)
+{
+	static const char *const pairs[] = { "b@l.x", "x@x", "A@l.x", "x@x", "@l.x", "x@x", "l.x", "x@x",
+		                             "a@l.y", "x@x", "b@l.x", "y@x", "\"o d\"@l.x", "x@x",
+		                             "", "x", NULL };
+
+	(void)state;
+	for (int nul = 0; nul < 2; nul++) {
+		struct table t = begin(true, pairs, nul, forgetful);
+		struct bytes all = { 0 };
+		struct complaint why;
+
+		assert_int_equal(source_each_list(t.source, "l.x", deadline_in(20000), note_list, &all, &why),
+		                 FOUND_YES);
+		same_text("lists", bytes_text(&all), "b@l.x|\"o d\"@l.x|");
+		bytes_free(&all);
+		end(&t);
+	}
+}
+
 static void
 a_file_that_is_replaced_counts_at_once(void **state)
 {
@@ -182,6 +211,16 @@ a_file_that_is_replaced_counts_at_once(void **state)
 	}
 }
 
+static enum found
+list(struct source *s, struct complaint *why)
+{
+	struct bytes all = { 0 };
+	enum found found = source_each_list(s, "lists.example.com", deadline_in(20000), note_list, &all, why);
+
+	bytes_free(&all);
+	return found;
+}
+
 static void
 files_that_are_wrong(void **state)
 {
@@ -195,13 +234,18 @@ files_that_are_wrong(void **state)
 		struct bytes all = { 0 };
 
 		assert_int_equal(unlink(t.path), 0);
+		assert_int_equal(list(t.source, &why), FOUND_UNSURE);
+		assert_non_null(strstr(why.text, "corp: cannot open "));
 		assert_int_equal(ask_source(t.source, "staff@lists.example.com", &why), FOUND_UNSURE);
 		assert_non_null(strstr(why.text, "corp: cannot open "));
 		assert_int_equal(walk(t.source, "staff@lists.example.com", &all, &report, &why), FOUND_UNSURE);
 		write_file(t.path, "");
+		assert_int_equal(list(t.source, &why), FOUND_UNSURE);
 		assert_int_equal(ask_source(t.source, "staff@lists.example.com", &why), FOUND_UNSURE);
 		assert_non_null(strstr(why.text, "cannot read "));
 		write_file(t.path, junk);
+		assert_int_equal(list(t.source, &why), FOUND_UNSURE);
+		assert_non_null(strstr(why.text, "cannot read "));
 		assert_int_equal(ask_source(t.source, "staff@lists.example.com", &why), FOUND_UNSURE);
 		assert_non_null(strstr(why.text, "cannot read "));
 		put(&t, contract, 1);
@@ -230,6 +274,8 @@ cdb_files_that_are_cut_off(void **state)
 		struct bytes all = { 0 };
 
 		assert_int_equal(truncate(t.path, at), 0);
+		/* All keys stand before the last value. */
+		assert_true(list(t.source, &why) == FOUND_UNSURE || at > 2048);
 		if (walk(t.source, "a@l.x", &all, &report, &why) != FOUND_UNSURE)
 			same_text("cut off", bytes_text(&all), "ann@x|bob@x|");
 		else
@@ -257,6 +303,8 @@ cdb_files_that_lie(void **state)
 	(void)close(fd);
 	assert_int_equal(ask_source(t.source, "a@l.x", &why), FOUND_UNSURE);
 	assert_non_null(strstr(why.text, "cannot read "));
+	assert_int_equal(list(t.source, &why), FOUND_UNSURE);
+	assert_non_null(strstr(why.text, "cannot read "));
 	end(&t);
 }
 
@@ -273,6 +321,9 @@ lmdb_files_that_are_written(void **state)
 	assert_true(fd >= 0);
 	assert_int_equal(fcntl(fd, F_OFD_SETLK, &whole), 0);
 	assert_int_equal(ask_source(t.source, "staff@lists.example.com", &why), FOUND_UNSURE);
+	assert_non_null(strstr(why.text, "somebody has been writing to "));
+	assert_int_equal(source_each_list(t.source, "lists.example.com", deadline_in(100), note_list, NULL, &why),
+	                 FOUND_UNSURE);
 	assert_non_null(strstr(why.text, "somebody has been writing to "));
 	(void)close(fd);
 	assert_int_equal(ask_source(t.source, "staff@lists.example.com", &why), FOUND_YES);
@@ -343,6 +394,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_formats_keep_the_contract),
 		cmocka_unit_test(members_of_every_kind),
+		cmocka_unit_test(which_keys_are_lists),
 		cmocka_unit_test(a_file_that_is_replaced_counts_at_once),
 		cmocka_unit_test(files_that_are_wrong),
 		cmocka_unit_test(cdb_files_that_are_cut_off),
