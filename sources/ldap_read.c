@@ -48,6 +48,22 @@ walk_search(struct walk *w, const char *base, int scope, const char *filter, cha
 	return rc == LDAP_SUCCESS || failed(w, rc, doing);
 }
 
+/* Counts an entry that answers a base search, which must be the one that was asked for. */
+static bool
+is_asked_for(struct walk *w, const struct queue_of_dns *q, struct request *r, LDAPMessage *entry)
+{
+	const char *asked = q->items[r->first].dn;
+	char *dn = ldap_get_dn(w->conn->ld, entry);
+	bool is = dn != NULL && dn_may_be(dn, asked);
+
+	if (!is)
+		(void)complain(w->why, "%s: the server answers with %s for %s", w->conn->uri,
+		               dn == NULL ? "nothing" : dn, asked);
+	ldap_memfree(dn);
+	r->entries++;
+	return is;
+}
+
 /* ---- the dereference control ---- */
 
 static bool
@@ -84,7 +100,8 @@ send_deref(struct walk *w, struct queue_of_dns *q, struct request *r)
 static bool
 entry_deref(struct walk *w, struct queue_of_dns *q, struct request *r, LDAPMessage *entry)
 {
-	r->entries++;
+	if (!is_asked_for(w, q, r, entry))
+		return false;
 	if (r->pieces == NULL)            /* it came as a whole */
 		return walk_group_entry(w, entry, q->items[r->first].via);
 	return walk_group_pieces(w, entry, r->pieces);
@@ -103,8 +120,7 @@ send_group(struct walk *w, struct queue_of_dns *q, struct request *r)
 static bool
 entry_group(struct walk *w, struct queue_of_dns *q, struct request *r, LDAPMessage *entry)
 {
-	r->entries++;
-	return walk_group_entry(w, entry, q->items[r->first].via);
+	return is_asked_for(w, q, r, entry) && walk_group_entry(w, entry, q->items[r->first].via);
 }
 
 static bool
@@ -118,8 +134,7 @@ send_single(struct walk *w, struct queue_of_dns *q, struct request *r)
 static bool
 entry_single(struct walk *w, struct queue_of_dns *q, struct request *r, LDAPMessage *entry)
 {
-	r->entries++;
-	return walk_any_entry(w, entry, q->items[r->first].via);
+	return is_asked_for(w, q, r, entry) && walk_any_entry(w, entry, q->items[r->first].via);
 }
 
 /* The end of a base search: where it found nothing the entry is not there, or not for us to see. */
@@ -181,21 +196,6 @@ send_or(struct walk *w, struct queue_of_dns *q, struct request *r)
 	return sent;
 }
 
-/* Whether two DNs are the same but for the case of letters and the writing of blanks. */
-static bool
-same_dn(const char *a, const char *b)
-{
-	char *na = NULL, *nb = NULL;
-	bool same = strcasecmp(a, b) == 0;
-
-	if (!same && ldap_dn_normalize(a, LDAP_DN_FORMAT_LDAP, &na, LDAP_DN_FORMAT_LDAPV3) == 0 &&
-	    ldap_dn_normalize(b, LDAP_DN_FORMAT_LDAP, &nb, LDAP_DN_FORMAT_LDAPV3) == 0)
-		same = strcasecmp(na, nb) == 0;
-	ldap_memfree(na);
-	ldap_memfree(nb);
-	return same;
-}
-
 static bool
 entry_or(struct walk *w, struct queue_of_dns *q, struct request *r, LDAPMessage *entry)
 {
@@ -208,7 +208,7 @@ entry_or(struct walk *w, struct queue_of_dns *q, struct request *r, LDAPMessage 
 		i++;
 	if (i == r->count)
 		for (i = 0; i < r->count; i++)
-			if (!r->answered[i] && same_dn(dn, q->items[r->first + i].dn))
+			if (!r->answered[i] && dn_same(dn, q->items[r->first + i].dn))
 				break;
 	if (i < r->count) {
 		r->answered[i] = true;
@@ -264,7 +264,7 @@ probe_entry_dn(struct walk *w)
 static struct request *
 find_request(const struct reading *g, int id)
 {
-	for (size_t i = 0; i < g->window; i++)
+	for (size_t i = 0; id > 0 && i < g->window; i++)      /* 0 is what nobody asked for */
 		if (g->requests[i].id == id)
 			return &g->requests[i];
 	return NULL;
@@ -318,6 +318,8 @@ hear(struct reading *g, LDAPMessage *message, int type, size_t *busy)
 	}
 	if (ldap_parse_result(w->conn->ld, message, &code, NULL, NULL, NULL, NULL, 0) != LDAP_SUCCESS)
 		code = LDAP_DECODING_ERROR;
+	if (type != LDAP_RES_SEARCH_RESULT && code == LDAP_SUCCESS)
+		code = LDAP_PROTOCOL_ERROR;       /* the end of something else */
 	ok = g->done(w, g->queue, r, code);
 	for (size_t i = 0; i < r->count; i++)
 		mem_drop(&g->queue->items[r->first + i].dn);

@@ -170,6 +170,13 @@ bool names_send(struct walk *, struct queue_of_dns *, struct request *);
 bool names_entry(struct walk *, struct queue_of_dns *, struct request *, LDAPMessage *);
 bool names_done(struct walk *, struct queue_of_dns *, struct request *, int code);
 
+/*
+ * ldap_dn.c: whether two DNs are the same but for the case of letters and the writing of blanks; and
+ * whether they may be for the server, which knows more.
+ */
+bool dn_same(const char *, const char *);
+bool dn_may_be(const char *, const char *);
+
 /* ldap_read.c: sends a request; and fetches what is waiting in the queues until they are empty. */
 bool walk_search(struct walk *, const char *base, int scope, const char *filter, char **attributes,
                  LDAPControl **controls, int *id, const char *doing);
