@@ -33,7 +33,9 @@ struct conn_config {
 /* What a connection's server was seen to be able to do. */
 struct abilities {
 	bool paged;                       /* simple paged results, RFC 2696 */
-	bool deref;                       /* the dereference control */
+	bool deref;                       /* the dereference control, by what it says */
+	bool deref_refused;               /* and it was refused all the same */
+	bool deref_proven;                /* it has named a member, with an address */
 	bool entry_dn;                    /* a search by (entryDN=...) finds what it should */
 	bool probed_entry_dn;
 };

@@ -174,6 +174,30 @@ def test_faults_of_the_dereference_control(bench):
     ])
 
 
+def test_a_control_that_is_listed_and_refused(bench):
+    """Other techniques do, where the choice is left to rollcall; at any group, also when several were asked for."""
+    b = bench()
+    refusals = [(f"{code} at {only}", at("deref", ends_with(code, 0), only), COMPLETE)
+                for code in (12, 53) for only in (None, 0, 1, 2)]
+    b.check_all("auto", refusals)
+    b.check_all("deref", [(name, fault, UNSURE) for name, fault, _ in refusals])
+
+
+def test_the_overlay_is_taken_away_from_a_server_that_runs(bench, make_site):
+    """On a connection that stays: the next post is complete all the same, and at once."""
+    b = bench()
+    site = make_site(mta="sink", sources=f"""
+        corp: {{ kind: ldap, uri: "{b.server.uri}", base: "{directory.SUFFIX}" }}""")
+    site.submit()
+    assert site.wait_for(14) == EVERYBODY
+    assert b.server.counts["deref"] == 3
+    b.server.fault = at("deref", ends_with(12, 0))
+    site.submit()
+    assert len(site.wait_for(28)) == 28
+    assert b.server.counts["bind"] == 1 and "members are read in other ways" in site.rollcall.log
+    assert not site.rollcall.log_lines("expand", verdict="later")
+
+
 @TECHNIQUES
 def test_faults_of_the_protocol(bench, technique):
     b = bench()
