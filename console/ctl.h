@@ -35,7 +35,7 @@ struct command {
 
 extern const struct command command_lookup, command_members, command_lists, command_preview,
 	command_explain, command_queue, command_retry, command_release, command_discard, command_drain,
-	command_resume, command_metrics, command_reload, command_config;
+	command_resume, command_metrics, command_reload, command_config, command_source;
 
 /* Whether the option is among the words; takes it out. */
 bool ctl_option(struct ctl *, const char *option);

@@ -16,7 +16,8 @@ static const struct command *const commands[] = { &command_lookup,  &command_mem
 	                                          &command_preview, &command_explain, &command_queue,
 	                                          &command_retry,   &command_release, &command_discard,
 	                                          &command_drain,   &command_resume,  &command_metrics,
-	                                          &command_reload,  &command_config,  NULL };
+	                                          &command_reload,  &command_config,  &command_source,
+	                                          NULL };
 
 /* Formats a text without control characters. */
 static void

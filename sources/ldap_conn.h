@@ -71,6 +71,10 @@ void server_close(struct server *);
  */
 struct conn *conn_take(struct server *, struct deadline, struct complaint *);
 
+/* A new one, to one of the servers. NULL with a complaint. To be given to conn_close(). */
+struct conn *conn_open(const struct conn_config *, const char *uri, struct deadline, struct complaint *);
+void conn_close(struct conn **);
+
 /* Gives it back; one that is broken, or in the middle of something, is closed. */
 void conn_give(struct server *, struct conn **, bool healthy);
 

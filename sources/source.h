@@ -56,6 +56,17 @@ struct walk_report {
 	size_t refused;                   /* whose address is no mailbox */
 };
 
+/* One server of a source, for people. All of it is valid during the call only. */
+struct server_report {
+	const char *kind;                 /* of the source */
+	const char *name;
+	const char *error;                /* NULL: it answers */
+	const char *technique;            /* by which members are read from it; NULL: there is but one */
+	const char *reason;               /* of that */
+	int64_t round_trip;               /* microseconds that a small question took */
+};
+typedef void server_fn(void *arg, const struct server_report *);
+
 /*
  * The message that members are read for, where a source makes a difference. The same for all lists
  * that a message came for, since nobody gets it twice.
@@ -118,6 +129,11 @@ struct source_ops {
 	 * FOUND_UNSURE where it does not. NULL: by looking for a list that nobody has.
 	 */
 	enum found (*probe)(struct source *, struct deadline, struct complaint *);
+	/*
+	 * Asks each server what it can do, on a new connection. NULL: as if the source were one server,
+	 * by a probe.
+	 */
+	void (*each_server)(struct source *, struct deadline, server_fn *, void *arg);
 	void (*close)(struct source *);
 };
 
@@ -143,6 +159,7 @@ enum found source_each_recipient(struct source *, const struct list *, const str
                                  struct deadline, member_fn *, void *arg, struct walk_report *,
                                  struct complaint *);
 enum found source_probe(struct source *, struct deadline, struct complaint *);
+void source_each_server(struct source *, struct deadline, server_fn *, void *arg);
 void source_close(struct source **);
 
 /* A kind of source, as the registry lists it. */
