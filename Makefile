@@ -13,10 +13,10 @@ BASE = base32 bytes child cipher clock complaint config control daemon digest dn
        resolver set setting stream text
 MAIL = address automatic date dsn encoded footer header list mailboxes mime phrase receipt reply \
        roster subject syntax trace verdict
-SOURCES = cache described fail file ldap ldap_addresses ldap_conn ldap_deref ldap_each ldap_find \
-          ldap_lists ldap_logins ldap_owners ldap_presets ldap_query ldap_read ldap_refs \
-          ldap_stream ldap_walk nested program registry source sql sql_pool sql_postgresql \
-          sql_sqlite table table_cdb table_lmdb union
+SOURCES = cache described fail file ldap ldap_addresses ldap_conn ldap_deref ldap_dn ldap_each \
+          ldap_find ldap_lists ldap_logins ldap_or ldap_owners ldap_presets ldap_query ldap_read \
+          ldap_refs ldap_server ldap_stream ldap_walk nested program registry source sql sql_pool \
+          sql_postgresql sql_sqlite table table_cdb table_lmdb union
 POLICIES = admit authenticated auto_submitted bulkhead chain content_type destinations drain fail \
            header_match implicit_dest inquiry loop max_recipients max_size metrics policy_service \
            posters program rate registry require_tls site site_find style subject
@@ -29,8 +29,8 @@ EXPANDER = main pulse recipients service settings work intake/content intake/hea
            fanout/inject fanout/later fanout/learnt fanout/post fanout/report fanout/sending \
            fanout/settle fanout/smtp_client fanout/wire bounces/handover metrics
 CONSOLE = cmd_compare cmd_config cmd_daemons cmd_drain cmd_explain cmd_import cmd_key cmd_lists \
-          cmd_lookup cmd_members cmd_metrics cmd_preview cmd_queue cmd_release comparison daemons \
-          import_ldif import_mailman listing main
+          cmd_lookup cmd_members cmd_metrics cmd_preview cmd_queue cmd_release cmd_source \
+          comparison daemons import_ldif import_mailman listing main
 
 LIBRARY = $(BASE:%=base/%) $(MAIL:%=mail/%) $(SOURCES:%=sources/%) $(POLICIES:%=policies/%) \
           $(QUEUES:%=queues/%)

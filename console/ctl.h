@@ -48,6 +48,7 @@ extern const struct command command_resume;
 extern const struct command command_metrics;
 extern const struct command command_key;
 extern const struct command command_import;
+extern const struct command command_source;
 extern const struct command command_reload;
 extern const struct command command_config;
 

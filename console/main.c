@@ -30,6 +30,7 @@ static const struct command *const commands[] = {
 	&command_metrics,
 	&command_key,
 	&command_import,
+	&command_source,
 	&command_reload,
 	&command_config,
 	NULL,

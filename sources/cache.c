@@ -354,6 +354,12 @@ each_recipient(struct source *s, const struct list *list, const struct occasion 
 }
 
 static void
+each_server(struct source *s, struct deadline by, server_fn *fn, void *arg)
+{
+	source_each_server(((struct cache *)s)->inner, by, fn, arg);
+}
+
+static void
 close_source(struct source *s)
 {
 	struct cache *c = (struct cache *)s;
@@ -378,6 +384,7 @@ static const struct source_ops ops = {
 	.each_list = each_list,
 	.each_recipient = each_recipient,
 	.probe = probe,
+	.each_server = each_server,
 	.close = close_source,
 };
 

@@ -12,7 +12,7 @@
 #include <string.h>
 
 static const char *const bind_words[] = { "none", "simple", "external", NULL };
-static const char *const technique_words[] = { "auto", "deref", "or", "base", NULL };
+const char *const ldap_technique_words[] = { "auto", "deref", "or", "base", NULL };
 
 #define FIELD(f) offsetof(struct ldap_config, f)
 
@@ -45,7 +45,7 @@ static const struct setting settings[] = {
 	  .help = "A filter that a group must match, besides the preset's, to be a list. Must be there "
 	          "where the names of groups are addresses (local-part)." },
 	{ .name = "technique", .kind = KIND_WORD, .offset = FIELD(technique), .fallback = "auto",
-	  .words = technique_words,
+	  .words = ldap_technique_words,
 	  .help = "How addresses of members are read: deref (the dereference control), or (filters "
 	          "with many DNs), base (one search for each). auto takes the first of these that the "
 	          "server is seen to support." },
@@ -246,6 +246,12 @@ each_list(struct source *s, const char *domain, struct deadline by, list_fn *fn,
 }
 
 static void
+each_server(struct source *s, struct deadline by, server_fn *fn, void *arg)
+{
+	ldap_each_server((struct ldap_source *)s, by, fn, arg);
+}
+
+static void
 close_source(struct source *s)
 {
 	struct ldap_source *l = (struct ldap_source *)s;
@@ -260,6 +266,7 @@ static const struct source_ops ops = {
 	.find_list = find_list,
 	.each_member = each_member,
 	.each_list = each_list,
+	.each_server = each_server,
 	.close = close_source,
 };
 

@@ -52,7 +52,7 @@ conn_patience(const struct conn_config *config, struct deadline by)
 	return (struct timeval){ .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
 }
 
-static void
+void
 conn_close(struct conn **conn)
 {
 	if ((*conn)->ld != NULL)
@@ -352,7 +352,7 @@ connect_with_tls(struct conn *c, struct deadline by, struct complaint *why)
 	return rc;
 }
 
-static struct conn *
+struct conn *
 conn_open(const struct conn_config *config, const char *uri, struct deadline by,
           struct complaint *why)
 {

@@ -33,7 +33,9 @@ struct conn_config {
 /* What a connection's server was seen to be able to do. */
 struct abilities {
 	bool paged;                       /* simple paged results, RFC 2696 */
-	bool deref;                       /* the dereference control */
+	bool deref;                       /* the dereference control, by what it says */
+	bool deref_refused;               /* and it was refused all the same */
+	bool deref_proven;                /* it has named a member, with an address */
 	bool entry_dn;                    /* a search by (entryDN=...) finds what it should */
 	bool probed_entry_dn;
 };
@@ -68,6 +70,10 @@ void server_close(struct server *);
  * configured time for each server.
  */
 struct conn *conn_take(struct server *, struct deadline, struct complaint *);
+
+/* A new one, to one of the servers. NULL with a complaint. To be given to conn_close(). */
+struct conn *conn_open(const struct conn_config *, const char *uri, struct deadline, struct complaint *);
+void conn_close(struct conn **);
 
 /* Gives it back; one that is broken, or in the middle of something, is closed. */
 void conn_give(struct server *, struct conn **, bool healthy);

@@ -1,10 +1,14 @@
 /* Naming all lists of the directory: one search, in pages where the server has them. */
 #include "base/mem.h"
+#include "base/set.h"
 #include "sources/ldap_query.h"
 #include "sources/ldap_source.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+/* A page may be empty (RFC 2696); a server that sends nothing else has no end. */
+enum { EMPTY_MOST = 100 };
 
 struct listing {
 	const struct ldap_config *config;
@@ -17,7 +21,23 @@ struct listing {
 	char **attributes;
 	struct bytes filter;
 	struct berval cookie;             /* where the next page begins; empty for the first */
+	struct set *seen;                 /* DNs */
+	size_t empty;                     /* pages without an entry, one after the other */
 };
+
+static bool
+failed(const struct listing *l, int code)
+{
+	(void)conn_complain(l->conn, code, l->why, "looking for all lists");
+	return false;
+}
+
+static bool
+broken(const struct listing *l, const char *how)
+{
+	(void)complain(l->why, "%s: looking for all lists: %s", l->conn->uri, how);
+	return false;
+}
 
 /* False: told to stop, or a list may be missing. */
 static bool
@@ -26,8 +46,13 @@ take_entry(struct listing *l, LDAPMessage *entry)
 	struct group_addresses g;
 	struct text_list also = { 0 };
 	struct list *list;
-	bool more = true;
+	char *dn = ldap_get_dn(l->conn->ld, entry);
+	bool more = dn != NULL && set_add(l->seen, dn, strlen(dn));
 
+	ldap_memfree(dn);
+	l->empty = 0;
+	if (!more)
+		return broken(l, "the same entry came twice");
 	group_addresses_read(&g, l->conn, &l->config->names, entry, l->domain);
 	for (size_t i = 0; i < g.all.count && g.own != NULL; i++) {
 		const char *address = g.all.items[i];
@@ -45,20 +70,6 @@ take_entry(struct listing *l, LDAPMessage *entry)
 	text_list_free(&also);
 	group_addresses_free(&g);
 	return more;
-}
-
-static bool
-failed(const struct listing *l, int code)
-{
-	(void)conn_complain(l->conn, code, l->why, "looking for all lists");
-	return false;
-}
-
-static bool
-broken(const struct listing *l, const char *how)
-{
-	(void)complain(l->why, "%s: looking for all lists: %s", l->conn->uri, how);
-	return false;
 }
 
 static bool
@@ -97,6 +108,8 @@ take_end(struct listing *l, LDAPMessage *message)
 	ldap_controls_free(controls);
 	ber_memfree(l->cookie.bv_val);
 	l->cookie = cookie;
+	if (rc == LDAP_SUCCESS && cookie.bv_len > 0 && l->empty++ == EMPTY_MOST)
+		return broken(l, "one empty page after another");
 	return rc == LDAP_SUCCESS || failed(l, rc);
 }
 
@@ -137,11 +150,13 @@ ldap_each_list(struct ldap_source *s, struct conn *c, const char *domain, struct
 	bool ok;
 	int id;
 
+	l.seen = set_open();
 	l.attributes = ldap_list_attributes(&s->config.names);
 	query_lists(&l.filter, &s->config.names, s->config.filter);
 	do
 		ok = send_page(&l, &id) && hear_page(&l, id);
 	while (ok && l.cookie.bv_len > 0);
+	set_close(&l.seen);
 	ber_memfree(l.cookie.bv_val);
 	bytes_free(&l.filter);
 	free(l.attributes);

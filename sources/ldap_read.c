@@ -6,8 +6,8 @@
  * No technique is believed to have found everything: what a reference or a filter did not bring is
  * read by itself before it counts as missing.
  */
+#include "base/log.h"
 #include "base/mem.h"
-#include "sources/ldap_query.h"
 #include "sources/ldap_walk.h"
 
 #include <stdlib.h>
@@ -48,6 +48,22 @@ walk_search(struct walk *w, const char *base, int scope, const char *filter, cha
 	return rc == LDAP_SUCCESS || failed(w, rc, doing);
 }
 
+/* Counts an entry that answers a base search, which must be the one that was asked for. */
+static bool
+is_asked_for(struct walk *w, const struct queue_of_dns *q, struct request *r, LDAPMessage *entry)
+{
+	const char *asked = q->items[r->first].dn;
+	char *dn = ldap_get_dn(w->conn->ld, entry);
+	bool is = dn != NULL && dn_may_be(dn, asked);
+
+	if (!is)
+		(void)complain(w->why, "%s: the server answers with %s for %s", w->conn->uri,
+		               dn == NULL ? "nothing" : dn, asked);
+	ldap_memfree(dn);
+	r->entries++;
+	return is;
+}
+
 /* ---- the dereference control ---- */
 
 static bool
@@ -75,19 +91,11 @@ send_deref(struct walk *w, struct queue_of_dns *q, struct request *r)
 	if (rc != LDAP_SUCCESS)
 		return failed(w, rc, "dereference control");
 	r->count = 1;
+	r->deref = true;
 	sent = walk_search(w, q->items[r->first].dn, LDAP_SCOPE_BASE, any_entry, w->group_attributes,
 	                   controls, &r->id, "reading a group");
 	ber_memfree(control.ldctl_value.bv_val);
 	return sent;
-}
-
-static bool
-entry_deref(struct walk *w, struct queue_of_dns *q, struct request *r, LDAPMessage *entry)
-{
-	r->entries++;
-	if (r->pieces == NULL)            /* it came as a whole */
-		return walk_group_entry(w, entry, q->items[r->first].via);
-	return walk_group_pieces(w, entry, r->pieces);
 }
 
 /* ---- single entries ---- */
@@ -101,13 +109,6 @@ send_group(struct walk *w, struct queue_of_dns *q, struct request *r)
 }
 
 static bool
-entry_group(struct walk *w, struct queue_of_dns *q, struct request *r, LDAPMessage *entry)
-{
-	r->entries++;
-	return walk_group_entry(w, entry, q->items[r->first].via);
-}
-
-static bool
 send_single(struct walk *w, struct queue_of_dns *q, struct request *r)
 {
 	r->count = 1;
@@ -118,8 +119,7 @@ send_single(struct walk *w, struct queue_of_dns *q, struct request *r)
 static bool
 entry_single(struct walk *w, struct queue_of_dns *q, struct request *r, LDAPMessage *entry)
 {
-	r->entries++;
-	return walk_any_entry(w, entry, q->items[r->first].via);
+	return is_asked_for(w, q, r, entry) && walk_any_entry(w, entry, q->items[r->first].via);
 }
 
 /* The end of a base search: where it found nothing the entry is not there, or not for us to see. */
@@ -147,116 +147,45 @@ done_single(struct walk *w, struct queue_of_dns *q, struct request *r, int code)
 	return true;
 }
 
-/* ---- filters of many DNs ---- */
+/* ---- groups ---- */
 
-/*
- * Adds the paging control where the server has it. An OR finds at most as many entries as it has
- * terms.
- */
 static bool
-send_or(struct walk *w, struct queue_of_dns *q, struct request *r)
+send_any_group(struct walk *w, struct queue_of_dns *q, struct request *r)
 {
-	struct bytes filter = { 0 };
-	LDAPControl *page = NULL, *controls[] = { NULL, NULL };
-	bool sent;
-
-	bytes_add_text(&filter, "(|");
-	for (r->count = 0; r->count < (size_t)w->config->or_terms && r->first + r->count < q->count;
-	     r->count++) {
-		const char *dn = q->items[r->first + r->count].dn;
-
-		query_equals(&filter, "entryDN", dn, strlen(dn));
-	}
-	bytes_add_char(&filter, ')');
-	r->answered = mem_array(r->count, sizeof(*r->answered));
-	if (w->conn->can.paged && w->config->page >= w->config->or_terms &&
-	    ldap_create_page_control(w->conn->ld, (ber_int_t)w->config->page, NULL, 0, &page) ==
-	            LDAP_SUCCESS)
-		controls[0] = page;
-	sent = walk_search(w, w->config->base, LDAP_SCOPE_SUBTREE, filter.data, w->member_attributes,
-	                   controls, &r->id, "reading members");
-	if (page != NULL)
-		ldap_control_free(page);
-	bytes_free(&filter);
-	return sent;
-}
-
-/* Whether two DNs are the same but for the case of letters and the writing of blanks. */
-static bool
-same_dn(const char *a, const char *b)
-{
-	char *na = NULL, *nb = NULL;
-	bool same = strcasecmp(a, b) == 0;
-
-	if (!same && ldap_dn_normalize(a, LDAP_DN_FORMAT_LDAP, &na, LDAP_DN_FORMAT_LDAPV3) == 0 &&
-	    ldap_dn_normalize(b, LDAP_DN_FORMAT_LDAP, &nb, LDAP_DN_FORMAT_LDAPV3) == 0)
-		same = strcasecmp(na, nb) == 0;
-	ldap_memfree(na);
-	ldap_memfree(nb);
-	return same;
+	return w->technique == TECHNIQUE_DEREF ? send_deref(w, q, r) : send_group(w, q, r);
 }
 
 static bool
-entry_or(struct walk *w, struct queue_of_dns *q, struct request *r, LDAPMessage *entry)
+entry_any_group(struct walk *w, struct queue_of_dns *q, struct request *r, LDAPMessage *entry)
 {
-	char *dn = ldap_get_dn(w->conn->ld, entry);
-	bool ok = true;
-	size_t i = 0;
+	const struct via *via = q->items[r->first].via;
 
-	/* Entries come in the order of the directory, mostly that of the filter. */
-	while (i < r->count && (r->answered[i] || strcmp(dn, q->items[r->first + i].dn) != 0))
-		i++;
-	if (i == r->count)
-		for (i = 0; i < r->count; i++)
-			if (!r->answered[i] && same_dn(dn, q->items[r->first + i].dn))
-				break;
-	if (i < r->count) {
-		r->answered[i] = true;
-		ok = walk_any_entry(w, entry, q->items[r->first + i].via);
-	}
-	ldap_memfree(dn);
-	return ok;
+	if (!is_asked_for(w, q, r, entry))
+		return false;
+	return r->pieces == NULL ? walk_group_entry(w, entry, via) : walk_group_pieces(w, entry, r->pieces);
 }
 
 /*
- * What the filter did not bring is read by itself: it may lie outside the base, or be refused by a
- * limit.
+ * A server may list the dereference control and refuse it all the same, where the overlay is not that of
+ * the database, or was taken away. The group is read again without it, and so are others, until there
+ * is another connection.
  */
 static bool
-done_or(struct walk *w, struct queue_of_dns *q, struct request *r, int code)
+done_any_group(struct walk *w, struct queue_of_dns *q, struct request *r, int code)
 {
-	if (code != LDAP_SUCCESS && code != LDAP_NO_SUCH_OBJECT && code != LDAP_SIZELIMIT_EXCEEDED &&
-	    code != LDAP_ADMINLIMIT_EXCEEDED && code != LDAP_INVALID_DN_SYNTAX)
-		return failed(w, code, "reading members");
-	for (size_t i = 0; i < r->count; i++) {
-		const struct todo *t = &q->items[r->first + i];
+	const struct todo *t = &q->items[r->first];
 
-		if (!r->answered[i])
-			todo_add(&w->single, t->dn, strlen(t->dn), t->via);
+	if (r->entries > 0 || w->config->technique != TECHNIQUE_AUTO || !r->deref ||
+	    (code != LDAP_UNAVAILABLE_CRITICAL_EXTENSION && code != LDAP_UNWILLING_TO_PERFORM))
+		return done_single(w, q, r, code);
+	if (!w->conn->can.deref_refused) {
+		(void)conn_complain(w->conn, code, w->why, "the dereference control");
+		log_say(LEVEL_WARN, "ldap", "%s; members are read in other ways", w->why->text);
 	}
+	w->conn->can.deref_refused = true;
+	w->technique = TECHNIQUE_AUTO;
+	todo_add(q, t->dn, strlen(t->dn), t->via);
 	return true;
-}
-
-/*
- * Whether the server finds entries by their DN: asked of the one entry that is known to be there.
- */
-static bool
-probe_entry_dn(struct walk *w)
-{
-	static char nothing[] = LDAP_NO_ATTRS;
-	char *attributes[] = { nothing, NULL };
-	struct timeval patience = conn_patience(&w->config->conn, w->by);
-	struct bytes filter = { 0 };
-	LDAPMessage *message = NULL;
-
-	query_equals(&filter, "entryDN", w->config->base, strlen(w->config->base));
-	if (ldap_search_ext_s(w->conn->ld, w->config->base, LDAP_SCOPE_BASE, filter.data, attributes, 0,
-	                      NULL, NULL, &patience, 0, &message) == LDAP_SUCCESS)
-		w->conn->can.entry_dn = ldap_count_entries(w->conn->ld, message) == 1;
-	w->conn->can.probed_entry_dn = true;
-	ldap_msgfree(message);
-	bytes_free(&filter);
-	return w->conn->can.entry_dn;
 }
 
 /* ---- several at a time ---- */
@@ -264,7 +193,7 @@ probe_entry_dn(struct walk *w)
 static struct request *
 find_request(const struct reading *g, int id)
 {
-	for (size_t i = 0; i < g->window; i++)
+	for (size_t i = 0; id > 0 && i < g->window; i++)      /* 0 is what nobody asked for */
 		if (g->requests[i].id == id)
 			return &g->requests[i];
 	return NULL;
@@ -318,6 +247,8 @@ hear(struct reading *g, LDAPMessage *message, int type, size_t *busy)
 	}
 	if (ldap_parse_result(w->conn->ld, message, &code, NULL, NULL, NULL, NULL, 0) != LDAP_SUCCESS)
 		code = LDAP_DECODING_ERROR;
+	if (type != LDAP_RES_SEARCH_RESULT && code == LDAP_SUCCESS)
+		code = LDAP_PROTOCOL_ERROR;       /* the end of something else */
 	ok = g->done(w, g->queue, r, code);
 	for (size_t i = 0; i < r->count; i++)
 		mem_drop(&g->queue->items[r->first + i].dn);
@@ -376,7 +307,7 @@ work_off(struct reading *g)
 	bool ok;
 
 	g->requests = mem_array(g->window, sizeof(*g->requests));
-	if (g->send == send_deref)
+	if (g->queue == &g->walk->groups && g->walk->technique == TECHNIQUE_DEREF)
 		g->walk->conn->stream.taker = &taker;
 	ok = fill_window(g, &busy);
 	while (ok && busy > 0)
@@ -395,9 +326,7 @@ use_or(struct walk *w)
 {
 	if (w->technique == TECHNIQUE_BASE || todo_waiting(&w->people) <= FEW)
 		return false;
-	if (w->technique == TECHNIQUE_OR || w->conn->can.probed_entry_dn)
-		return w->technique == TECHNIQUE_OR || w->conn->can.entry_dn;
-	return probe_entry_dn(w);
+	return w->technique == TECHNIQUE_OR || or_works(w->conn, w->config->base, w->by);
 }
 
 /* The first queue of names that is not empty: those of groups before those of people. */
@@ -419,18 +348,15 @@ walk_read(struct walk *w)
 	while (ok) {
 		struct reading g = { .walk = w };
 
-		if (todo_waiting(&w->groups) > 0 && w->technique == TECHNIQUE_DEREF)
-			g = (struct reading){ w, &w->groups, (size_t)c->group_window, NULL, send_deref,
-				              entry_deref, done_single };
-		else if (todo_waiting(&w->groups) > 0)
-			g = (struct reading){ w, &w->groups, (size_t)c->group_window, NULL, send_group,
-				              entry_group, done_single };
+		if (todo_waiting(&w->groups) > 0)
+			g = (struct reading){ w, &w->groups, (size_t)c->group_window, NULL,
+				              send_any_group, entry_any_group, done_any_group };
 		else if (todo_waiting(&w->single) > 0)
 			g = (struct reading){ w, &w->single, (size_t)c->window, NULL, send_single,
 				              entry_single, done_single };
 		else if (todo_waiting(&w->people) > 0 && use_or(w))
-			g = (struct reading){ w, &w->people, (size_t)c->or_window, NULL, send_or,
-				              entry_or, done_or };
+			g = (struct reading){ w, &w->people, (size_t)c->or_window, NULL, or_send,
+				              or_entry, or_done };
 		else if (todo_waiting(&w->people) > 0)
 			g = (struct reading){ w, &w->people, (size_t)c->window, NULL, send_single,
 				              entry_single, done_single };

@@ -203,6 +203,7 @@ take_reference(struct pieces *p, const struct deref *d)
 	while (deref_value(&values, &value)) {
 		if (!ldap_mailbox((const char *)value.at, (size_t)(value.end - value.at), &a))
 			continue;
+		w->conn->can.deref_proven = true;
 		more = walk_address(w, &a, via, false);
 		address_free(&a);
 		return more;

@@ -9,6 +9,8 @@
 
 enum technique { TECHNIQUE_AUTO, TECHNIQUE_DEREF, TECHNIQUE_OR, TECHNIQUE_BASE };
 
+extern const char *const ldap_technique_words[];
+
 struct ldap_config {
 	struct conn_config conn;
 	char *password_file;
@@ -35,6 +37,9 @@ enum found ldap_find(struct ldap_source *, struct conn *, const char *const *add
 /* ldap_each.c */
 enum found ldap_each_list(struct ldap_source *, struct conn *, const char *domain, struct deadline,
                           list_fn *, void *arg, struct complaint *);
+
+/* ldap_server.c */
+void ldap_each_server(struct ldap_source *, struct deadline, server_fn *, void *arg);
 
 /* ldap_walk.c */
 enum found ldap_walk(struct ldap_source *, struct conn *, const struct list *, enum people,

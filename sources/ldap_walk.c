@@ -470,7 +470,7 @@ ldap_walk(struct ldap_source *l, struct conn *c, const struct list *list, enum p
 	const struct via *via = walk_via(&w, NULL, list->address, strlen(list->address));
 	enum found found = FOUND_YES;
 
-	if (w.technique == TECHNIQUE_AUTO && c->can.deref)
+	if (w.technique == TECHNIQUE_AUTO && c->can.deref && !c->can.deref_refused)
 		w.technique = TECHNIQUE_DEREF;
 	if (w.technique == TECHNIQUE_DEREF && w.config->names.member == NULL)
 		w.technique = TECHNIQUE_AUTO;

@@ -146,6 +146,7 @@ struct request {
 	int id;
 	size_t first, count;
 	bool *answered;                   /* per DN of an OR */
+	bool deref;                       /* with the dereference control */
 	struct pieces *pieces;            /* of a group that came in such */
 	size_t entries;
 	bool doubtful;                    /* an entry came that answers nothing that was asked */
@@ -169,6 +170,22 @@ bool walk_alias(struct walk *, const struct berval *, const struct via *);
 bool names_send(struct walk *, struct queue_of_dns *, struct request *);
 bool names_entry(struct walk *, struct queue_of_dns *, struct request *, LDAPMessage *);
 bool names_done(struct walk *, struct queue_of_dns *, struct request *, int code);
+
+/*
+ * ldap_dn.c: whether two DNs are the same but for the case of letters and the writing of blanks; and
+ * whether they may be for the server, which knows more.
+ */
+bool dn_same(const char *, const char *);
+bool dn_may_be(const char *, const char *);
+
+/*
+ * ldap_or.c: the requests about many DNs in one filter. or_works(): whether the server finds entries by
+ * their DN.
+ */
+bool or_works(struct conn *, const char *base, struct deadline);
+bool or_send(struct walk *, struct queue_of_dns *, struct request *);
+bool or_entry(struct walk *, struct queue_of_dns *, struct request *, LDAPMessage *);
+bool or_done(struct walk *, struct queue_of_dns *, struct request *, int code);
 
 /* ldap_read.c: sends a request; and fetches what is waiting in the queues until they are empty. */
 bool walk_search(struct walk *, const char *base, int scope, const char *filter, char **attributes,

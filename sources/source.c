@@ -107,6 +107,23 @@ source_probe(struct source *s, struct deadline by, struct complaint *why)
 }
 
 void
+source_each_server(struct source *s, struct deadline by, server_fn *fn, void *arg)
+{
+	int64_t began = clock_ticks_us();
+	struct complaint why;
+	struct server_report r = { .kind = s->ops->kind, .name = s->name };
+
+	if (s->ops->each_server != NULL) {
+		s->ops->each_server(s, by, fn, arg);
+		return;
+	}
+	if (source_probe(s, by, &why) == FOUND_UNSURE)
+		r.error = why.text;
+	r.round_trip = clock_ticks_us() - began;
+	fn(arg, &r);
+}
+
+void
 source_close(struct source **source)
 {
 	struct source *s = *source;

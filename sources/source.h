@@ -74,6 +74,17 @@ struct walk_report {
 /* For sources: counts somebody who is left out, and says so to who wants to hear it. */
 void walk_omit(struct walk_report *, enum omission, const char *what, size_t length, const struct via *);
 
+/* One server of a source, for people. All of it is valid during the call only. */
+struct server_report {
+	const char *kind;                 /* of the source */
+	const char *name;
+	const char *error;                /* NULL: it answers */
+	const char *technique;            /* by which members are read from it; NULL: there is but one */
+	const char *reason;               /* of that */
+	int64_t round_trip;               /* microseconds that a small question took */
+};
+typedef void server_fn(void *arg, const struct server_report *);
+
 /*
  * The message that members are read for, where a source makes a difference. The same for all lists
  * that a message came for, since nobody gets it twice.
@@ -136,6 +147,11 @@ struct source_ops {
 	 * FOUND_UNSURE where it does not. NULL: by looking for a list that nobody has.
 	 */
 	enum found (*probe)(struct source *, struct deadline, struct complaint *);
+	/*
+	 * Asks each server what it can do, on a new connection. NULL: as if the source were one server,
+	 * by a probe.
+	 */
+	void (*each_server)(struct source *, struct deadline, server_fn *, void *arg);
 	void (*close)(struct source *);
 };
 
@@ -169,6 +185,7 @@ enum found source_each_recipient(struct source *, const struct list *, const str
                                  struct deadline, member_fn *, void *arg, struct walk_report *,
                                  struct complaint *);
 enum found source_probe(struct source *, struct deadline, struct complaint *);
+void source_each_server(struct source *, struct deadline, server_fn *, void *arg);
 void source_close(struct source **);
 
 /* A kind of source, as the registry lists it. */

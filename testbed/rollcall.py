@@ -148,8 +148,8 @@ destinations:
         if re.search(r"Sanitizer|runtime error:", text):
             raise AssertionError(text)
 
-    def ctl(self, *words, check=None):
-        got = subprocess.run([str(BUILD / "rollcallctl"), "-c", str(self.config), *words],
+    def ctl(self, *words, check=None, seconds=None):
+        got = subprocess.run([str(BUILD / "rollcallctl"), "-c", str(self.config), *words], timeout=seconds,
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.check_sanitizers(got.stderr)
         if check is not None and got.returncode != check:

@@ -1,0 +1,73 @@
+/* Comparing DNs. The server knows the rules of each attribute; here it is enough not to be wrong. */
+#include "base/text.h"
+#include "sources/ldap_walk.h"
+
+#include <string.h>
+
+bool
+dn_same(const char *a, const char *b)
+{
+	char *na = NULL, *nb = NULL;
+	bool same = strcasecmp(a, b) == 0;
+
+	if (!same && ldap_dn_normalize(a, LDAP_DN_FORMAT_LDAP, &na, LDAP_DN_FORMAT_LDAPV3) == 0 &&
+	    ldap_dn_normalize(b, LDAP_DN_FORMAT_LDAP, &nb, LDAP_DN_FORMAT_LDAPV3) == 0)
+		same = strcasecmp(na, nb) == 0;
+	ldap_memfree(na);
+	ldap_memfree(nb);
+	return same;
+}
+
+/* The next byte that counts of a value: blanks do not, nor does case; -1 at the end, -2 if not ASCII. */
+static int
+next_byte(const struct berval *v, size_t *at)
+{
+	while (*at < v->bv_len && v->bv_val[*at] == ' ')
+		++*at;
+	if (*at == v->bv_len)
+		return -1;
+	return (unsigned char)v->bv_val[*at] > 0x7f ? -2 : text_lower(v->bv_val[(*at)++]);
+}
+
+/* Letters beyond ASCII may be the same in ways that are not known here. */
+static bool
+value_may_be(const struct berval *a, const struct berval *b)
+{
+	size_t at_a = 0, at_b = 0;
+	int ca, cb;
+
+	do {
+		ca = next_byte(a, &at_a);
+		cb = next_byte(b, &at_b);
+		if (ca == -2 || cb == -2)
+			return true;
+	} while (ca == cb && ca != -1);
+	return ca == cb;
+}
+
+/* The same count of RDNs, with the same values; a type may have several names, and an RDN an order. */
+static bool
+parts_may_be(LDAPDN a, LDAPDN b)
+{
+	size_t i = 0;
+
+	for (; a[i] != NULL && b[i] != NULL; i++)
+		if (a[i][0] != NULL && a[i][1] == NULL && b[i][0] != NULL && b[i][1] == NULL &&
+		    !value_may_be(&a[i][0]->la_value, &b[i][0]->la_value))
+			return false;
+	return a[i] == NULL && b[i] == NULL;
+}
+
+bool
+dn_may_be(const char *a, const char *b)
+{
+	LDAPDN da = NULL, db = NULL;
+	bool may = strcasecmp(a, b) == 0;
+
+	if (!may && ldap_str2dn(a, &da, LDAP_DN_FORMAT_LDAP) == LDAP_SUCCESS && da != NULL &&
+	    ldap_str2dn(b, &db, LDAP_DN_FORMAT_LDAP) == LDAP_SUCCESS && db != NULL)
+		may = parts_may_be(da, db);
+	ldap_dnfree(da);
+	ldap_dnfree(db);
+	return may;
+}
