@@ -22,10 +22,10 @@ QUEUES = distribution entry progress queue schedule spool spool_deaths spool_ent
          spool_list spool_progress spool_receipt spool_scan spool_write
 MILTER = ask ending hooks lookup main message metrics pacemaker query recipients service session \
          settings socketmap
-EXPANDER = main pulse recipients service settings work intake/content intake/heading \
-           intake/lmtp_data intake/lmtp_server intake/lmtp_session fanout/doubts fanout/expand \
-           fanout/inject fanout/later fanout/learnt fanout/post fanout/report fanout/sending \
-           fanout/settle fanout/smtp_client fanout/wire bounces/handover metrics
+EXPANDER = main pace pulse recipients service settings work intake/content intake/heading \
+           intake/lmtp_data intake/lmtp_server intake/lmtp_session fanout/backlog fanout/doubts fanout/expand \
+           fanout/farm fanout/inject fanout/lane fanout/later fanout/learnt fanout/post fanout/report fanout/sending \
+           fanout/settle fanout/smtp_client fanout/throttle fanout/turns fanout/wire bounces/handover metrics
 CONSOLE = cmd_config cmd_daemons cmd_drain cmd_explain cmd_lists cmd_lookup cmd_members \
           cmd_metrics cmd_preview cmd_queue cmd_release daemons listing main
 
@@ -84,7 +84,7 @@ $(BUILD)/rollcall-expander: $(EXPANDER:%=$(BUILD)/expander/%.o) $(BUILD)/libroll
 	$(LINK) $(LIBS)
 
 $(BUILD)/rollcallctl: $(CONSOLE:%=$(BUILD)/console/%.o) $(BUILD)/milter/message.o \
-                      $(BUILD)/milter/settings.o $(BUILD)/expander/settings.o \
+                      $(BUILD)/milter/settings.o $(BUILD)/expander/settings.o $(BUILD)/expander/pace.o \
                       $(BUILD)/expander/intake/heading.o $(BUILD)/expander/fanout/post.o \
                       $(BUILD)/librollcall.a
 	$(LINK) $(LIBS)
@@ -130,7 +130,7 @@ clean:
 
 # ---- tests ----
 
-UNIT = address base config dsn footer header inquiry intake json ldap list metric milter net \
+UNIT = address base config dsn footer header inquiry intake json ldap list metric milter net pace \
        policies post program progress receipt report setting site socketmap sources spool sql style \
        subject syntax table union verdict wire
 TESTS = $(UNIT:%=$(BUILD)/tests/test_%) $(BUILD)/tests/contract_ldap
@@ -141,9 +141,10 @@ $(BUILD)/tests/test_style: $(BUILD)/expander/intake/heading.o
 $(BUILD)/tests/test_post: $(BUILD)/expander/fanout/post.o $(BUILD)/expander/fanout/settle.o $(BUILD)/expander/metrics.o \
                           $(BUILD)/expander/fanout/learnt.o $(BUILD)/tests/unit/queue_contract.o \
                           $(BUILD)/tests/unit/queue_memory.o
+$(BUILD)/tests/test_pace: $(BUILD)/expander/pace.o $(BUILD)/expander/fanout/throttle.o
 $(BUILD)/tests/test_report: $(BUILD)/expander/fanout/report.o $(BUILD)/tests/unit/queue_contract.o \
                             $(BUILD)/tests/unit/queue_memory.o
-$(BUILD)/tests/test_site: $(BUILD)/milter/settings.o $(BUILD)/expander/settings.o
+$(BUILD)/tests/test_site: $(BUILD)/milter/settings.o $(BUILD)/expander/settings.o $(BUILD)/expander/pace.o
 $(BUILD)/tests/test_milter $(BUILD)/tests/test_socketmap: \
     $(patsubst %,$(BUILD)/milter/%.o,$(filter-out hooks main,$(MILTER)))
 $(patsubst %,$(BUILD)/tests/test_%,program sources sql table union): $(BUILD)/tests/unit/source_contract.o
@@ -250,7 +251,7 @@ $(FUZZERS): $(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/expander/inta
                              $(BUILD)/expander/intake/heading.o \
                              $(BUILD)/expander/fanout/post.o $(BUILD)/expander/fanout/wire.o \
                              $(BUILD)/expander/pulse.o $(BUILD)/milter/query.o \
-                             $(BUILD)/milter/settings.o $(BUILD)/expander/settings.o \
+                             $(BUILD)/milter/settings.o $(BUILD)/expander/settings.o $(BUILD)/expander/pace.o \
                              $(BUILD)/librollcall.a
 	$(LINK) -fsanitize=fuzzer $(LIBS)
 

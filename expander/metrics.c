@@ -124,7 +124,8 @@ const struct metric expander_metrics[] = {
 		.labels = { { "result", RECEIPT_FATES, receipt_result } },
 		.cells = METRIC_CELLS(RECEIPT_FATES),
 		.help = "Receipts of batches that the MTA delivered: noted, late (it was known for "
-		        "good already), unknown (nobody asked for it) or failed (the MTA is to come again)." },
+		        "good already), unknown (nobody asked for it) or failed (the MTA is to come "
+		        "again)." },
 	[DOUBTS] = {
 		.name = "rollcall_doubts_total", .kind = METRIC_COUNTER,
 		.labels = { { "result", DOUBT_RESULTS, doubt_result } },

@@ -16,7 +16,10 @@ struct service {
 	struct lmtp_settings lmtp;
 	struct outbound_settings outbound;
 	struct networks *networks;        /* that may connect to LMTP */
-	struct endpoint mta;
+	struct mta *mtas;
+	size_t mta_count;
+	int64_t weight;                   /* of all of them */
+	struct rate rates[RATE_COUNT];
 	char *receipts;                   /* the domain of receipt recipients; canonical */
 };
 

@@ -174,9 +174,11 @@ hear_reply(struct smtp *s, struct outgoing *out, struct outcome *o, struct answe
 
 	if (h != HEARD) {
 		give_up(s, o, SMTP_NOT_SENT, wire_words(h));
+		o->lost = h != HEARD_ABANDONED;
 		return false;
 	}
 	if (a->code == 421) {
+		o->lost = true;
 		conclude(o, SMTP_NOT_SENT, a->code, a->text);
 		s->broken = o->closing = true;
 		return false;
@@ -296,6 +298,7 @@ send_message(struct smtp *s, const struct transaction *t, struct outcome *o)
 
 	if (h != HEARD) {
 		give_up(s, o, whole ? SMTP_IN_DOUBT : SMTP_NOT_SENT, wire_words(h));
+		o->lost = h != HEARD_ABANDONED;
 		return;
 	}
 	conclude(o, whole ? SMTP_ANSWERED : SMTP_NOT_SENT, a.code, a.text);
@@ -336,14 +339,17 @@ smtp_send(struct smtp *s, const struct transaction *t, struct outcome *o)
 	struct dialogue d = { 0 };
 	struct complaint why;
 	struct answer a;
+	int64_t began = clock_ticks_us();
 	ptrdiff_t accepted;
 
 	o->made = SMTP_NOT_SENT;
 	o->code = 0;
-	o->closing = o->receipt = false;
+	o->closing = o->receipt = o->lost = false;
+	o->took = 0;
 	o->text[0] = o->no_receipt[0] = o->queue_id[0] = '\0';
 	if (poll(&p, 1, 0) != 0) {        /* nothing may come unasked but a good-bye */
 		give_up(s, o, SMTP_NOT_STARTED, "the MTA had closed the connection");
+		o->lost = true;
 		return;
 	}
 	print_commands(s, t, o, &d.commands);
@@ -356,8 +362,10 @@ smtp_send(struct smtp *s, const struct transaction *t, struct outcome *o)
 		accepted = hear_recipients(s, t, &d, o);
 		if (accepted >= 0) {
 			next_command(s, &d);
-			if (hear_reply(s, &d.out, o, &a))
+			if (hear_reply(s, &d.out, o, &a)) {
+				o->took = clock_ticks_us() - began;
 				after_data(s, t, &a, accepted, o);
+			}
 		}
 	}
 	/* A transaction that was not finished must not lean into the next. */
