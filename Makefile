@@ -9,7 +9,7 @@ SANITIZE   ?=
 V          ?= 0
 
 BASE = bytes child clock complaint config control daemon digest file hash json log map mem metric \
-       monitor net notify pattern pool process set setting stream text
+       monitor net notify pattern pool process set setting stream text tls
 MAIL = address automatic date dsn encoded footer header list mailboxes mime phrase receipt reply \
        subject syntax trace verdict
 SOURCES = cache fail file ldap ldap_addresses ldap_conn ldap_deref ldap_each ldap_find ldap_lists \
@@ -22,10 +22,11 @@ QUEUES = distribution entry progress queue schedule spool spool_deaths spool_ent
          spool_list spool_progress spool_receipt spool_scan spool_write
 MILTER = ask ending hooks lookup main message metrics pacemaker query recipients service session \
          settings socketmap
-EXPANDER = main pace pulse recipients service settings work intake/content intake/heading \
+EXPANDER = access main pace pulse recipients service settings work intake/content intake/heading \
            intake/lmtp_data intake/lmtp_server intake/lmtp_session fanout/backlog fanout/doubts fanout/expand \
            fanout/farm fanout/inject fanout/lane fanout/later fanout/learnt fanout/post fanout/report fanout/sending \
-           fanout/settle fanout/smtp_client fanout/throttle fanout/turns fanout/wire bounces/handover metrics
+           fanout/settle fanout/smtp_client fanout/smtp_open fanout/throttle fanout/turns fanout/wire \
+           bounces/handover metrics
 CONSOLE = cmd_config cmd_daemons cmd_drain cmd_explain cmd_lists cmd_lookup cmd_members \
           cmd_metrics cmd_preview cmd_queue cmd_release daemons listing main
 
@@ -47,7 +48,7 @@ CFLAGS   ?= -O2 -g
 # Nothing of what is built says where: the same source gives the same bytes.
 ALLCFLAGS = -ffile-prefix-map=$(CURDIR)=. -std=c17 -D_GNU_SOURCE -I. -pthread $(WARNINGS) $(HARDEN) $(CFLAGS) \
             -DROLLCALL_CONFIG='"$(SYSCONFDIR)/rollcall/rollcall.yaml"'
-LIBS      = -lldap -llber -ljansson -lyaml -lidn2 -lunistring -lcrypto -lpcre2-8 -lsystemd \
+LIBS      = -lldap -llber -ljansson -lyaml -lidn2 -lunistring -lssl -lcrypto -lpcre2-8 -lsystemd \
             -lsqlite3 -lpq -llmdb -lcdb -lgmime-3.0 -lgobject-2.0 -lglib-2.0
 
 PROGRAMS = $(BUILD)/rollcall-milter $(BUILD)/rollcall-expander $(BUILD)/rollcallctl

@@ -47,7 +47,10 @@ prepare(struct service *s, struct complaint *why)
 	s->receipts = s->outbound.receipts == NULL
 	                      ? mem_format("%s.rollcall.invalid", s->site->hostname)
 	                      : domain_canonical(s->outbound.receipts, strlen(s->outbound.receipts), why);
-	return s->receipts == NULL || take_rates(s, why) < 0 ? -1 : take_mtas(s, why);
+	if (s->receipts == NULL || take_rates(s, why) < 0 ||
+	    access_open(&s->access, &s->outbound, why) < 0)
+		return -1;
+	return take_mtas(s, why);
 }
 
 struct service *
@@ -108,6 +111,7 @@ service_drop(struct service **service)
 	for (size_t i = 0; i < s->mta_count; i++)
 		mta_free(&s->mtas[i]);
 	free(s->mtas);
+	access_close(&s->access);
 	free(s->receipts);
 	free(s);
 }

@@ -72,6 +72,8 @@ check_mta(const char *text, struct complaint *why)
 	return rc;
 }
 
+static const char *const tls_words[] = { "none", "opportunistic", "required", NULL };
+
 const struct setting lmtp_setting_rows[] = {
 	{ .name = "listen", .kind = KIND_TEXTS, .offset = LMTP(listen),
 	  .fallback = "unix:/run/rollcall/lmtp.sock", .flags = SETTING_RESTART, .min = "1",
@@ -106,6 +108,21 @@ const struct setting outbound_setting_rows[] = {
 	          "Of several each has as many lanes as lanes says, times its weight (\"smtp:host:port "
 	          "weight 2\"), and batches go to whichever is free; one that is away is left alone for "
 	          "a while." },
+	{ .name = "tls", .kind = KIND_WORD, .offset = OUT(tls), .fallback = "none", .words = tls_words,
+	  .help = "STARTTLS towards the MTA: none; opportunistic, where it is offered, whatever the "
+	          "certificate; or required: it must be offered, the certificate must be good by tls-ca, and "
+	          "name the host, or posts wait." },
+	{ .name = "tls-ca", .kind = KIND_TEXT, .offset = OUT(tls_ca), .check = file_check_path,
+	  .help = "A file of certificates (PEM) that the MTA's must be signed by, or be. Without it those "
+	          "that the system trusts." },
+	{ .name = "tls-name", .kind = KIND_TEXT, .offset = OUT(tls_name), .check = domain_check,
+	  .help = "The name that must stand in the certificate, where it is not the host in mta." },
+	{ .name = "auth-user", .kind = KIND_TEXT, .offset = OUT(auth_user),
+	  .help = "The login (AUTH, RFC 4954) for the MTA, where it wants one. Only where tls is required." },
+	{ .name = "auth-password-file", .kind = KIND_TEXT, .offset = OUT(auth_password_file),
+	  .check = file_check_path,
+	  .help = "A file with its password in the first line, which only the user that the expander runs "
+	          "as, and its group, may read. Read at the start and at a reload." },
 	{ .name = "lanes", .kind = KIND_NUMBER, .offset = OUT(lanes), .fallback = "4",
 	  .min = "1", .max = "100", .flags = SETTING_RESTART,
 	  .help = "Connections to each MTA at the same time." },

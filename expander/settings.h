@@ -36,6 +36,9 @@ struct outbound_settings {
 	bool adapt;
 	char *queue;
 	int64_t queue_most;
+	int64_t tls;                      /* as in struct access */
+	char *tls_ca, *tls_name;
+	char *auth_user, *auth_password_file;
 };
 
 enum rate_of { RATE_ALL, RATE_LANE, RATE_LIST, RATE_DOMAIN, RATE_COUNT };

@@ -159,7 +159,7 @@ ask_mta(struct doubts *d, const struct service *s, const struct mta *m)
 {
 	const struct smtp_config c = { .mta = &m->at, .hostname = s->site->hostname,
 		                       .connect = s->outbound.connect, .reply = s->outbound.reply,
-		                       .abandon = d->work->abandon };
+		                       .abandon = d->work->abandon, .access = &s->access };
 	int64_t every = s->outbound.settle / 6, now = clock_ticks();
 	struct answers *a = answers_of(d, m);
 	struct complaint why;

@@ -13,7 +13,7 @@ lane_connect(struct lane *l, const struct service *s, const struct mta *m, struc
 {
 	const struct smtp_config c = { .mta = &m->at, .hostname = s->site->hostname,
 		                       .connect = s->outbound.connect, .reply = s->outbound.reply,
-		                       .abandon = l->abandon };
+		                       .abandon = l->abandon, .access = &s->access };
 
 	/* A reload may have named another. */
 	if (l->mta != NULL && strcmp(l->mta, m->name) != 0)

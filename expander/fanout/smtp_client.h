@@ -17,12 +17,14 @@
 #include <stdint.h>
 
 struct smtp;
+struct access;
 
 struct smtp_config {
 	const struct endpoint *mta;
 	const char *hostname;             /* for EHLO */
 	int64_t connect, reply;           /* ms */
 	int abandon;                      /* see struct wire */
+	const struct access *access;      /* TLS, and who we are */
 };
 
 struct outcome;
