@@ -10,7 +10,7 @@ V          ?= 0
 
 BASE = base32 bytes child cipher clock complaint config control daemon digest dns file hash json \
        keyring keys ldif log map mem metric monitor net notify pattern pool process programs \
-       resolver set setting stream text
+       resolver set setting stream text tls
 MAIL = address automatic date dsn encoded footer header list mailboxes mime phrase receipt reply \
        roster subject syntax trace verdict
 SOURCES = cache described fail file ldap ldap_addresses ldap_conn ldap_deref ldap_dn ldap_each \
@@ -24,10 +24,11 @@ QUEUES = distribution entry progress queue schedule spool spool_deaths spool_ent
          spool_list spool_progress spool_receipt spool_scan spool_write
 MILTER = ask ending hooks lookup main message metrics pacemaker query recipients service session \
          settings socketmap
-EXPANDER = main pulse recipients service settings work intake/content intake/heading \
-           intake/lmtp_data intake/lmtp_server intake/lmtp_session fanout/doubts fanout/expand \
-           fanout/inject fanout/later fanout/learnt fanout/post fanout/report fanout/sending \
-           fanout/settle fanout/smtp_client fanout/wire bounces/handover metrics
+EXPANDER = access main pace pulse recipients service settings work intake/content intake/heading \
+           intake/lmtp_data intake/lmtp_server intake/lmtp_session fanout/backlog fanout/doubts \
+           fanout/expand fanout/farm fanout/inject fanout/lane fanout/later fanout/learnt \
+           fanout/post fanout/report fanout/sending fanout/settle fanout/smtp_client \
+           fanout/smtp_open fanout/throttle fanout/turns fanout/wire bounces/handover metrics
 CONSOLE = cmd_compare cmd_config cmd_daemons cmd_drain cmd_explain cmd_import cmd_key cmd_lists \
           cmd_lookup cmd_members cmd_metrics cmd_preview cmd_queue cmd_release cmd_source \
           comparison daemons import_ldif import_mailman listing main
@@ -50,7 +51,7 @@ CFLAGS   ?= -O2 -g
 # Nothing of what is built says where: the same source gives the same bytes.
 ALLCFLAGS = -ffile-prefix-map=$(CURDIR)=. -std=c17 -D_GNU_SOURCE -I. -pthread $(WARNINGS) $(HARDEN) $(CFLAGS) \
             -DROLLCALL_CONFIG='"$(SYSCONFDIR)/rollcall/rollcall.yaml"'
-LIBS      = -lldap -llber -ljansson -lyaml -lidn2 -lunistring -lcrypto -lpcre2-8 -lsystemd \
+LIBS      = -lldap -llber -ljansson -lyaml -lidn2 -lunistring -lssl -lcrypto -lpcre2-8 -lsystemd \
             -lsqlite3 -lpq -llmdb -lcdb -lunbound -lgmime-3.0 -lgobject-2.0 -lglib-2.0
 
 PROGRAMS = $(BUILD)/rollcall-milter $(BUILD)/rollcall-expander $(BUILD)/rollcallctl
@@ -87,7 +88,7 @@ $(BUILD)/rollcall-expander: $(EXPANDER:%=$(BUILD)/expander/%.o) $(BUILD)/libroll
 	$(LINK) $(LIBS)
 
 $(BUILD)/rollcallctl: $(CONSOLE:%=$(BUILD)/console/%.o) $(BUILD)/milter/message.o \
-                      $(BUILD)/milter/settings.o $(BUILD)/expander/settings.o \
+                      $(BUILD)/milter/settings.o $(BUILD)/expander/settings.o $(BUILD)/expander/pace.o \
                       $(BUILD)/expander/intake/heading.o $(BUILD)/expander/fanout/post.o \
                       $(BUILD)/librollcall.a
 	$(LINK) $(LIBS)
@@ -134,8 +135,8 @@ clean:
 # ---- tests ----
 
 UNIT = address base config dsn footer header inquiry intake json keys ldap ldif list metric milter \
-       net policies post program progress receipt report resolver roster setting site socketmap \
-       sources spool sql style subject syntax table union verdict wire
+       net pace policies post program progress receipt report resolver roster setting site \
+       socketmap sources spool sql style subject syntax table union verdict wire
 TESTS = $(UNIT:%=$(BUILD)/tests/test_%) $(BUILD)/tests/contract_ldap
 
 $(BUILD)/tests/test_spool: $(BUILD)/tests/unit/queue_contract.o $(BUILD)/tests/unit/queue_memory.o
@@ -144,9 +145,10 @@ $(BUILD)/tests/test_style: $(BUILD)/expander/intake/heading.o
 $(BUILD)/tests/test_post: $(BUILD)/expander/fanout/post.o $(BUILD)/expander/fanout/settle.o $(BUILD)/expander/metrics.o \
                           $(BUILD)/expander/fanout/learnt.o $(BUILD)/tests/unit/queue_contract.o \
                           $(BUILD)/tests/unit/queue_memory.o
+$(BUILD)/tests/test_pace: $(BUILD)/expander/pace.o $(BUILD)/expander/fanout/throttle.o
 $(BUILD)/tests/test_report: $(BUILD)/expander/fanout/report.o $(BUILD)/tests/unit/queue_contract.o \
                             $(BUILD)/tests/unit/queue_memory.o
-$(BUILD)/tests/test_site: $(BUILD)/milter/settings.o $(BUILD)/expander/settings.o
+$(BUILD)/tests/test_site: $(BUILD)/milter/settings.o $(BUILD)/expander/settings.o $(BUILD)/expander/pace.o
 $(BUILD)/tests/test_milter $(BUILD)/tests/test_socketmap: \
     $(patsubst %,$(BUILD)/milter/%.o,$(filter-out hooks main,$(MILTER)))
 $(patsubst %,$(BUILD)/tests/test_%,program sources sql table union): $(BUILD)/tests/unit/source_contract.o
@@ -253,7 +255,7 @@ $(FUZZERS): $(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/expander/inta
                              $(BUILD)/expander/intake/heading.o \
                              $(BUILD)/expander/fanout/post.o $(BUILD)/expander/fanout/wire.o \
                              $(BUILD)/expander/pulse.o $(BUILD)/milter/query.o \
-                             $(BUILD)/milter/settings.o $(BUILD)/expander/settings.o \
+                             $(BUILD)/milter/settings.o $(BUILD)/expander/settings.o $(BUILD)/expander/pace.o \
                              $(BUILD)/librollcall.a
 	$(LINK) -fsanitize=fuzzer $(LIBS)
 

@@ -120,6 +120,14 @@ bytes_take(struct bytes *b)
 }
 
 void
+bytes_wipe(struct bytes *b)
+{
+	if (b->data != NULL)
+		explicit_bzero(b->data, b->capacity);
+	bytes_free(b);
+}
+
+void
 bytes_free(struct bytes *b)
 {
 	free(b->data);

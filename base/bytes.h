@@ -41,5 +41,6 @@ const char *bytes_text(const struct bytes *);
 char *bytes_take(struct bytes *);
 
 void bytes_free(struct bytes *);
+void bytes_wipe(struct bytes *);          /* the same, of a secret */
 
 #endif

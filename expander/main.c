@@ -213,12 +213,12 @@ static int
 start(struct expander *x, const struct service *s, struct complaint *why)
 {
 	if (works[WORKS_OUTBOUND])
-		x->injector = injector_open(&x->work, (size_t)s->outbound.lanes);
+		x->injector = injector_open(&x->work);
 	if ((works[WORKS_PENDING] &&
 	     start_threads(x, run_expand, &x->work, s->outbound.workers, why) < 0) ||
 	    (works[WORKS_BOUNCE] && start_threads(x, run_handover, &x->work, 1, why) < 0) ||
 	    (works[WORKS_OUTBOUND] &&
-	     (start_threads(x, run_lane, x->injector, s->outbound.lanes, why) < 0 ||
+	     (start_threads(x, run_lane, x->injector, s->outbound.lanes * s->weight, why) < 0 ||
 	      start_threads(x, run_doubts, x->injector, 1, why) < 0)) ||
 	    start_threads(x, run_forget, &x->work, 1, why) < 0)
 		return -1;

@@ -11,6 +11,32 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct service *current;
 
+static int
+take_mtas(struct service *s, struct complaint *why)
+{
+	s->mtas = mem_array(s->outbound.mta.count, sizeof(*s->mtas));
+	for (size_t i = 0; i < s->outbound.mta.count; i++) {
+		if (mta_parse(s->outbound.mta.items[i], &s->mtas[i], why) < 0)
+			return -1;
+		s->mta_count++;
+		s->weight += s->mtas[i].weight;
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(s->mtas[k].name, s->mtas[i].name) == 0)
+				return complain(why, "outbound.mta: %s stands there twice",
+				                s->outbound.mta.items[i]);
+	}
+	return 0;
+}
+
+static int
+take_rates(struct service *s, struct complaint *why)
+{
+	for (enum rate_of i = 0; i < RATE_COUNT; i++)
+		if (s->outbound.rates[i] != NULL && rate_parse(s->outbound.rates[i], &s->rates[i], why) < 0)
+			return -1;
+	return 0;
+}
+
 /* From texts, which the rows have checked, to what is used. */
 static int
 prepare(struct service *s, struct complaint *why)
@@ -21,7 +47,10 @@ prepare(struct service *s, struct complaint *why)
 	s->receipts = s->outbound.receipts == NULL
 	                      ? mem_format("%s.rollcall.invalid", s->site->hostname)
 	                      : domain_canonical(s->outbound.receipts, strlen(s->outbound.receipts), why);
-	return s->receipts == NULL ? -1 : mta_parse(s->outbound.mta.items[0], &s->mta, why);
+	if (s->receipts == NULL || take_rates(s, why) < 0 ||
+	    access_open(&s->access, &s->outbound, why) < 0)
+		return -1;
+	return take_mtas(s, why);
 }
 
 struct service *
@@ -79,7 +108,10 @@ service_drop(struct service **service)
 	setting_free(lmtp_setting_rows, &s->lmtp);
 	setting_free(outbound_setting_rows, &s->outbound);
 	networks_close(&s->networks);
-	endpoint_free(&s->mta);
+	for (size_t i = 0; i < s->mta_count; i++)
+		mta_free(&s->mtas[i]);
+	free(s->mtas);
+	access_close(&s->access);
 	free(s->receipts);
 	free(s);
 }

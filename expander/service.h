@@ -5,7 +5,7 @@
 #ifndef EXPANDER_SERVICE_H
 #define EXPANDER_SERVICE_H
 
-#include "expander/settings.h"
+#include "expander/access.h"
 #include "policies/site.h"
 
 #include <stdatomic.h>
@@ -16,7 +16,11 @@ struct service {
 	struct lmtp_settings lmtp;
 	struct outbound_settings outbound;
 	struct networks *networks;        /* that may connect to LMTP */
-	struct endpoint mta;
+	struct mta *mtas;
+	size_t mta_count;
+	int64_t weight;                   /* of all of them */
+	struct rate rates[RATE_COUNT];
+	struct access access;
 	char *receipts;                   /* the domain of receipt recipients; canonical */
 };
 

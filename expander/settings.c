@@ -1,6 +1,7 @@
 /* The expander's parts of the configuration. */
 #include "expander/settings.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/net.h"
 #include "mail/address.h"
@@ -8,33 +9,70 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MOST_WEIGHT = 16 };
+
 #define LMTP(f) offsetof(struct lmtp_settings, f)
 #define OUT(f) offsetof(struct outbound_settings, f)
 
-int
-mta_parse(const char *text, struct endpoint *e, struct complaint *why)
+/* What stands behind the blank: "weight 3". */
+static int
+parse_weight(const char *text, int64_t *weight)
 {
+	static const char word[] = "weight ";
+	const char *number;
+	char *end;
+
+	*weight = 1;
+	if (*text == '\0')
+		return 0;
+	text += strspn(text, " ");
+	number = text + sizeof(word) - 1;
+	if (strncmp(text, word, sizeof(word) - 1) != 0 || *number < '1' || *number > '9')
+		return -1;
+	*weight = strtoll(number, &end, 10);
+	return *end == '\0' && *weight <= MOST_WEIGHT ? 0 : -1;
+}
+
+int
+mta_parse(const char *text, struct mta *m, struct complaint *why)
+{
+	size_t length = strcspn(text, " ");
 	char *inet;
 	int rc;
 
 	if (strncmp(text, "smtp:", 5) != 0)
 		return complain(why, "\"%s\" is no MTA: smtp:host:port", text);
-	inet = mem_format("inet:%s", text + 5);
-	rc = endpoint_parse(inet, e, why);
+	if (parse_weight(text + length, &m->weight) < 0)
+		return complain(why, "\"%s\": behind the MTA may stand \"weight\" and a number from 1 to %d",
+		                text, (int)MOST_WEIGHT);
+	inet = mem_format("inet:%.*s", (int)length - 5, text + 5);
+	rc = endpoint_parse(inet, &m->at, why);
 	free(inet);
+	if (rc == 0)
+		m->name = mem_format("%s port %s", m->at.host, m->at.port);
 	return rc;
+}
+
+void
+mta_free(struct mta *m)
+{
+	endpoint_free(&m->at);
+	free(m->name);
+	m->name = NULL;
 }
 
 static int
 check_mta(const char *text, struct complaint *why)
 {
-	struct endpoint e;
-	int rc = mta_parse(text, &e, why);
+	struct mta m;
+	int rc = mta_parse(text, &m, why);
 
 	if (rc == 0)
-		endpoint_free(&e);
+		mta_free(&m);
 	return rc;
 }
+
+static const char *const tls_words[] = { "none", "opportunistic", "required", NULL };
 
 const struct setting lmtp_setting_rows[] = {
 	{ .name = "listen", .kind = KIND_TEXTS, .offset = LMTP(listen),
@@ -65,12 +103,56 @@ const struct setting lmtp_setting_rows[] = {
 
 const struct setting outbound_setting_rows[] = {
 	{ .name = "mta", .kind = KIND_TEXTS, .offset = OUT(mta), .fallback = "smtp:127.0.0.1:10026",
-	  .min = "1", .max = "1", .check = check_mta,
-	  .help = "Where posts are put back into the MTA, smtp:host:port: a port without the list "
-	          "milter." },
+	  .min = "1", .max = "32", .check = check_mta,
+	  .help = "Where posts are put back into the MTA, smtp:host:port: a port without the list milter. "
+	          "Of several each has as many lanes as lanes says, times its weight (\"smtp:host:port "
+	          "weight 2\"), and batches go to whichever is free; one that is away is left alone for "
+	          "a while." },
+	{ .name = "tls", .kind = KIND_WORD, .offset = OUT(tls), .fallback = "none", .words = tls_words,
+	  .help = "STARTTLS towards the MTA: none; opportunistic, where it is offered, whatever the "
+	          "certificate; or required: it must be offered, the certificate must be good by tls-ca, and "
+	          "name the host, or posts wait." },
+	{ .name = "tls-ca", .kind = KIND_TEXT, .offset = OUT(tls_ca), .check = file_check_path,
+	  .help = "A file of certificates (PEM) that the MTA's must be signed by, or be. Without it those "
+	          "that the system trusts." },
+	{ .name = "tls-name", .kind = KIND_TEXT, .offset = OUT(tls_name), .check = domain_check,
+	  .help = "The name that must stand in the certificate, where it is not the host in mta." },
+	{ .name = "auth-user", .kind = KIND_TEXT, .offset = OUT(auth_user),
+	  .help = "The login (AUTH, RFC 4954) for the MTA, where it wants one. Only where tls is required." },
+	{ .name = "auth-password-file", .kind = KIND_TEXT, .offset = OUT(auth_password_file),
+	  .check = file_check_path,
+	  .help = "A file with its password in the first line, which only the user that the expander runs "
+	          "as, and its group, may read. Read at the start and at a reload." },
 	{ .name = "lanes", .kind = KIND_NUMBER, .offset = OUT(lanes), .fallback = "4",
 	  .min = "1", .max = "100", .flags = SETTING_RESTART,
-	  .help = "Connections to the MTA at the same time." },
+	  .help = "Connections to each MTA at the same time." },
+	{ .name = "rate", .kind = KIND_TEXT, .offset = OUT(rates[RATE_ALL]), .check = rate_check,
+	  .help = "How many recipients posts go to at most, \"50000/hour\", also day, minute, second: in no "
+	          "hour are there more, and a hundredth of it or so goes at once. Small and urgent posts "
+	          "count, but do not wait. Without it there is no limit." },
+	{ .name = "lane-rate", .kind = KIND_TEXT, .offset = OUT(rates[RATE_LANE]), .check = rate_check,
+	  .help = "The same for each lane." },
+	{ .name = "list-rate", .kind = KIND_TEXT, .offset = OUT(rates[RATE_LIST]), .check = rate_check,
+	  .help = "The same for the posts of each list." },
+	{ .name = "domain-rate", .kind = KIND_TEXT, .offset = OUT(rates[RATE_DOMAIN]), .check = rate_check,
+	  .help = "The same for the posts of the lists of each domain." },
+	{ .name = "hold", .kind = KIND_TIME, .offset = OUT(hold), .fallback = "0s", .max = "1h",
+	  .help = "How long after a post the next one begins: a burst of them is spread. Small and urgent "
+	          "ones do not wait." },
+	{ .name = "small", .kind = KIND_NUMBER, .offset = OUT(small), .fallback = "100", .max = "100000",
+	  .help = "A post to so many recipients or fewer is small." },
+	{ .name = "urgent", .kind = KIND_TEXTS, .offset = OUT(urgent), .check = address_check,
+	  .help = "Lists whose posts are urgent, by their addresses: like small ones they go before others "
+	          "and wait for no rate." },
+	{ .name = "adapt", .kind = KIND_FLAG, .offset = OUT(adapt), .fallback = "yes",
+	  .help = "Whether long fan-outs use fewer lanes where the MTA takes as long for a batch as if it "
+	          "had them one after the other, or puts them off." },
+	{ .name = "queue", .kind = KIND_TEXT, .offset = OUT(queue), .check = file_check_path,
+	  .help = "The queue directory of the MTA, where it is on this host and may be read: while more than "
+	          "queue-most messages are in it (with Postfix: in incoming and active), posts wait, but for "
+	          "small and urgent ones." },
+	{ .name = "queue-most", .kind = KIND_NUMBER, .offset = OUT(queue_most), .fallback = "5000",
+	  .min = "1", .max = "10000000", .help = "See queue." },
 	{ .name = "batch", .kind = KIND_NUMBER, .offset = OUT(batch), .fallback = "1000",
 	  .min = "1", .max = "50000",
 	  .help = "Recipients of one transaction at most. What the MTA takes is found out; Postfix takes "

@@ -4,6 +4,7 @@
 
 #include "base/net.h"
 #include "base/setting.h"
+#include "expander/pace.h"
 #include "queues/schedule.h"
 
 #include <stdint.h>
@@ -28,10 +29,30 @@ struct outbound_settings {
 	int64_t settle;                   /* ms */
 	int64_t keep, keep_bounces;       /* ms */
 	int64_t rescan;                   /* ms */
+	char *rates[4];                   /* enum rate_of */
+	int64_t hold;                     /* ms */
+	int64_t small;
+	struct text_list urgent;
+	bool adapt;
+	char *queue;
+	int64_t queue_most;
+	int64_t tls;                      /* as in struct access */
+	char *tls_ca, *tls_name;
+	char *auth_user, *auth_password_file;
 };
 
-/* Where an MTA is: smtp:host:port. */
-int mta_parse(const char *text, struct endpoint *, struct complaint *);
+enum rate_of { RATE_ALL, RATE_LANE, RATE_LIST, RATE_DOMAIN, RATE_COUNT };
+
+/* An MTA that posts are put into. */
+struct mta {
+	struct endpoint at;
+	char *name;                       /* "host port 25", in logs and in the progress of entries */
+	int64_t weight;
+};
+
+/* smtp:host:port, and perhaps "weight" and a number. */
+int mta_parse(const char *text, struct mta *, struct complaint *);
+void mta_free(struct mta *);
 
 extern const struct setting lmtp_setting_rows[], outbound_setting_rows[];
 

@@ -294,6 +294,16 @@ address_local(const char *canonical)
 	return bytes_take(&content);
 }
 
+int
+address_check(const char *text, struct complaint *why)
+{
+	struct address a;
+	int rc = address_parse(&a, text, strlen(text), why);
+
+	address_free(&a);
+	return rc;
+}
+
 void
 address_free(struct address *a)
 {

@@ -26,6 +26,7 @@ struct address {
  * would be the roles of a list with a long name.
  */
 int address_parse(struct address *, const char *text, size_t length, struct complaint *);
+int address_check(const char *text, struct complaint *);         /* for rows of settings */
 void address_free(struct address *);
 
 /*

@@ -21,16 +21,6 @@ struct site_texts {
 
 #define TEXTS(f) offsetof(struct site_texts, f)
 
-static int
-check_address(const char *text, struct complaint *why)
-{
-	struct address a;
-	int rc = address_parse(&a, text, strlen(text), why);
-
-	address_free(&a);
-	return rc;
-}
-
 const struct setting site_settings[] = {
 	{ .name = "hostname", .kind = KIND_TEXT, .offset = TEXTS(hostname), .check = domain_check,
 	  .help = "The name of this host in greetings, Received fields and reports. Without it the "
@@ -45,7 +35,7 @@ const struct setting site_settings[] = {
 	          "same ones." },
 	{ .name = "user", .kind = KIND_TEXT, .offset = TEXTS(user), .flags = SETTING_RESTART,
 	  .help = "The user to run as, where a daemon is started by root." },
-	{ .name = "errors", .kind = KIND_TEXT, .offset = TEXTS(errors), .check = check_address,
+	{ .name = "errors", .kind = KIND_TEXT, .offset = TEXTS(errors), .check = address_check,
 	  .help = "The address that gets bounces and reports of lists that name none, and mail to owners "
 	          "of lists that have none. It must not be a list, nor in a domain of lists that is not "
 	          "shared." },

@@ -67,6 +67,7 @@ progress_print(const struct record *r, struct bytes *out)
 	if ((r->kind == RECORD_RESULT || r->kind == RECORD_DEFER) && r->held != 0)
 		js_set_number(j, "held", r->held);
 	js_set_text(j, "receipt", r->receipt);
+	js_set_text(j, "mta", r->mta);
 	if (r->spent >= 0 && (r->kind == RECORD_DEFER || (r->kind == RECORD_RESULT && r->held != 0)))
 		js_set_number(j, "spent", r->spent);
 	js_set_text(j, "id", r->id);
@@ -123,6 +124,7 @@ parse_record(const struct js *j, struct record *r, uint32_t **lines_r)
 		              .text = js_text(j, "text"),
 		              .id = js_text(j, "id"),
 		              .receipt = js_text(j, "receipt"),
+		              .mta = js_text(j, "mta"),
 		              .until = js_number(j, "defer", -1),
 		              .tries = number(j, "tries", 0, UINT32_MAX, &damaged),
 		              .spent = number(j, "spent", -1, INT64_MAX, &damaged) };
@@ -247,6 +249,7 @@ tally_open(struct tally *t, const struct record *intent)
 
 	b->batch = intent->batch;
 	b->receipt = mem_text(intent->receipt);
+	b->mta = mem_text(intent->mta);
 	b->first = intent->first;
 	b->count = intent->count < t->count ? intent->count : t->count;
 	if (intent->lines != NULL) {
@@ -272,6 +275,7 @@ free_batch(struct open_batch *b)
 {
 	free(b->lines);
 	free(b->receipt);
+	free(b->mta);
 	free(b);
 }
 

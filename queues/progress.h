@@ -5,6 +5,7 @@
  *	{"begin":"outbound","at":…}                     an expander has claimed the entry, in this queue
  *	{"batch":1,"at":…,"first":0,"count":1000}       intent: about to send lines 0 to 999
  *	{…,"receipt":"2k7f…"}                           the same, with a receipt of that token
+ *	{…,"mta":"10.0.0.1 port 25"}                    the same, with the MTA that is to have it
  *	{"batch":2,"at":…,"lines":[3,17]}               intent: these lines
  *	{"batch":1,"line":7,"code":550,"text":"…"}      this line was refused for good
  *	{"batch":1,"line":9,"code":450,"text":"…"}      this line was refused for now
@@ -50,6 +51,7 @@ struct record {
 	const char *text;                 /* the reply, or the reason; may be NULL */
 	const char *id;                   /* the MTA's queue id; may be NULL */
 	const char *receipt;              /* of an intent: the token of its receipt; NULL: it asks for none */
+	const char *mta;                  /* of an intent: where to; NULL: it does not say */
 	int64_t until;                    /* of a defer */
 	int64_t tries;
 	int64_t spent;                    /* of a defer, and where held: queue_spent(); -1: not said */
@@ -86,6 +88,7 @@ struct open_batch {
 	struct open_batch *next;
 	int64_t batch;
 	char *receipt;                    /* NULL: it asked for none */
+	char *mta;                        /* NULL: it does not say */
 	size_t first, count;              /* as in a record */
 	uint32_t *lines;
 };

@@ -72,6 +72,19 @@ def wait_until(condition, seconds=20, what="something", every=0.01):
         time.sleep(every)
 
 
+def make_certificates(directory, name="directory.example.com"):
+    """ca.pem, cert.pem and key.pem: a CA of its own, and a certificate for the name and 127.0.0.1."""
+    def openssl(*words):
+        subprocess.run(["openssl", *words], cwd=directory, check=True, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL)
+    (directory / "san").write_text(f"subjectAltName=DNS:{name},IP:127.0.0.1\n")
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=Test CA",
+            "-keyout", "cakey.pem", "-out", "ca.pem")
+    openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", "key.pem", "-out", "req.pem")
+    openssl("x509", "-req", "-in", "req.pem", "-CA", "ca.pem", "-CAkey", "cakey.pem", "-days", "2",
+            "-CAcreateserial", "-extfile", "san", "-out", "cert.pem")
+
+
 def family(address):
     """Of a socket for (host, port), or for the path of a unix socket."""
     return socket.AF_UNIX if isinstance(address, str) else socket.AF_INET

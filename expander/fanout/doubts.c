@@ -30,10 +30,16 @@ struct doubts {
 	size_t count;                     /* of them, and of those that the worker looks at */
 	bool stopping;
 
-	/* Of the worker: since when and until when the MTA has been answering; ticks, 0: not. */
+	struct answers *answers;          /* of the worker */
+};
+
+/* An MTA, and since when and until when it has been answering; ticks, 0: not. */
+struct answers {
+	struct answers *next;
+	char *mta;
 	int64_t since, until;
 	int64_t asked;                    /* ticks, when it was asked last */
-	char *mta;
+	struct complaint silence;         /* why it does not answer */
 };
 
 struct doubts *
@@ -41,7 +47,7 @@ doubts_open(struct work *work, void (*back)(void *, struct post *), void *arg)
 {
 	struct doubts *d = mem_new(sizeof(*d));
 
-	*d = (struct doubts){ .work = work, .back = back, .arg = arg, .asked = -ASK };
+	*d = (struct doubts){ .work = work, .back = back, .arg = arg };
 	monitor_init(&d->monitor);
 	return d;
 }
@@ -61,7 +67,13 @@ doubts_close(struct doubts **doubts)
 		post_close(&p);
 	}
 	monitor_destroy(&d->monitor);
-	free(d->mta);
+	while (d->answers != NULL) {
+		struct answers *a = d->answers;
+
+		d->answers = a->next;
+		free(a->mta);
+		free(a);
+	}
 	free(d);
 }
 
@@ -115,34 +127,72 @@ doubts_stop(struct doubts *d)
 
 /* ---- the MTA ---- */
 
-/* Whether it answers is asked now and then; that also makes it deliver receipts that it had put off. */
-static int
-ask_mta(struct doubts *d, const struct service *s, struct complaint *why)
+static struct answers *
+answers_of(struct doubts *d, const struct mta *m)
 {
-	const struct smtp_config c = { .mta = &s->mta, .hostname = s->site->hostname,
-		                       .connect = s->outbound.connect, .reply = s->outbound.reply,
-		                       .abandon = d->work->abandon };
-	int64_t every = s->outbound.settle / 6, now = clock_ticks();
-	char *mta = mem_format("%s port %s", s->mta.host, s->mta.port);
-	int rc = 0;
+	struct answers *a = d->answers;
 
-	/* A reload may have named another. */
-	if (d->mta == NULL || strcmp(d->mta, mta) != 0)
-		d->since = 0;
-	free(d->mta);
-	d->mta = mta;
+	while (a != NULL && strcmp(a->mta, m->name) != 0)
+		a = a->next;
+	if (a == NULL) {
+		a = mem_new(sizeof(*a));
+		a->mta = mem_text(m->name);
+		a->next = d->answers;
+		d->answers = a;
+	}
+	return a;
+}
+
+/* Where a batch was sent to; the first MTA, where nobody knows or that one is configured no more. */
+static const struct mta *
+mta_of(const struct service *s, const struct open_batch *b)
+{
+	for (size_t i = 0; i < s->mta_count && b->mta != NULL; i++)
+		if (strcmp(s->mtas[i].name, b->mta) == 0)
+			return &s->mtas[i];
+	return &s->mtas[0];
+}
+
+/* Whether it answers is asked now and then; that also makes it deliver receipts that it had put off. */
+static void
+ask_mta(struct doubts *d, const struct service *s, const struct mta *m)
+{
+	const struct smtp_config c = { .mta = &m->at, .hostname = s->site->hostname,
+		                       .connect = s->outbound.connect, .reply = s->outbound.reply,
+		                       .abandon = d->work->abandon, .access = &s->access };
+	int64_t every = s->outbound.settle / 6, now = clock_ticks();
+	struct answers *a = answers_of(d, m);
+	struct complaint why;
+
 	every = every > ASK ? ASK : every < ASK_LEAST ? ASK_LEAST : every;
-	if (d->since != 0 && now - d->asked < every)
-		return 0;
+	if (a->since != 0 && now - a->asked < every)
+		return;
 	pulse_step(s->outbound.connect + s->outbound.reply * 3);
-	rc = smtp_hurry(&c, s->receipts, why);
+	if (smtp_hurry(&c, s->receipts, &why) < 0) {
+		a->since = 0;
+		a->silence = why;
+	} else if (a->since == 0) {
+		a->since = clock_ticks();
+	}
 	pulse_step(0);
-	d->asked = d->until = clock_ticks();
-	if (rc < 0)
-		d->since = 0;
-	else if (d->since == 0)
-		d->since = d->until;
-	return rc;
+	a->asked = a->until = clock_ticks();
+}
+
+/* Those that posts wait for. */
+static void
+ask_mtas(struct doubts *d, const struct service *s, const struct post *posts)
+{
+	for (size_t i = 0; i < s->mta_count; i++) {
+		bool needed = false;
+
+		for (const struct post *p = posts; p != NULL; p = p->next)
+			for (const struct open_batch *b = p->tally.open; b != NULL && !needed; b = b->next)
+				needed = mta_of(s, b) == &s->mtas[i];
+		if (needed)
+			ask_mta(d, s, &s->mtas[i]);
+		else
+			answers_of(d, &s->mtas[i])->since = 0;
+	}
 }
 
 /* ---- one post ---- */
@@ -193,31 +243,34 @@ hear(void *arg, int64_t batch, const char *token)
 
 /* No receipt came: not queued. What cannot be written down stays in doubt. */
 static void
-give_up(struct post *p, const char *text)
+give_up(struct post *p, const struct open_batch *b, const char *text)
 {
-	const struct open_batch *b = p->tally.open, *next;
-
-	for (; b != NULL; b = next) {
-		next = b->next;
-		if (!note_result(p, b, 0, text))
-			continue;
-		log_settled(p, b, "again");
-		metric_add(&expander_metrics[DOUBTS], DOUBT_AGAIN, 0, 0, 1);
-		post_settle(p, b, false);
-	}
+	if (!note_result(p, b, 0, text))
+		return;
+	log_settled(p, b, "again");
+	metric_add(&expander_metrics[DOUBTS], DOUBT_AGAIN, 0, 0, 1);
+	post_settle(p, b, false);
 }
 
-/* Looks for its receipts, and at the time. -1 with a complaint. */
+/* Looks for its receipts, and how long the MTA of each batch has been answering. -1 with a complaint. */
 static int
-settle_post(const struct doubts *d, struct post *p, const struct service *s, struct complaint *why)
+settle_post(struct doubts *d, struct post *p, const struct service *s, struct complaint *why)
 {
-	int64_t since = d->since > p->doubt_since ? d->since : p->doubt_since;
+	int rc = 0;
 
 	if (p->entry->queues->ops->receipts(p->entry, hear, p, why) < 0)
 		return -1;
-	if (d->since != 0 && d->until - since >= s->outbound.settle)
-		give_up(p, "no receipt was heard");
-	return 0;
+	for (const struct open_batch *b = p->tally.open, *next; b != NULL; b = next) {
+		const struct answers *a = answers_of(d, mta_of(s, b));
+		int64_t since = a->since > p->doubt_since ? a->since : p->doubt_since;
+
+		next = b->next;
+		if (a->since == 0)
+			rc = complain(why, "%s", a->silence.text);
+		else if (a->until - since >= s->outbound.settle)
+			give_up(p, b, "no receipt was heard");
+	}
+	return rc;
 }
 
 /*
@@ -229,7 +282,10 @@ give_way(struct post *p, const struct service *s, const char *reason)
 {
 	if (queue_expired(p->entry, &s->outbound.retry)) {
 		p->doubt_later = true;
-		give_up(p, reason);
+		for (const struct open_batch *b = p->tally.open, *next; b != NULL; b = next) {
+			next = b->next;
+			give_up(p, b, reason);
+		}
 		(void)snprintf(p->reason, sizeof(p->reason), "%s", reason);
 	}
 	if (p->tally.open == NULL)
@@ -252,19 +308,15 @@ take_all(struct doubts *d)
 	return all;
 }
 
-/* `silence` says why the MTA does not answer; NULL: it does. */
 static void
-look_at(struct doubts *d, struct post *p, const struct service *s, const char *silence)
+look_at(struct doubts *d, struct post *p, const struct service *s)
 {
 	struct complaint why;
-	bool settled, kept;
+	bool can_tell = settle_post(d, p, s, &why) == 0, settled = p->tally.open == NULL;
+	bool kept = !settled && can_tell;
 
-	if (settle_post(d, p, s, &why) < 0)
-		silence = why.text;
-	settled = p->tally.open == NULL;
-	kept = !settled && silence == NULL;
-	if (!settled && silence != NULL)
-		settled = give_way(p, s, silence);
+	if (!settled && !can_tell)
+		settled = give_way(p, s, why.text);
 	monitor_enter(&d->monitor);
 	if (kept)
 		put(d, p);
@@ -281,19 +333,17 @@ look_at_all(struct doubts *d)
 {
 	struct post *p = take_all(d), *next;
 	struct service *s;
-	struct complaint why;
 	int64_t wait;
-	bool answers;
 
+	s = service_current();
+	ask_mtas(d, s, p);
 	if (p == NULL) {
-		d->since = 0;
+		service_drop(&s);
 		return IDLE;
 	}
-	s = service_current();
-	answers = ask_mta(d, s, &why) == 0;
 	for (; p != NULL; p = next) {
 		next = p->next;
-		look_at(d, p, s, answers ? NULL : why.text);
+		look_at(d, p, s);
 	}
 	wait = s->outbound.settle / 6;
 	service_drop(&s);

@@ -4,12 +4,14 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/monitor.h"
+#include "expander/fanout/backlog.h"
 #include "expander/fanout/doubts.h"
+#include "expander/fanout/farm.h"
+#include "expander/fanout/lane.h"
 #include "expander/fanout/later.h"
-#include "expander/fanout/post.h"
 #include "expander/fanout/report.h"
-#include "expander/fanout/sending.h"
 #include "expander/fanout/settle.h"
+#include "expander/fanout/turns.h"
 #include "expander/metrics.h"
 #include "expander/pulse.h"
 #include "expander/service.h"
@@ -23,37 +25,32 @@ enum {
 	AFTER_FAILURE = 1000,             /* ms that a lane rests when the MTA is not there */
 	IDLE = 60000,                     /* ms: how long a lane waits at a time for something to do */
 	WHEN_FULL = 1000,                 /* ms at most until a lane without work looks again */
+	MOST_LARGE = 48,                  /* of those under way: others are put back … */
+	PUT_BACK = 10000,                 /* … for so many ms */
+	COUNT_AGAIN = 1000,               /* ms until the MTA's queue is looked at again */
 	REPORT_AGAIN = 60000              /* ms until a report that could not be stored is tried again */
 };
 
 struct injector {
 	struct work *work;
-	size_t lanes;
 	struct monitor monitor;           /* over what follows, and the posts */
-	struct post *posts;               /* the next batch is cut from the first that has work */
-	size_t count;
-	struct learnt learnt;             /* of the MTA */
+	size_t lanes;                     /* that were started */
+	size_t taking;                    /* entries that are being opened */
+	struct turns turns;
+	struct farm farm;
+	bool counting;                    /* the MTA's queue; … */
+	int64_t counted;                  /* … it was counted last; ticks, 0: never */
 	struct doubts *doubts;            /* posts that wait for receipts */
-};
-
-/* What one lane has for itself. */
-struct lane {
-	struct injector *injector;
-	struct smtp *smtp;
-	char *mta;                        /* where it leads */
-	bool used;                        /* a transaction has gone over it */
-	int64_t last_used;                /* ticks */
 };
 
 static void take_back(void *arg, struct post *);
 
 struct injector *
-injector_open(struct work *work, size_t lanes)
+injector_open(struct work *work)
 {
 	struct injector *in = mem_new(sizeof(*in));
 
 	in->work = work;
-	in->lanes = lanes;
 	in->doubts = doubts_open(work, take_back, in);
 	monitor_init(&in->monitor);
 	return in;
@@ -68,52 +65,10 @@ injector_close(struct injector **injector)
 	if (in == NULL)
 		return;
 	doubts_close(&in->doubts);
-	while (in->posts != NULL) {
-		struct post *p = in->posts;
-
-		in->posts = p->next;
-		post_close(&p);
-	}
+	turns_close(&in->turns);
+	farm_close(&in->farm);
 	monitor_destroy(&in->monitor);
 	free(in);
-}
-
-/* ---- posts under way; under the lock ---- */
-
-static void
-append(struct injector *in, struct post *p)
-{
-	struct post **at = &in->posts;
-
-	while (*at != NULL)
-		at = &(*at)->next;
-	p->next = NULL;
-	*at = p;
-}
-
-static void
-unlink_post(struct injector *in, const struct post *p)
-{
-	struct post **at = &in->posts;
-
-	while (*at != p)
-		at = &(*at)->next;
-	*at = p->next;
-}
-
-/* The next batch: from the first post that has work, which goes to the end of the line. */
-static struct batch *
-next_batch(struct injector *in, size_t most)
-{
-	struct post *p = in->posts;
-
-	while (p != NULL && !post_has_work(p))
-		p = p->next;
-	if (p == NULL)
-		return NULL;
-	unlink_post(in, p);
-	append(in, p);
-	return post_cut(p, learnt_most(&in->learnt, most, clock_ticks()), in->lanes, SIZE_MAX);
 }
 
 /* ---- the end of a post ---- */
@@ -175,8 +130,7 @@ finish_if_idle(struct injector *in, struct post *p, const struct service *s)
 {
 	if (p->busy > 0 || post_has_work(p))
 		return;
-	unlink_post(in, p);
-	in->count--;
+	turns_remove(&in->turns, p);
 	monitor_wake(&in->monitor);
 	monitor_leave(&in->monitor);
 	if (p->tally.open != NULL) {
@@ -220,59 +174,6 @@ injector_stop(struct injector *in)
 
 /* ---- one batch ---- */
 
-/* A connection that is there, or a complaint. */
-static bool
-connect_lane(struct lane *l, const struct service *s, struct complaint *why)
-{
-	const struct smtp_config c = { .mta = &s->mta, .hostname = s->site->hostname,
-		                       .connect = s->outbound.connect, .reply = s->outbound.reply,
-		                       .abandon = l->injector->work->abandon };
-
-	char *mta = mem_format("%s port %s", s->mta.host, s->mta.port);
-
-	/* A reload may have named another. */
-	if (l->mta != NULL && strcmp(l->mta, mta) != 0) {
-		smtp_close(&l->smtp);
-		monitor_enter(&l->injector->monitor);
-		l->injector->learnt = (struct learnt){ 0 };
-		monitor_leave(&l->injector->monitor);
-	}
-	if (l->smtp == NULL) {
-		pulse_step(s->outbound.connect);
-		l->smtp = smtp_open(&c, why);
-		l->used = false;
-	}
-	free(l->mta);
-	l->mta = mta;
-	return l->smtp != NULL;
-}
-
-/* Runs the transaction; a connection that died while it was idle is made again, once. */
-static void
-run(struct lane *l, const struct service *s, struct sending *g, struct outcome *o)
-{
-	struct transaction t = sending_transaction(g);
-	struct complaint why;
-	bool again = true;
-
-	while (again) {
-		bool fresh = l->smtp == NULL || !l->used;
-
-		if (!connect_lane(l, s, &why)) {
-			o->made = SMTP_NOT_SENT;
-			(void)snprintf(o->text, sizeof(o->text), "%s", why.text);
-			return;
-		}
-		t.utf8 = sending_needs_utf8(g, smtp_has_utf8(l->smtp), o);
-		smtp_send(l->smtp, &t, o);
-		l->used = true;
-		l->last_used = clock_ticks();
-		if (o->closing)
-			smtp_close(&l->smtp);
-		again = !fresh && o->made == SMTP_NOT_STARTED;
-	}
-}
-
 /* Whether the MTA said anything at all. */
 static bool
 was_answered(const struct batch *b, const struct outcome *o)
@@ -284,34 +185,61 @@ was_answered(const struct batch *b, const struct outcome *o)
 	return answered;
 }
 
+/* What the MTA lets us know of itself. Under the lock. True: it is to be left alone. */
+static bool
+learn(const struct lane *l, struct station *st, const struct service *s, const struct batch *b,
+      const struct outcome *o)
+{
+	size_t lanes = farm_lanes(s, farm_mta(s, l->number));
+	const struct sample sample = { b->count, o->took, b->beside };
+	bool refused = o->lost || o->code / 100 == 4;
+	int64_t now = clock_ticks();
+
+	if (refused)
+		throttle_refused(&st->throttle, lanes, now);
+	else if (o->took > 0 && b->beside > 0)
+		throttle_heard(&st->throttle, lanes, &sample, now);
+	if (o->code / 100 == 2)
+		farm_found(st);
+	return refused;
+}
+
 /* Injects one batch and writes down what became of it. True if the MTA could be reached. */
 static bool
-inject(struct lane *l, const struct service *s, struct batch *b)
+inject(struct injector *in, struct lane *l, const struct service *s, struct station *st, struct batch *b)
 {
-	struct injector *in = l->injector;
+	const struct mta *m = farm_mta(s, l->number);
 	struct sending g = sending_begin(b, s->receipts);
 	struct outcome o = { 0 };
 	int64_t began = clock_ticks_us();
+	bool elsewhere, reached;
 	enum fate fate;
 	size_t sent;
-	bool reached;
 
 	o.codes = mem_array(b->count, sizeof(*o.codes));
 	o.texts = mem_array(b->count, sizeof(*o.texts));
-	run(l, s, &g, &o);
+	lane_run(l, s, m, &g, &o);
 	monitor_enter(&in->monitor);
-	fate = settle_judge(b, &o, &s->outbound);
+	elsewhere = farm_is_free(&o) && farm_has_other(&in->farm, s, st, clock_ticks());
+	fate = elsewhere ? FATE_ELSEWHERE : settle_judge(b, &o, &s->outbound);
 	monitor_leave(&in->monitor);
 	settle_note(b, &o, fate);
 	monitor_enter(&in->monitor);
-	sent = settle(b, &o, fate, &in->learnt);
+	sent = settle(b, &o, fate, &st->learnt);
 	settle_log(b, &o, sent, began);
 	b->post->busy--;
-	reached = was_answered(b, &o);
+	if (b->beside > 0)
+		st->busy--;
+	if (learn(l, st, s, b, &o) && s->mta_count > 1)
+		farm_left(st, o.text, clock_ticks());
+	reached = elsewhere || was_answered(b, &o);
 	if (!reached)
 		b->post->halted = true;   /* its other batches would fare no better now */
 	finish_if_idle(in, b->post, s);
 	monitor_leave(&in->monitor);
+	/* What came back is for the lanes of others; and there may be room for another lane. */
+	if (elsewhere || b->beside > 0)
+		in->work->queues->ops->wake(in->work->queues);
 	for (size_t i = 0; i < b->count; i++)
 		free(o.texts[i]);
 	free(o.texts);
@@ -331,6 +259,19 @@ wants_proof(const struct post *p, const struct service *s)
 	return d == NULL || (d->proof > 0 && p->list.count >= (size_t)d->proof);
 }
 
+/* Large posts that have to wait are not to keep small ones out. Under the lock; true: it was put back. */
+static bool
+put_back(struct injector *in, struct post *p)
+{
+	if (p->quick || in->turns.large < MOST_LARGE)
+		return false;
+	monitor_leave(&in->monitor);
+	p->entry->queues->ops->release(&p->entry, clock_wall() + PUT_BACK);
+	post_close(&p);
+	monitor_enter(&in->monitor);
+	return true;
+}
+
 /* Takes another entry into work, if there is one and there are not too many. */
 static bool
 take_entry(struct injector *in, const struct service *s)
@@ -342,25 +283,26 @@ take_entry(struct injector *in, const struct service *s)
 	bool found;
 
 	monitor_enter(&in->monitor);
-	if (in->count >= MOST_POSTS) {
+	if (in->turns.count + in->taking >= MOST_POSTS) {
 		monitor_leave(&in->monitor);
 		return false;
 	}
-	in->count++;
+	in->taking++;
 	monitor_leave(&in->monitor);
 	entry = queues->ops->claim(queues, QUEUE_OUTBOUND);
 	found = entry != NULL;
 	p = found ? post_open(entry, &why) : NULL;
-	if (p != NULL)
+	if (p != NULL) {
 		p->proof = wants_proof(p, s);
+		p->quick = turns_is_quick(p, s);
+	}
 	if (found && p == NULL)
 		metric_add(&expander_metrics[POSTS],
 		           put_off(&entry, s, "inject", why.text) ? POST_EXPIRED : POST_LATER, 0, 0, 1);
 	monitor_enter(&in->monitor);
-	if (p == NULL) {
-		in->count--;
-	} else {
-		append(in, p);
+	in->taking--;
+	if (p != NULL && !put_back(in, p)) {
+		turns_add(&in->turns, p);
 		finish_if_idle(in, p, s);
 	}
 	monitor_leave(&in->monitor);
@@ -370,19 +312,19 @@ take_entry(struct injector *in, const struct service *s)
 	return found;
 }
 
-/* Until there may be work. What is due does not help while there are too many posts under way. */
+/* Until there may be work, `wait` ms at most. With too many posts under way no other helps. */
 static void
-rest(struct lane *l, const struct service *s)
+rest(struct injector *in, struct lane *l, const struct service *s, int64_t wait)
 {
-	struct injector *in = l->injector;
 	struct queues *queues = in->work->queues;
 	int64_t end = l->last_used + s->outbound.idle, now = clock_ticks();
-	struct deadline by = deadline_in(l->smtp == NULL ? IDLE : end > now ? end - now : 0);
+	struct deadline by = deadline_in(l->smtp == NULL ? wait : end > now ? end - now : 0);
 	bool full;
 
+	by = deadline_earlier(by, deadline_in(wait));
 	by = deadline_in(pulse_rest(deadline_left(by)));
 	monitor_enter(&in->monitor);
-	full = in->count >= MOST_POSTS;
+	full = in->turns.count >= MOST_POSTS;
 	if (full)
 		(void)monitor_wait_until(&in->monitor, deadline_earlier(by, deadline_in(WHEN_FULL)));
 	monitor_leave(&in->monitor);
@@ -392,41 +334,144 @@ rest(struct lane *l, const struct service *s)
 		smtp_close(&l->smtp);
 }
 
-/* The next batch for a lane, once what is due has been taken up: it may be small, and not wait. */
-static struct batch *
-find_work(struct injector *in, const struct service *s, bool *took)
+/* Whether it has to be looked how long the MTA's queue is. Under the lock. */
+static bool
+is_count_old(const struct injector *in, const struct service *s)
 {
+	return s->outbound.queue != NULL &&
+	       (in->counted == 0 || clock_ticks() - in->counted >= COUNT_AGAIN);
+}
+
+/* Looks now and then how long the queue of the MTAs of this host is. */
+static void
+look_at_queue(struct injector *in, const struct service *s)
+{
+	size_t count, most = (size_t)s->outbound.queue_most;
+	bool due;
+
+	monitor_enter(&in->monitor);
+	due = !in->counting && is_count_old(in, s);
+	in->counting = in->counting || due;
+	monitor_leave(&in->monitor);
+	if (!due)
+		return;
+	count = backlog_count(s->outbound.queue, most + 1);
+	monitor_enter(&in->monitor);
+	in->counting = false;
+	in->counted = clock_ticks();
+	for (size_t i = 0; i < s->mta_count; i++)
+		throttle_queue(&farm_station(&in->farm, &s->mtas[i])->throttle, count, most);
+	monitor_leave(&in->monitor);
+	in->work->queues->ops->wake(in->work->queues);
+}
+
+/* An MTA that was away gets no batch before it is there again, while others have them. Under the lock. */
+static bool
+is_left_alone(struct injector *in, const struct service *s, struct station *st, int64_t *wait)
+{
+	int64_t now = clock_ticks();
+
+	if (st->away <= now || !farm_has_other(&in->farm, s, st, now))
+		return false;
+	*wait = st->away - now;
+	return true;
+}
+
+/* The next batch for a lane; NULL: there may be one in *wait ms. */
+static struct batch *
+find_batch(struct injector *in, struct lane *l, const struct service *s, struct station *st, int64_t *wait)
+{
+	size_t lanes = farm_lanes(s, farm_mta(s, l->number));
+	size_t limit = s->outbound.adapt || st->throttle.full ? throttle_limit(&st->throttle, lanes) : lanes;
+	struct wish w = { .service = s, .lane = &l->bucket,
+		                .lanes = (size_t)(s->outbound.lanes * s->weight),
+		                .most = learnt_most(&st->learnt, (size_t)s->outbound.batch, clock_ticks()),
+		                .now = clock_ticks_us() };
 	struct batch *b;
 
-	*took = take_entry(in, s);
-	monitor_enter(&in->monitor);
-	b = next_batch(in, (size_t)s->outbound.batch);
-	monitor_leave(&in->monitor);
+	if (is_left_alone(in, s, st, wait))
+		return NULL;
+	if (is_count_old(in, s))
+		limit = 0;                /* another lane looks at it now */
+	w.large = st->busy < limit;
+	if (!w.large)
+		*wait = WHEN_FULL;        /* whoever is done with a batch wakes the others */
+	b = turns_next(&in->turns, &w, wait);
+	if (b == NULL)
+		return NULL;
+	b->mta = st->name;
+	if (!b->post->quick)
+		b->beside = ++st->busy;
 	return b;
+}
+
+/* With others to send to, nothing is taken before there is a connection: they would have to wait for it. */
+static bool
+is_ready(struct injector *in, struct lane *l, const struct service *s, struct station *st, int64_t *wait)
+{
+	struct complaint why;
+	bool idle;
+
+	if (s->mta_count == 1 || l->smtp != NULL)
+		return true;
+	monitor_enter(&in->monitor);
+	idle = !turns_have_work(&in->turns) || is_left_alone(in, s, st, wait) ||
+	       !farm_has_other(&in->farm, s, st, clock_ticks());
+	monitor_leave(&in->monitor);
+	if (idle || lane_connect(l, s, farm_mta(s, l->number), &why))
+		return true;
+	monitor_enter(&in->monitor);
+	farm_left(st, why.text, clock_ticks());
+	monitor_leave(&in->monitor);
+	*wait = AFTER_FAILURE;
+	return false;
+}
+
+/* One step: a batch, or an entry, or a rest. */
+static void
+work(struct injector *in, struct lane *l, const struct service *s)
+{
+	int64_t wait = IDLE;
+	/* What is due is taken up first: it may be small, and not wait. */
+	bool took = take_entry(in, s);
+	const struct mta *m = farm_mta(s, l->number);
+	struct station *st;
+	struct batch *b = NULL;
+
+	look_at_queue(in, s);
+	monitor_enter(&in->monitor);
+	st = farm_station(&in->farm, m);
+	monitor_leave(&in->monitor);
+	if (is_ready(in, l, s, st, &wait)) {
+		monitor_enter(&in->monitor);
+		b = find_batch(in, l, s, st, &wait);
+		monitor_leave(&in->monitor);
+	}
+	pulse_step(0);
+	if (b == NULL && !took) {
+		rest(in, l, s, wait);
+	} else if (b != NULL) {
+		bool reached = inject(in, l, s, st, b);
+
+		batch_free(&b);
+		if (!reached)
+			work_pause(in->work, AFTER_FAILURE);
+	}
 }
 
 void
 injector_lane(struct injector *in)
 {
-	struct lane lane = { .injector = in };
+	struct lane lane = { .abandon = in->work->abandon };
 
+	monitor_enter(&in->monitor);
+	lane.number = in->lanes++;
+	monitor_leave(&in->monitor);
 	while (!work_stopping(in->work)) {
 		struct service *s = service_current();
-		bool took;
-		struct batch *b = find_work(in, s, &took);
 
-		pulse_step(0);
-		if (b != NULL) {
-			bool reached = inject(&lane, s, b);
-
-			batch_free(&b);
-			if (!reached)
-				work_pause(in->work, AFTER_FAILURE);
-		} else if (!took) {
-			rest(&lane, s);
-		}
+		work(in, &lane, s);
 		service_drop(&s);
 	}
-	smtp_close(&lane.smtp);
-	free(lane.mta);
+	lane_close(&lane);
 }

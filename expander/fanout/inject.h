@@ -10,10 +10,9 @@
 
 struct injector;
 
-/* For so many lanes. */
-struct injector *injector_open(struct work *, size_t lanes);
+struct injector *injector_open(struct work *);
 
-/* One lane: runs until work->stopping. */
+/* One lane, of as many as the MTAs have: runs until work->stopping. */
 void injector_lane(struct injector *);
 
 /* Settles batches that are in doubt; runs until injector_stop(). */

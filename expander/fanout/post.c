@@ -354,7 +354,7 @@ void
 post_doubt(struct post *p, const struct batch *b)
 {
 	const struct record r = { .batch = b->number, .count = b->count, .lines = b->lines,
-		                  .receipt = b->receipt };
+		                  .receipt = b->receipt, .mta = b->mta };
 
 	tally_open(&p->tally, &r);
 	p->doubt_since = clock_ticks();

@@ -29,6 +29,7 @@ struct post {
 	size_t most;                      /* recipients of its batches; 0: no limit of its own */
 	bool halted;                      /* no further batch this time */
 	bool proof;                       /* its batches ask for receipts */
+	bool quick;                       /* it is small or urgent, and waits for no pace */
 	int64_t doubt_since;              /* ticks: when the last of the open batches came in doubt */
 	bool doubt_later;                 /* what was not queued of them goes the next time */
 	char reason[512];                 /* of the last failure */
@@ -45,6 +46,8 @@ struct batch {
 	char name[DIGEST_NAME + 24];      /* <entry>.<number> */
 	char receipt[RECEIPT_TOKEN + 1];  /* "": it asks for none */
 	bool noted;                       /* who was refused is on disk */
+	const char *mta;                  /* where it is sent to; borrowed */
+	size_t beside;                    /* large ones under way with it, at most; 0: it is none */
 };
 
 /* Takes over the entry; not where it answers NULL, with a complaint. */

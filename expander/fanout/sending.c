@@ -35,7 +35,8 @@ note_intent(void *arg, struct complaint *why)
 	const struct record r = { .kind = RECORD_INTENT, .at = clock_wall(), .batch = b->number,
 		                  .first = b->lines[0], .count = b->count,
 		                  .lines = b->range ? NULL : b->lines,
-		                  .receipt = g->receipt == NULL ? NULL : b->receipt };
+		                  .receipt = g->receipt == NULL ? NULL : b->receipt,
+		                  .mta = b->mta };
 
 	return b->post->entry->queues->ops->note(b->post->entry, &r, false, why) == 0;
 }

@@ -156,6 +156,7 @@ settle_log(const struct batch *b, const struct outcome *o, size_t sent, int64_t 
 	log_begin(&l, sent > 0 ? LEVEL_INFO : LEVEL_WARN, "batch");
 	log_text(&l, "name", b->name);
 	log_text(&l, "list", b->post->entry->envelope.list);
+	log_text(&l, "mta", b->mta);
 	log_number(&l, "recipients", (int64_t)b->count);
 	log_number(&l, "sent", (int64_t)sent);
 	log_text(&l, "to_queue", o->queue_id[0] == '\0' ? NULL : o->queue_id);
@@ -207,7 +208,7 @@ settle_accepted(struct batch *b, uint32_t line, const struct outcome *o, enum fa
 		post_sent(p, line);
 		count(RECIPIENT_SENT);
 		(*sent)++;
-	} else if (fate == FATE_SMALLER) {
+	} else if (fate == FATE_SMALLER || fate == FATE_ELSEWHERE) {
 		post_again(p, line);
 	} else if (fate == FATE_DOUBT) {
 		count(RECIPIENT_LATER);
@@ -257,6 +258,8 @@ settle(struct batch *b, const struct outcome *o, enum fate fate, struct learnt *
 			refuse(p, line, code, o->texts[i]);
 		} else if (code == 0 && o->code / 100 == 5 && o->made == SMTP_NOT_SENT) {
 			refuse(p, line, o->code, o->text);      /* MAIL was refused for good */
+		} else if (code == 0 && fate == FATE_ELSEWHERE) {
+			post_again(p, line);
 		} else {
 			leave(p, line);
 		}

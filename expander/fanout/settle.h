@@ -18,6 +18,7 @@
 enum fate {
 	FATE_AS_SAID,
 	FATE_SMALLER,                     /* too large with so many recipients: again, with fewer */
+	FATE_ELSEWHERE,                   /* this MTA has nothing of it, and another may have it at once */
 	FATE_HELD,                        /* nobody is taken: believed when it has lasted */
 	FATE_DOUBT                        /* the MTA may have queued it, and its receipt will tell */
 };

@@ -6,107 +6,14 @@
 #include "expander/fanout/smtp_client.h"
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/mem.h"
-#include "expander/fanout/wire.h"
-#include "expander/metrics.h"
+#include "expander/fanout/smtp.h"
 #include "mail/syntax.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-struct smtp {
-	struct wire wire;
-	int64_t reply;                    /* ms */
-	bool pipelining, size, eight_bit, utf8, dsn, etrn;
-	bool broken;
-};
-
-/* ---- connection ---- */
-
-/* One line of the reply to EHLO. */
-static void
-take_keyword(void *arg, struct slice line)
-{
-	struct smtp *s = arg;
-	struct slice word = { line.at, 0 };
-
-	while (word.length < line.length && line.at[word.length] != ' ')
-		word.length++;
-	s->pipelining |= slice_is(word, "PIPELINING");
-	s->size |= slice_is(word, "SIZE");
-	s->eight_bit |= slice_is(word, "8BITMIME");
-	s->utf8 |= slice_is(word, "SMTPUTF8");
-	s->dsn |= slice_is(word, "DSN");
-	s->etrn |= slice_is(word, "ETRN");
-}
-
-static bool
-greet(struct smtp *s, const char *hostname, struct complaint *why)
-{
-	struct outgoing out = wire_commands(NULL, 0);
-	struct bytes text = { 0 };
-	struct answer a;
-	enum heard h = wire_hear(&s->wire, &out, s->reply, &a);
-
-	if (h != HEARD || a.code != 220) {
-		(void)complain(why, "greeting: %s", h == HEARD ? a.text : wire_words(h));
-		return false;
-	}
-	bytes_format(&text, "EHLO %s\r\n", hostname);
-	out = wire_commands(text.data, text.length);
-	h = wire_hear_lines(&s->wire, &out, s->reply, &a, take_keyword, s);
-	bytes_free(&text);
-	if (h != HEARD || a.code != 250)
-		(void)complain(why, "EHLO: %s", h == HEARD ? a.text : wire_words(h));
-	return h == HEARD && a.code == 250;
-}
-
-struct smtp *
-smtp_open(const struct smtp_config *c, struct complaint *why)
-{
-	struct smtp *s;
-	int fd = net_connect(c->mta, deadline_in(c->connect), why);
-
-	if (fd < 0)
-		return NULL;
-	s = mem_new(sizeof(*s));
-	metric_count(&expander_metrics[MTA_CONNECTIONS], 1);
-	s->wire.fd = fd;
-	s->wire.abandon = c->abandon;
-	s->reply = c->reply;
-	if (!greet(s, c->hostname, why)) {
-		(void)complain_within(why, "the MTA at %s port %s", c->mta->host, c->mta->port);
-		s->broken = true;
-		smtp_close(&s);
-	}
-	return s;
-}
-
-bool
-smtp_has_utf8(const struct smtp *s)
-{
-	return s->utf8;
-}
-
-void
-smtp_close(struct smtp **smtp)
-{
-	struct smtp *s = *smtp;
-
-	*smtp = NULL;
-	if (s == NULL)
-		return;
-	if (!s->broken)
-		(void)send(s->wire.fd, "QUIT\r\n", 6, MSG_NOSIGNAL | MSG_DONTWAIT);
-	metric_count(&expander_metrics[MTA_CONNECTIONS], -1);
-	(void)close(s->wire.fd);
-	bytes_free(&s->wire.in);
-	free(s);
-}
 
 /* ---- transaction ---- */
 
@@ -174,9 +81,11 @@ hear_reply(struct smtp *s, struct outgoing *out, struct outcome *o, struct answe
 
 	if (h != HEARD) {
 		give_up(s, o, SMTP_NOT_SENT, wire_words(h));
+		o->lost = h != HEARD_ABANDONED;
 		return false;
 	}
 	if (a->code == 421) {
+		o->lost = true;
 		conclude(o, SMTP_NOT_SENT, a->code, a->text);
 		s->broken = o->closing = true;
 		return false;
@@ -296,6 +205,7 @@ send_message(struct smtp *s, const struct transaction *t, struct outcome *o)
 
 	if (h != HEARD) {
 		give_up(s, o, whole ? SMTP_IN_DOUBT : SMTP_NOT_SENT, wire_words(h));
+		o->lost = h != HEARD_ABANDONED;
 		return;
 	}
 	conclude(o, whole ? SMTP_ANSWERED : SMTP_NOT_SENT, a.code, a.text);
@@ -332,18 +242,20 @@ after_data(struct smtp *s, const struct transaction *t, const struct answer *a, 
 void
 smtp_send(struct smtp *s, const struct transaction *t, struct outcome *o)
 {
-	struct pollfd p = { .fd = s->wire.fd, .events = POLLIN };
 	struct dialogue d = { 0 };
 	struct complaint why;
 	struct answer a;
+	int64_t began = clock_ticks_us();
 	ptrdiff_t accepted;
 
 	o->made = SMTP_NOT_SENT;
 	o->code = 0;
-	o->closing = o->receipt = false;
+	o->closing = o->receipt = o->lost = false;
+	o->took = 0;
 	o->text[0] = o->no_receipt[0] = o->queue_id[0] = '\0';
-	if (poll(&p, 1, 0) != 0) {        /* nothing may come unasked but a good-bye */
+	if (!wire_is_quiet(&s->wire)) {   /* nothing may come unasked but a good-bye */
 		give_up(s, o, SMTP_NOT_STARTED, "the MTA had closed the connection");
+		o->lost = true;
 		return;
 	}
 	print_commands(s, t, o, &d.commands);
@@ -356,36 +268,14 @@ smtp_send(struct smtp *s, const struct transaction *t, struct outcome *o)
 		accepted = hear_recipients(s, t, &d, o);
 		if (accepted >= 0) {
 			next_command(s, &d);
-			if (hear_reply(s, &d.out, o, &a))
+			if (hear_reply(s, &d.out, o, &a)) {
+				o->took = clock_ticks_us() - began;
 				after_data(s, t, &a, accepted, o);
+			}
 		}
 	}
 	/* A transaction that was not finished must not lean into the next. */
 	if (!s->broken && o->made != SMTP_ANSWERED)
 		s->broken = o->closing = true;
 	bytes_free(&d.commands);
-}
-
-int
-smtp_hurry(const struct smtp_config *c, const char *domain, struct complaint *why)
-{
-	struct smtp *s = smtp_open(c, why);
-	struct bytes text = { 0 };
-	struct outgoing out;
-	struct answer a;
-	enum heard h = HEARD;
-
-	if (s == NULL)
-		return -1;
-	if (s->etrn) {
-		bytes_format(&text, "ETRN %s\r\n", domain);
-		out = wire_commands(text.data, text.length);
-		h = wire_hear(&s->wire, &out, s->reply, &a);
-		bytes_free(&text);
-	}
-	if (h == HEARD && s->etrn && a.code == 421)
-		h = HEARD_END;
-	s->broken = h != HEARD;
-	smtp_close(&s);
-	return h == HEARD ? 0 : complain(why, "ETRN: %s", wire_words(h));
 }

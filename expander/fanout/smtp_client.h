@@ -17,12 +17,14 @@
 #include <stdint.h>
 
 struct smtp;
+struct access;
 
 struct smtp_config {
 	const struct endpoint *mta;
 	const char *hostname;             /* for EHLO */
 	int64_t connect, reply;           /* ms */
 	int abandon;                      /* see struct wire */
+	const struct access *access;      /* TLS, and who we are */
 };
 
 struct outcome;
@@ -67,6 +69,8 @@ struct outcome {
 	char **texts;                     /* of those that are not 2xx, allocated; from the caller, zeroed */
 	bool receipt;                     /* the receipt recipient was accepted */
 	char no_receipt[128];             /* why not, where there was to be one */
+	bool lost;                        /* the connection could not be made, or was lost, or ended by 421 */
+	int64_t took;                     /* us from MAIL to the reply to DATA; 0: it did not come */
 	bool closing;                     /* the MTA said 421, or the connection broke: do not use it again */
 };
 

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 enum { LONGEST_LINE = 4096, PIECE = 16384 };
 
@@ -70,16 +71,27 @@ wire_written(const struct outgoing *o)
 	return o->first == o->count && o->text > WIRE_TEXTS;
 }
 
+/* Of all parts at once, or of the first, where it has to be encrypted. */
+static ssize_t
+write_some(const struct wire *w, struct outgoing *o)
+{
+	const struct msghdr m = { .msg_iov = o->parts + o->first,
+		                  .msg_iovlen = (size_t)(o->count - o->first) };
+
+	if (w->tls == NULL)
+		return sendmsg(w->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (m.msg_iovlen == 0)
+		return 0;
+	return tls_write(w->tls, m.msg_iov->iov_base, m.msg_iov->iov_len);
+}
+
 bool
 wire_write(struct wire *w, struct outgoing *o)
 {
-	struct msghdr m = { 0 };
 	ssize_t n;
 
 	refill(o);
-	m.msg_iov = o->parts + o->first;
-	m.msg_iovlen = (size_t)(o->count - o->first);
-	n = sendmsg(w->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+	n = write_some(w, o);
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR;
 	while (n > 0) {
@@ -113,26 +125,34 @@ wire_message(struct slice head, struct slice body, struct slice tail)
 
 /* ---- input ---- */
 
+/*
+ * Postfix writes its replies to pipelined commands in pieces and leaves Nagle's algorithm on: the next
+ * piece waits until this one is acknowledged, and that must not be delayed. The option wears off.
+ */
+static void
+acknowledge(const struct wire *w)
+{
+	(void)setsockopt(w->fd, IPPROTO_TCP, TCP_QUICKACK, &(int){ 1 }, sizeof(int));
+}
+
+/* False when the connection has ended. With TLS all there is: what was decrypted wakes nobody. */
 static bool
 read_some(struct wire *w)
 {
-	char *room;
 	ssize_t n;
 
 	if (w->at > 0) {
 		bytes_consume(&w->in, w->at);
 		w->at = 0;
 	}
-	room = bytes_room(&w->in, PIECE);
-	n = recv(w->fd, room, PIECE, MSG_DONTWAIT);
-	/*
-	 * Postfix writes its replies to pipelined commands in pieces and leaves Nagle's algorithm
-	 * on: the next piece waits until this one is acknowledged, and that must not be delayed. The
-	 * option wears off.
-	 */
-	(void)setsockopt(w->fd, IPPROTO_TCP, TCP_QUICKACK, &(int){ 1 }, sizeof(int));
-	if (n > 0)
-		w->in.length += (size_t)n;
+	do {
+		char *room = bytes_room(&w->in, PIECE);
+
+		n = w->tls == NULL ? recv(w->fd, room, PIECE, MSG_DONTWAIT) : tls_read(w->tls, room, PIECE);
+		if (n > 0)
+			w->in.length += (size_t)n;
+	} while (n > 0 && w->tls != NULL);
+	acknowledge(w);
 	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
@@ -189,6 +209,57 @@ move(struct wire *w, struct outgoing *o, int64_t patience, struct deadline *by)
 	if ((p.revents & (POLLIN | POLLHUP | POLLERR)) != 0 && !read_some(w))
 		return HEARD_END;
 	return HEARD;
+}
+
+bool
+wire_is_quiet(struct wire *w)
+{
+	struct pollfd p = { .fd = w->fd, .events = POLLIN };
+
+	if (poll(&p, 1, 0) == 0)
+		return true;
+	/* TLS may have something to say to itself. */
+	return w->tls != NULL && read_some(w) && w->in.length == 0;
+}
+
+bool
+wire_secure(struct wire *w, const struct tls_client *client, const char *name, int64_t patience,
+            struct complaint *why)
+{
+	struct deadline by = deadline_in(patience);
+	enum tls_step step = TLS_FAILED;
+
+	if (w->at < w->in.length) {       /* somebody in between put it there */
+		(void)complain(why, "STARTTLS: more than one reply");
+		return false;
+	}
+	w->tls = tls_begin(client, w->fd, name, why);
+	if (w->tls != NULL)
+		step = tls_handshake(w->tls, why);
+	while (step == TLS_WANTS_READ || step == TLS_WANTS_WRITE) {
+		struct pollfd both[] = { { .fd = w->fd, .events = step == TLS_WANTS_READ ? POLLIN : POLLOUT },
+			                 { .fd = w->abandon, .events = POLLIN } };
+
+		pulse_step(deadline_left(by));
+		if (poll(both, 2, (int)deadline_left(by)) <= 0 || both[0].revents == 0) {
+			(void)complain(why, "TLS: no answer in time");
+			break;
+		}
+		step = tls_handshake(w->tls, why);
+	}
+	return step == TLS_DONE;
+}
+
+void
+wire_close(struct wire *w, const char *command)
+{
+	if (command != NULL && w->tls != NULL)
+		(void)tls_write(w->tls, command, strlen(command));
+	else if (command != NULL)
+		(void)send(w->fd, command, strlen(command), MSG_NOSIGNAL | MSG_DONTWAIT);
+	tls_end(&w->tls, command != NULL);
+	(void)close(w->fd);
+	bytes_free(&w->in);
 }
 
 enum heard

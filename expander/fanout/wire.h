@@ -6,6 +6,8 @@
 #define EXPANDER_FANOUT_WIRE_H
 
 #include "base/bytes.h"
+#include "base/complaint.h"
+#include "base/tls.h"
 #include "mail/syntax.h"
 
 #include <stdbool.h>
@@ -16,6 +18,7 @@ enum { WIRE_SEGMENTS = 64, WIRE_TEXTS = 3 };
 
 struct wire {
 	int fd;
+	struct tls *tls;                  /* NULL: in the clear */
 	int abandon;                      /* ends all waiting when it can be read from; -1: none */
 	struct bytes in;
 	size_t at;                        /* of `in`: what was read */
@@ -39,6 +42,19 @@ struct answer {
 };
 
 enum heard { HEARD, HEARD_NOTHING, HEARD_END, HEARD_NONSENSE, HEARD_ABANDONED };
+
+/*
+ * Begins TLS, as the name of this host; patience in milliseconds. False with a complaint: the connection is
+ * of no use any more.
+ */
+bool wire_secure(struct wire *, const struct tls_client *, const char *name, int64_t patience,
+                 struct complaint *);
+
+/* Whether nothing came that nobody waits for. */
+bool wire_is_quiet(struct wire *);
+
+/* Ends it, with a command that nobody waits for the reply of; NULL: it is broken. */
+void wire_close(struct wire *, const char *command);
 
 /* Commands; with no bytes, nothing. Borrows the text. */
 struct outgoing wire_commands(const char *text, size_t length);

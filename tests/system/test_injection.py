@@ -1,4 +1,5 @@
 """Putting batches into an MTA that fails as it is told: refusals, temporary ones, lost connections, reports."""
+import json
 import re
 import time
 
@@ -326,6 +327,18 @@ def test_an_mta_without_smtputf8(make_site, place):
     wait_until(lambda: reports(site), what="the report")
     assert "553 5.6.7 the MTA has no SMTPUTF8" in reports(site)[0].data.decode()
     assert [t.recipients for t in site.sink.delivered() if t.sender] == [["ann@example.com"]]
+
+
+def test_smtputf8_is_asked_for_those_who_need_it(make_site, place):
+    """In a transaction of their own: the others' hosts may have none."""
+    members = [f"u{i}@example.com" for i in range(5)] + ["jörg@example.com"] + [f"v{i}@example.com" for i in range(5)]
+    (place / "lists.json").write_text(json.dumps(
+        {"lists": [{"address": "mixed@lists.example.com", "members": members}]}), encoding="utf-8")
+    site = make_site(mta="sink", sources=f"corp: {{ kind: file, path: {place}/lists.json }}")
+    site.submit(to="mixed@lists.example.com")
+    assert len(site.wait_for(11)) == 11
+    got = {"SMTPUTF8" in t.parameters: t.recipients for t in site.sink.delivered()}
+    assert got[True] == ["jörg@example.com"] and len(got[False]) == 10
 
 
 def test_an_mta_without_pipelining(lmtp_site):

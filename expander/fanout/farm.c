@@ -1,0 +1,105 @@
+/* Several MTAs. */
+#include "expander/fanout/farm.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { REST = 1000, REST_MOST = 60000 };  /* ms that an MTA is left alone, at first and at last */
+
+void
+farm_close(struct farm *f)
+{
+	while (f->stations != NULL) {
+		struct station *s = f->stations;
+
+		f->stations = s->next;
+		free(s->name);
+		free(s);
+	}
+}
+
+/* Lanes are dealt out in turns, so that few of them are spread as well. */
+const struct mta *
+farm_mta(const struct service *s, size_t lane)
+{
+	size_t at = lane % (size_t)s->weight, i = 0;
+
+	for (; at >= (size_t)s->mtas[i].weight; i++)
+		at -= (size_t)s->mtas[i].weight;
+	return &s->mtas[i];
+}
+
+size_t
+farm_lanes(const struct service *s, const struct mta *m)
+{
+	return (size_t)(s->outbound.lanes * m->weight);
+}
+
+struct station *
+farm_station(struct farm *f, const struct mta *m)
+{
+	struct station *s = f->stations;
+
+	while (s != NULL && strcmp(s->name, m->name) != 0)
+		s = s->next;
+	if (s == NULL) {
+		s = mem_new(sizeof(*s));
+		s->name = mem_text(m->name);
+		s->next = f->stations;
+		f->stations = s;
+	}
+	return s;
+}
+
+bool
+farm_has_other(struct farm *f, const struct service *s, const struct station *one, int64_t now)
+{
+	for (size_t i = 0; i < s->mta_count; i++) {
+		const struct station *other = farm_station(f, &s->mtas[i]);
+
+		if (other != one && other->away <= now)
+			return true;
+	}
+	return false;
+}
+
+bool
+farm_is_free(const struct outcome *o)
+{
+	return (o->made == SMTP_NOT_STARTED || o->made == SMTP_NOT_SENT) && (o->lost || o->code / 100 == 4);
+}
+
+static void
+log_station(const struct station *s, const char *state, const char *reason)
+{
+	struct log_line l;
+
+	log_begin(&l, reason == NULL ? LEVEL_INFO : LEVEL_WARN, "mta");
+	log_text(&l, "mta", s->name);
+	log_text(&l, "state", state);
+	if (reason != NULL)
+		log_text(&l, "reason", reason);
+	log_end(&l);
+}
+
+void
+farm_left(struct station *s, const char *reason, int64_t now)
+{
+	if (s->away > now)                /* another lane was there before */
+		return;
+	s->rest = s->rest == 0 ? REST : s->rest * 2 > REST_MOST ? REST_MOST : s->rest * 2;
+	s->away = now + s->rest;
+	log_station(s, "away", reason);
+}
+
+void
+farm_found(struct station *s)
+{
+	if (s->away == 0)
+		return;
+	s->away = s->rest = 0;
+	log_station(s, "back", NULL);
+}

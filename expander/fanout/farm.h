@@ -1,0 +1,51 @@
+/*
+ * The MTAs that posts go to, as the lanes find them: what each takes in one transaction, how many batches
+ * at a time, and whether it is away. Each lane belongs to one of them by its number and their weights, and
+ * takes the next batch whenever it is free: so most go where they are taken fastest. What goes wrong before
+ * an MTA has a batch goes to another at once.
+ *
+ * Threads: under the lock of the injector.
+ */
+#ifndef EXPANDER_FANOUT_FARM_H
+#define EXPANDER_FANOUT_FARM_H
+
+#include "expander/fanout/learnt.h"
+#include "expander/fanout/smtp_client.h"
+#include "expander/fanout/throttle.h"
+#include "expander/service.h"
+
+struct station {
+	struct station *next;
+	char *name;                       /* as in struct mta */
+	struct learnt learnt;
+	struct throttle throttle;
+	size_t busy;                      /* batches under way that the throttle counts */
+	int64_t away;                     /* ticks: left alone until then; 0: it is there */
+	int64_t rest;                     /* ms that it was left alone the last time */
+};
+
+struct farm {
+	struct station *stations;
+};
+
+void farm_close(struct farm *);
+
+/* The MTA of a lane, of all lanes that the service asks for. */
+const struct mta *farm_mta(const struct service *, size_t lane);
+/* How many lanes it has. */
+size_t farm_lanes(const struct service *, const struct mta *);
+/* What is known of it; it stays for as long as the farm. */
+struct station *farm_station(struct farm *, const struct mta *);
+
+/* Whether another MTA than this one is there. */
+bool farm_has_other(struct farm *, const struct service *, const struct station *, int64_t now);
+
+/* Whether a batch can go to another MTA: this one has not taken it, and not for the recipients' sake. */
+bool farm_is_free(const struct outcome *);
+
+/* It took no connection, or broke it off, or wants no mail now: it is left alone for a while, … */
+void farm_left(struct station *, const char *reason, int64_t now);
+/* … and is there again. */
+void farm_found(struct station *);
+
+#endif

@@ -1,0 +1,135 @@
+/* How many batches at a time. */
+#include "expander/fanout/throttle.h"
+
+enum {
+	LEAST = 50,                       /* recipients of a batch whose time says something */
+	SHORT = 16,                       /* batches of a fan-out that is not long */
+	PROBES = 3,                       /* batches that are looked at alone */
+	PROBE_AGAIN = 60000,              /* ms */
+	TOGETHER = 1000,                  /* ms */
+	PAUSE = 10000,                    /* ms without a batch: what comes next is another fan-out */
+	SHUN = 15000,                     /* ms that a number which was too high is not tried, at first … */
+	SHUN_MOST = 600000                /* … and at last */
+};
+
+/* Batches that wait in the MTA for others, and a part of all for what is measured badly. */
+#define TOO_MANY(limit) (1.0 + 0.15 * (double)(limit))
+#define FEW(limit) (0.5 + 0.1 * (double)(limit))
+
+static size_t
+current(const struct throttle *t, size_t lanes)
+{
+	return t->limit == 0 || t->limit > lanes ? lanes : t->limit;
+}
+
+size_t
+throttle_limit(const struct throttle *t, size_t lanes)
+{
+	return t->full ? 0 : t->probing ? 1 : current(t, lanes);
+}
+
+static void
+begin_round(struct throttle *t)
+{
+	t->sum = 0;
+	t->round = 0;
+}
+
+static void
+lower(struct throttle *t, size_t limit, size_t ceiling, int64_t now)
+{
+	t->ceiling_for = t->tried ? t->ceiling_for * 2 : SHUN;
+	if (t->ceiling_for > SHUN_MOST)
+		t->ceiling_for = SHUN_MOST;
+	t->tried = false;
+	t->lowered = now;
+	t->ceiling = ceiling;
+	t->ceiling_until = now + t->ceiling_for;
+	t->limit = limit;
+	begin_round(t);
+}
+
+static void
+raise(struct throttle *t, size_t limit, size_t lanes, int64_t now)
+{
+	if (limit == lanes || (limit + 1 >= t->ceiling && now < t->ceiling_until))
+		return;
+	t->limit = limit + 1;
+	t->tried = t->limit >= t->ceiling;
+}
+
+/* How long one takes that is alone. What began before the others were stopped does not count. */
+static void
+probe(struct throttle *t, size_t lanes, double each, const struct sample *s, int64_t now)
+{
+	if (s->beside > 1)
+		return;
+	t->sum += each;
+	if (++t->round < PROBES)
+		return;
+	t->base = t->sum / PROBES;
+	t->base_at = now;
+	t->probing = false;
+	if (t->limit == 0)
+		t->limit = lanes < 2 ? lanes : 2;
+	begin_round(t);
+}
+
+/* Of `beside` batches, as many wait as their time is longer than it would be alone. */
+static void
+weigh(struct throttle *t, size_t lanes, double each, const struct sample *s, int64_t now)
+{
+	size_t limit = current(t, lanes);
+	double waiting;
+
+	t->sum += (double)s->beside * (1 - t->base / each);
+	if (++t->round < 2 * limit)
+		return;
+	waiting = t->sum / (double)t->round;
+	begin_round(t);
+	if (waiting > TOO_MANY(limit) && limit > 1)
+		lower(t, limit - 1, limit, now);
+	else if (waiting < FEW(limit))
+		raise(t, limit, lanes, now);
+}
+
+void
+throttle_heard(struct throttle *t, size_t lanes, const struct sample *s, int64_t now)
+{
+	double each;
+
+	if (s->recipients < LEAST || s->us <= 0)
+		return;
+	if (t->heard > 0 && now - t->last > PAUSE && now >= t->ceiling_until)
+		*t = (struct throttle){ .full = t->full };
+	t->last = now;
+	t->heard++;
+	each = (double)s->us / (double)s->recipients;
+	if (t->probing) {
+		probe(t, lanes, each, s, now);
+	} else if (t->heard >= SHORT && lanes > 1 && (t->base == 0 || now - t->base_at > PROBE_AGAIN)) {
+		t->probing = true;
+		begin_round(t);
+	} else if (t->base != 0) {
+		weigh(t, lanes, each, s, now);
+	} else if (t->limit != 0) {
+		raise(t, current(t, lanes), lanes, now);
+	}
+}
+
+void
+throttle_refused(struct throttle *t, size_t lanes, int64_t now)
+{
+	size_t half = (current(t, lanes) + 1) / 2;
+
+	/* What was under way together is refused together. */
+	if (t->ceiling_for > 0 && now - t->lowered < TOGETHER)
+		return;
+	lower(t, half, half + 1, now);
+}
+
+void
+throttle_queue(struct throttle *t, size_t count, size_t most)
+{
+	t->full = count > most || (t->full && count > most - most / 4);
+}

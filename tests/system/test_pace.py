@@ -1,0 +1,183 @@
+"""Pace: rates, small and urgent posts before huge ones, bursts, and what the MTA's answers and its queue change."""
+import time
+
+import pytest
+
+from testbed import directory
+from testbed.base import wait_until
+
+
+def crowd(*sizes):
+    return directory.top() + directory.crowd(max(sizes), sizes)
+
+
+class Arrivals:
+    """When which transaction was taken: (time, recipients, list)."""
+
+    def __init__(self, site):
+        self.all = []
+        site.sink.on_dot = self.note
+
+    def note(self, t):
+        if t.sender:
+            self.all.append((time.monotonic(), len(t.recipients), t.sender.partition("-bounces")[0]))
+
+    def of(self, name):
+        return [(when, count) for when, count, sender in self.all if sender == name]
+
+    def most_in(self, seconds, names=None):
+        some = [(when, count) for when, count, sender in self.all if names is None or sender in names]
+        return max(sum(c for w, c in some if when <= w < when + seconds) for when, _ in some)
+
+
+@pytest.mark.parametrize("which", ["rate", "list-rate", "domain-rate", "lane-rate"])
+def test_no_more_than_a_rate(make_site, which):
+    """In no second more than so many; a small post does not wait, nor does another list where it is for each."""
+    site = make_site(crowd(300, 280, 10), mta="sink", outbound=f"{which}: 100/second\nlanes: 1")
+    came = Arrivals(site)
+    began = time.monotonic()
+    site.submit(to="g300@lists.example.com")
+    site.submit(to="g280@lists.example.com")
+    wait_until(lambda: came.of("g300"), what="the first batch")
+    site.submit(to="g10@lists.example.com")
+    wait_until(lambda: came.of("g10"), 2, what="the small post")
+    assert sum(c for _, c in came.of("g300")) < 300
+    site.wait_for(590)
+    took = time.monotonic() - began
+    for names in ([["g300"], ["g280"]] if which == "list-rate" else [["g300", "g280"]]):
+        assert came.most_in(0.9, names) <= 100
+    assert took > (2 if which == "list-rate" else 4.5)
+    site.rollcall.wait_idle()
+    assert len(set(site.sink.recipients())) == 300 and len(site.sink.recipients()) == 590
+
+
+def test_small_and_urgent_posts_are_not_stuck(make_site):
+    """Behind huge ones on the only lane; each of these would take long."""
+    site = make_site(crowd(3000, 200, 150, 5), mta="sink",
+                     outbound="lanes: 1\nbatch: 100\nurgent: [ G150@lists.example.com ]")
+    site.sink.delay_dot = 0.15
+    came = Arrivals(site)
+    for _ in range(3):
+        site.submit(to="g3000@lists.example.com")
+    wait_until(lambda: len(came.all) >= 3, what="the first batches")
+    began = time.monotonic()
+    site.submit(to="g150@lists.example.com")
+    site.submit(to="g5@lists.example.com")
+    wait_until(lambda: len(came.of("g150")) == 2 and came.of("g5"), what="those that cannot wait")
+    assert came.of("g150")[-1][0] - began < 2 and came.of("g5")[0][0] - began < 2
+    assert sum(c for _, c in came.of("g3000")) < 2500
+    # One that is neither has its turns with the others.
+    site.submit(to="g200@lists.example.com")
+    wait_until(lambda: sum(c for _, c in came.of("g200")) == 200, what="its turns")
+    assert sum(c for _, c in came.of("g3000")) < 3000
+
+
+def test_small_posts_pass_many_large_ones_that_wait(make_site):
+    """More large posts than are under way at a time."""
+    site = make_site(crowd(101, 5), mta="sink", outbound="rate: 100/minute\nlanes: 1")
+    came = Arrivals(site)
+    for _ in range(60):
+        site.submit(to="g101@lists.example.com")
+    wait_until(lambda: site.rollcall.counts()["outbound"] >= 60, what="the queue")
+    began = time.monotonic()
+    for _ in range(3):
+        site.submit(to="g5@lists.example.com")
+    wait_until(lambda: len(came.of("g5")) == 3, what="the small ones")
+    assert time.monotonic() - began < 3 and sum(c for _, c in came.of("g101")) <= 100
+
+
+def test_a_hold_time_spreads_a_burst(make_site):
+    """Large posts begin one after the other; the small one between them at once."""
+    site = make_site(crowd(120, 5), mta="sink", outbound="hold: 700ms")
+    came = Arrivals(site)
+    for _ in range(4):
+        site.submit(to="g120@lists.example.com")
+    site.submit(to="g5@lists.example.com")
+    began = time.monotonic()
+    site.wait_for(485)
+    whole, seen = [], {}
+    for when, count in came.of("g120"):
+        seen[len(seen)] = when
+    whole = sorted(when for when, _ in came.of("g120"))
+    starts = [w for i, w in enumerate(whole) if i == 0 or w - whole[i - 1] > 0.3]
+    assert len(starts) == 4 and all(b - a > 0.6 for a, b in zip(starts, starts[1:]))
+    assert came.of("g5")[0][0] - began < 0.6
+
+
+def lanes_at_work(site, seconds):
+    """How many connections were busy with a message at the same time."""
+    most, end = 0, time.monotonic() + seconds
+    while time.monotonic() < end:
+        most = max(most, site.busy)
+        time.sleep(0.01)
+    return most
+
+
+def watch(site, seconds):
+    """Messages take a while; site.busy says how many at a time."""
+    site.busy = 0
+
+    def slowly(t):
+        site.busy += 1
+        time.sleep(seconds)
+        site.busy -= 1
+    site.sink.on_dot = slowly
+
+
+def test_refusals_slow_down(make_site):
+    """452 at MAIL: half as many lanes then, and for a while."""
+    site = make_site(crowd(6000, 300), mta="sink", outbound="lanes: 4\nbatch: 100\nretry-first: 100ms\nretry-most: 100ms")
+    watch(site, 0.1)
+    full = [True]
+    site.sink.on_mail = lambda a: "452 4.3.1 insufficient system storage" if full else None
+    site.submit(to="g6000@lists.example.com")
+    wait_until(lambda: site.rollcall.log.count("insufficient system storage") >= 3, what="refusals")
+    full.clear()
+    wait_until(lambda: site.sink.recipients(), what="the first batch")
+    assert lanes_at_work(site, 1.5) <= 2
+    assert len(site.wait_for(6000, 60)) == 6000
+    site.rollcall.wait_idle()
+    assert len(site.sink.recipients()) == 6000
+
+
+def test_the_mta_s_queue_is_long(make_site, place):
+    """Large posts wait until it is shorter; small ones do not; a directory that cannot be read is no hindrance."""
+    for name in ("active", "incoming"):
+        (place / "queue" / name).mkdir(parents=True)
+    for i in range(20):
+        (place / "queue/active" / f"A{i}").touch()
+    site = make_site(crowd(300, 5), mta="sink", outbound=f"queue: {place}/queue\nqueue-most: 10")
+    site.submit(to="g300@lists.example.com")
+    site.submit(to="g5@lists.example.com")
+    site.wait_for(5)
+    time.sleep(1.5)
+    assert len(site.sink.recipients()) == 5
+    for i in range(15):
+        (place / "queue/active" / f"A{i}").unlink()
+    site.wait_for(305)
+    site.rollcall.wait_idle()
+    site.rollcall.outbound_more = f"queue: {place}/nothing\nqueue-most: 10"
+    site.rollcall.configure()
+    site.rollcall.ctl("reload", check=0)
+    time.sleep(1.2)                       # it is looked at once a second
+    site.submit(to="g300@lists.example.com")
+    site.wait_for(605)
+    assert f"outbound.queue: cannot read {place}/nothing" in site.rollcall.log
+
+
+def test_the_queue_of_a_real_mta(make_site, mta):
+    """It delivers slowly: a large post waits while there is more than one message in the queue, and then goes."""
+    site = make_site(crowd(300, 60), mta=mta, start=False)
+    site.rollcall.outbound_more = f"queue: {site.mta.queue}\nqueue-most: 1"
+    site.start()
+    site.sink.delay_dot = 4
+    for _ in range(3):
+        site.post(to="g60@lists.example.com")
+    wait_until(lambda: len(site.rollcall.log_lines("batch")) == 3, what="the small ones")
+    time.sleep(1.2)                       # it is looked at once a second
+    site.submit(to="g300@lists.example.com")
+    time.sleep(1.5)
+    assert not site.rollcall.log_lines("batch", list="g300@lists.example.com")
+    assert site.rollcall.counts()["outbound"] == 1
+    site.sink.delay_dot = 0
+    wait_until(lambda: site.rollcall.log_lines("inject", state="done", list="g300@lists.example.com"), what="the end")

@@ -1,0 +1,231 @@
+/* Pace: rates, and how many batches at a time. */
+#include "tests/unit/unit.h"
+
+#include "expander/pace.h"
+#include "expander/fanout/throttle.h"
+
+static const int64_t second = 1000000;
+
+static void
+rates(void **state)
+{
+	static const char *const wrong[] = { "", "50000", "/hour", "0/hour", "-1/hour", "5/week", "5/hours",
+		                             "1.5/hour", "5 /hour", "99999999999/hour" };
+	struct complaint why;
+	struct rate r;
+
+	(void)state;
+	assert_int_equal(rate_parse("50000/hour", &r, &why), 0);
+	assert_int_equal(r.count, 50000);
+	assert_int_equal(r.us, 3600 * second);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
+		if (rate_check(wrong[i], &why) == 0)
+			fail_msg("\"%s\" is taken", wrong[i]);
+	same_text("complaint", (rate_check("5/week", &why), why.text),
+	          "\"5/week\" is no rate, like 50000/hour; also day, minute, second");
+}
+
+/* Whoever takes all there is, always: in no stretch of the time more than the rate, and no less for long. */
+static void
+never_more_than_the_rate(void **state)
+{
+	static const char *const texts[] = { "1/second", "1/minute", "7/minute", "60/minute", "1000/minute",
+		                             "50000/hour", "1000000/hour", "3/day", "100/second" };
+	struct complaint why;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		enum { STEPS = 2000 };
+		static size_t taken[3 * STEPS];
+		struct bucket b = { 0 };
+		size_t in_time = 0, all = 0;
+		struct rate r;
+
+		assert_int_equal(rate_parse(texts[i], &r, &why), 0);
+		for (size_t k = 0; k < 3 * STEPS; k++) {
+			int64_t now = 5 * second + (int64_t)k * r.us / STEPS;
+
+			taken[k] = bucket_has(&b, &r, now);
+			bucket_take(&b, &r, taken[k], now);
+			in_time += taken[k] - (k < STEPS ? 0 : taken[k - STEPS]);
+			all += taken[k];
+			if (in_time > (size_t)r.count)
+				fail_msg("%s: %zu in the time", texts[i], in_time);
+		}
+		if (all < (size_t)(r.count * 3 / 4 * 3))
+			fail_msg("%s: %zu in three times", texts[i], all);
+	}
+}
+
+static void
+buckets(void **state)
+{
+	const struct rate none = { 0, 0 }, r = { 60, 60 * second };
+	struct bucket b = { 0 };
+
+	(void)state;
+	assert_true(bucket_has(&b, &none, 1) == SIZE_MAX);
+	bucket_take(&b, &none, 1000, 1);
+	assert_int_equal(b.full, 0);
+	assert_int_equal(rate_burst(&r), 10);
+	assert_int_equal(bucket_has(&b, &r, second), 10);
+	assert_int_equal(bucket_wait(&b, &r, 10, second), 0);
+	/* More than there is: those who come later wait for it. */
+	bucket_take(&b, &r, 61, second);
+	assert_int_equal(bucket_has(&b, &r, second), 0);
+	assert_int_equal(bucket_has(&b, &r, 70 * second), 7);
+	for (size_t want = 1; want <= 10; want++) {
+		int64_t wait = bucket_wait(&b, &r, want, second);
+
+		assert_true(bucket_has(&b, &r, second + wait) >= want);
+		assert_true(bucket_has(&b, &r, second + wait - second / 10) < want);
+	}
+	assert_int_equal(bucket_wait(&b, &r, 1000, second), bucket_wait(&b, &r, 10, second));
+}
+
+/* An MTA that works on `cores` batches at a time: a recipient takes longer where there are more. */
+struct mta {
+	double alone, cores;
+	unsigned noise;
+};
+
+static int64_t
+takes(struct mta *m, size_t recipients, size_t beside)
+{
+	double each = m->alone * ((double)beside > m->cores ? (double)beside / m->cores : 1);
+
+	m->noise = m->noise * 1103515245 + 12345;
+	return (int64_t)((double)recipients * each * (0.9 + 0.2 * (m->noise >> 16 & 255) / 255));
+}
+
+/* So many batches; how often the limit changed. */
+static size_t
+run(struct throttle *t, struct mta *m, size_t lanes, size_t batches, int64_t *now)
+{
+	size_t changes = 0, before = t->limit;
+
+	for (size_t i = 0; i < batches; i++) {
+		size_t beside = throttle_limit(t, lanes);
+		struct sample s = { 1000, takes(m, 1000, beside), beside };
+
+		*now += s.us / 1000 / (int64_t)beside + 1;
+		throttle_heard(t, lanes, &s, *now);
+		changes += t->limit != before;
+		before = t->limit;
+	}
+	return changes;
+}
+
+/* It comes to what the MTA works on at the same time, and stays there. */
+static void
+no_more_than_helps(void **state)
+{
+	static const struct {
+		double cores;
+		size_t lanes, least, most;
+	} cases[] = {
+		{ 1, 4, 1, 2 }, { 2, 4, 2, 3 }, { 4, 4, 4, 4 }, { 4, 16, 4, 6 }, { 8, 16, 8, 10 }, { 64, 16, 16, 16 },
+		{ 1, 1, 1, 1 }, { 0.5, 8, 1, 2 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct mta m = { 70, cases[i].cores, 1 };
+		struct throttle t = { 0 };
+		int64_t now = 1000;
+		size_t changes;
+
+		(void)run(&t, &m, cases[i].lanes, 10, &now);
+		same_number("a short fan-out", (long long)throttle_limit(&t, cases[i].lanes),
+		            (long long)cases[i].lanes);
+		(void)run(&t, &m, cases[i].lanes, 400, &now);
+		if (t.probing)
+			(void)run(&t, &m, cases[i].lanes, 3, &now);
+		if (throttle_limit(&t, cases[i].lanes) < cases[i].least ||
+		    throttle_limit(&t, cases[i].lanes) > cases[i].most)
+			fail_msg("%g cores, %zu lanes: %zu", cases[i].cores, cases[i].lanes,
+			         throttle_limit(&t, cases[i].lanes));
+		changes = run(&t, &m, cases[i].lanes, 4000, &now);
+		if (changes > 40)
+			fail_msg("%g cores, %zu lanes: %zu changes", cases[i].cores, cases[i].lanes, changes);
+	}
+}
+
+static void
+slower_and_faster_again(void **state)
+{
+	struct mta m = { 70, 8, 1 };
+	struct throttle t = { 0 };
+	int64_t now = 1000;
+
+	(void)state;
+	(void)run(&t, &m, 8, 200, &now);
+	assert_int_equal(t.limit, 8);
+	m.cores = 2;                              /* it has other things to do */
+	(void)run(&t, &m, 8, 300, &now);
+	assert_true(t.limit <= 3);
+	m.cores = 8;
+	(void)run(&t, &m, 8, 8000, &now);
+	assert_true(t.limit >= 6);
+	/* After a pause all is new. */
+	now += 3600000;
+	(void)run(&t, &m, 8, 1, &now);
+	assert_int_equal(throttle_limit(&t, 8), 8);
+}
+
+static void
+refusals(void **state)
+{
+	struct mta m = { 70, 64, 1 };
+	struct throttle t = { 0 };
+	int64_t now = 100000;
+
+	(void)state;
+	throttle_refused(&t, 8, now);
+	assert_int_equal(throttle_limit(&t, 8), 4);
+	(void)run(&t, &m, 8, 10, &now);
+	assert_int_equal(throttle_limit(&t, 8), 4);      /* nor more, for a while */
+	now = 100000;
+	throttle_refused(&t, 8, now + 10);        /* the others of the same moment */
+	assert_int_equal(throttle_limit(&t, 8), 4);
+	for (int i = 0; i < 9; i++)
+		throttle_refused(&t, 8, now += 2000);
+	assert_int_equal(throttle_limit(&t, 8), 1);      /* and not less */
+	(void)run(&t, &m, 8, 15, &now);
+	assert_int_equal(throttle_limit(&t, 8), 1);      /* not tried again at once */
+	now = t.ceiling_until;
+	(void)run(&t, &m, 8, 100, &now);
+	assert_int_equal(t.limit, 8);
+}
+
+static void
+the_queue(void **state)
+{
+	struct throttle t = { 0 };
+
+	(void)state;
+	throttle_queue(&t, 100, 100);
+	assert_int_equal(throttle_limit(&t, 4), 4);
+	throttle_queue(&t, 101, 100);
+	assert_int_equal(throttle_limit(&t, 4), 0);
+	throttle_queue(&t, 76, 100);
+	assert_int_equal(throttle_limit(&t, 4), 0);
+	throttle_queue(&t, 75, 100);
+	assert_int_equal(throttle_limit(&t, 4), 4);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rates),
+		cmocka_unit_test(never_more_than_the_rate),
+		cmocka_unit_test(buckets),
+		cmocka_unit_test(no_more_than_helps),
+		cmocka_unit_test(slower_and_faster_again),
+		cmocka_unit_test(refusals),
+		cmocka_unit_test(the_queue),
+	};
+
+	return RUN(tests);
+}
