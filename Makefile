@@ -13,21 +13,25 @@ BASE = bytes child clock complaint config control daemon digest dns file hash js
 MAIL = address automatic date dsn encoded footer header list mailboxes mime phrase receipt reply \
        subject syntax trace verdict
 SOURCES = cache fail file ldap ldap_addresses ldap_conn ldap_deref ldap_each ldap_find ldap_lists \
-          ldap_logins ldap_owners ldap_presets ldap_query ldap_read ldap_refs ldap_walk nested \
+          ldap_logins ldap_owners ldap_pages ldap_people ldap_presets ldap_query ldap_read ldap_refs ldap_walk nested \
           program registry source sql sql_postgresql sql_sqlite table table_cdb table_lmdb union
 POLICIES = admit authenticated auto_submitted bulkhead chain destinations drain fail header_match \
-           implicit_dest inquiry loop max_recipients max_size metrics posters program rate registry \
-           require_tls site site_find style
+           implicit_dest inquiry loop max_recipients max_size metrics posters preferences program rate registry \
+           require_tls site site_find style style_rows
 QUEUES = distribution entry progress queue schedule spool spool_deaths spool_entry spool_hold \
          spool_list spool_progress spool_receipt spool_scan spool_write
 MILTER = ask ending hooks lookup main message metrics pacemaker query recipients service session \
          settings socketmap
 EXPANDER = main pulse recipients service settings work intake/content intake/heading \
            intake/lmtp_data intake/lmtp_server intake/lmtp_session fanout/doubts fanout/expand \
-           fanout/inject fanout/later fanout/learnt fanout/post fanout/report fanout/sending \
-           fanout/settle fanout/smtp_client fanout/wire bounces/handover metrics
+           fanout/inject fanout/later fanout/learnt fanout/order fanout/post fanout/prepare \
+           fanout/report fanout/roster fanout/sending \
+           fanout/settle fanout/sift fanout/smtp_client fanout/wire bounces/handover metrics
 CONSOLE = cmd_config cmd_daemons cmd_drain cmd_explain cmd_lists cmd_lookup cmd_members \
-          cmd_metrics cmd_preview cmd_queue cmd_release daemons listing main
+          cmd_metrics cmd_preferences cmd_preview cmd_queue cmd_release daemons listing main
+
+# Who gets a post: rollcallctl tells as well.
+PREPARE = order prepare roster sift
 
 LIBRARY = $(BASE:%=base/%) $(MAIL:%=mail/%) $(SOURCES:%=sources/%) $(POLICIES:%=policies/%) \
           $(QUEUES:%=queues/%)
@@ -86,7 +90,7 @@ $(BUILD)/rollcall-expander: $(EXPANDER:%=$(BUILD)/expander/%.o) $(BUILD)/libroll
 $(BUILD)/rollcallctl: $(CONSOLE:%=$(BUILD)/console/%.o) $(BUILD)/milter/message.o \
                       $(BUILD)/milter/settings.o $(BUILD)/expander/settings.o \
                       $(BUILD)/expander/intake/heading.o $(BUILD)/expander/fanout/post.o \
-                      $(BUILD)/librollcall.a
+                      $(PREPARE:%=$(BUILD)/expander/fanout/%.o) $(BUILD)/librollcall.a
 	$(LINK) $(LIBS)
 
 # The settings come from the program itself.
@@ -131,7 +135,7 @@ clean:
 # ---- tests ----
 
 UNIT = address base config dsn footer header inquiry intake json ldap list metric milter net \
-       policies post program progress receipt report resolver setting site socketmap sources spool sql style \
+       policies post program progress receipt report resolver roster setting site socketmap sources spool sql style \
        subject syntax table union verdict wire
 TESTS = $(UNIT:%=$(BUILD)/tests/test_%) $(BUILD)/tests/contract_ldap
 
@@ -141,6 +145,7 @@ $(BUILD)/tests/test_style: $(BUILD)/expander/intake/heading.o
 $(BUILD)/tests/test_post: $(BUILD)/expander/fanout/post.o $(BUILD)/expander/fanout/settle.o $(BUILD)/expander/metrics.o \
                           $(BUILD)/expander/fanout/learnt.o $(BUILD)/tests/unit/queue_contract.o \
                           $(BUILD)/tests/unit/queue_memory.o
+$(BUILD)/tests/test_roster: $(PREPARE:%=$(BUILD)/expander/fanout/%.o)
 $(BUILD)/tests/test_report: $(BUILD)/expander/fanout/report.o $(BUILD)/tests/unit/queue_contract.o \
                             $(BUILD)/tests/unit/queue_memory.o
 $(BUILD)/tests/test_site: $(BUILD)/milter/settings.o $(BUILD)/expander/settings.o

@@ -33,9 +33,9 @@ struct command {
 	int (*run)(const struct ctl *);
 };
 
-extern const struct command command_lookup, command_members, command_lists, command_preview,
-	command_explain, command_queue, command_retry, command_release, command_discard, command_drain,
-	command_resume, command_metrics, command_reload, command_config;
+extern const struct command command_lookup, command_members, command_lists, command_preferences,
+	command_preview, command_explain, command_queue, command_retry, command_release,
+	command_discard, command_drain, command_resume, command_metrics, command_reload, command_config;
 
 /* Whether the option is among the words; takes it out. */
 bool ctl_option(struct ctl *, const char *option);

@@ -13,7 +13,8 @@
 #include <string.h>
 
 static const struct command *const commands[] = { &command_lookup,  &command_members, &command_lists,
-	                                          &command_preview, &command_explain, &command_queue,
+	                                          &command_preferences, &command_preview,
+	                                          &command_explain, &command_queue,
 	                                          &command_retry,   &command_release, &command_discard,
 	                                          &command_drain,   &command_resume,  &command_metrics,
 	                                          &command_reload,  &command_config,  NULL };

@@ -28,6 +28,13 @@ struct via {
 	const char *name;
 };
 
+/* What a person wants of lists, as bits. */
+enum preference {
+	PREFER_NO_MAIL = 1,               /* no posts */
+	PREFER_DIGEST = 2,                /* no single ones */
+	PREFER_NOT_MINE = 4               /* none of one's own */
+};
+
 /*
  * One member. All of it is valid during the call only. A person may come several times, by several
  * ways.
@@ -36,6 +43,7 @@ struct member {
 	const char *canonical;
 	const char *spelling;
 	const struct via *via;
+	unsigned preferences;             /* as far as the source knows */
 };
 
 /* Called for each member, on the walking thread. False ends the walk, which then answers unsure. */
@@ -47,6 +55,12 @@ typedef bool member_fn(void *arg, const struct member *);
  */
 typedef bool list_fn(void *arg, const struct list *, const struct text_list *also);
 
+/* A value that is no member's address, and the group that has it. Printable, and cut off. */
+enum { REFUSED_KEPT = 20, REFUSED_SHOWN = 160 };
+struct refused_value {
+	char group[REFUSED_SHOWN], value[REFUSED_SHOWN];
+};
+
 /* What a walk came across. */
 struct walk_report {
 	size_t members;                   /* member_fn calls */
@@ -54,6 +68,7 @@ struct walk_report {
 	size_t dangling;                  /* members that do not exist, or cannot be read */
 	size_t without_address;           /* that exist and have no mail address */
 	size_t refused;                   /* whose address is no mailbox */
+	struct refused_value kept[REFUSED_KEPT];        /* the first of these */
 };
 
 /*
@@ -66,6 +81,9 @@ struct occasion {
 	const char *message_id;           /* NULL: it has none */
 	int64_t size;                     /* bytes */
 };
+
+/* What a program is told of it by its environment: adds variables. */
+void occasion_describe(const struct occasion *, struct text_list *environment);
 
 struct source;
 
@@ -114,6 +132,18 @@ struct source_ops {
 	                             struct deadline, member_fn *, void *arg, struct walk_report *,
 	                             struct complaint *);
 	/*
+	 * Names all addresses of the person who has this one, that included. FOUND_NO: it knows of
+	 * no such person, or of several. NULL: it knows of no people.
+	 */
+	enum found (*each_address)(struct source *, const char *canonical, struct deadline, member_fn *,
+	                           void *arg, struct complaint *);
+	/*
+	 * Walks the people who match a filter of the site's. FOUND_YES: these were all. NULL: it has no
+	 * filters.
+	 */
+	enum found (*each_match)(struct source *, const char *filter, struct deadline, member_fn *,
+	                         void *arg, struct complaint *);
+	/*
 	 * Asks whether the source answers at all, whatever it says, and nothing from memory:
 	 * FOUND_UNSURE where it does not. NULL: by looking for a list that nobody has.
 	 */
@@ -142,8 +172,18 @@ enum found source_each_list(struct source *, const char *domain, struct deadline
 enum found source_each_recipient(struct source *, const struct list *, const struct occasion *,
                                  struct deadline, member_fn *, void *arg, struct walk_report *,
                                  struct complaint *);
+enum found source_each_address(struct source *, const char *canonical, struct deadline, member_fn *,
+                               void *arg, struct complaint *);
+enum found source_each_match(struct source *, const char *filter, struct deadline, member_fn *, void *arg,
+                             struct complaint *);
 enum found source_probe(struct source *, struct deadline, struct complaint *);
 void source_close(struct source **);
+
+/* For sources: counts, keeps and logs a value that is no `what`. `group` is the one that has it. */
+void source_refuse(struct walk_report *, const char *group, const char *value, size_t length,
+                   const char *what);
+/* Adds what an inner walk refused, which is logged already. */
+void source_refuse_too(struct walk_report *, const struct walk_report *inner);
 
 /* A kind of source, as the registry lists it. */
 struct source_kind {
