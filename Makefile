@@ -10,7 +10,7 @@ V          ?= 0
 
 BASE = bytes child clock complaint config control daemon digest dns file hash json log map mem metric \
        monitor net notify pattern pool process resolver set setting stream text
-MAIL = address automatic date dsn encoded footer header list mailboxes mime phrase receipt reply \
+MAIL = address automatic date dsn encoded footer header list mailboxes mime notice phrase receipt reply \
        subject syntax trace verdict
 SOURCES = cache fail file ldap ldap_addresses ldap_conn ldap_deref ldap_each ldap_find ldap_lists \
           ldap_logins ldap_owners ldap_pages ldap_people ldap_presets ldap_query ldap_read ldap_refs ldap_walk nested \
@@ -25,7 +25,7 @@ MILTER = ask ending hooks lookup main message metrics pacemaker query recipients
 EXPANDER = main pulse recipients service settings work intake/content intake/heading \
            intake/lmtp_data intake/lmtp_server intake/lmtp_session fanout/doubts fanout/expand \
            fanout/inject fanout/later fanout/learnt fanout/order fanout/post fanout/prepare \
-           fanout/report fanout/roster fanout/sending \
+           fanout/refused fanout/report fanout/roster fanout/sending \
            fanout/settle fanout/sift fanout/smtp_client fanout/wire bounces/handover metrics
 CONSOLE = cmd_config cmd_daemons cmd_drain cmd_explain cmd_lists cmd_lookup cmd_members \
           cmd_metrics cmd_preferences cmd_preview cmd_queue cmd_release daemons listing main
@@ -146,7 +146,7 @@ $(BUILD)/tests/test_post: $(BUILD)/expander/fanout/post.o $(BUILD)/expander/fano
                           $(BUILD)/expander/fanout/learnt.o $(BUILD)/tests/unit/queue_contract.o \
                           $(BUILD)/tests/unit/queue_memory.o
 $(BUILD)/tests/test_roster: $(PREPARE:%=$(BUILD)/expander/fanout/%.o)
-$(BUILD)/tests/test_report: $(BUILD)/expander/fanout/report.o $(BUILD)/tests/unit/queue_contract.o \
+$(BUILD)/tests/test_report: $(BUILD)/expander/fanout/report.o $(BUILD)/expander/fanout/refused.o $(BUILD)/tests/unit/queue_contract.o \
                             $(BUILD)/tests/unit/queue_memory.o
 $(BUILD)/tests/test_site: $(BUILD)/milter/settings.o $(BUILD)/expander/settings.o
 $(BUILD)/tests/test_milter $(BUILD)/tests/test_socketmap: \

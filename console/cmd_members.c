@@ -77,6 +77,10 @@ print_end(const struct members *all, const struct walk_report *r)
 	if (r->refused > 0)
 		(void)printf(", %zu whose address is none", r->refused);
 	(void)fputc('\n', stdout);
+	for (size_t i = 0; i < r->refused && i < REFUSED_KEPT; i++) {
+		ctl_say("no address: \"%s\" in %s", r->kept[i].value, r->kept[i].group);
+		(void)fputc('\n', stdout);
+	}
 }
 
 static void

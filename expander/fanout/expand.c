@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "expander/fanout/later.h"
 #include "expander/fanout/prepare.h"
+#include "expander/fanout/refused.h"
 #include "expander/metrics.h"
 #include "expander/pulse.h"
 #include "expander/recipients.h"
@@ -129,6 +130,19 @@ walk_owners(struct expansion *x, struct deadline by)
 	return FOUND_YES;
 }
 
+/* What was refused is counted and told; where that cannot be stored the next post tells. */
+static void
+tell_refused(struct expansion *x)
+{
+	struct complaint why;
+
+	if (x->report.refused == 0)
+		return;
+	metric_count(&expander_metrics[REFUSED], (int64_t)x->report.refused);
+	if (report_refused(x->entry, x->service->site, &x->report, &why) < 0)
+		log_say(LEVEL_ERROR, "report", "%s: %s", x->entry->id, why.text);
+}
+
 /* Freezes the recipients and moves the entry on. False with x->why. */
 static bool
 expand(struct expansion *x)
@@ -147,6 +161,7 @@ expand(struct expansion *x)
 		freezing_abandon(&x->freezing);
 		return false;
 	}
+	tell_refused(x);
 	memcpy(id, x->entry->id, sizeof(id));
 	count = x->freezing.count;
 	if (freezing_finish(&x->freezing, &x->why) < 0)

@@ -367,3 +367,48 @@ def test_members_as_text(make_site):
     site.slapd.stop()
     got = ctl("members", "--why", LIST)
     assert got.returncode == 75
+
+
+# ---- addresses that are none ----
+
+NONE = ["|/bin/sh -c true", ":include:/etc/passwd", "/var/mail/ann", "ann", "a b@example.com", "ann@", "\\ann"]
+
+
+def broken():
+    out = directory.top() + directory.person("ann") + directory.person("odd", "|/bin/true")
+    return out + directory.group("staff", [p("ann"), p("odd")], owners=[p("ann")], mgrpRFC822MailMember=NONE)
+
+
+def test_values_that_are_no_address_are_told(make_site, mta):
+    """The others get the post; the owner hears of it, once."""
+    site = make_site(broken(), mta=mta)
+    for _ in range(2):
+        site.post(sender="bob@example.com")
+    wait_until(lambda: len(site.sink.delivered("ann@example.com")) >= 3, what="two posts and a report")
+    site.rollcall.wait_idle()
+    assert set(site.sink.recipients()) == {"ann@example.com"}
+    reports = [m for m in site.sink.delivered() if b"without a valid address" in m.data]
+    (text,) = [m.data.decode() for m in reports]
+    assert all(f"    {value}" in text.replace("\r", "") for value in NONE + ["|/bin/true"])
+    assert "Auto-Submitted: auto-generated" in text
+    assert site.rollcall.log_lines("expand", refused="8", recipients="1")
+
+
+@pytest.mark.parametrize("technique", ["deref", "or", "base"])
+def test_by_every_technique(make_site, technique):
+    site = make_site(broken(), mta="sink", source_more=f"technique: {technique}")
+    got = site.rollcall.ctl_json("members", LIST)
+    assert got["refused"] == 8 and got["recipients"] == 1
+    text = site.rollcall.ctl("members", LIST, check=0).stdout
+    assert 'no address: "|/bin/true" in staff@lists.example.com' in text
+    assert 'no address: ":include:/etc/passwd" in staff@lists.example.com' in text
+
+
+def test_of_other_sources(make_site, place):
+    (place / "lists.json").write_text(json.dumps({"lists": [
+        {"address": LIST, "members": ["ann@example.com", "|/bin/sh", "more@lists.example.com"], "owners": ["ann@example.com"]},
+        {"address": "more@lists.example.com", "members": ["/etc/passwd"]}]}))
+    site = make_site(mta="sink", sources=f"corp: {{ kind: file, path: {place}/lists.json }}")
+    text = site.rollcall.ctl("members", LIST, check=0).stdout
+    assert 'no address: "|/bin/sh" in staff@lists.example.com' in text
+    assert 'no address: "/etc/passwd" in more@lists.example.com' in text
