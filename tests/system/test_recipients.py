@@ -23,7 +23,9 @@ def company():
     out += directory.person("mine", employeeType="notmine", mailAlternateAddress="me@example.net")
     out += directory.person("shared", "inside@lists.example.com", employeeType="nomail")
     everybody = ["ann", "bob", "carl", "dora", "nora", "titus", "dig", "mine"]
+    # An address in a domain of lists may be a list's, and is looked at later.
     out += directory.group("inner", [p("ann"), p("shared")])
+    out += directory.group("within2", [p("ann"), g("inner")], mgrpRFC822MailMember="inside@lists.example.com")
     out += directory.group("staff", [p(u) for u in everybody], owners=[p("ann")], businessCategory=[])
     out += directory.group("few", [p("ann"), p("nora")])
     out += directory.group("left", [p("bob")])
@@ -144,9 +146,22 @@ def test_wishes_of_the_directory(make_site, technique):
     assert recipients(site, "me@example.net") == ["ann", "bob", "carl", "dora"]
     assert recipients(site, to="twice@lists.example.com") == ["ann"]
     assert recipients(site, to="inner@lists.example.com") == ["ann"]
+    assert recipients(site, to="within2@lists.example.com") == ["ann"]
     members, out = why(site, "mine@example.com")
     assert out == {"nora": "wants no mail", "titus": "wants no mail", "dig": "wants digests",
                    "mine": "wants no copy of the own post"}
+
+
+def test_wishes_that_one_of_several_sources_knows(make_site, place):
+    (place / "lists.json").write_text(json.dumps({"lists": [
+        {"address": "inner@lists.example.com", "members": ["inside@lists.example.com", "bob@example.com"]}]}))
+    site = make_site(company(), start=False, mta="sink", source_more=WISHES,
+                     destinations="lists.example.com: { sources: [ own, corp ], posts: { not-me: yes } }")
+    site.rollcall.sources += f"""
+            own: {{ kind: file, path: {place}/lists.json }}"""
+    site.start()
+    assert recipients(site, "me@example.net", to="inner@lists.example.com") == ["ann", "bob"]
+    assert recipients(site, "bob@example.com", to="inner@lists.example.com") == ["ann"]
 
 
 def test_wishes_can_be_passed_over(make_site):
