@@ -51,12 +51,26 @@ place(struct roster *r, const char *canonical)
 		if (at >= r->room) {
 			r->room = r->room == 0 ? 64 : r->room + r->room / 2;
 			r->people = mem_resize(r->people, r->room * sizeof(*r->people));
-			r->spelled = mem_resize(r->spelled, r->room * sizeof(*r->spelled));
+			if (r->spelled != NULL)
+				r->spelled = mem_resize(r->spelled, r->room * sizeof(*r->spelled));
 		}
 		r->people[at] = (struct person){ 0 };
-		r->spelled[at] = 0;
+		if (r->spelled != NULL)
+			r->spelled[at] = 0;
 	}
 	return (uint32_t)at;
+}
+
+/* Most lists have none that differs from the canonical form. */
+static void
+keep_spelling(struct roster *r, uint32_t at, const char *spelling)
+{
+	if (r->spelled == NULL)
+		r->spelled = mem_array(r->room, sizeof(*r->spelled));
+	if (r->spellings.length >= UINT32_MAX)
+		abort();                  /* four gigabytes of them */
+	r->spelled[at] = (uint32_t)r->spellings.length + 1;
+	bytes_add(&r->spellings, spelling, strlen(spelling) + 1);
 }
 
 void
@@ -69,10 +83,8 @@ roster_add(struct roster *r, const char *canonical, const char *spelling, unsign
 	if (p->member)
 		return;
 	p->member = true;
-	if (strcmp(canonical, spelling) != 0) {
-		r->spelled[at] = r->spellings.length + 1;
-		bytes_add(&r->spellings, spelling, strlen(spelling) + 1);
-	}
+	if (strcmp(canonical, spelling) != 0)
+		keep_spelling(r, at, spelling);
 	if (r->count == r->order_room) {
 		r->order_room = r->order_room == 0 ? 64 : r->order_room + r->order_room / 2;
 		r->order = mem_resize(r->order, r->order_room * sizeof(*r->order));
@@ -111,8 +123,9 @@ roster_canonical(const struct roster *r, uint32_t number)
 const char *
 roster_spelling(const struct roster *r, uint32_t number)
 {
-	return r->spelled[number] == 0 ? roster_canonical(r, number)
-	                               : r->spellings.data + r->spelled[number] - 1;
+	if (r->spelled == NULL || r->spelled[number] == 0)
+		return roster_canonical(r, number);
+	return r->spellings.data + r->spelled[number] - 1;
 }
 
 size_t

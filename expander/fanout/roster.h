@@ -2,8 +2,8 @@
  * Those who may get a post, while it is decided who does: everybody whom the source names, once each,
  * by canonical address; who of them is left out, and why; and their order. Then it is frozen.
  *
- * All of it is in memory: an address, its other spelling where there is one, and about thirty bytes
- * for each. One thread at a time.
+ * All of it is in memory: the set of addresses, other spellings where there are any, and about ten
+ * bytes for each. One thread at a time.
  */
 #ifndef EXPANDER_FANOUT_ROSTER_H
 #define EXPANDER_FANOUT_ROSTER_H
@@ -37,7 +37,8 @@ struct roster {
 		bool member;              /* and not only left out */
 		bool marked;              /* for whoever goes through it */
 	} *people;                        /* by the number in the set */
-	size_t *spelled;                  /* of each: where in `spellings`, + 1; 0: as the canonical */
+	uint32_t *spelled;                /* of each: where in `spellings`, + 1; 0: as the canonical.
+	                                   * NULL: all of them are */
 	size_t room;
 	struct bytes spellings;
 	uint32_t *order;                  /* numbers of members */
