@@ -11,15 +11,16 @@ V          ?= 0
 BASE = base32 bytes child cipher clock complaint config control daemon digest dns file hash json \
        keyring keys ldif log map mem metric monitor net notify pattern pool process programs \
        resolver set setting stream text tls
-MAIL = address automatic date dsn encoded footer header list mailboxes mime phrase receipt reply \
-       roster subject syntax trace verdict
+MAIL = address automatic date dsn encoded footer header list mailboxes member_list mime notice phrase receipt \
+       reply subject syntax trace verdict
 SOURCES = cache described fail file ldap ldap_addresses ldap_conn ldap_deref ldap_dn ldap_each \
-          ldap_find ldap_lists ldap_logins ldap_or ldap_owners ldap_presets ldap_query ldap_read \
-          ldap_refs ldap_server ldap_stream ldap_walk nested program registry source sql sql_pool \
-          sql_postgresql sql_sqlite table table_cdb table_lmdb union
+          ldap_find ldap_lists ldap_logins ldap_or ldap_owners ldap_pages ldap_people ldap_presets \
+          ldap_query ldap_read ldap_refs ldap_server ldap_stream ldap_walk nested program registry \
+          source sql sql_pool sql_postgresql sql_sqlite table table_cdb table_lmdb union
 POLICIES = admit authenticated auto_submitted bulkhead chain content_type destinations drain fail \
            header_match implicit_dest inquiry loop max_recipients max_size metrics policy_service \
-           posters program rate registry require_tls site site_find style subject
+           posters preferences program rate registry require_tls site site_find style style_rows \
+           subject
 QUEUES = distribution entry progress queue schedule spool spool_deaths spool_entry spool_hold \
          spool_list spool_progress spool_receipt spool_scan spool_write
 MILTER = ask ending hooks lookup main message metrics pacemaker query recipients service session \
@@ -27,11 +28,15 @@ MILTER = ask ending hooks lookup main message metrics pacemaker query recipients
 EXPANDER = access main pace pulse recipients service settings work intake/content intake/heading \
            intake/lmtp_data intake/lmtp_server intake/lmtp_session fanout/backlog fanout/doubts \
            fanout/expand fanout/farm fanout/inject fanout/lane fanout/later fanout/learnt \
-           fanout/post fanout/report fanout/sending fanout/settle fanout/smtp_client \
-           fanout/smtp_open fanout/throttle fanout/turns fanout/wire bounces/handover metrics
+           fanout/order fanout/post fanout/prepare fanout/refused fanout/report fanout/roster \
+           fanout/sending fanout/settle fanout/sift fanout/smtp_client fanout/smtp_open \
+           fanout/throttle fanout/turns fanout/wire bounces/handover metrics
 CONSOLE = cmd_compare cmd_config cmd_daemons cmd_drain cmd_explain cmd_import cmd_key cmd_lists \
-          cmd_lookup cmd_members cmd_metrics cmd_preview cmd_queue cmd_release cmd_source \
-          comparison daemons import_ldif import_mailman listing main
+          cmd_lookup cmd_members cmd_metrics cmd_preferences cmd_preview cmd_queue cmd_release \
+          cmd_source comparison daemons import_ldif import_mailman listing main
+
+# Who gets a post: rollcallctl tells as well.
+PREPARE = order prepare roster sift
 
 LIBRARY = $(BASE:%=base/%) $(MAIL:%=mail/%) $(SOURCES:%=sources/%) $(POLICIES:%=policies/%) \
           $(QUEUES:%=queues/%)
@@ -90,7 +95,7 @@ $(BUILD)/rollcall-expander: $(EXPANDER:%=$(BUILD)/expander/%.o) $(BUILD)/libroll
 $(BUILD)/rollcallctl: $(CONSOLE:%=$(BUILD)/console/%.o) $(BUILD)/milter/message.o \
                       $(BUILD)/milter/settings.o $(BUILD)/expander/settings.o $(BUILD)/expander/pace.o \
                       $(BUILD)/expander/intake/heading.o $(BUILD)/expander/fanout/post.o \
-                      $(BUILD)/librollcall.a
+                      $(PREPARE:%=$(BUILD)/expander/fanout/%.o) $(BUILD)/librollcall.a
 	$(LINK) $(LIBS)
 
 # The settings come from the program itself.
@@ -134,7 +139,7 @@ clean:
 
 # ---- tests ----
 
-UNIT = address base config dsn footer header inquiry intake json keys ldap ldif list metric milter \
+UNIT = address base config dsn footer header inquiry intake json keys ldap ldif list member_list metric milter \
        net pace policies post program progress receipt report resolver roster setting site \
        socketmap sources spool sql style subject syntax table union verdict wire
 TESTS = $(UNIT:%=$(BUILD)/tests/test_%) $(BUILD)/tests/contract_ldap
@@ -146,7 +151,8 @@ $(BUILD)/tests/test_post: $(BUILD)/expander/fanout/post.o $(BUILD)/expander/fano
                           $(BUILD)/expander/fanout/learnt.o $(BUILD)/tests/unit/queue_contract.o \
                           $(BUILD)/tests/unit/queue_memory.o
 $(BUILD)/tests/test_pace: $(BUILD)/expander/pace.o $(BUILD)/expander/fanout/throttle.o
-$(BUILD)/tests/test_report: $(BUILD)/expander/fanout/report.o $(BUILD)/tests/unit/queue_contract.o \
+$(BUILD)/tests/test_roster: $(PREPARE:%=$(BUILD)/expander/fanout/%.o)
+$(BUILD)/tests/test_report: $(BUILD)/expander/fanout/report.o $(BUILD)/expander/fanout/refused.o $(BUILD)/tests/unit/queue_contract.o \
                             $(BUILD)/tests/unit/queue_memory.o
 $(BUILD)/tests/test_site: $(BUILD)/milter/settings.o $(BUILD)/expander/settings.o $(BUILD)/expander/pace.o
 $(BUILD)/tests/test_milter $(BUILD)/tests/test_socketmap: \

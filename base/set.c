@@ -14,21 +14,23 @@
 
 enum { BLOCK_BITS = 18, BLOCK = 1 << BLOCK_BITS, LENGTH_BYTES = 2, FIRST_SLOTS = 64 };
 
-/* A reference is (block << BLOCK_BITS | offset) + 1; zero is an empty slot. */
+/* A reference is block << BLOCK_BITS | offset. */
 struct set {
 	unsigned char **blocks;
 	size_t block_count;
 	size_t used;                      /* of the last block */
-	uint32_t *slots;
+	uint32_t *references;             /* of each member */
+	size_t room;                      /* for references */
+	uint32_t *slots;                  /* numbers of members + 1; zero is empty */
 	size_t slot_count;                /* a power of two */
 	size_t count;
 };
 
 static const unsigned char *
-stored(const struct set *s, uint32_t reference, size_t *length)
+stored(const struct set *s, size_t number, size_t *length)
 {
-	const unsigned char *at =
-		s->blocks[(reference - 1) >> BLOCK_BITS] + ((reference - 1) & (BLOCK - 1));
+	uint32_t reference = s->references[number];
+	const unsigned char *at = s->blocks[reference >> BLOCK_BITS] + (reference & (BLOCK - 1));
 
 	*length = (size_t)at[0] | (size_t)at[1] << 8;
 	return at + LENGTH_BYTES;
@@ -43,7 +45,7 @@ find_slot(const struct set *s, const void *bytes, size_t length)
 
 	for (; s->slots[slot] != 0; slot = (slot + 1) & mask) {
 		size_t there;
-		const unsigned char *at = stored(s, s->slots[slot], &there);
+		const unsigned char *at = stored(s, s->slots[slot] - 1, &there);
 
 		if (there == length && memcmp(at, bytes, length) == 0)
 			break;
@@ -63,7 +65,7 @@ grow_slots(struct set *s)
 		if (old[i] == 0)
 			continue;
 		size_t length;
-		const unsigned char *at = stored(s, old[i], &length);
+		const unsigned char *at = stored(s, old[i] - 1, &length);
 
 		s->slots[find_slot(s, at, length)] = old[i];
 	}
@@ -88,7 +90,7 @@ store(struct set *s, const void *bytes, size_t length)
 	at[1] = (unsigned char)(length >> 8);
 	if (length != 0)
 		memcpy(at + LENGTH_BYTES, bytes, length);
-	reference = ((s->block_count - 1) << BLOCK_BITS | s->used) + 1;
+	reference = (s->block_count - 1) << BLOCK_BITS | s->used;
 	s->used += need;
 	return (uint32_t)reference;
 }
@@ -104,28 +106,60 @@ set_open(void)
 }
 
 bool
-set_add(struct set *s, const void *bytes, size_t length)
+set_place(struct set *s, const void *bytes, size_t length, size_t *at_r)
 {
 	size_t slot;
 
 	if (length > UINT16_MAX)
 		abort();                  /* the readers' bounds are far below */
 	slot = find_slot(s, bytes, length);
-	if (s->slots[slot] != 0)
+	if (s->slots[slot] != 0) {
+		*at_r = s->slots[slot] - 1;
 		return false;
+	}
 	if ((s->count + 1) * 4 > s->slot_count * 3) {
 		grow_slots(s);
 		slot = find_slot(s, bytes, length);
 	}
-	s->slots[slot] = store(s, bytes, length);
-	s->count++;
+	if (s->count == s->room) {
+		s->room = s->room == 0 ? FIRST_SLOTS : s->room + s->room / 2;
+		s->references = mem_resize(s->references, s->room * sizeof(*s->references));
+	}
+	s->references[s->count] = store(s, bytes, length);
+	*at_r = s->count++;
+	s->slots[slot] = (uint32_t)s->count;
 	return true;
+}
+
+bool
+set_add(struct set *s, const void *bytes, size_t length)
+{
+	size_t unused;
+
+	return set_place(s, bytes, length, &unused);
+}
+
+const void *
+set_at(const struct set *s, size_t at, size_t *length)
+{
+	return stored(s, at, length);
+}
+
+bool
+set_find(const struct set *s, const void *bytes, size_t length, size_t *at_r)
+{
+	uint32_t found = s->slots[find_slot(s, bytes, length)];
+
+	*at_r = (size_t)found - 1;
+	return found != 0;
 }
 
 bool
 set_has(const struct set *s, const void *bytes, size_t length)
 {
-	return s->slots[find_slot(s, bytes, length)] != 0;
+	size_t unused;
+
+	return set_find(s, bytes, length, &unused);
 }
 
 size_t
@@ -144,6 +178,7 @@ set_close(struct set **set)
 	for (size_t i = 0; i < s->block_count; i++)
 		free(s->blocks[i]);
 	free(s->blocks);
+	free(s->references);
 	free(s->slots);
 	free(s);
 	*set = NULL;

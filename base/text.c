@@ -8,10 +8,23 @@
 #include <string.h>
 
 void
-text_list_add(struct text_list *list, const char *text, size_t length)
+text_list_take(struct text_list *list, char *text)
 {
 	list->items = mem_resize(list->items, (list->count + 1) * sizeof(*list->items));
-	list->items[list->count++] = mem_copy(text, length);
+	list->items[list->count++] = text;
+}
+
+void
+text_list_add(struct text_list *list, const char *text, size_t length)
+{
+	text_list_take(list, mem_copy(text, length));
+}
+
+void
+text_list_end(struct text_list *list)
+{
+	text_list_take(list, NULL);
+	list->count--;
 }
 
 bool

@@ -120,8 +120,9 @@ print_manual(void)
 	print_rows("cache of a source", "What is remembered of lookups.", cache_settings);
 	print_rows("A destination", "A domain of lists.", destination_settings);
 	print_rows("posts of a destination, and a list in lists",
-	           "What posts look like to members. What the list has in its source goes first, then what\n"
-	           "stands in its block, then what stands in\n.Ic posts .", style_settings);
+	           "What posts look like to members, and who gets them. What the list has in its source\n"
+	           "goes first, then what stands in its block, then what stands in\n.Ic posts .",
+	           style_settings);
 	print_rows("Every check", "Beside its own settings.", action_settings);
 	for (size_t i = 0; policies[i] != NULL; i++) {
 		(void)printf(".Ss The check %s\n%s\n.Bl -tag -width Ds\n", policies[i]->name,

@@ -1,14 +1,23 @@
 /*
- * rollcallctl members LIST: who is on a list now, and through which groups. Asks the source afresh.
+ * rollcallctl members LIST: who is on a list now, and through which groups; or who would get a post from
+ * somebody, as the expander finds that out. Asks the source afresh.
  */
 #include "base/set.h"
 #include "console/ctl.h"
+#include "expander/fanout/prepare.h"
 #include "mail/address.h"
 
 #include <stdio.h>
 #include <string.h>
 
 enum { PATIENCE = 600000 };
+
+/* What is asked for. */
+struct asked {
+	enum people whom;
+	const char *sender;               /* of a post; NULL: who is a member */
+	bool why;                         /* those who would not get it as well */
+};
 
 struct members {
 	struct set *seen;
@@ -68,6 +77,10 @@ print_end(const struct members *all, const struct walk_report *r)
 	if (r->refused > 0)
 		(void)printf(", %zu whose address is none", r->refused);
 	(void)fputc('\n', stdout);
+	for (size_t i = 0; i < r->refused && i < REFUSED_KEPT; i++) {
+		ctl_say("no address: \"%s\" in %s", r->kept[i].value, r->kept[i].group);
+		(void)fputc('\n', stdout);
+	}
 }
 
 static void
@@ -109,8 +122,84 @@ walk(const struct ctl *c, const struct target *t, enum people whom)
 	return status;
 }
 
+/* ---- a post ---- */
+
+static void
+print_person(const struct roster *r, uint32_t number, bool why)
+{
+	const char *address = roster_spelling(r, number);
+
+	if (!why)
+		ctl_say("%s", address);
+	else
+		ctl_say("%-40s %s", address, out_word((enum out)r->people[number].out));
+	(void)fputc('\n', stdout);
+}
+
+/* Those who get it in their order, and then the others. */
+static void
+print_roster(const struct roster *r, bool why)
+{
+	size_t left = roster_left(r);
+
+	for (size_t i = 0; i < r->count; i++)
+		if (r->people[r->order[i]].out == OUT_NOT)
+			print_person(r, r->order[i], why);
+	for (size_t i = 0; why && i < r->count; i++)
+		if (r->people[r->order[i]].out != OUT_NOT)
+			print_person(r, r->order[i], why);
+	(void)printf("%zu recipients, %zu left out\n", left, r->count - left);
+}
+
+static void
+print_roster_json(const struct roster *r, const struct target *t)
+{
+	struct js *j = js_object(), *members = js_array(), *out = js_array();
+	size_t left = roster_left(r);
+
+	for (size_t i = 0; i < r->count; i++) {
+		const struct person *p = &r->people[r->order[i]];
+		struct js *one = js_object();
+
+		js_set_text(one, "address", roster_spelling(r, r->order[i]));
+		if (p->out != OUT_NOT)
+			js_set_text(one, "why", out_word((enum out)p->out));
+		js_append(p->out == OUT_NOT ? members : out, one);
+	}
+	js_set_text(j, "list", t->list->address);
+	js_set_number(j, "recipients", (int64_t)left);
+	js_set_number(j, "left_out", (int64_t)(r->count - left));
+	js_set(j, "members", members);
+	js_set(j, "out", out);
+	ctl_print(&j);
+}
+
 static int
-find_and_walk(const struct ctl *c, const struct site *s, enum people whom)
+prepare(const struct ctl *c, const struct site *s, const struct target *t, const struct asked *asked)
+{
+	const struct occasion occasion = { .sender = asked->sender };
+	const struct text_list before = { 0 };
+	const struct preparing p = { s, &occasion, &before, deadline_in(PATIENCE), -1 };
+	struct walk_report report;
+	struct complaint why;
+	struct roster r;
+	int status = CTL_YES;
+
+	roster_open(&r);
+	if (prepare_members(&p, t->destination, t->list, t->list->address, &r, &report, &why) != FOUND_YES)
+		status = ctl_fail(CTL_UNSURE, "%s: a post would wait: %s", t->list->address, why.text);
+	else if (c->json)
+		print_roster_json(&r, t);
+	else
+		print_roster(&r, asked->why);
+	roster_close(&r);
+	return status;
+}
+
+/* ---- the command ---- */
+
+static int
+find_and_walk(const struct ctl *c, const struct site *s, const struct asked *asked)
 {
 	const char *text = c->argv[0];
 	const struct destination *d;
@@ -127,7 +216,10 @@ find_and_walk(const struct ctl *c, const struct site *s, enum people whom)
 	} else {
 		switch (site_find(d, a.canonical, deadline_in(PATIENCE), &t, &why)) {
 		case FOUND_YES:
-			status = walk(c, &t, t.role == ROLE_OWNER ? PEOPLE_OWNERS : whom);
+			if (asked->sender != NULL && t.role == ROLE_POST)
+				status = prepare(c, s, &t, asked);
+			else
+				status = walk(c, &t, t.role == ROLE_OWNER ? PEOPLE_OWNERS : asked->whom);
 			break;
 		case FOUND_NO:
 			status = ctl_fail(CTL_NO, "%s: no list has this address", text);
@@ -143,26 +235,28 @@ find_and_walk(const struct ctl *c, const struct site *s, enum people whom)
 }
 
 static int
-walk_members(const struct ctl *c, const struct site *s)
-{
-	return find_and_walk(c, s, PEOPLE_MEMBERS);
-}
-
-static int
-walk_owners(const struct ctl *c, const struct site *s)
-{
-	return find_and_walk(c, s, PEOPLE_OWNERS);
-}
-
-static int
 run(const struct ctl *given)
 {
 	struct ctl c = *given;
 	bool owners = ctl_option(&c, "--owners");
+	struct asked asked = { .sender = ctl_value(&c, "--post-from"), .why = ctl_option(&c, "--why") };
+	struct site *s;
+	int status;
 
-	return ctl_on_site(&c, 1, owners ? walk_owners : walk_members);
+	asked.whom = owners ? PEOPLE_OWNERS : PEOPLE_MEMBERS;
+	if (asked.sender == NULL && asked.why)
+		asked.sender = "";
+	if (c.argc != 1 || (owners && asked.sender != NULL))
+		return CTL_USAGE;
+	s = ctl_site(&c);
+	if (s == NULL)
+		return CTL_CONFIG;
+	status = find_and_walk(&c, s, &asked);
+	site_drop(&s);
+	return status;
 }
 
 const struct command command_members = {
-	"members", "[--owners] LIST", "who is on a list now, and through which groups", run,
+	"members", "[--owners | --post-from ADDRESS | --why] LIST",
+	"who is on a list now; who would get a post", run,
 };

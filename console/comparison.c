@@ -3,7 +3,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "mail/roster.h"
+#include "mail/member_list.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -74,7 +74,7 @@ add_row(struct comparison *c, enum rows kind, const char *key, const char *value
 }
 
 static void
-set_place(struct js *row, const char *file, size_t line)
+place_row(struct js *row, const char *file, size_t line)
 {
 	js_set_text(row, "file", file);
 	js_set_number(row, "line", (int64_t)line);
@@ -115,7 +115,7 @@ take_theirs(void *arg, size_t line, const struct address *a, const char *why)
 	struct their *t;
 
 	if (a == NULL) {
-		set_place(add_row(r->comparison, ROWS_UNREADABLE, "address", NULL, why), r->file, line);
+		place_row(add_row(r->comparison, ROWS_UNREADABLE, "address", NULL, why), r->file, line);
 		return;
 	}
 	if (map_peek(r->comparison->theirs, a->canonical, strlen(a->canonical)) != NULL)
@@ -136,7 +136,7 @@ comparison_read(struct comparison *c, const char *file, const char *column, stru
 	if (rc == 0)
 		rc = complain(why, "there is no file %s", file);
 	else if (rc == 1)
-		rc = roster_read(file, bytes_text(&text), text.length, column, take_theirs, &r, why);
+		rc = member_list_read(file, bytes_text(&text), text.length, column, take_theirs, &r, why);
 	bytes_free(&text);
 	return rc;
 }
@@ -167,7 +167,7 @@ comparison_add(struct comparison *c, const char *canonical, const char *spelling
 	list = find_list(c, via);
 	if (list != NULL && !list->found) {
 		list->found = true;
-		set_place(add_row(c, ROWS_LISTS, "address", list->canonical,
+		place_row(add_row(c, ROWS_LISTS, "address", list->canonical,
 		                  "a list here, whose members count for it"),
 		          list->file, list->line);
 	}
@@ -175,7 +175,7 @@ comparison_add(struct comparison *c, const char *canonical, const char *spelling
 		c->same++;
 		t->found = true;
 		if (strcmp(t->spelling, spelling) != 0)
-			set_place(add_row(c, ROWS_SPELLING, "address", spelling, t->spelling), t->file,
+			place_row(add_row(c, ROWS_SPELLING, "address", spelling, t->spelling), t->file,
 			          t->line);
 	} else if (list != NULL) {
 		c->through++;
@@ -249,7 +249,7 @@ note_rest(void *arg, void *value)
 	const struct their *t = value;
 
 	if (!t->found)
-		set_place(add_row(r->comparison, ROWS_THERE, "address", t->spelling, reason_for(r, t)),
+		place_row(add_row(r->comparison, ROWS_THERE, "address", t->spelling, reason_for(r, t)),
 		          t->file, t->line);
 }
 

@@ -34,7 +34,7 @@ struct comparison {
 void comparison_open(struct comparison *);
 void comparison_close(struct comparison *);
 
-/* Reads a file of theirs, see roster_read(). -1 with a complaint. */
+/* Reads a file of theirs, see member_list_read(). -1 with a complaint. */
 int comparison_read(struct comparison *, const char *file, const char *column, struct complaint *);
 
 /* Somebody whom rollcall sends to, and by which groups (NULL: not known). */

@@ -49,6 +49,7 @@ extern const struct command command_metrics;
 extern const struct command command_key;
 extern const struct command command_import;
 extern const struct command command_source;
+extern const struct command command_preferences;
 extern const struct command command_reload;
 extern const struct command command_config;
 

@@ -31,6 +31,7 @@ static const struct command *const commands[] = {
 	&command_key,
 	&command_import,
 	&command_source,
+	&command_preferences,
 	&command_reload,
 	&command_config,
 	NULL,

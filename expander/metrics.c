@@ -93,6 +93,11 @@ const struct metric expander_metrics[] = {
 	[EXPANDED] = {
 		.name = "rollcall_expanded_recipients_total", .kind = METRIC_COUNTER,
 		.cells = METRIC_CELLS(1), .help = "Addresses that posts were to be sent to." },
+	[REFUSED] = {
+		.name = "rollcall_refused_addresses_total", .kind = METRIC_COUNTER,
+		.cells = METRIC_CELLS(1),
+		.help = "Values in place of a member's address that are no mailbox, each time they were "
+		        "met." },
 	[BATCHES] = {
 		.name = "rollcall_batches_total", .kind = METRIC_COUNTER,
 		.labels = { { "result", BATCH_RESULTS, batch_result } },

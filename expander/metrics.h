@@ -12,6 +12,7 @@ enum expander_metric {
 	EXPANSIONS,                       /* by enum expansion_result */
 	EXPANSION_SECONDS,
 	EXPANDED,
+	REFUSED,
 	BATCHES,                          /* by enum batch_result */
 	BATCH_SECONDS,
 	RECIPIENTS,                       /* by enum recipient_result */

@@ -19,18 +19,16 @@ freezing_begin(struct freezing *f, struct entry *entry, struct complaint *why)
 bool
 freezing_add(struct freezing *f, const char *canonical, const char *spelling)
 {
-	if (!set_add(f->seen, canonical, strlen(canonical)))
-		return true;
+	return !set_add(f->seen, canonical, strlen(canonical)) || freezing_put(f, canonical, spelling);
+}
+
+bool
+freezing_put(struct freezing *f, const char *canonical, const char *spelling)
+{
 	f->count++;
 	if (f->entry->queues->ops->freeze_add(f->entry, canonical, spelling, f->why) < 0)
 		f->failed = true;
 	return !f->failed;
-}
-
-void
-freezing_exclude(struct freezing *f, const char *canonical)
-{
-	(void)set_add(f->seen, canonical, strlen(canonical));
 }
 
 int

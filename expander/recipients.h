@@ -1,7 +1,4 @@
-/*
- * Freezing the recipients of an entry: dropping duplicates, and addresses that would lead back to a
- * list.
- */
+/* Freezing the recipients of an entry; and who is told of a list's troubles. */
 #ifndef EXPANDER_RECIPIENTS_H
 #define EXPANDER_RECIPIENTS_H
 
@@ -24,8 +21,8 @@ int freezing_begin(struct freezing *, struct entry *, struct complaint *);
 /* One address, unless it is there already. False when it cannot be written. */
 bool freezing_add(struct freezing *, const char *canonical, const char *spelling);
 
-/* An address that is passed over if it comes. */
-void freezing_exclude(struct freezing *, const char *canonical);
+/* The same of one that is known not to be there. */
+bool freezing_put(struct freezing *, const char *canonical, const char *spelling);
 
 /*
  * Makes the list durable and whole, and moves the entry to the outbound queue. -1 with a complaint.

@@ -1,12 +1,15 @@
 /* Reports on posts. */
 #include "mail/dsn.h"
 
+#include "base/mem.h"
 #include "mail/date.h"
 #include "mail/header.h"
+#include "mail/notice.h"
 #include "mail/syntax.h"
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { SHOWN = 1000, HEADER_SHOWN = 16384 };
@@ -35,21 +38,15 @@ shown(const struct dsn *d)
 static void
 add_fields(const struct dsn *d, struct bytes *out)
 {
-	char date[DATE_SIZE];
+	char *id = mem_format("report.%s", d->id);
+	char *subject = mem_format("A post to %s was not sent to everybody", d->list);
+	char *type = mem_format("multipart/report; report-type=delivery-status;\r\n\tboundary=\"=_%s\"",
+	                        d->id);
 
-	date_format(d->now, date);
-	bytes_format(out, "Date: %s\r\n", date);
-	bytes_format(out, "From: Mailing lists at %s <MAILER-DAEMON@%s>\r\n", d->hostname, d->hostname);
-	bytes_format(out, "To: <%s>\r\n", d->to);
-	bytes_format(out, "Subject: A post to %s was not sent to everybody\r\n", d->list);
-	bytes_format(out, "Message-ID: <report.%s@%s>\r\n", d->id, d->hostname);
-	bytes_add_text(out, "Auto-Submitted: auto-generated\r\n"
-	                    "MIME-Version: 1.0\r\n");
-	bytes_format(out,
-	             "Content-Type: multipart/report; report-type=delivery-status;\r\n"
-	             "\tboundary=\"=_%s\"\r\n"
-	             "Content-Transfer-Encoding: 8bit\r\n\r\n",
-	             d->id);
+	notice_head(&(struct notice){ d->hostname, id, d->to, subject, d->now, type }, out);
+	free(id);
+	free(subject);
+	free(type);
 }
 
 /* What the post was: its fields that people know it by. */

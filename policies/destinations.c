@@ -66,7 +66,7 @@ const struct setting destination_settings[] = {
 	  .help = "Which posts are proof against being sent twice when the MTA or the expander dies: always, "
 	          "from and the least number of recipients, or never. They ask the MTA for receipts, which "
 	          "it must bring back to the expander (outbound.receipts), and which cost it some time." },
-	PART("posts", "What posts look like to members, see below."),
+	PART("posts", "What posts look like to members, and who gets them, see below."),
 	PART("lists", "Lists that differ in that: a block for each, under its address or what stands before "
 	     "the @ of it, with the same settings."),
 	PART("check", "What is asked about a posting, in order; see rollcall-policies below."),

@@ -1,7 +1,7 @@
 /*
- * What the posts of a list look like to its members: the fields that it puts before them. For each
- * setting counts what the list has itself in its source, then its block in the configuration, then
- * its destination's.
+ * What the posts of a list look like to its members, and which of these get them. For each setting
+ * counts what the list has itself in its source, then its block in the configuration, then its
+ * destination's.
  */
 #ifndef POLICIES_STYLE_H
 #define POLICIES_STYLE_H
@@ -25,6 +25,15 @@ enum style_id {
 	STYLE_HEADER,
 	STYLE_FOOTER,
 	STYLE_FROM,
+	/* Who gets them, and in which order. */
+	STYLE_NOT_ME,
+	STYLE_WITHOUT,
+	STYLE_WITHOUT_FILTER,
+	STYLE_PREFERENCES,
+	STYLE_ORDER,
+	STYLE_PROGRAM,
+	STYLE_PROGRAM_MAY_ADD,
+	STYLE_PROGRAM_TIMEOUT,
 	STYLE_COUNT
 };
 

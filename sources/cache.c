@@ -353,6 +353,20 @@ each_recipient(struct source *s, const struct list *list, const struct occasion 
 	              source_each_recipient(c->inner, list, occasion, by, fn, arg, report, why));
 }
 
+static enum found
+each_address(struct source *s, const char *canonical, struct deadline by, member_fn *fn, void *arg,
+             struct complaint *why)
+{
+	return source_each_address(((struct cache *)s)->inner, canonical, by, fn, arg, why);
+}
+
+static enum found
+each_match(struct source *s, const char *filter, struct deadline by, member_fn *fn, void *arg,
+           struct complaint *why)
+{
+	return source_each_match(((struct cache *)s)->inner, filter, by, fn, arg, why);
+}
+
 static void
 each_server(struct source *s, struct deadline by, server_fn *fn, void *arg)
 {
@@ -383,6 +397,8 @@ static const struct source_ops ops = {
 	.each_member = each_member,
 	.each_list = each_list,
 	.each_recipient = each_recipient,
+	.each_address = each_address,
+	.each_match = each_match,
 	.probe = probe,
 	.each_server = each_server,
 	.close = close_source,

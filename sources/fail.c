@@ -70,11 +70,11 @@ each_member(struct source *s, const struct list *list, enum people whom, struct 
 	report->groups = 1;
 	for (size_t i = 0; found == FOUND_YES && i < f->config.members.count; i++) {
 		struct address a;
-		struct member m = { NULL, NULL, &via };
+		struct member m = { .via = &via };
 		const char *text = f->config.members.items[i];
 
 		if (address_parse(&a, text, strlen(text), why) < 0) {
-			walk_omit(report, OMITTED_REFUSED, text, strlen(text), &via);
+			source_refuse(report, &via, text, strlen(text), "mailbox address");
 			continue;
 		}
 		m.canonical = a.canonical;

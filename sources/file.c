@@ -333,7 +333,7 @@ walk_member(struct walk *w, const char *text, const struct via *via)
 	bool more = true;
 
 	if (address_parse(&a, text, strlen(text), &unused) < 0) {
-		walk_omit(w->report, OMITTED_REFUSED, text, strlen(text), via);
+		source_refuse(w->report, via, text, strlen(text), "mailbox address");
 		return true;
 	}
 	nested = map_peek(w->reading->by_address, a.canonical, strlen(a.canonical));
@@ -341,7 +341,7 @@ walk_member(struct walk *w, const char *text, const struct via *via)
 		more = walk_group(w, nested, &nested->members, via);
 	} else {
 		w->report->members++;
-		more = w->fn(w->arg, &(struct member){ a.canonical, a.spelling, via });
+		more = w->fn(w->arg, &(struct member){ a.canonical, a.spelling, via, 0 });
 		if (!more)
 			(void)complain(w->why, "stopped");
 	}

@@ -178,6 +178,7 @@ check(void *config, const struct node *at, const char *path, struct effective_li
 static void
 config_drop(struct ldap_config *c)
 {
+	wishes_free(&c->wishes, c->wish_count);
 	setting_free(names_settings, &c->names);
 	setting_free(settings, c);
 	if (c->conn.password != NULL)
@@ -245,6 +246,34 @@ each_list(struct source *s, const char *domain, struct deadline by, list_fn *fn,
 	return found;
 }
 
+static enum found
+each_address(struct source *s, const char *canonical, struct deadline by, member_fn *fn, void *arg,
+             struct complaint *why)
+{
+	struct ldap_source *l = (struct ldap_source *)s;
+	struct conn *c = conn_take(&l->server, by, why);
+	enum found found = FOUND_UNSURE;
+
+	if (c != NULL)
+		found = ldap_each_address(l, c, canonical, by, fn, arg, why);
+	conn_give(&l->server, &c, found != FOUND_UNSURE);
+	return found;
+}
+
+static enum found
+each_match(struct source *s, const char *filter, struct deadline by, member_fn *fn, void *arg,
+           struct complaint *why)
+{
+	struct ldap_source *l = (struct ldap_source *)s;
+	struct conn *c = conn_take(&l->server, by, why);
+	enum found found = FOUND_UNSURE;
+
+	if (c != NULL)
+		found = ldap_each_match(l, c, filter, by, fn, arg, why);
+	conn_give(&l->server, &c, found != FOUND_UNSURE);
+	return found;
+}
+
 static void
 each_server(struct source *s, struct deadline by, server_fn *fn, void *arg)
 {
@@ -267,6 +296,8 @@ static const struct source_ops ops = {
 	.each_member = each_member,
 	.each_list = each_list,
 	.each_server = each_server,
+	.each_address = each_address,
+	.each_match = each_match,
 	.close = close_source,
 };
 
@@ -276,6 +307,7 @@ open_source(const char *name, void *config, struct complaint *why)
 	struct ldap_source *l = mem_new(sizeof(*l));
 
 	l->config = *(struct ldap_config *)config;
+	l->config.wishes = wishes_read(&l->config.names, &l->config.wish_count);
 	free(config);
 	if (l->config.conn.bind == BIND_SIMPLE && read_password(&l->config, why) < 0) {
 		config_drop(&l->config);

@@ -33,12 +33,16 @@ may_be_list(const struct address *a, const struct via *via, bool literal)
 }
 
 bool
-walk_address(struct walk *w, const struct address *a, const struct via *via, bool literal)
+walk_address(struct walk *w, const struct address *a, const struct via *via, bool literal,
+             unsigned preferences)
 {
 	if (!may_be_list(a, via, literal))
-		return walk_emit(w, a, via);
-	if (set_add(w->seen_addresses, a->canonical, strlen(a->canonical)))
+		return walk_emit(w, a, via, preferences);
+	/* Whoever wants something is looked for again where that came without it. */
+	if (set_add(w->seen_addresses, a->canonical, strlen(a->canonical)) || preferences != 0) {
 		todo_add(&w->addresses, a->spelling, strlen(a->spelling), via);
+		w->addresses.items[w->addresses.count - 1].preferences = preferences;
+	}
 	return true;
 }
 
@@ -129,7 +133,7 @@ lists_done(struct walk *w, struct queue_of_dns *q, struct request *r, int code)
 
 		if (r->answered[i] || !ldap_mailbox(t->dn, strlen(t->dn), &a))
 			continue;
-		more = walk_emit(w, &a, t->via);
+		more = walk_emit(w, &a, t->via, t->preferences);
 		address_free(&a);
 	}
 	return more;

@@ -2,12 +2,15 @@
 #include "sources/ldap_presets.h"
 
 #include "base/mem.h"
+#include "sources/source.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* What all flavours have. RFC 2307 section 3: logins are those of a posixAccount. */
 #define PEOPLE                                                                                       \
-	[NAME_MAIL] = "mail", [NAME_LOGIN] = "uid", [NAME_PEOPLE] = "(objectClass=posixAccount)",    \
+	[NAME_MAIL] = "mail", [NAME_ALTERNATES] = "mailAlternateAddress", [NAME_LOGIN] = "uid",      \
+	[NAME_PEOPLE] = "(objectClass=posixAccount)",                                                \
 	[NAME_CLASSES] = "objectClass"
 
 /* An auxiliary class such as mailGroup, which any group can have. */
@@ -78,8 +81,21 @@ check_attribute(const char *text, struct complaint *why)
 	return *text == '\0' ? complain(why, "an attribute has a name") : 0;
 }
 
+static int
+check_wish(const char *text, struct complaint *why)
+{
+	char *attribute = mem_copy(text, strcspn(text, "="));
+	int rc = text[strlen(attribute)] == '\0' || text[strlen(attribute) + 1] == '\0'
+	             ? complain(why, "\"%s\" is not attribute=value", text)
+	             : check_attribute(attribute, why);
+
+	free(attribute);
+	return rc;
+}
+
 #define NAMES(f) .offset = offsetof(struct names, f)
 #define ATTRIBUTE .kind = KIND_TEXT, .check = check_attribute
+#define WISH .kind = KIND_TEXTS, .check = check_wish
 #define ATTRIBUTES .kind = KIND_TEXTS, .check = check_attribute
 
 const struct setting names_settings[NAME_COUNT + 1] = {
@@ -117,10 +133,20 @@ const struct setting names_settings[NAME_COUNT + 1] = {
 	[NAME_MAIL] = { .name = "mail", ATTRIBUTE, NAMES(mail),
 	  .help = "The attribute of a person with the address to send to; of several values the first "
 	          "that is a mailbox." },
+	[NAME_ALTERNATES] = { .name = "alternates", ATTRIBUTES, NAMES(alternates),
+	  .help = "Attributes of a person with further addresses: whoever posts from one of them is "
+	          "that person." },
 	[NAME_LOGIN] = { .name = "login", ATTRIBUTE, NAMES(login),
 	  .help = "The attribute of a person with the login. Two people with one login are unsure." },
 	[NAME_PEOPLE] = { .name = "people", .kind = KIND_TEXT, NAMES(people),
 	  .help = "The filter that people match who are looked for by login." },
+	[NAME_NO_MAIL] = { .name = "no-mail", WISH, NAMES(no_mail),
+	  .help = "Which people want no posts, one or several \"attribute=value\", where * is any value." },
+	[NAME_DIGEST] = { .name = "digest", WISH, NAMES(digest),
+	  .help = "The same for those who want digests and no single posts. There are no digests yet: they "
+	          "get nothing." },
+	[NAME_NOT_MINE] = { .name = "not-mine", WISH, NAMES(not_mine),
+	  .help = "The same for those who want no copy of their own posts." },
 	[NAME_CLASSES] = { .name = "classes", ATTRIBUTE, NAMES(classes),
 	  .help = "The attribute that tells groups from people where members cannot be seen." },
 	[NAME_GROUP_CLASSES] = { .name = "group-classes", .kind = KIND_TEXTS, NAMES(group_classes),
@@ -142,4 +168,46 @@ names_complete(struct names *n, const struct preset *p, const char *path,
 	for (enum name_id i = 0; i < NAME_COUNT; i++)
 		setting_complete(&names_settings[i], n, p->names[i], path, origin, effective);
 	free(origin);
+}
+
+static void
+add_wishes(struct wish **wishes, size_t *count, const struct text_list *texts, enum preference preference)
+{
+	for (size_t i = 0; i < texts->count; i++) {
+		const char *text = texts->items[i];
+		size_t length = strcspn(text, "=");
+
+		*wishes = mem_resize(*wishes, (*count + 1) * sizeof(**wishes));
+		(*wishes)[(*count)++] =
+		        (struct wish){ mem_copy(text, length), mem_text(text + length + 1), preference };
+	}
+}
+
+struct wish *
+wishes_read(const struct names *n, size_t *count_r)
+{
+	struct wish *wishes = NULL;
+
+	*count_r = 0;
+	add_wishes(&wishes, count_r, &n->no_mail, PREFER_NO_MAIL);
+	add_wishes(&wishes, count_r, &n->digest, PREFER_DIGEST);
+	add_wishes(&wishes, count_r, &n->not_mine, PREFER_NOT_MINE);
+	return wishes;
+}
+
+void
+wishes_free(struct wish **wishes, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		free((*wishes)[i].attribute);
+		free((*wishes)[i].value);
+	}
+	free(*wishes);
+	*wishes = NULL;
+}
+
+bool
+wish_is(const struct wish *w, const char *value, size_t length)
+{
+	return strcmp(w->value, "*") == 0 || text_same_n(value, length, w->value);
 }

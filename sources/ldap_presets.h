@@ -21,8 +21,10 @@ struct names {
 	char *errors;                     /* an address */
 	char *settings;                   /* of the list, "name: value" */
 	char *mail;                       /* of a person */
+	struct text_list alternates;      /* of a person: further addresses */
 	char *login;                      /* of a person */
 	char *people;                     /* a filter: who has a login */
+	struct text_list no_mail, digest, not_mine;      /* of a person, "attribute=value" */
 	char *classes;                    /* the attribute that tells groups from people */
 	struct text_list group_classes;   /* its values that make an entry a group */
 	struct text_list never_empty;     /* those of groups that have members by their schema */
@@ -43,8 +45,12 @@ enum name_id {
 	NAME_ERRORS,
 	NAME_SETTINGS,
 	NAME_MAIL,
+	NAME_ALTERNATES,
 	NAME_LOGIN,
 	NAME_PEOPLE,
+	NAME_NO_MAIL,
+	NAME_DIGEST,
+	NAME_NOT_MINE,
 	NAME_CLASSES,
 	NAME_GROUP_CLASSES,
 	NAME_NEVER_EMPTY,
@@ -58,6 +64,18 @@ struct preset {
 
 extern const struct preset ldap_presets[];
 extern const char *const ldap_preset_words[];
+
+/* What a person wants, where an attribute has a value. */
+struct wish {
+	char *attribute, *value;          /* "*": any */
+	unsigned preference;              /* enum preference */
+};
+
+/* All wishes of the names, allocated. */
+struct wish *wishes_read(const struct names *, size_t *count_r);
+void wishes_free(struct wish **, size_t count);
+/* Whether a value of the attribute says so. */
+bool wish_is(const struct wish *, const char *value, size_t length);
 
 /* The rows of `attributes:`, which override a preset. */
 extern const struct setting names_settings[NAME_COUNT + 1];

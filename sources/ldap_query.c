@@ -38,6 +38,19 @@ add_address(struct bytes *out, const struct text_list *attributes, const char *a
 		query_equals(out, attributes->items[i], address, strlen(address));
 }
 
+/* The same address with its domain in U-labels, allocated; NULL where that is no different. */
+static char *
+other_form(const char *address)
+{
+	const char *own = address_domain(address);
+	char *unicode = domain_unicode(own), *other = NULL;
+
+	if (unicode != NULL)
+		other = mem_format("%.*s%s", (int)(own - address), address, unicode);
+	free(unicode);
+	return other;
+}
+
 /* The group that is called like the local part. */
 static void
 add_local_part(struct bytes *out, const char *attribute, const char *address)
@@ -62,20 +75,31 @@ query_list(struct bytes *out, const struct names *names, const char *filter, con
 {
 	add_conditions(out, names, filter);
 	for (size_t i = 0; i < count; i++) {
-		const char *own = address_domain(addresses[i]);
-		char *unicode = domain_unicode(own), *other;
+		char *other = other_form(addresses[i]);
 
 		add_address(out, &names->address, addresses[i]);
-		if (unicode != NULL) {
-			other = mem_format("%.*s%s", (int)(own - addresses[i]), addresses[i], unicode);
+		if (other != NULL)
 			add_address(out, &names->address, other);
-			free(other);
-		}
-		free(unicode);
-		if (names->local_part != NULL && strcmp(own, domain) == 0)
+		free(other);
+		if (names->local_part != NULL && strcmp(address_domain(addresses[i]), domain) == 0)
 			add_local_part(out, names->local_part, addresses[i]);
 	}
 	bytes_add_text(out, "))");
+}
+
+void
+query_person(struct bytes *out, const struct names *names, const char *canonical)
+{
+	char *other = other_form(canonical);
+	const char *const forms[] = { canonical, other };
+
+	bytes_add_text(out, "(|");
+	for (size_t i = 0; i < 2 && forms[i] != NULL; i++) {
+		query_equals(out, names->mail, forms[i], strlen(forms[i]));
+		add_address(out, &names->alternates, forms[i]);
+	}
+	bytes_add_char(out, ')');
+	free(other);
 }
 
 void

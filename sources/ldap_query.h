@@ -22,6 +22,9 @@ void query_equals(struct bytes *, const char *attribute, const char *value, size
 void query_list(struct bytes *, const struct names *, const char *filter, const char *domain,
                 const char *const *addresses, size_t count);
 
+/* The filter that finds whoever has an address, the domain in either of its forms. */
+void query_person(struct bytes *, const struct names *, const char *canonical);
+
 /* The filter that finds all groups that may be lists: those that have an address, or a name. */
 void query_lists(struct bytes *, const struct names *, const char *filter);
 

@@ -67,6 +67,15 @@ is_asked_for(struct walk *w, const struct queue_of_dns *q, struct request *r, LD
 /* ---- the dereference control ---- */
 
 static bool
+is_wanted(char *const *wanted, size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (text_same(wanted[i], name))
+			return true;
+	return false;
+}
+
+static bool
 send_deref(struct walk *w, struct queue_of_dns *q, struct request *r)
 {
 	/*
@@ -74,20 +83,28 @@ send_deref(struct walk *w, struct queue_of_dns *q, struct request *r)
 	 * entry for its answer about the next value, where both are `member`.
 	 */
 	const struct names *n = &w->config->names;
-	char *wanted[6] = { n->mail, n->member };
-	LDAPDerefSpec spec[] = { { n->member, wanted }, { NULL, NULL } };
+	char **wanted = mem_array(6 + w->config->wish_count, sizeof(char *));
+	LDAPDerefSpec spec[] = { { n->member, NULL }, { NULL, NULL } };
 	LDAPControl control = { (char *)LDAP_CONTROL_X_DEREF, { 0, NULL }, 1 };
 	LDAPControl *controls[] = { &control, NULL };
 	size_t count = 2;
 	bool sent;
 	int rc;
 
+	wanted[0] = n->mail;
+	wanted[1] = n->member;
+	spec[0].attributes = wanted;
 	if (n->member_login != NULL)
 		wanted[count++] = n->member_login;
 	if (n->member_name != NULL)
 		wanted[count++] = n->member_name;
+	for (size_t i = 0; i < w->config->wish_count; i++)
+		if (!is_wanted(wanted, count, w->config->wishes[i].attribute) &&
+		    !text_same(w->config->wishes[i].attribute, n->classes))
+			wanted[count++] = w->config->wishes[i].attribute;
 	wanted[count] = n->classes;
 	rc = ldap_create_deref_control_value(w->conn->ld, spec, &control.ldctl_value);
+	free(wanted);
 	if (rc != LDAP_SUCCESS)
 		return failed(w, rc, "dereference control");
 	r->count = 1;

@@ -169,6 +169,25 @@ has_members(const struct walk *w, struct view attributes)
 	return false;
 }
 
+/* What somebody wants, by attributes of the entry. */
+static unsigned
+preferences_of(const struct walk *w, struct view attributes)
+{
+	unsigned found = 0;
+
+	for (size_t i = 0; i < w->config->wish_count; i++) {
+		const struct wish *wish = &w->config->wishes[i];
+		struct view values, value;
+
+		if (!deref_attribute(attributes, wish->attribute, &values))
+			continue;
+		while (deref_value(&values, &value))
+			if (wish_is(wish, (const char *)value.at, (size_t)(value.end - value.at)))
+				found |= wish->preference;
+	}
+	return found;
+}
+
 /* One value of the control. */
 static bool
 take_reference(struct pieces *p, const struct deref *d)
@@ -177,7 +196,7 @@ take_reference(struct pieces *p, const struct deref *d)
 	const struct via *via = p->via;
 	const char *dn = (const char *)d->dn.at;
 	size_t length = walk_dn_length(w, dn, (size_t)(d->dn.end - d->dn.at));
-	struct view values, value;
+	struct view values, value = { 0 };
 	struct address a;
 	bool more;
 
@@ -204,11 +223,12 @@ take_reference(struct pieces *p, const struct deref *d)
 		if (!ldap_mailbox((const char *)value.at, (size_t)(value.end - value.at), &a))
 			continue;
 		w->conn->can.deref_proven = true;
-		more = walk_address(w, &a, via, false);
+		more = walk_address(w, &a, via, false, preferences_of(w, d->attributes));
 		address_free(&a);
 		return more;
 	}
-	walk_omit(w->report, OMITTED_REFUSED, dn, length, via);
+	source_refuse(w->report, via, (const char *)value.at, (size_t)(value.end - value.at),
+	              "mailbox address");
 	return true;
 }
 

@@ -18,6 +18,8 @@ struct ldap_config {
 	int64_t preset;                   /* index into ldap_presets */
 	char *filter;
 	struct names names;
+	struct wish *wishes;              /* of the names */
+	size_t wish_count;
 	int64_t technique;
 	int64_t or_terms, or_window, window, group_window, page;
 	int64_t dangling;                 /* per cent */
@@ -40,6 +42,34 @@ enum found ldap_each_list(struct ldap_source *, struct conn *, const char *domai
 
 /* ldap_server.c */
 void ldap_each_server(struct ldap_source *, struct deadline, server_fn *, void *arg);
+
+/* ldap_pages.c */
+struct ldap_pages {
+	const struct ldap_config *config;
+	struct conn *conn;
+	struct deadline by;
+	const char *filter;
+	char **attributes;
+	bool (*take)(void *arg, LDAPMessage *entry);     /* false, with a complaint, ends it */
+	void *arg;
+	const char *doing;                /* for complaints */
+	struct complaint *why;
+	/* Its own. */
+	struct berval cookie;             /* where the next page begins; empty for the first */
+	struct set *seen;                 /* DNs */
+	size_t empty;                     /* pages without an entry, one after the other */
+};
+/* Takes all entries that a search of the whole base finds. False: not all of them. */
+bool ldap_pages(struct ldap_pages *);
+
+/* ldap_people.c */
+enum found ldap_each_address(struct ldap_source *, struct conn *, const char *canonical, struct deadline,
+                             member_fn *, void *arg, struct complaint *);
+enum found ldap_each_match(struct ldap_source *, struct conn *, const char *filter, struct deadline,
+                           member_fn *, void *arg, struct complaint *);
+
+/* What somebody wants, by attributes of the entry: enum preference. */
+unsigned ldap_preferences(const struct ldap_config *, const struct conn *, LDAPMessage *entry);
 
 /* ldap_walk.c */
 enum found ldap_walk(struct ldap_source *, struct conn *, const struct list *, enum people,

@@ -36,7 +36,7 @@ todo_add(struct queue_of_dns *q, const char *dn, size_t length, const struct via
 		q->capacity = q->capacity == 0 ? 64 : q->capacity * 2;
 		q->items = mem_resize(q->items, q->capacity * sizeof(*q->items));
 	}
-	q->items[q->count++] = (struct todo){ mem_copy(dn, length), via };
+	q->items[q->count++] = (struct todo){ .dn = mem_copy(dn, length), .via = via };
 }
 
 size_t
@@ -96,9 +96,9 @@ walk_dangling(struct walk *w, const char *dn, const struct via *via)
 }
 
 bool
-walk_emit(struct walk *w, const struct address *a, const struct via *via)
+walk_emit(struct walk *w, const struct address *a, const struct via *via, unsigned preferences)
 {
-	const struct member m = { a->canonical, a->spelling, via };
+	const struct member m = { a->canonical, a->spelling, via, preferences };
 
 	w->report->members++;
 	if (w->fn(w->arg, &m))
@@ -110,9 +110,7 @@ walk_emit(struct walk *w, const struct address *a, const struct via *via)
 void
 walk_refuse(struct walk *w, const struct berval *value, const struct via *via, const char *what)
 {
-	walk_omit(w->report, OMITTED_REFUSED, value->bv_val, value->bv_len, via);
-	log_say(LEVEL_WARN, "refused", "%s: \"%.*s\" is no %s", via->name, (int)value->bv_len,
-	        value->bv_val, what);
+	source_refuse(w->report, via, value->bv_val, value->bv_len, what);
 }
 
 bool
@@ -125,7 +123,7 @@ walk_literal(struct walk *w, const struct berval *value, const struct via *via)
 		walk_refuse(w, value, via, "mailbox address");
 		return true;
 	}
-	more = walk_address(w, &a, via, true);
+	more = walk_address(w, &a, via, true, 0);
 	address_free(&a);
 	return more;
 }
@@ -341,9 +339,11 @@ walk_person(struct walk *w, LDAPMessage *entry, const struct via *via)
 	for (; !found && values != NULL && values[i] != NULL; i++)
 		found = ldap_mailbox(values[i]->bv_val, values[i]->bv_len, &a);
 	if (found)
-		more = walk_address(w, &a, via, false);
+		more = walk_address(w, &a, via, false, ldap_preferences(w->config, w->conn, entry));
+	else if (i > 0)
+		walk_refuse(w, values[0], via, "mailbox address");
 	else
-		omit_person(w, entry, i > 0 ? OMITTED_REFUSED : OMITTED_WITHOUT_ADDRESS, via);
+		omit_person(w, entry, OMITTED_WITHOUT_ADDRESS, via);
 	address_free(&a);
 	ldap_value_free_len(values);
 	return more;
@@ -415,6 +415,10 @@ choose_attributes(struct walk *w)
 	ask_for(&w->member_attributes, n->local_part);
 	ask_for(&w->person_attributes, n->mail);
 	ask_for(&w->person_attributes, n->login);
+	for (size_t i = 0; i < w->config->wish_count; i++) {
+		ask_for(&w->member_attributes, w->config->wishes[i].attribute);
+		ask_for(&w->person_attributes, w->config->wishes[i].attribute);
+	}
 	ask_for_all(&w->list_attributes, &n->address);
 	ask_for(&w->list_attributes, n->local_part);
 }

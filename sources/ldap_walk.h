@@ -13,6 +13,7 @@
 struct todo {
 	char *dn;
 	const struct via *via;            /* the groups that lead to it */
+	unsigned preferences;             /* of a person who is looked for among the lists */
 };
 
 /* First in, first out. Indices stay valid while requests about them are under way. */
@@ -105,7 +106,7 @@ bool walk_literal(struct walk *, const struct berval *, const struct via *);
 void walk_refuse(struct walk *, const struct berval *, const struct via *, const char *what);
 
 /* Hands a member to the caller. False when told to stop. */
-bool walk_emit(struct walk *, const struct address *, const struct via *);
+bool walk_emit(struct walk *, const struct address *, const struct via *, unsigned preferences);
 
 /* Does something with each value of an attribute, which may be NULL, until that says false. */
 bool walk_values(struct walk *, LDAPMessage *entry, const char *attribute,
@@ -156,7 +157,8 @@ struct request {
  * ldap_lists.c: a member's address, which may be that of a list; false when told to stop. And the
  * requests about the queue of such addresses.
  */
-bool walk_address(struct walk *, const struct address *, const struct via *, bool literal);
+bool walk_address(struct walk *, const struct address *, const struct via *, bool literal,
+                  unsigned preferences);
 bool lists_send(struct walk *, struct queue_of_dns *, struct request *);
 bool lists_entry(struct walk *, struct queue_of_dns *, struct request *, LDAPMessage *);
 bool lists_done(struct walk *, struct queue_of_dns *, struct request *, int code);

@@ -21,6 +21,7 @@ struct waiting {
 	char *canonical, *spelling;
 	struct via *inner;                /* owned, see join(); NULL: as `group` */
 	size_t group;
+	unsigned preferences;
 };
 
 struct nested {
@@ -92,43 +93,48 @@ may_be_list(const char *canonical, const struct via *via)
 }
 
 static bool
-emit(struct nested *n, const char *canonical, const char *spelling, const struct via *via)
+emit(struct nested *n, const struct member *m, const struct via *via)
 {
 	n->report->members++;
-	if (n->fn(n->arg, &(struct member){ canonical, spelling, via }))
+	if (n->fn(n->arg, &(struct member){ m->canonical, m->spelling, via, m->preferences }))
 		return true;
 	(void)complain(&n->stopped, "stopped");
 	return false;
 }
 
+/* Somebody who wants something and comes again waits again: nobody knows yet that this is no list. */
 static void
-wait_for(struct nested *n, const char *canonical, const char *spelling, const struct via *inner)
+wait_for(struct nested *n, const struct member *m)
 {
-	if (!set_add(n->asked, canonical, strlen(canonical)))
+	const struct via *inner = m->via;
+
+	if (!set_add(n->asked, m->canonical, strlen(m->canonical)) && m->preferences == 0)
 		return;
 	n->waiting = mem_resize(n->waiting, (n->waiting_count + 1) * sizeof(*n->waiting));
 	n->waiting[n->waiting_count++] = (struct waiting){
-		mem_text(canonical), mem_text(spelling),
-		inner == NULL ? NULL : join(inner, &n->groups[n->current]->via, true), n->current
+		mem_text(m->canonical), mem_text(m->spelling),
+		inner == NULL ? NULL : join(inner, &n->groups[n->current]->via, true), n->current,
+		m->preferences
 	};
 }
 
 bool
-nested_take(struct nested *n, const char *canonical, const char *spelling, const struct via *inner)
+nested_take(struct nested *n, const struct member *m)
 {
-	const struct via *outer = &n->groups[n->current]->via;
+	const struct via *outer = &n->groups[n->current]->via, *inner = m->via;
 	struct via *joined;
 	bool more = true;
 
-	if (n->ops->find != NULL && (may_be_list(canonical, outer) || may_be_list(canonical, inner))) {
-		wait_for(n, canonical, spelling, inner);
+	if (n->ops->find != NULL &&
+	    (may_be_list(m->canonical, outer) || may_be_list(m->canonical, inner))) {
+		wait_for(n, m);
 	} else if (inner == NULL) {
-		more = emit(n, canonical, spelling, outer);
+		more = emit(n, m, outer);
 	} else if (outer->up == NULL) {
-		more = emit(n, canonical, spelling, inner);
+		more = emit(n, m, inner);
 	} else {
 		joined = join(inner, outer, false);
-		more = emit(n, canonical, spelling, joined);
+		more = emit(n, m, joined);
 		free(joined);
 	}
 	return more;
@@ -148,9 +154,9 @@ nested_take_text(struct nested *n, const char *text, size_t length)
 	bool more = true;
 
 	if (address_parse(&a, text, length, &unused) < 0)
-		nested_omit(n, OMITTED_REFUSED, text, length);
+		source_refuse(n->report, &n->groups[n->current]->via, text, length, "mailbox address");
 	else
-		more = nested_take(n, a.canonical, a.spelling, NULL);
+		more = nested_take(n, &(struct member){ .canonical = a.canonical, .spelling = a.spelling });
 	address_free(&a);
 	return more;
 }
@@ -186,6 +192,7 @@ look_at(struct nested *n, const struct waiting *w, struct complaint *why)
 {
 	const struct group *g = n->groups[w->group];
 	const struct via *via = w->inner != NULL ? w->inner : &g->via;
+	const struct member person = { w->canonical, w->spelling, NULL, w->preferences };
 	struct list *list = NULL;
 	enum found found = n->ops->find(n->ops_arg, w->canonical, &list, why);
 
@@ -196,7 +203,7 @@ look_at(struct nested *n, const struct waiting *w, struct complaint *why)
 	}
 	if (found == FOUND_YES) {
 		add_group(n, list, via, g->depth + 1);
-	} else if (found == FOUND_NO && !emit(n, w->canonical, w->spelling, via)) {
+	} else if (found == FOUND_NO && !emit(n, &person, via)) {
 		*why = n->stopped;
 		found = FOUND_UNSURE;
 	}

@@ -28,12 +28,12 @@ enum found nested_walk(const struct nested_ops *, void *ops_arg, const struct li
                        member_fn *, void *arg, struct walk_report *, struct complaint *);
 
 /*
- * One member of the list that is being read. `inner` are the groups below it by which the member is
- * one, that list included; NULL: none. False: the reading ends, and nested_walk() says why.
+ * One member of the list that is being read. Its `via` are the groups below it by which the member
+ * is one, that list included; NULL: none. False: the reading ends, and nested_walk() says why.
  */
-bool nested_take(struct nested *, const char *canonical, const char *spelling, const struct via *inner);
+bool nested_take(struct nested *, const struct member *);
 
-/* The same of a text that may be no address: it is counted then, and left out. */
+/* The same of a text that may be no address: it is refused then, see source_refuse(). */
 bool nested_take_text(struct nested *, const char *text, size_t length);
 
 /* A member of it who is left out. */

@@ -82,28 +82,14 @@ struct question {
 static void
 describe(const struct question *q, struct text_list *environment)
 {
-	const struct occasion *o = q->occasion;
-	struct bytes b = { 0 };
-
-#define PUT(...)                                                                                     \
-	(bytes_clear(&b), bytes_format(&b, __VA_ARGS__), text_list_add(environment, b.data, b.length))
-	PUT("%s", CHILD_PATH);
-	PUT("LC_ALL=C.UTF-8");
-	PUT("ROLLCALL_SOURCE=%s", q->source->source.name);
-	PUT("ROLLCALL_QUESTION=%s", q->what);
-	PUT("ROLLCALL_ADDRESS=%s", q->address);
-	if (o != NULL) {
-		PUT("ROLLCALL_SENDER=%s", o->sender);
-		PUT("ROLLCALL_SIZE=%lld", (long long)o->size);
-		if (o->queue_id != NULL)
-			PUT("ROLLCALL_QUEUE_ID=%s", o->queue_id);
-		if (o->message_id != NULL)
-			PUT("ROLLCALL_MESSAGE_ID=%s", o->message_id);
-	}
-#undef PUT
-	bytes_free(&b);
-	environment->items = mem_resize(environment->items, (environment->count + 1) * sizeof(char *));
-	environment->items[environment->count] = NULL;
+	text_list_take(environment, mem_text(CHILD_PATH));
+	text_list_take(environment, mem_text("LC_ALL=C.UTF-8"));
+	text_list_take(environment, mem_format("ROLLCALL_SOURCE=%s", q->source->source.name));
+	text_list_take(environment, mem_format("ROLLCALL_QUESTION=%s", q->what));
+	text_list_take(environment, mem_format("ROLLCALL_ADDRESS=%s", q->address));
+	if (q->occasion != NULL)
+		occasion_describe(q->occasion, environment);
+	text_list_end(environment);
 }
 
 /* What one program makes of its end. */
@@ -271,7 +257,7 @@ take_member(void *arg, const char *line, size_t length, struct complaint *why)
 
 	if (address_parse(&a, line, length, why) < 0)
 		return -1;
-	if (!nested_take(arg, a.canonical, a.spelling, NULL))
+	if (!nested_take(arg, &(struct member){ .canonical = a.canonical, .spelling = a.spelling }))
 		rc = complain(why, "stopped");
 	address_free(&a);
 	return rc;

@@ -1,9 +1,23 @@
 /* Calls through the table of operations, with the answers of those that are missing. */
 #include "sources/source.h"
 
+#include "base/log.h"
 #include "base/mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+void
+occasion_describe(const struct occasion *o, struct text_list *environment)
+{
+	text_list_take(environment, mem_format("ROLLCALL_SENDER=%s", o->sender));
+	text_list_take(environment, mem_format("ROLLCALL_SIZE=%lld", (long long)o->size));
+	if (o->queue_id != NULL)
+		text_list_take(environment, mem_format("ROLLCALL_QUEUE_ID=%s", o->queue_id));
+	if (o->message_id != NULL)
+		text_list_take(environment, mem_format("ROLLCALL_MESSAGE_ID=%s", o->message_id));
+}
 
 enum found
 source_find_list(struct source *s, const char *const *addresses, size_t count, struct deadline by,
@@ -65,6 +79,40 @@ walk_omit(struct walk_report *r, enum omission reason, const char *what, size_t 
 	free(text);
 }
 
+static void
+keep_text(char kept[REFUSED_SHOWN], const char *value, size_t length)
+{
+	char *text = mem_copy(value, length < REFUSED_SHOWN ? length : REFUSED_SHOWN - 1);
+	struct bytes printable = { 0 };
+
+	bytes_add_printable(&printable, text, "");
+	(void)snprintf(kept, REFUSED_SHOWN, "%s", bytes_text(&printable));
+	bytes_free(&printable);
+	free(text);
+}
+
+void
+source_refuse(struct walk_report *report, const struct via *via, const char *value, size_t length,
+              const char *what)
+{
+	struct refused_value one, *r = report->refused < REFUSED_KEPT ? &report->kept[report->refused] : &one;
+
+	keep_text(r->group, via->name, strlen(via->name));
+	keep_text(r->value, value, length);
+	log_say(r == &one ? LEVEL_DEBUG : LEVEL_WARN, "refused", "%s: \"%s\" is no %s", r->group, r->value,
+	        what);
+	walk_omit(report, OMITTED_REFUSED, value, length, via);
+}
+
+void
+source_refuse_too(struct walk_report *report, const struct walk_report *inner)
+{
+	for (size_t i = 0; i < inner->refused && i < REFUSED_KEPT; i++)
+		if (report->refused + i < REFUSED_KEPT)
+			report->kept[report->refused + i] = inner->kept[i];
+	report->refused += inner->refused;
+}
+
 enum found
 source_cannot_list(struct source *s, const char *reason, struct complaint *why)
 {
@@ -89,6 +137,24 @@ source_each_recipient(struct source *s, const struct list *list, const struct oc
 		return source_each_member(s, list, PEOPLE_MEMBERS, by, fn, arg, report, why);
 	*report = (struct walk_report){ 0 };
 	return s->ops->each_recipient(s, list, occasion, by, fn, arg, report, why);
+}
+
+enum found
+source_each_address(struct source *s, const char *canonical, struct deadline by, member_fn *fn, void *arg,
+                    struct complaint *why)
+{
+	return s->ops->each_address == NULL ? FOUND_NO
+	                                    : s->ops->each_address(s, canonical, by, fn, arg, why);
+}
+
+enum found
+source_each_match(struct source *s, const char *filter, struct deadline by, member_fn *fn, void *arg,
+                  struct complaint *why)
+{
+	if (s->ops->each_match != NULL)
+		return s->ops->each_match(s, filter, by, fn, arg, why);
+	(void)complain(why, "%s: a source of the kind %s has no filters", s->name, s->ops->kind);
+	return FOUND_UNSURE;
 }
 
 enum found

@@ -28,6 +28,13 @@ struct via {
 	const char *name;
 };
 
+/* What a person wants of lists, as bits. */
+enum preference {
+	PREFER_NO_MAIL = 1,               /* no posts */
+	PREFER_DIGEST = 2,                /* no single ones */
+	PREFER_NOT_MINE = 4               /* none of one's own */
+};
+
 /*
  * One member. All of it is valid during the call only. A person may come several times, by several
  * ways.
@@ -36,6 +43,7 @@ struct member {
 	const char *canonical;
 	const char *spelling;
 	const struct via *via;
+	unsigned preferences;             /* as far as the source knows */
 };
 
 /* Called for each member, on the walking thread. False ends the walk, which then answers unsure. */
@@ -60,6 +68,12 @@ enum omission {
  */
 typedef void omission_fn(void *arg, enum omission, const char *what, const struct via *);
 
+/* A value that is no member's address, and the group that has it. Printable, and cut off. */
+enum { REFUSED_KEPT = 20, REFUSED_SHOWN = 160 };
+struct refused_value {
+	char group[REFUSED_SHOWN], value[REFUSED_SHOWN];
+};
+
 /* What a walk came across. */
 struct walk_report {
 	size_t members;                   /* member_fn calls */
@@ -69,10 +83,19 @@ struct walk_report {
 	size_t refused;                   /* whose address is no mailbox */
 	omission_fn *omitted;             /* wants to hear of the last three; or NULL */
 	void *omitted_arg;
+	struct refused_value kept[REFUSED_KEPT];        /* the first of these */
 };
 
-/* For sources: counts somebody who is left out, and says so to who wants to hear it. */
+/*
+ * For sources: counts somebody who is left out, and says so to who wants to hear it. Whoever has a
+ * value that is no `what` (an address, as a rule) is refused: it is kept and logged as well.
+ */
 void walk_omit(struct walk_report *, enum omission, const char *what, size_t length, const struct via *);
+void source_refuse(struct walk_report *, const struct via *, const char *value, size_t length,
+                   const char *what);
+
+/* Adds what an inner walk refused, which is logged already. */
+void source_refuse_too(struct walk_report *, const struct walk_report *inner);
 
 /* One server of a source, for people. All of it is valid during the call only. */
 struct server_report {
@@ -95,6 +118,9 @@ struct occasion {
 	const char *message_id;           /* NULL: it has none */
 	int64_t size;                     /* bytes */
 };
+
+/* What a program is told of it by its environment: adds variables. */
+void occasion_describe(const struct occasion *, struct text_list *environment);
 
 struct source;
 
@@ -143,6 +169,18 @@ struct source_ops {
 	                             struct deadline, member_fn *, void *arg, struct walk_report *,
 	                             struct complaint *);
 	/*
+	 * Names all addresses of the person who has this one, that included. FOUND_NO: it knows of
+	 * no such person, or of several. NULL: it knows of no people.
+	 */
+	enum found (*each_address)(struct source *, const char *canonical, struct deadline, member_fn *,
+	                           void *arg, struct complaint *);
+	/*
+	 * Walks the people who match a filter of the site's. FOUND_YES: these were all. NULL: it has no
+	 * filters.
+	 */
+	enum found (*each_match)(struct source *, const char *filter, struct deadline, member_fn *,
+	                         void *arg, struct complaint *);
+	/*
 	 * Asks whether the source answers at all, whatever it says, and nothing from memory:
 	 * FOUND_UNSURE where it does not. NULL: by looking for a list that nobody has.
 	 */
@@ -184,6 +222,10 @@ enum found source_each_list(struct source *, const char *domain, struct deadline
 enum found source_each_recipient(struct source *, const struct list *, const struct occasion *,
                                  struct deadline, member_fn *, void *arg, struct walk_report *,
                                  struct complaint *);
+enum found source_each_address(struct source *, const char *canonical, struct deadline, member_fn *,
+                               void *arg, struct complaint *);
+enum found source_each_match(struct source *, const char *filter, struct deadline, member_fn *, void *arg,
+                             struct complaint *);
 enum found source_probe(struct source *, struct deadline, struct complaint *);
 void source_each_server(struct source *, struct deadline, server_fn *, void *arg);
 void source_close(struct source **);

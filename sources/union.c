@@ -190,7 +190,7 @@ find_nested(void *arg, const char *canonical, struct list **list_r, struct compl
 static bool
 take(void *arg, const struct member *m)
 {
-	return nested_take(arg, m->canonical, m->spelling, m->via);
+	return nested_take(arg, m);
 }
 
 /* The people of a list in one source. FOUND_NO: it has no such list. */
@@ -223,7 +223,7 @@ read_from(const struct walk *w, struct source *s, const struct list *list, enum 
 		all->groups += one.groups - 1;
 	all->dangling += one.dangling;
 	all->without_address += one.without_address;
-	all->refused += one.refused;
+	source_refuse_too(all, &one);
 	list_drop(&own);
 	return found;
 }
@@ -308,6 +308,37 @@ each_list(struct source *s, const char *domain, struct deadline by, list_fn *fn,
 	return found;
 }
 
+/* ---- people ---- */
+
+static enum found
+each_address(struct source *s, const char *canonical, struct deadline by, member_fn *fn, void *arg,
+             struct complaint *why)
+{
+	const struct united *u = (struct united *)s;
+	enum found found = FOUND_NO;
+
+	for (size_t i = 0; i < u->count && found != FOUND_UNSURE; i++) {
+		enum found one = source_each_address(u->inner[i], canonical, by, fn, arg, why);
+
+		if (one != FOUND_NO)
+			found = one;
+	}
+	return found;
+}
+
+/* Of all sources, each of which has to have filters: nobody says which of them are meant. */
+static enum found
+each_match(struct source *s, const char *filter, struct deadline by, member_fn *fn, void *arg,
+           struct complaint *why)
+{
+	const struct united *u = (struct united *)s;
+	enum found found = FOUND_YES;
+
+	for (size_t i = 0; i < u->count && found == FOUND_YES; i++)
+		found = source_each_match(u->inner[i], filter, by, fn, arg, why);
+	return found;
+}
+
 static enum found
 probe(struct source *s, struct deadline by, struct complaint *why)
 {
@@ -335,6 +366,8 @@ static const struct source_ops ops = {
 	.each_member = each_member,
 	.each_recipient = each_recipient,
 	.each_list = each_list,
+	.each_address = each_address,
+	.each_match = each_match,
 	.probe = probe,
 	.close = close_source,
 };

@@ -4,6 +4,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "expander/fanout/later.h"
+#include "expander/fanout/prepare.h"
+#include "expander/fanout/refused.h"
 #include "expander/metrics.h"
 #include "expander/pulse.h"
 #include "expander/recipients.h"
@@ -23,7 +25,10 @@ struct expansion {
 	struct list *list;
 	enum role role;
 	struct occasion occasion;         /* of the entry */
+	int abandon;                      /* of the worker */
 	struct freezing freezing;
+	struct roster roster;
+	size_t left_out;
 	struct walk_report report;
 	struct complaint why;
 };
@@ -43,6 +48,8 @@ log_expansion(const struct expansion *x, const char *id, size_t count, int64_t b
 	log_text(&l, "role", role_word(x->role));
 	log_number(&l, "recipients", (int64_t)count);
 	log_number(&l, "groups", (int64_t)x->report.groups);
+	if (x->left_out > 0)
+		log_number(&l, "left_out", (int64_t)x->left_out);
 	if (x->report.dangling > 0)
 		log_number(&l, "dangling", (int64_t)x->report.dangling);
 	if (x->report.without_address > 0)
@@ -72,74 +79,37 @@ find_list(struct expansion *x, struct deadline by)
 	return found;
 }
 
+/* Whether somebody besides the list itself is a member. */
 static bool
-exclude_member(void *arg, const struct member *m)
+has_members(const struct roster *r)
 {
-	struct expansion *x = arg;
-
-	freezing_exclude(&x->freezing, m->canonical);
-	return true;
-}
-
-/*
- * One copy across the lists of one post: whoever is on one that came before gets it from there.
- * The same answer in any order of work; a list that is gone has had no members.
- */
-static enum found
-exclude_before(struct expansion *x, struct deadline by)
-{
-	const struct text_list *before = &x->entry->envelope.before;
-	enum found found = FOUND_YES;
-
-	for (size_t i = 0; i < before->count && found != FOUND_UNSURE; i++) {
-		const char *address = before->items[i];
-		const struct destination *d = site_destination(x->service->site, address);
-		struct walk_report unused;
-		struct list *list = NULL;
-		size_t which;
-
-		if (d == NULL)
-			continue;
-		found = source_find_list(d->source, &address, 1, by, &list, &which, &x->why);
-		if (found == FOUND_YES)
-			found = source_each_recipient(d->source, list, &x->occasion, by,
-			                              exclude_member, x, &unused, &x->why);
-		list_drop(&list);
-	}
-	return found == FOUND_UNSURE ? FOUND_UNSURE : FOUND_YES;
-}
-
-static bool
-add_member(void *arg, const struct member *m)
-{
-	struct expansion *x = arg;
-
-	return freezing_add(&x->freezing, m->canonical, address_to_send(m->canonical, m->spelling));
+	for (size_t i = 0; i < r->count; i++)
+		if (r->people[r->order[i]].out != OUT_LIST)
+			return true;
+	return false;
 }
 
 static enum found
 walk_members(struct expansion *x, struct deadline by)
 {
-	struct complaint walk;
-	enum found found;
+	const struct preparing p = { x->service->site, &x->occasion, &x->entry->envelope.before, by,
+		                     x->abandon };
+	struct roster *r = &x->roster;
+	enum found found = prepare_members(&p, x->destination, x->list, x->entry->envelope.list, r,
+	                                   &x->report, &x->why);
 
-	if (exclude_before(x, by) != FOUND_YES)
-		return FOUND_UNSURE;
-	/* A list that names itself is no member of itself. */
-	freezing_exclude(&x->freezing, x->list->address);
-	freezing_exclude(&x->freezing, x->entry->envelope.list);
-	found = source_each_recipient(x->destination->source, x->list, &x->occasion, by, add_member, x,
-	                              &x->report, &walk);
-	if (found != FOUND_YES && !x->freezing.failed)
-		x->why = walk;
-	if (found != FOUND_YES || x->freezing.count > 0)
-		return found;
-	/* All of them have it from another list of the same message. */
-	if (x->entry->envelope.before.count > 0 && x->report.members > 0)
-		return FOUND_YES;
 	/* Whoever posted took it for a list of people: not done without a word. */
-	(void)complain(&x->why, "the list has no members to send to");
-	return FOUND_UNSURE;
+	if (found == FOUND_YES && !has_members(r)) {
+		(void)complain(&x->why, "the list has no members to send to");
+		return FOUND_UNSURE;
+	}
+	for (size_t i = 0; found == FOUND_YES && i < r->count; i++)
+		if (r->people[r->order[i]].out != OUT_NOT)
+			x->left_out++;
+		else if (!freezing_put(&x->freezing, roster_canonical(r, r->order[i]),
+		                       roster_spelling(r, r->order[i])))
+			found = FOUND_UNSURE;
+	return found;
 }
 
 /* The owners; for a list without any the site's address for such things. */
@@ -160,6 +130,19 @@ walk_owners(struct expansion *x, struct deadline by)
 	return FOUND_YES;
 }
 
+/* What was refused is counted and told; where that cannot be stored the next post tells. */
+static void
+tell_refused(struct expansion *x)
+{
+	struct complaint why;
+
+	if (x->report.refused == 0)
+		return;
+	metric_count(&expander_metrics[REFUSED], (int64_t)x->report.refused);
+	if (report_refused(x->entry, x->service->site, &x->report, &why) < 0)
+		log_say(LEVEL_ERROR, "report", "%s: %s", x->entry->id, why.text);
+}
+
 /* Freezes the recipients and moves the entry on. False with x->why. */
 static bool
 expand(struct expansion *x)
@@ -178,6 +161,7 @@ expand(struct expansion *x)
 		freezing_abandon(&x->freezing);
 		return false;
 	}
+	tell_refused(x);
 	memcpy(id, x->entry->id, sizeof(id));
 	count = x->freezing.count;
 	if (freezing_finish(&x->freezing, &x->why) < 0)
@@ -187,10 +171,10 @@ expand(struct expansion *x)
 }
 
 static void
-work_on(struct entry *entry)
+work_on(struct entry *entry, int abandon)
 {
 	struct expansion x = { .entry = entry, .service = service_current(),
-		               .role = role_of_word(entry->envelope.role) };
+		               .role = role_of_word(entry->envelope.role), .abandon = abandon };
 	const struct queue_ops *ops = entry->queues->ops;
 	struct distribution frozen = { 0 };
 	int whole = entry->damage != NULL ? complain(&x.why, "%s", entry->damage)
@@ -198,6 +182,7 @@ work_on(struct entry *entry)
 
 	x.occasion = (struct occasion){ entry->envelope.sender, entry->envelope.queue_id,
 		                        entry->envelope.message_id, entry->envelope.size };
+	roster_open(&x.roster);
 	pulse_step(x.service->outbound.expand);
 	distribution_close(&frozen);
 	/* A crash after the freezing and before the move leaves a whole list: it stands. */
@@ -209,6 +194,7 @@ work_on(struct entry *entry)
 		           0, 0, 1);
 	else
 		ops->release(&x.entry, 0);
+	roster_close(&x.roster);
 	list_drop(&x.list);
 	service_drop(&x.service);
 }
@@ -224,7 +210,7 @@ expand_worker(struct work *w)
 		pulse_step(0);
 		entry = ops->claim(w->queues, QUEUE_PENDING);
 		if (entry != NULL)
-			work_on(entry);
+			work_on(entry, w->abandon);
 		else
 			ops->wait(w->queues, QUEUE_PENDING, deadline_in(pulse_rest(IDLE)));
 	}

@@ -46,23 +46,16 @@ collect_waiting(struct failures *f)
 			f->waiting[f->waiting_count++] = (uint32_t)i;
 }
 
-/*
- * Named by the entry that it reports: made again after a crash, with another date or in other words,
- * it is still the same report.
- */
-static int
-store(struct queues *queues, const struct bytes *text, struct envelope *envelope, char *id,
-      struct complaint *why)
+int
+report_store(struct queues *queues, const struct bytes *text, const struct envelope *envelope,
+             const char *key, char id[DIGEST_NAME + 1], struct complaint *why)
 {
-	char *key = mem_format("report of %s", envelope->report_of);
 	struct commitment c = { .queue = QUEUE_BOUNCE, .envelope = envelope };
 	enum stored result;
 	struct draft *d = queues->ops->draft(queues, &result, why);
 
-	if (d == NULL) {
-		free(key);
+	if (d == NULL)
 		return -1;
-	}
 	result = queues->ops->write(d, text->data, text->length, why);
 	if (result == STORED) {
 		queues->ops->name_by(d, key);
@@ -71,8 +64,22 @@ store(struct queues *queues, const struct bytes *text, struct envelope *envelope
 		result = c.result;
 	}
 	queues->ops->discard(&d);
+	return result == STORED ? 0 : result == STORED_BEFORE ? 1 : -1;
+}
+
+/*
+ * Named by the entry that it reports: made again after a crash, with another date or in other words,
+ * it is still the same report.
+ */
+static int
+store(struct queues *queues, const struct bytes *text, const struct envelope *envelope, char *id,
+      struct complaint *why)
+{
+	char *key = mem_format("report of %s", envelope->report_of);
+	int rc = report_store(queues, text, envelope, key, id, why);
+
 	free(key);
-	return result == STORED || result == STORED_BEFORE ? 0 : -1;
+	return rc < 0 ? -1 : 0;
 }
 
 /*

@@ -16,4 +16,11 @@
 int report_failures(struct entry *, const struct site *, const struct distribution *,
                     const struct tally *, const char *reason, struct complaint *);
 
+/*
+ * Stores a message of ours that is to go to whoever looks after a list, under the name that `key`
+ * makes: 0, or 1 where it was stored before. -1 with a complaint.
+ */
+int report_store(struct queues *, const struct bytes *text, const struct envelope *, const char *key,
+                 char id[DIGEST_NAME + 1], struct complaint *);
+
 #endif

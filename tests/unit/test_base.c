@@ -38,6 +38,7 @@ static void
 set_is_exact(void **state)
 {
 	struct set *s = set_open();
+	size_t at, length;
 	char key[32];
 
 	(void)state;
@@ -48,6 +49,9 @@ set_is_exact(void **state)
 			assert_int_equal(set_add(s, key, (size_t)n), round == 0);
 		}
 	assert_int_equal(set_count(s), 50000);
+	assert_false(set_place(s, "user7@example.com", 17, &at));
+	assert_memory_equal(set_at(s, at, &length), "user7@example.com", 17);
+	assert_int_equal(length, 17);
 	assert_true(set_has(s, "user7@example.com", 17));
 	assert_false(set_has(s, "user7@example.co", 16));
 	assert_true(set_add(s, "", 0));

@@ -2,6 +2,7 @@
 #include "tests/unit/queue_contract.h"
 #include "tests/unit/unit.h"
 
+#include "expander/fanout/refused.h"
 #include "expander/fanout/report.h"
 
 #include <signal.h>
@@ -112,10 +113,68 @@ one_report_whatever_dies(void **state)
 	remove_temp_dir(dir);
 }
 
+/* Tells of refused addresses, as the expander does before it freezes the others. */
+static void
+tell(struct queues *q)
+{
+	const struct site site = { .hostname = (char *)"mail.example.com" };
+	struct walk_report r = { 0 };
+	struct complaint why;
+	struct entry *e;
+
+	if ((e = q->ops->claim(q, QUEUE_PENDING)) == NULL)
+		fail_msg("there is no post");
+	for (int i = 0; i < 25; i++)
+		source_refuse(&r, &(struct via){ .name = "staff@l.x" }, i == 0 ? "|/bin/sh\r\n" : "/var/mail/x", 10, "mailbox");
+	assert_int_equal(r.refused, 25);
+	same_text("kept", r.kept[0].value, "|/bin/sh\\x0d\\x0a");
+	assert_int_equal(report_refused(e, &site, &r, &why), 0);
+	q->ops->release(&e, 0);
+}
+
+static void
+refused_addresses_are_told_once_a_day(void **state)
+{
+	char *dir = make_temp_dir(), id[DIGEST_NAME + 1];
+	struct queues *q = open_spool(dir);
+	struct complaint why;
+	const char *text;
+	size_t reports = 0, length;
+	struct entry *e;
+
+	(void)state;
+	/* Not at midnight. */
+	clock_shift(86400000 - clock_wall() % 86400000 + 3600000);
+	assert_int_equal(store_one(q, QUEUE_PENDING, "Subject: x\r\n\r\n", "staff@l.x", id), STORED);
+	tell(q);
+	clock_shift(20 * 3600000);
+	tell(q);
+	assert_int_equal(q->ops->each(q, QUEUE_BOUNCE, count_one, &reports, &why), 0);
+	assert_int_equal(reports, 1);
+	e = q->ops->claim(q, QUEUE_BOUNCE);
+	assert_int_equal(q->ops->message(e, &text, &length, &why), 0);
+	assert_non_null(strstr(text, "    |/bin/sh\\x0d\\x0a\r\n        in staff@l.x\r\n"));
+	assert_non_null(strstr(text, "and 5 more."));
+	same_text("whose", e->envelope.report_of, id);
+	assert_int_equal(q->ops->move(&e, QUEUE_DONE, &why), 0);
+	tell(q);
+	clock_shift(4 * 3600000);
+	tell(q);
+	tell(q);
+	reports = 0;
+	assert_int_equal(q->ops->each(q, QUEUE_BOUNCE, count_one, &reports, &why), 0);
+	assert_int_equal(reports, 1);
+	queues_close(&q);
+	remove_temp_dir(dir);
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(one_report_whatever_dies) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_report_whatever_dies),
+		cmocka_unit_test(refused_addresses_are_told_once_a_day),
+	};
 
 	return RUN(tests);
 }

@@ -242,6 +242,12 @@ mistakes(void **state)
 		  ":23:66: a@x is not in xn--bcher-kva.example" },
 		{ "posts: {", "lists: { \"a b\": { reply-to: list } }, posts: {",
 		  ":23:68: \"a b@xn--bcher-kva.example\" is no mailbox address" },
+		{ "posts: { precedence: none }", "posts: { without-filter: \"(a=b\" }",
+		  ":23:77: without-filter: \"(a=b\" is no filter: a parenthesis is open" },
+		{ "posts: { precedence: none }", "posts: { program: choose }",
+		  ":23:70: program: \"choose\" is no absolute path" },
+		{ "posts: { precedence: none }", "posts: { program-timeout: 5 }",
+		  ":23:78: program-timeout: \"5\" is no time, like 60s" },
 		{ "posts: {", "lists: { a: { }, A: { } }, posts: {", ":23:72: the list A stands here a second time" },
 		{ "posts: {", "lists: [ a ], posts: {", ":23:59: lists takes a block for each list" },
 	};

@@ -2,8 +2,8 @@
  * Members of a list as other programs print them: one a line, a column of a CSV file, or those whom
  * the posts of an mbox were delivered to. UTF-8, lines that end in LF or CRLF.
  */
-#ifndef MAIL_ROSTER_H
-#define MAIL_ROSTER_H
+#ifndef MAIL_MEMBER_LIST_H
+#define MAIL_MEMBER_LIST_H
 
 #include "mail/address.h"
 
@@ -13,7 +13,7 @@
  * Called for each member, with the line of the file it begins in, from 1. A NULL address: `why` says
  * what is wrong with what stands there. All of it is valid during the call only.
  */
-typedef void roster_fn(void *arg, size_t line, const struct address *, const char *why);
+typedef void member_list_fn(void *arg, size_t line, const struct address *, const char *why);
 
 /*
  * Reads what is said to be in `file`, for complaints. With a `column` (the name in the first row,
@@ -27,7 +27,7 @@ typedef void roster_fn(void *arg, size_t line, const struct address *, const cha
  *
  * -1 with "file:line: …" where it cannot be read as what it is.
  */
-int roster_read(const char *file, const char *text, size_t length, const char *column, roster_fn *,
+int member_list_read(const char *file, const char *text, size_t length, const char *column, member_list_fn *,
                 void *arg, struct complaint *);
 
 #endif

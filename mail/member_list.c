@@ -1,5 +1,5 @@
 /* Members of a list as other programs print them. */
-#include "mail/roster.h"
+#include "mail/member_list.h"
 
 #include "base/bytes.h"
 #include "base/text.h"
@@ -13,7 +13,7 @@ struct reader {
 	const char *text;
 	size_t length, at;
 	size_t line;                      /* of `at` */
-	roster_fn *fn;
+	member_list_fn *fn;
 	void *arg;
 };
 
@@ -266,7 +266,7 @@ read_mbox(struct reader *r)
 }
 
 int
-roster_read(const char *file, const char *text, size_t length, const char *column, roster_fn *fn,
+member_list_read(const char *file, const char *text, size_t length, const char *column, member_list_fn *fn,
             void *arg, struct complaint *why)
 {
 	struct reader r = { .file = file, .text = text, .length = length, .line = 1, .fn = fn, .arg = arg };

@@ -1,0 +1,266 @@
+/* Who gets a post. */
+#include "expander/fanout/prepare.h"
+
+#include "base/mem.h"
+#include "expander/fanout/order.h"
+#include "expander/fanout/sift.h"
+#include "mail/address.h"
+#include "policies/preferences.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* One list that is being prepared. */
+struct choosing {
+	const struct preparing *p;
+	const struct destination *destination;
+	struct list *list;
+	const char *const *style;
+	struct roster *roster;
+	struct complaint *why;
+};
+
+static bool
+says_yes(const struct choosing *c, enum style_id id)
+{
+	return c->style[id] != NULL && strcmp(c->style[id], "yes") == 0;
+}
+
+static bool
+add_member(void *arg, const struct member *m)
+{
+	roster_add(arg, m->canonical, address_to_send(m->canonical, m->spelling), m->preferences);
+	return true;
+}
+
+/* ---- the poster ---- */
+
+static bool
+add_address(void *arg, const struct member *m)
+{
+	(void)set_add(arg, m->canonical, strlen(m->canonical) + 1);
+	return true;
+}
+
+static bool
+wants(const struct roster *r, unsigned preference)
+{
+	for (size_t i = 0; i < r->count; i++)
+		if ((r->people[r->order[i]].preferences & preference) != 0)
+			return true;
+	return false;
+}
+
+/*
+ * All addresses of the poster as far as the source knows; none where there is no poster. The
+ * reverse-path is what it says: whoever forges one keeps a copy from that address, and nothing else.
+ */
+static enum found
+find_poster(const struct choosing *c, struct set *addresses)
+{
+	const char *sender = c->p->occasion->sender;
+	struct complaint unused;
+	struct address a;
+	enum found found;
+
+	if (*sender == '\0' || address_parse_inner(&a, sender, strlen(sender), &unused) < 0)
+		return FOUND_YES;
+	(void)set_add(addresses, a.canonical, strlen(a.canonical) + 1);
+	found = source_each_address(c->destination->source, a.canonical, c->p->by, add_address, addresses,
+	                            c->why);
+	address_free(&a);
+	return found == FOUND_UNSURE ? FOUND_UNSURE : FOUND_YES;
+}
+
+static enum found
+leave_out_poster(const struct choosing *c, bool heed)
+{
+	bool always = says_yes(c, STYLE_NOT_ME);
+	struct set *addresses;
+	enum found found;
+
+	if (!always && !(heed && wants(c->roster, PREFER_NOT_MINE)))
+		return FOUND_YES;
+	addresses = set_open();
+	found = find_poster(c, addresses);
+	for (size_t i = 0; found == FOUND_YES && i < set_count(addresses); i++) {
+		size_t unused;
+		const char *canonical = set_at(addresses, i, &unused);
+		uint32_t number;
+
+		if (always)
+			roster_bar(c->roster, canonical, OUT_POSTER);
+		else if (roster_find(c->roster, canonical, &number) &&
+		         (c->roster->people[number].preferences & PREFER_NOT_MINE) != 0)
+			roster_bar(c->roster, canonical, OUT_NOT_MINE);
+	}
+	set_close(&addresses);
+	return found;
+}
+
+/* ---- what members want ---- */
+
+static void
+take_preference(void *arg, const char *canonical, unsigned preferences)
+{
+	struct roster *r = arg;
+	uint32_t number;
+
+	if (roster_find(r, canonical, &number))
+		r->people[number].preferences |= (uint8_t)preferences;
+}
+
+static enum found
+heed_preferences(const struct choosing *c)
+{
+	struct roster *r = c->roster;
+
+	if (preferences_each(c->p->site, PREFERENCES_ALL, take_preference, r, c->why) < 0 ||
+	    preferences_each(c->p->site, c->list->address, take_preference, r, c->why) < 0)
+		return FOUND_UNSURE;
+	for (size_t i = 0; i < r->count; i++) {
+		struct person *one = &r->people[r->order[i]];
+
+		if (one->out != OUT_NOT)
+			continue;
+		if ((one->preferences & PREFER_NO_MAIL) != 0)
+			one->out = OUT_NO_MAIL;
+		else if ((one->preferences & PREFER_DIGEST) != 0)
+			one->out = OUT_DIGEST;
+	}
+	return FOUND_YES;
+}
+
+/* ---- without ---- */
+
+static bool
+bar_member(void *arg, const struct member *m)
+{
+	roster_bar(arg, m->canonical, OUT_WITHOUT);
+	return true;
+}
+
+/* The members of a list, or the one address. A list that is gone has left out nobody: unsure. */
+static enum found
+leave_out(const struct choosing *c, const char *canonical)
+{
+	const struct destination *d = site_destination(c->p->site, canonical);
+	struct walk_report unused;
+	struct list *list = NULL;
+	enum found found = FOUND_NO;
+	size_t which;
+
+	if (d != NULL)
+		found = source_find_list(d->source, &canonical, 1, c->p->by, &list, &which, c->why);
+	if (found == FOUND_YES)
+		found = source_each_recipient(d->source, list, c->p->occasion, c->p->by, bar_member,
+		                              c->roster, &unused, c->why);
+	else if (found == FOUND_NO && (d == NULL || d->shared))
+		roster_bar(c->roster, canonical, OUT_WITHOUT);
+	list_drop(&list);
+	if (found != FOUND_NO || d == NULL || d->shared)
+		return found == FOUND_UNSURE ? FOUND_UNSURE : FOUND_YES;
+	(void)complain(c->why, "without: there is no list %s", canonical);
+	return FOUND_UNSURE;
+}
+
+static enum found
+leave_out_all(const struct choosing *c)
+{
+	const char *text = c->style[STYLE_WITHOUT], *filter = c->style[STYLE_WITHOUT_FILTER], *word;
+	enum found found = FOUND_YES;
+	size_t length;
+
+	while (text != NULL && found == FOUND_YES && style_word(&text, &word, &length)) {
+		char *one = mem_copy(word, length), *filled = list_fill_text(one, c->list->address);
+		struct address a;
+
+		if (address_parse(&a, filled, strlen(filled), c->why) < 0) {
+			(void)complain_within(c->why, "without");
+			found = FOUND_UNSURE;
+		} else {
+			found = leave_out(c, a.canonical);
+			address_free(&a);
+		}
+		free(filled);
+		free(one);
+	}
+	if (found == FOUND_YES && filter != NULL)
+		found = source_each_match(c->destination->source, filter, c->p->by, bar_member, c->roster,
+		                          c->why);
+	return found;
+}
+
+/* ---- all steps ---- */
+
+/* But for those of lists before, and the order. */
+static enum found
+choose(const struct choosing *c, const char *address, struct walk_report *report)
+{
+	struct roster *r = c->roster;
+	bool heed = says_yes(c, STYLE_PREFERENCES);
+	enum found found;
+
+	/* A list that names itself is no member of itself. */
+	roster_bar(r, c->list->address, OUT_LIST);
+	roster_bar(r, address, OUT_LIST);
+	found = source_each_recipient(c->destination->source, c->list, c->p->occasion, c->p->by, add_member,
+	                              r, report, c->why);
+	if (found != FOUND_YES)
+		return found;
+	if (leave_out_all(c) != FOUND_YES || (heed && heed_preferences(c) != FOUND_YES) ||
+	    leave_out_poster(c, heed) != FOUND_YES)
+		return FOUND_UNSURE;
+	if (c->style[STYLE_PROGRAM] != NULL && sift(c->p, c->list, c->style, r, c->why) < 0)
+		return FOUND_UNSURE;
+	return FOUND_YES;
+}
+
+/* Those who get the post from a list that it came for before: as that one prepares them. */
+static enum found
+bar_before(const struct preparing *p, const char *address, struct roster *r, struct complaint *why)
+{
+	const struct destination *d = site_destination(p->site, address);
+	const char *style[STYLE_COUNT];
+	struct walk_report unused;
+	struct roster theirs;
+	struct list *list = NULL;
+	size_t which;
+	enum found found;
+
+	/* A list that is gone has had no members. */
+	found = d == NULL ? FOUND_NO
+	                  : source_find_list(d->source, &address, 1, p->by, &list, &which, why);
+	if (found != FOUND_YES)
+		return found;
+	if (destination_style(d, list, style, why) < 0) {
+		list_drop(&list);
+		return FOUND_UNSURE;
+	}
+	roster_open(&theirs);
+	found = choose(&(struct choosing){ p, d, list, style, &theirs, why }, address, &unused);
+	for (size_t i = 0; found == FOUND_YES && i < theirs.count; i++)
+		if (theirs.people[theirs.order[i]].out == OUT_NOT)
+			roster_bar(r, roster_canonical(&theirs, theirs.order[i]), OUT_BEFORE);
+	roster_close(&theirs);
+	list_drop(&list);
+	return found;
+}
+
+enum found
+prepare_members(const struct preparing *p, const struct destination *d, struct list *list,
+                const char *address, struct roster *r, struct walk_report *report, struct complaint *why)
+{
+	const char *style[STYLE_COUNT];
+	enum found found;
+
+	if (destination_style(d, list, style, why) < 0)
+		return FOUND_UNSURE;
+	found = choose(&(struct choosing){ p, d, list, style, r, why }, address, report);
+	for (size_t i = 0; found == FOUND_YES && i < p->before->count; i++)
+		if (bar_before(p, p->before->items[i], r, why) == FOUND_UNSURE)
+			found = FOUND_UNSURE;
+	if (found == FOUND_YES)
+		order_roster(r, style[STYLE_ORDER], p);
+	return found;
+}

@@ -1,0 +1,30 @@
+/*
+ * From a list to those who get one post to it: the members, without those who are left out, in the
+ * order in which they are sent to. What cannot be learnt whole, at any step, makes all of it unsure.
+ *
+ * The answer depends on the list, the post and what the source says, and not on what other lists of
+ * the post have done already.
+ */
+#ifndef EXPANDER_FANOUT_PREPARE_H
+#define EXPANDER_FANOUT_PREPARE_H
+
+#include "expander/fanout/roster.h"
+#include "policies/site.h"
+
+struct preparing {
+	const struct site *site;
+	const struct occasion *occasion;  /* its sender is the poster */
+	const struct text_list *before;   /* lists that the post came for as well, whose members have it */
+	struct deadline by;
+	int cancelled;                    /* can be read from once nothing is to be waited for; or -1 */
+};
+
+/*
+ * Fills a roster that is open. `address` is what the list was asked for by. FOUND_NO: the list is
+ * gone. FOUND_UNSURE with a complaint.
+ */
+enum found prepare_members(const struct preparing *, const struct destination *, struct list *,
+                           const char *address, struct roster *, struct walk_report *,
+                           struct complaint *);
+
+#endif
