@@ -38,6 +38,9 @@ void chain_close(struct chain **);
 /* Whether the link is asked then, about that role; `behind` the MTA, where less is known. */
 bool link_asks(const struct link *, enum moment, enum role, bool behind);
 
+/* Whether it can refuse posts to that list. */
+bool link_concerns(const struct link *, const struct list *);
+
 /* Whether anything that is asked of it at the end needs that. */
 bool chain_needs(const struct chain *, enum need, enum role);
 
