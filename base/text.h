@@ -14,6 +14,7 @@ struct text_list {
 
 void text_list_add(struct text_list *, const char *text, size_t length);
 bool text_list_has(const struct text_list *, const char *text);
+bool text_list_same(const struct text_list *, const char *text, size_t length);  /* but for ASCII case */
 void text_list_free(struct text_list *);
 
 char text_lower(char c);

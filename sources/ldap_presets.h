@@ -6,6 +6,7 @@
 #define SOURCES_LDAP_PRESETS_H
 
 #include "base/setting.h"
+#include "mail/list.h"
 
 struct names {
 	char *groups;                     /* a filter: which entries are lists at all */
@@ -16,11 +17,26 @@ struct names {
 	struct text_list member_address;  /* addresses */
 	char *member_login;               /* logins of people */
 	char *member_name;                /* addresses, names of groups, or logins of people */
+	struct text_list member_url;      /* LDAP URLs whose search finds members */
+	char *member_filter;              /* filters that do */
+	char *member_of;                  /* of members: the address of the group they are in */
+	char *member_of_filter;           /* a filter: who counts of those */
+	char *member_except;              /* DNs that those searches find in vain */
 	char *owner;                      /* DNs */
+	struct text_list owner_address;   /* addresses */
 	char *owner_prefix;               /* of the name of the group of owners */
 	char *errors;                     /* an address */
 	char *settings;                   /* of the list, "name: value" */
+	char *size;                       /* of the largest post, in bytes */
+	char *tag;                        /* what is put before the subject */
+	struct text_list state;           /* words that say whether a group takes mail */
+	struct text_list states;          /* what they mean: "word=open", paused or closed */
+	char *alternate_flag;             /* of a group, with this word if it goes by alternates; */
+	char *alternate_word;             /* NULL: all do */
 	char *mail;                       /* of a person */
+	struct text_list every_mail;      /* classes of entries that are several people */
+	struct text_list person_state;    /* words that say whether a person gets mail */
+	struct text_list person_states;   /* what they mean */
 	char *login;                      /* of a person */
 	char *people;                     /* a filter: who has a login */
 	char *classes;                    /* the attribute that tells groups from people */
@@ -38,11 +54,26 @@ enum name_id {
 	NAME_MEMBER_ADDRESS,
 	NAME_MEMBER_LOGIN,
 	NAME_MEMBER_NAME,
+	NAME_MEMBER_URL,
+	NAME_MEMBER_FILTER,
+	NAME_MEMBER_OF,
+	NAME_MEMBER_OF_FILTER,
+	NAME_MEMBER_EXCEPT,
 	NAME_OWNER,
+	NAME_OWNER_ADDRESS,
 	NAME_OWNER_PREFIX,
 	NAME_ERRORS,
 	NAME_SETTINGS,
+	NAME_SIZE,
+	NAME_TAG,
+	NAME_STATE,
+	NAME_STATES,
+	NAME_ALTERNATE_FLAG,
+	NAME_ALTERNATE_WORD,
 	NAME_MAIL,
+	NAME_EVERY_MAIL,
+	NAME_PERSON_STATE,
+	NAME_PERSON_STATES,
 	NAME_LOGIN,
 	NAME_PEOPLE,
 	NAME_CLASSES,
@@ -58,6 +89,9 @@ struct preset {
 
 extern const struct preset ldap_presets[];
 extern const char *const ldap_preset_words[];
+
+/* What a word means by "word=meaning" texts; "*" is any other, and LIST_OPEN what is not said. */
+enum list_state names_state(const struct text_list *states, const char *word, size_t length);
 
 /* The rows of `attributes:`, which override a preset. */
 extern const struct setting names_settings[NAME_COUNT + 1];

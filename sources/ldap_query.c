@@ -32,10 +32,22 @@ query_equals(struct bytes *out, const char *attribute, const char *value, size_t
 
 /* One address in each attribute. */
 static void
-add_address(struct bytes *out, const struct text_list *attributes, const char *address)
+add_address(struct bytes *out, const struct names *names, const char *address)
 {
-	for (size_t i = 0; i < attributes->count; i++)
+	const struct text_list *attributes = &names->address;
+
+	for (size_t i = 0; i < attributes->count; i++) {
+		bool flagged = i > 0 && names->alternate_flag != NULL;
+
+		if (flagged) {
+			bytes_add_text(out, "(&");
+			query_equals(out, names->alternate_flag, names->alternate_word,
+			             strlen(names->alternate_word));
+		}
 		query_equals(out, attributes->items[i], address, strlen(address));
+		if (flagged)
+			bytes_add_char(out, ')');
+	}
 }
 
 /* The group that is called like the local part. */
@@ -65,10 +77,10 @@ query_list(struct bytes *out, const struct names *names, const char *filter, con
 		const char *own = address_domain(addresses[i]);
 		char *unicode = domain_unicode(own), *other;
 
-		add_address(out, &names->address, addresses[i]);
+		add_address(out, names, addresses[i]);
 		if (unicode != NULL) {
 			other = mem_format("%.*s%s", (int)(own - addresses[i]), addresses[i], unicode);
-			add_address(out, &names->address, other);
+			add_address(out, names, other);
 			free(other);
 		}
 		free(unicode);
@@ -101,6 +113,9 @@ query_check_filter(const char *text, struct complaint *why)
 				                text);
 			continue;
 		}
+		if (*p == '(' && strchr("()", p[1]) != NULL)
+			return complain(why, "\"%s\" is no filter: ( is followed by &, |, ! or an attribute",
+			                text);
 		if (*p == '(')
 			depth++;
 		else if (*p == ')' && depth > 0)

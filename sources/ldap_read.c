@@ -7,6 +7,7 @@
  * read by itself before it counts as missing.
  */
 #include "base/mem.h"
+#include "sources/ldap_dn.h"
 #include "sources/ldap_query.h"
 #include "sources/ldap_walk.h"
 
@@ -52,25 +53,12 @@ walk_search(struct walk *w, const char *base, int scope, const char *filter, cha
 static bool
 send_deref(struct walk *w, struct queue_of_dns *q, struct request *r)
 {
-	/*
-	 * In this order: OpenLDAP's overlay takes what it has found of the last attribute of an
-	 * entry for its answer about the next value, where both are `member`.
-	 */
-	const struct names *n = &w->config->names;
-	char *wanted[6] = { n->mail, n->member };
-	LDAPDerefSpec spec[] = { { n->member, wanted }, { NULL, NULL } };
+	LDAPDerefSpec spec[] = { { w->config->names.member, w->deref_attributes }, { NULL, NULL } };
 	LDAPControl control = { (char *)LDAP_CONTROL_X_DEREF, { 0, NULL }, 1 };
 	LDAPControl *controls[] = { &control, NULL };
-	size_t count = 2;
 	bool sent;
-	int rc;
+	int rc = ldap_create_deref_control_value(w->conn->ld, spec, &control.ldctl_value);
 
-	if (n->member_login != NULL)
-		wanted[count++] = n->member_login;
-	if (n->member_name != NULL)
-		wanted[count++] = n->member_name;
-	wanted[count] = n->classes;
-	rc = ldap_create_deref_control_value(w->conn->ld, spec, &control.ldctl_value);
 	if (rc != LDAP_SUCCESS)
 		return failed(w, rc, "dereference control");
 	r->count = 1;
@@ -178,21 +166,6 @@ send_or(struct walk *w, struct queue_of_dns *q, struct request *r)
 	return sent;
 }
 
-/* Whether two DNs are the same but for the case of letters and the writing of blanks. */
-static bool
-same_dn(const char *a, const char *b)
-{
-	char *na = NULL, *nb = NULL;
-	bool same = strcasecmp(a, b) == 0;
-
-	if (!same && ldap_dn_normalize(a, LDAP_DN_FORMAT_LDAP, &na, LDAP_DN_FORMAT_LDAPV3) == 0 &&
-	    ldap_dn_normalize(b, LDAP_DN_FORMAT_LDAP, &nb, LDAP_DN_FORMAT_LDAPV3) == 0)
-		same = strcasecmp(na, nb) == 0;
-	ldap_memfree(na);
-	ldap_memfree(nb);
-	return same;
-}
-
 static bool
 entry_or(struct walk *w, struct queue_of_dns *q, struct request *r, LDAPMessage *entry)
 {
@@ -205,7 +178,7 @@ entry_or(struct walk *w, struct queue_of_dns *q, struct request *r, LDAPMessage 
 		i++;
 	if (i == r->count)
 		for (i = 0; i < r->count; i++)
-			if (!r->answered[i] && same_dn(dn, q->items[r->first + i].dn))
+			if (!r->answered[i] && dn_same(dn, q->items[r->first + i].dn))
 				break;
 	if (i < r->count) {
 		r->answered[i] = true;
@@ -383,6 +356,8 @@ walk_read(struct walk *w)
 		else if (todo_waiting(&w->single) > 0)
 			g = (struct reading){ w, &w->single, (size_t)c->window, send_single,
 				              entry_single, done_single };
+		else if (searches_waiting(w))
+			g.send = NULL;
 		else if (todo_waiting(&w->people) > 0 && use_or(w))
 			g = (struct reading){ w, &w->people, (size_t)c->or_window, send_or, entry_or,
 				              done_or };
@@ -397,7 +372,7 @@ walk_read(struct walk *w)
 				              lists_entry, lists_done };
 		else
 			return FOUND_YES;
-		ok = work_off(&g);
+		ok = g.send == NULL ? searches_run(w) : work_off(&g);
 	}
 	return w->root_gone ? FOUND_NO : FOUND_UNSURE;
 }

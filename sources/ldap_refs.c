@@ -47,8 +47,14 @@ is_person(const struct walk *w, struct view classes, struct view *people)
 	if (people->at != NULL && (size_t)(people->end - people->at) == length &&
 	    memcmp(people->at, classes.at, length) == 0)
 		return true;
-	while (deref_value(&classes, &class))
-		kind = walk_kind(w, kind, (const char *)class.at, (size_t)(class.end - class.at));
+	while (deref_value(&classes, &class)) {
+		const char *text = (const char *)class.at;
+
+		kind = walk_kind(w, kind, text, (size_t)(class.end - class.at));
+		/* Several people: their entry is read by itself. */
+		if (text_list_same(&w->config->names.every_mail, text, (size_t)(class.end - class.at)))
+			return false;
+	}
 	if (kind == ENTRY_PERSON)
 		*people = all;
 	return kind == ENTRY_PERSON;
@@ -58,14 +64,28 @@ is_person(const struct walk *w, struct view classes, struct view *people)
 static bool
 has_members(const struct walk *w, struct view attributes)
 {
-	const struct names *n = &w->config->names;
-	const char *const kinds[] = { n->member, n->member_login, n->member_name };
+	char *const *sign = w->group_signs;
 	struct view values;
 
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
-		if (kinds[i] != NULL && deref_attribute(attributes, kinds[i], &values))
-			return true;
-	return false;
+	while (*sign != NULL && !deref_attribute(attributes, *sign, &values))
+		sign++;
+	return *sign != NULL;
+}
+
+/* Whether a person gets mail. */
+static bool
+gets_mail(const struct walk *w, struct view attributes)
+{
+	const struct names *n = &w->config->names;
+	struct view values, value;
+	bool gets = true;
+
+	for (size_t i = 0; gets && i < n->person_state.count; i++)
+		if (deref_attribute(attributes, n->person_state.items[i], &values))
+			while (gets && deref_value(&values, &value))
+				gets = names_state(&n->person_states, (const char *)value.at,
+				                   (size_t)(value.end - value.at)) != LIST_CLOSED;
+	return gets;
 }
 
 /* One value of the control. `people` are classes that were seen to be those of people. */
@@ -95,6 +115,10 @@ take_reference(struct walk *w, const struct deref *d, struct view *people, const
 	    !deref_attribute(d->attributes, w->config->names.mail, &values)) {
 		/* A group without members, no mail, no entry, or nothing we may see: it tells. */
 		walk_queue(w, dn, length, via);
+		return true;
+	}
+	if (!gets_mail(w, d->attributes)) {
+		w->report->closed++;
 		return true;
 	}
 	while (deref_value(&values, &value)) {
@@ -150,8 +174,11 @@ bool
 walk_group_deref(struct walk *w, LDAPMessage *entry, const struct via *via)
 {
 	LDAPControl **controls = NULL;
+	enum list_state state = walk_group_state(w, entry, via);
 	bool ok;
 
+	if (state != LIST_OPEN)
+		return state == LIST_CLOSED;
 	if (ldap_get_entry_controls(w->conn->ld, entry, &controls) != LDAP_SUCCESS)
 		controls = NULL;
 	w->report->groups++;

@@ -13,6 +13,7 @@ struct ldap_config {
 	struct conn_config conn;
 	char *password_file;
 	char *base;
+	struct text_list url_bases;
 	int64_t preset;                   /* index into ldap_presets */
 	char *filter;
 	struct names names;
@@ -61,5 +62,8 @@ char *group_name_address(const struct conn *, const struct names *, LDAPMessage 
 struct list *ldap_list(const struct conn *, const struct names *, LDAPMessage *entry,
                        const char *address);
 char **ldap_list_attributes(const struct names *);
+
+/* ldap_state.c: whether a list takes posts, and how large ones, as its entry says. */
+void ldap_list_state(struct list *, const struct conn *, const struct names *, LDAPMessage *entry);
 
 #endif
