@@ -32,6 +32,7 @@ static void
 ask_for_signs(char ***attributes, const struct names *n)
 {
 	ask_for(attributes, n->member);
+	ask_for_all(attributes, &n->member_also);
 	ask_for(attributes, n->member_login);
 	ask_for(attributes, n->member_name);
 	ask_for_all(attributes, &n->member_url);

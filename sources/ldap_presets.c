@@ -72,8 +72,8 @@ const struct preset ldap_presets[] = {
 		.name = "rfc2307bis",
 		.names = {
 			PEOPLE, MAIL_GROUP,
-			[NAME_GROUPS] = "(|(objectClass=posixGroup)(objectClass=groupOfNames)"
-			                "(objectClass=groupOfMembers))",
+			[NAME_GROUPS] = ("(|(objectClass=posixGroup)(objectClass=groupOfNames)"
+			                 "(objectClass=groupOfMembers))"),
 			[NAME_MEMBER] = "member",
 			[NAME_MEMBER_LOGIN] = "memberUid",
 			[NAME_GROUP_CLASSES] = "posixGroup, groupOfMembers, groupOfEntries",
@@ -114,6 +114,7 @@ const struct preset ldap_presets[] = {
 			PEOPLE, MAIL_GROUP,
 			[NAME_GROUPS] = "(objectClass=mailGroup)",
 			[NAME_MEMBER] = "uniqueMember",
+			[NAME_MEMBER_ALSO] = "mailEnhancedUniqueMember",
 			[NAME_MEMBER_URL] = "mgrpDeliverTo",
 			[NAME_MEMBER_EXCEPT] = "mgrpDeliverException",
 			[NAME_SIZE] = "mgrpMsgMaxSize",
@@ -163,15 +164,15 @@ const struct preset ldap_presets[] = {
 		.name = "iRedMail",
 		.names = {
 			PEOPLE,
-			[NAME_GROUPS] = "(&(objectClass=mailList)" IREDMAIL_ACTIVE
-			                "(!(enabledService=mlmmj)))",
+			[NAME_GROUPS] = ("(&(objectClass=mailList)" IREDMAIL_ACTIVE
+			                 "(!(enabledService=mlmmj)))"),
 			[NAME_ADDRESS] = "mail, shadowAddress",
 			[NAME_ALTERNATE_FLAG] = "enabledService",
 			[NAME_ALTERNATE_WORD] = "shadowaddress",
 			[NAME_NAME] = "cn",
 			[NAME_MEMBER_ADDRESS] = "mailForwardingAddress",
 			[NAME_MEMBER_OF] = "memberOfGroup",
-			[NAME_MEMBER_OF_FILTER] = "(&" IREDMAIL_ACTIVE ")",
+			[NAME_MEMBER_OF_FILTER] = ("(&" IREDMAIL_ACTIVE ")"),
 			[NAME_OWNER_ADDRESS] = "listOwner",
 			[NAME_SIZE] = "maxMessageSize",
 			[NAME_STATE] = "enabledService",
@@ -295,6 +296,9 @@ const struct setting names_settings[NAME_COUNT + 1] = {
 	[NAME_MEMBER] = { .name = "member", ATTRIBUTE, NAMES(member),
 	  .help = "The attribute with the DNs of members. An entry that has it is a group, whatever its "
 	          "class. Of uniqueMember the optional identifier behind the DN is left out." },
+	[NAME_MEMBER_ALSO] = { .name = "member-also", ATTRIBUTES, NAMES(member_also),
+	  .help = "Further attributes like member, for directories whose groups are of several kinds. The "
+	          "dereference control is used for member alone." },
 	[NAME_MEMBER_ADDRESS] = { .name = "member-address", ATTRIBUTES, NAMES(member_address),
 	  .help = "Attributes of a group with the mail addresses of members who have no entry." },
 	[NAME_MEMBER_LOGIN] = { .name = "member-login", ATTRIBUTE, NAMES(member_login),

@@ -14,6 +14,7 @@ struct names {
 	char *local_part;                 /* names of the group that are addresses; NULL: none are */
 	char *name;                       /* of the list, for people */
 	char *member;                     /* DNs */
+	struct text_list member_also;     /* DNs as well */
 	struct text_list member_address;  /* addresses */
 	char *member_login;               /* logins of people */
 	char *member_name;                /* addresses, names of groups, or logins of people */
@@ -51,6 +52,7 @@ enum name_id {
 	NAME_LOCAL_PART,
 	NAME_NAME,
 	NAME_MEMBER,
+	NAME_MEMBER_ALSO,
 	NAME_MEMBER_ADDRESS,
 	NAME_MEMBER_LOGIN,
 	NAME_MEMBER_NAME,

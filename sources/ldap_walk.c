@@ -152,26 +152,15 @@ walk_values(struct walk *w, LDAPMessage *entry, const char *attribute,
 	return more;
 }
 
-bool
-walk_literals(struct walk *w, LDAPMessage *entry, const struct via *via)
-{
-	const struct names *n = &w->config->names;
-	bool more = true;
-
-	for (size_t i = 0; more && i < n->member_address.count; i++)
-		more = walk_values(w, entry, n->member_address.items[i], walk_literal, via);
-	return more && walk_values(w, entry, n->member_login, walk_login, via) &&
-	       walk_values(w, entry, n->member_name, walk_alias, via) && walk_dynamic(w, entry, via);
-}
-
 /* Values of uniqueMember are a DN that may have '#' and a bit string behind it (RFC 4517 3.3.21). */
 size_t
 walk_dn_length(const struct walk *w, const char *value, size_t length)
 {
+	const struct names *n = &w->config->names;
 	size_t at = length;
 
-	if (!text_same(w->config->names.member, "uniqueMember") || length < 4 ||
-	    memcmp(value + length - 2, "'B", 2) != 0)
+	if (length < 4 || memcmp(value + length - 2, "'B", 2) != 0 ||
+	    (!text_same(n->member, "uniqueMember") && !text_list_same(&n->member_also, "uniqueMember", 12)))
 		return length;
 	for (at = length - 2; at > 0 && (value[at - 1] == '0' || value[at - 1] == '1'); at--)
 		;
@@ -183,6 +172,20 @@ queue_member(struct walk *w, const struct berval *value, const struct via *via)
 {
 	walk_queue(w, value->bv_val, walk_dn_length(w, value->bv_val, value->bv_len), via);
 	return true;
+}
+
+bool
+walk_literals(struct walk *w, LDAPMessage *entry, const struct via *via)
+{
+	const struct names *n = &w->config->names;
+	bool more = true;
+
+	for (size_t i = 0; more && i < n->member_also.count; i++)
+		more = walk_values(w, entry, n->member_also.items[i], queue_member, via);
+	for (size_t i = 0; more && i < n->member_address.count; i++)
+		more = walk_values(w, entry, n->member_address.items[i], walk_literal, via);
+	return more && walk_values(w, entry, n->member_login, walk_login, via) &&
+	       walk_values(w, entry, n->member_name, walk_alias, via) && walk_dynamic(w, entry, via);
 }
 
 static bool

@@ -109,7 +109,7 @@ bool walk_has_members(struct walk *, LDAPMessage *entry);
 /* The length of the DN that a value of the member attribute begins with. */
 size_t walk_dn_length(const struct walk *, const char *value, size_t length);
 
-/* The members of a group that are no DNs. */
+/* The members of a group that are no values of `member`. */
 bool walk_literals(struct walk *, LDAPMessage *entry, const struct via *);
 
 /* A member that is this person. */

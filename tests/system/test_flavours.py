@@ -263,6 +263,31 @@ def test_exceptions_are_from_what_searches_find(make_site):
     assert members(site)[0] == everybody("ann", "carl", "dora", "emil", "guest")
 
 
+@pytest.mark.parametrize("technique", ["deref", "or", "base"])
+def test_groups_of_several_kinds(make_site, technique):
+    """In one source; within each other, and in one entry."""
+    out = directory.top() + "".join(directory.person(u) for u in ("ann", "bob", "carl", "dora"))
+    out += directory.group("staff", [person_dn("ann"), group_dn("dev")])
+    out += directory.entry(group_dn("dev"), objectClass=["groupOfUniqueNames", "mailGroup"], cn="dev",
+                           mail="dev@lists.example.com",
+                           uniqueMember=[f"{person_dn('bob')}#'01'B", group_dn("ops"), group_dn("staff")])
+    out += directory.entry(group_dn("ops"), objectClass=["groupOfNames", "mailGroup", "extensibleObject"], cn="ops",
+                           mail="ops@lists.example.com", member=person_dn("carl"), uniqueMember=person_dn("dora"))
+    groups = "(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames))"
+    site = make_site(out, mta="sink", source_more=more(
+        f"technique: {technique}", f"attributes: {{ groups: '{groups}', member-also: uniqueMember }}"))
+    for name in ("staff", "dev"):
+        addresses, got = members(site, name)
+        assert (addresses, got["groups"], got["dangling"]) == (everybody("ann", "bob", "carl", "dora"), 3, 0)
+
+
+def test_netscapes_other_groups(make_site):
+    out = crowd("ann", "bob") + directory.entry(
+        group_dn("staff"), objectClass=["emptyGroup", "mailGroup", "groupOfMailEnhancedUniqueNames"], cn="staff",
+        mail="staff@lists.example.com", uniqueMember=person_dn("ann"), mailEnhancedUniqueMember=person_dn("bob"))
+    assert members(make_site(out, **preset("mailGroup")))[0] == everybody("ann", "bob")
+
+
 def sun_group(name="staff", **attributes):
     return mail_group(name, ("emptyGroup", "inetMailGroup"), **attributes)
 
