@@ -27,9 +27,14 @@ queue_search(struct walk *w, const struct of_group *g, const char *base, int sco
 	struct bytes key = { 0 };
 	struct dynamic *d;
 
-	bytes_format(&key, "%s\n%d\n%s", base, scope, filter);
-	for (size_t i = 0; i < g->except.count; i++)
-		bytes_format(&key, "\n%s", g->except.items[i]);
+	/* With NULs between, which none of them has. */
+	bytes_format(&key, "%d%s", scope, base);
+	bytes_add(&key, "", 1);
+	bytes_add_text(&key, filter);
+	for (size_t i = 0; i < g->except.count; i++) {
+		bytes_add(&key, "", 1);
+		bytes_add_text(&key, g->except.items[i]);
+	}
 	if (!set_add(w->seen_searches, key.data, key.length)) {
 		free(filter);
 		bytes_free(&key);

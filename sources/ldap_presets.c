@@ -93,11 +93,12 @@ const struct preset ldap_presets[] = {
 		},
 	},
 	{
-		/* Of the aliases that sendmail looks up in LDAP. */
+		/* The aliases that sendmail looks up in LDAP, of any host and cluster. */
 		.name = "sendmail",
 		.names = {
 			PEOPLE,
-			[NAME_GROUPS] = "(objectClass=sendmailMTAAliasObject)",
+			[NAME_GROUPS] = ("(&(objectClass=sendmailMTAAliasObject)"
+			                 "(sendmailMTAAliasGrouping=aliases))"),
 			[NAME_LOCAL_PART] = "sendmailMTAKey",
 			[NAME_NAME] = "description",
 			[NAME_MEMBER_NAME] = "sendmailMTAAliasValue",

@@ -32,22 +32,10 @@ query_equals(struct bytes *out, const char *attribute, const char *value, size_t
 
 /* One address in each attribute. */
 static void
-add_address(struct bytes *out, const struct names *names, const char *address)
+add_address(struct bytes *out, const struct text_list *attributes, const char *address)
 {
-	const struct text_list *attributes = &names->address;
-
-	for (size_t i = 0; i < attributes->count; i++) {
-		bool flagged = i > 0 && names->alternate_flag != NULL;
-
-		if (flagged) {
-			bytes_add_text(out, "(&");
-			query_equals(out, names->alternate_flag, names->alternate_word,
-			             strlen(names->alternate_word));
-		}
+	for (size_t i = 0; i < attributes->count; i++)
 		query_equals(out, attributes->items[i], address, strlen(address));
-		if (flagged)
-			bytes_add_char(out, ')');
-	}
 }
 
 /* The group that is called like the local part. */
@@ -77,10 +65,10 @@ query_list(struct bytes *out, const struct names *names, const char *filter, con
 		const char *own = address_domain(addresses[i]);
 		char *unicode = domain_unicode(own), *other;
 
-		add_address(out, names, addresses[i]);
+		add_address(out, &names->address, addresses[i]);
 		if (unicode != NULL) {
 			other = mem_format("%.*s%s", (int)(own - addresses[i]), addresses[i], unicode);
-			add_address(out, names, other);
+			add_address(out, &names->address, other);
 			free(other);
 		}
 		free(unicode);

@@ -103,25 +103,6 @@ filters_of_a_site(void **state)
 	}
 }
 
-/* Of some groups alternates count only where a flag says so. */
-static void
-the_filter_of_a_flagged_alternate(void **state)
-{
-	static const char *const addresses[] = { "a@l.x" };
-	static char groups[] = "(objectClass=g)", flag[] = "service", word[] = "alt*";
-	struct names names = { .groups = groups, .alternate_flag = flag, .alternate_word = word };
-	struct bytes out = { 0 };
-
-	(void)state;
-	text_list_add(&names.address, "mail", 4);
-	text_list_add(&names.address, "alt", 3);
-	query_list(&out, &names, NULL, "l.x", addresses, 1);
-	same_text("filter", out.data,
-	          "(&(objectClass=g)(|(mail=a@l.x)(&(service=alt\\2a)(alt=a@l.x))))");
-	bytes_free(&out);
-	text_list_free(&names.address);
-}
-
 static void
 what_words_mean(void **state)
 {
@@ -249,7 +230,6 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(values_are_escaped),  cmocka_unit_test(the_filter_of_a_list),
 		cmocka_unit_test(the_filter_of_a_name),  cmocka_unit_test(filters_of_a_site),
-		cmocka_unit_test(the_filter_of_a_flagged_alternate),
 		cmocka_unit_test(what_words_mean),       cmocka_unit_test(where_entries_lie),
 		cmocka_unit_test(a_deref_answer),        cmocka_unit_test(damaged_deref_answers),
 	};
