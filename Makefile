@@ -14,8 +14,8 @@ MAIL = address automatic date dsn encoded footer header list mailboxes mime phra
        subject syntax trace verdict
 SOURCES = cache fail file ldap ldap_addresses ldap_attributes ldap_conn ldap_deref ldap_dn ldap_dynamic \
           ldap_each ldap_find ldap_lists ldap_logins ldap_owners ldap_paged ldap_presets ldap_query \
-          ldap_read ldap_refs ldap_state ldap_walk nested program registry source sql sql_postgresql \
-          sql_sqlite table table_cdb table_lmdb union
+          ldap_read ldap_refs ldap_state ldap_url ldap_walk nested program registry source sql \
+          sql_postgresql sql_sqlite table table_cdb table_lmdb union
 POLICIES = admit authenticated auto_submitted bulkhead chain destinations drain fail header_match \
            implicit_dest inquiry loop max_recipients max_size metrics own_size posters program rate registry \
            require_tls site site_find style
@@ -242,8 +242,8 @@ tidy:
 	    $(CONSOLE:%=console/%.c) | xargs -P "$$(nproc)" -I FILE \
 	    clang-tidy --quiet FILE -- $(filter-out -Werror,$(ALLCFLAGS)) $(GMIME) 2>/dev/null
 
-FUZZ = address config content deref distribution entry header heading mailboxes phrase progress query report syntax \
-       wire
+FUZZ = address config content deref distribution entry filter header heading mailboxes phrase progress query \
+       report syntax wire
 FUZZ_SECONDS ?= 30
 FUZZERS = $(FUZZ:%=$(BUILD)/fuzz_%)
 

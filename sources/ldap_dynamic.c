@@ -8,6 +8,7 @@
 #include "sources/ldap_dn.h"
 #include "sources/ldap_paged.h"
 #include "sources/ldap_query.h"
+#include "sources/ldap_url.h"
 #include "sources/ldap_walk.h"
 
 #include <stdlib.h>
@@ -48,68 +49,22 @@ queue_search(struct walk *w, const struct of_group *g, const char *base, int sco
 		text_list_add(&d->except, g->except.items[i], strlen(g->except.items[i]));
 }
 
-/* A filter from the directory, with parentheses around it, allocated; NULL with a complaint. */
-static char *
-filter_of(const char *text, struct complaint *why)
-{
-	char *filter = *text == '(' ? mem_text(text) : mem_format("(%s)", text);
-
-	if (query_check_filter(filter, why) < 0)
-		mem_drop(&filter);
-	return filter;
-}
-
-static bool
-base_is_allowed(const struct ldap_config *c, const char *base)
-{
-	bool allowed = dn_within(base, c->base);
-
-	for (size_t i = 0; !allowed && i < c->url_bases.count; i++)
-		allowed = dn_within(base, c->url_bases.items[i]);
-	return allowed;
-}
-
-/* What a URL must not say. */
-static int
-check_url(const struct ldap_config *c, const LDAPURLDesc *url, struct complaint *why)
-{
-	if (strcmp(url->lud_scheme, "ldap") != 0)
-		return complain(why, "it is of %s, not ldap", url->lud_scheme);
-	if (url->lud_host != NULL && *url->lud_host != '\0')
-		return complain(why, "it names the server %s", url->lud_host);
-	if (url->lud_crit_exts > 0)
-		return complain(why, "it asks for an extension");
-	if (url->lud_dn != NULL && *url->lud_dn != '\0' && !base_is_allowed(c, url->lud_dn))
-		return complain(why, "%s lies below neither base nor url-bases", url->lud_dn);
-	return 0;
-}
-
 static int
 queue_url(struct walk *w, const struct of_group *g, const char *text, struct complaint *why)
 {
-	LDAPURLDesc *url = NULL;
-	const char *base;
-	char *filter = NULL;
-	int scope;
+	struct url_search s;
 
-	if (ldap_url_parse(text, &url) != LDAP_URL_SUCCESS)
-		return complain(why, "it is no LDAP URL");
-	if (check_url(w->config, url, why) == 0)
-		filter = filter_of(url->lud_filter == NULL ? "(objectClass=*)" : url->lud_filter, why);
-	if (filter != NULL) {
-		base = url->lud_dn == NULL || *url->lud_dn == '\0' ? w->config->base : url->lud_dn;
-		/* RFC 4516 section 2. */
-		scope = url->lud_scope == LDAP_SCOPE_DEFAULT ? LDAP_SCOPE_BASE : url->lud_scope;
-		queue_search(w, g, base, scope, filter);
-	}
-	ldap_free_urldesc(url);
-	return filter == NULL ? -1 : 0;
+	if (url_search_read(&s, text, w->config->base, &w->config->url_bases, why) < 0)
+		return -1;
+	queue_search(w, g, s.base, s.scope, s.filter);
+	free(s.base);
+	return 0;
 }
 
 static int
 queue_filter(struct walk *w, const struct of_group *g, const char *text, struct complaint *why)
 {
-	char *filter = filter_of(text, why);
+	char *filter = url_filter(text, why);
 
 	if (filter == NULL)
 		return -1;

@@ -113,7 +113,8 @@ def test_what_a_url_finds(url_site, url, who):
 
 @pytest.mark.parametrize("url, words", [
     ("ldap://ldap.example.com/dc=example,dc=com??sub?(uid=ann)", "it names the server ldap.example.com"),
-    ("ldap://127.0.0.1:389/dc=example,dc=com??sub?(uid=ann)", "it names the server 127.0.0.1"),
+    ("ldap://127.0.0.1:389/dc=example,dc=com??sub?(uid=ann)", "it names the server 127.0.0.1:389"),
+    ("ldap://,%zz/dc=example,dc=com??sub?(uid=ann)", "it names the server ,%zz"),
     ("ldaps:///dc=example,dc=com??sub?(uid=ann)", "it is of ldaps, not ldap"),
     ("ldapi://%2ftmp%2fx/dc=example,dc=com??sub?(uid=ann)", "it is of ldapi, not ldap"),
     ("http://www.example.com/", "it is no LDAP URL"),
