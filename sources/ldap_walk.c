@@ -160,7 +160,8 @@ walk_dn_length(const struct walk *w, const char *value, size_t length)
 	size_t at = length;
 
 	if (length < 4 || memcmp(value + length - 2, "'B", 2) != 0 ||
-	    (!text_same(n->member, "uniqueMember") && !text_list_same(&n->member_also, "uniqueMember", 12)))
+	    ((n->member == NULL || !text_same(n->member, "uniqueMember")) &&
+	     !text_list_same(&n->member_also, "uniqueMember", 12)))
 		return length;
 	for (at = length - 2; at > 0 && (value[at - 1] == '0' || value[at - 1] == '1'); at--)
 		;

@@ -283,6 +283,15 @@ def test_groups_of_several_kinds(make_site, technique):
         assert (addresses, got["groups"], got["dangling"]) == (everybody("ann", "bob", "carl", "dora"), 3, 0)
 
 
+def test_dns_beside_logins(make_site):
+    """In a preset whose own members are no DNs."""
+    out = directory.top() + "".join(directory.account(u) for u in ("ann", "bob")) + directory.entry(
+        group_dn("staff"), objectClass=["posixGroup", "mailGroup", "extensibleObject"], cn="staff", gidNumber="1",
+        mail="staff@lists.example.com", memberUid="ann", uniqueMember=f"{person_dn('bob')}#'01'B")
+    site = make_site(out, mta="sink", source_more=more("preset: posixGroup", "attributes: { member-also: uniqueMember }"))
+    assert members(site)[0] == everybody("ann", "bob")
+
+
 def test_netscapes_other_groups(make_site):
     out = crowd("ann", "bob") + directory.entry(
         group_dn("staff"), objectClass=["emptyGroup", "mailGroup", "groupOfMailEnhancedUniqueNames"], cn="staff",
