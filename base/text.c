@@ -36,6 +36,15 @@ text_list_has(const struct text_list *list, const char *text)
 	return false;
 }
 
+bool
+text_list_same(const struct text_list *list, const char *text, size_t length)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (text_same_n(text, length, list->items[i]))
+			return true;
+	return false;
+}
+
 void
 text_list_free(struct text_list *list)
 {

@@ -16,6 +16,7 @@ void text_list_add(struct text_list *, const char *text, size_t length);
 void text_list_take(struct text_list *, char *text);      /* takes over the text */
 void text_list_end(struct text_list *);      /* puts a NULL behind the last one, which does not count */
 bool text_list_has(const struct text_list *, const char *text);
+bool text_list_same(const struct text_list *, const char *text, size_t length);  /* but for ASCII case */
 void text_list_free(struct text_list *);
 
 char text_lower(char c);

@@ -76,6 +76,8 @@ print_end(const struct members *all, const struct walk_report *r)
 		(void)printf(", %zu without an address", r->without_address);
 	if (r->refused > 0)
 		(void)printf(", %zu whose address is none", r->refused);
+	if (r->closed > 0)
+		(void)printf(", %zu who get no mail", r->closed);
 	(void)fputc('\n', stdout);
 	for (size_t i = 0; i < r->refused && i < REFUSED_KEPT; i++) {
 		ctl_say("no address: \"%s\" in %s", r->kept[i].value, r->kept[i].group);
@@ -94,6 +96,7 @@ print_json(struct members *all, const struct target *t, const struct walk_report
 	js_set_number(j, "dangling", (int64_t)r->dangling);
 	js_set_number(j, "without_address", (int64_t)r->without_address);
 	js_set_number(j, "refused", (int64_t)r->refused);
+	js_set_number(j, "closed", (int64_t)r->closed);
 	js_set(j, "members", all->array);
 	all->array = NULL;
 	ctl_print(&j);

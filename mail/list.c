@@ -79,6 +79,7 @@ list_drop(struct list **list)
 	free(c->list.name);
 	free(c->list.key);
 	free(c->list.errors);
+	free(c->list.state_reason);
 	text_list_free(&c->list.settings);
 	free(c);
 }

@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum role {
 	ROLE_POST,
@@ -34,6 +35,13 @@ enum role role_of_word(const char *word);
 /* Whether mail to this role is taken; mail to the others is refused as to an unknown list. */
 bool role_exists(enum role);
 
+/* Whether a list takes posts at all. */
+enum list_state {
+	LIST_OPEN,
+	LIST_PAUSED,                      /* they are put off (4xx) */
+	LIST_CLOSED                       /* they are refused (5xx) */
+};
+
 /*
  * One list as a source found it. Immutable, shared between threads by reference count.
  */
@@ -43,9 +51,12 @@ struct list {
 	char *key;                        /* the source's: a DN, an index */
 	char *errors;                     /* where its failures go, canonical; may be NULL */
 	struct text_list settings;        /* its own, "name: value", as the source has them; unchecked */
+	enum list_state state;
+	char *state_reason;               /* for the log; NULL: it is open */
+	int64_t max_size;                 /* bytes of the largest post it takes; 0: it says nothing */
 };
 
-/* Takes over the strings. One reference. Whoever makes it adds its settings before anybody sees it. */
+/* Takes over the strings. One reference. Whoever makes it adds the rest before anybody sees it. */
 struct list *list_new(char *address, char *name, char *key, char *errors);
 struct list *list_hold(struct list *);
 void list_drop(struct list **);

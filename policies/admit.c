@@ -21,11 +21,24 @@ judge_role(enum role role, const char *sender)
 	return verdict_pass();
 }
 
+/* As the source says it of the list; its owners can be asked why. */
+static struct verdict
+judge_state(enum role role, const struct list *l)
+{
+	if (role != ROLE_POST || l->state == LIST_OPEN)
+		return verdict_pass();
+	if (l->state == LIST_CLOSED)
+		return verdict_because(verdict_reject(REPLY_LIST_CLOSED, ""), "%s", l->state_reason);
+	return verdict_because(verdict_defer(REPLY_LIST_PAUSED, ""), "%s", l->state_reason);
+}
+
 struct verdict
 admit_rcpt(const struct site *site, const struct target *t, const struct terms *terms, struct subject *s)
 {
 	*s = admit_subject(t);
 	s->verdict = judge_role(t->role, terms->facts->sender);
+	if (s->verdict.decision == DECISION_PASS)
+		s->verdict = judge_state(t->role, t->list);
 	if (s->verdict.decision == DECISION_PASS &&
 	    chain_asks(s->chain, MOMENT_RCPT, t->role, !terms->facts->session))
 		inquiry_run(site->bulkheads, terms, s, 1);
@@ -37,5 +50,8 @@ admit_decided_by(const struct subject *s)
 {
 	if (s->decided_by != NULL)
 		return s->decided_by->policy->name;
-	return s->verdict.decision == DECISION_PASS ? NULL : "role";
+	if (s->verdict.decision == DECISION_PASS)
+		return NULL;
+	return s->verdict.reply == REPLY_LIST_PAUSED || s->verdict.reply == REPLY_LIST_CLOSED ? "state"
+	                                                                                     : "role";
 }

@@ -258,6 +258,12 @@ link_asks(const struct link *l, enum moment moment, enum role role, bool behind)
 }
 
 bool
+link_concerns(const struct link *l, const struct list *list)
+{
+	return l->policy->concerns == NULL || l->policy->concerns(list);
+}
+
+bool
 chain_asks(const struct chain *c, enum moment moment, enum role role, bool behind)
 {
 	size_t i = 0;
@@ -329,6 +335,7 @@ chain_later(const struct chain *c, const struct list *list, enum role role, stru
 		const struct link *l = &c->links[i];
 
 		if (l->policy->quiet || link_worst(l) == DECISION_PASS ||
+		    !link_concerns(l, list) ||
 		    (!link_asks(l, MOMENT_DATA, role, false) && !link_asks(l, MOMENT_END, role, false)))
 			continue;
 		bytes_format(out, "%s(%s)%s\n", l->policy->name, l->settings,

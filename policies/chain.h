@@ -41,6 +41,9 @@ bool link_asks(const struct link *, enum moment, enum role, bool behind);
 /* Whether any of it is asked then. */
 bool chain_asks(const struct chain *, enum moment, enum role, bool behind);
 
+/* Whether it can refuse posts to that list. */
+bool link_concerns(const struct link *, const struct list *);
+
 /* Whether anything that is asked of it at the end needs that. */
 bool chain_needs(const struct chain *, enum need, enum role);
 

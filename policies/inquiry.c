@@ -108,11 +108,11 @@ collect(struct inquiry *i, struct parts *parts, const struct subject *subjects, 
 		for (size_t n = 0; n < subjects[s].chain->count; n++) {
 			const struct link *l = &subjects[s].chain->links[n];
 
-			if (!link_asks(l, i->moment, subjects[s].role, !i->facts.session))
+			if (!link_asks(l, i->moment, subjects[s].role, !i->facts.session) ||
+			    !link_concerns(l, subjects[s].list))
 				continue;
 			parts->all = mem_resize(parts->all, (parts->count + 1) * sizeof(*parts->all));
-			parts->all[parts->count++] =
-				(struct part){ s, find_question(i, l, &subjects[s]), l };
+			parts->all[parts->count++] = (struct part){ s, find_question(i, l, &subjects[s]), l };
 		}
 }
 

@@ -98,6 +98,8 @@ struct policy {
 	void (*close)(void *config);
 	/* Whether it is asked then, as it is configured. NULL: always. */
 	bool (*asks)(const void *config, enum moment);
+	/* Whether it can refuse posts to that list; else it is not asked. NULL: it is always. */
+	bool (*concerns)(const struct list *);
 	policy_answer *at[MOMENT_COUNT];  /* NULL: it is not asked then */
 	/* The milter has taken a message for that list: what is counted is counted now. May be NULL. */
 	void (*accepted)(const void *config, const struct facts *);
@@ -107,7 +109,8 @@ struct policy {
 extern const struct policy *const policies[];
 
 extern const struct policy policy_posters, policy_authenticated, policy_require_tls, policy_max_size,
-	policy_max_recipients, policy_implicit_dest, policy_header_match, policy_auto_submitted, policy_loop,
-	policy_rate, policy_content_type, policy_program, policy_service, policy_fail;
+	policy_own_size, policy_max_recipients, policy_implicit_dest, policy_header_match,
+	policy_content_type, policy_auto_submitted, policy_loop, policy_rate, policy_program,
+	policy_service, policy_fail;
 
 #endif

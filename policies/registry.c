@@ -8,6 +8,7 @@ const struct policy *const policies[] = {
 	&policy_authenticated,
 	&policy_require_tls,
 	&policy_max_size,
+	&policy_own_size,
 	&policy_max_recipients,
 	&policy_implicit_dest,
 	&policy_header_match,

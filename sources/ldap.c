@@ -37,6 +37,8 @@ static const struct setting settings[] = {
 	  .help = "The certificates of authorities to trust, PEM. Without it those of the system." },
 	{ .name = "base", .kind = KIND_TEXT, .offset = FIELD(base), .flags = SETTING_REQUIRED,
 	  .help = "The DN below which groups and people are." },
+	{ .name = "url-bases", .kind = KIND_TEXTS, .offset = FIELD(url_bases),
+	  .help = "Further DNs below which LDAP URLs of groups may look for members; see member-url." },
 	{ .name = "preset", .kind = KIND_WORD, .offset = FIELD(preset), .fallback = "groupOfNames",
 	  .words = ldap_preset_words, .help = "What the directory calls things." },
 	{ .name = "attributes", .kind = KIND_PART,
@@ -103,6 +105,17 @@ check_uris(const struct ldap_config *c, const struct node *at, struct complaint 
 	return 0;
 }
 
+static int
+check_dn(const char *text, const char *name, const struct node *at, struct complaint *why)
+{
+	LDAPDN dn = NULL;
+
+	if (ldap_str2dn(text, &dn, LDAP_DN_FORMAT_LDAPV3) != LDAP_SUCCESS)
+		return node_complain(at, why, "%s: \"%s\" is no DN", name, text);
+	ldap_dnfree(dn);
+	return 0;
+}
+
 /* The filter of a setting, which may be NULL. */
 static int
 check_filter(const char *text, const char *name, const struct node *at, struct complaint *why)
@@ -124,6 +137,11 @@ check_names(const struct ldap_config *c, const struct node *block, struct compla
 	if (check_filter(n->groups, "groups", place(own, "groups"), why) < 0 ||
 	    check_filter(n->people, "people", place(own, "people"), why) < 0)
 		return -1;
+	if (check_filter(n->member_of_filter, "member-of-filter", place(own, "member-of-filter"), why) < 0)
+		return -1;
+	if (n->alternate_flag != NULL && n->alternate_word == NULL)
+		return node_complain(place(own, "alternate-flag"), why,
+		                     "alternate-flag: needs an alternate-word");
 	if (n->local_part == NULL || c->filter != NULL)
 		return 0;
 	if (node_child(own, "local-part") != NULL)
@@ -160,16 +178,17 @@ check(void *config, const struct node *at, const char *path, struct effective_li
       struct complaint *why)
 {
 	struct ldap_config *c = config;
-	LDAPDN dn = NULL;
 
 	if (check_uris(c, at, why) < 0)
 		return -1;
 	if (c->conn.bind == BIND_SIMPLE && (c->conn.bind_dn == NULL || c->password_file == NULL))
 		return node_complain(place(at, "bind"), why,
 		                     "bind: simple needs bind-dn and password-file");
-	if (ldap_str2dn(c->base, &dn, LDAP_DN_FORMAT_LDAPV3) != LDAP_SUCCESS)
-		return node_complain(place(at, "base"), why, "base: \"%s\" is no DN", c->base);
-	ldap_dnfree(dn);
+	if (check_dn(c->base, "base", place(at, "base"), why) < 0)
+		return -1;
+	for (size_t i = 0; i < c->url_bases.count; i++)
+		if (check_dn(c->url_bases.items[i], "url-bases", place(at, "url-bases"), why) < 0)
+			return -1;
 	if (check_filter(c->filter, "filter", place(at, "filter"), why) < 0)
 		return -1;
 	return read_names(c, at, path, effective, why);

@@ -117,12 +117,25 @@ add_names(struct group_addresses *g, const struct conn *c, const struct names *n
 	return own;
 }
 
+/* Whether a group goes by its alternates at all. */
+static bool
+has_alternates(const struct conn *c, const struct names *n, LDAPMessage *entry)
+{
+	struct berval **values = conn_values(c, entry, n->alternate_flag);
+	bool has = n->alternate_flag == NULL;
+
+	for (size_t i = 0; !has && values != NULL && values[i] != NULL; i++)
+		has = text_same_n(values[i]->bv_val, values[i]->bv_len, n->alternate_word);
+	ldap_value_free_len(values);
+	return has;
+}
+
 void
 group_addresses_read(struct group_addresses *g, const struct conn *c, const struct names *n,
                      LDAPMessage *entry, const char *domain)
 {
 	*g = (struct group_addresses){ 0 };
-	for (size_t i = 0; i < n->address.count; i++) {
+	for (size_t i = 0; i < n->address.count && (i == 0 || has_alternates(c, n, entry)); i++) {
 		char *least = add_values(g, c, entry, n->address.items[i], domain);
 
 		if (g->own == NULL)
@@ -187,6 +200,23 @@ take_settings(struct list *list, const struct conn *c, LDAPMessage *entry, const
 	ldap_value_free_len(values);
 }
 
+/* Blanks at the end go: one comes between the tag and the subject. */
+static void
+take_tag(struct list *list, const struct conn *c, LDAPMessage *entry, const char *attribute)
+{
+	char *tag = first_value(c, entry, attribute), *setting;
+	size_t length = tag == NULL ? 0 : strlen(tag);
+
+	while (length > 0 && tag[length - 1] == ' ')
+		length--;
+	if (length > 0) {
+		setting = mem_format("subject-tag: %.*s", (int)length, tag);
+		text_list_add(&list->settings, setting, strlen(setting));
+		free(setting);
+	}
+	free(tag);
+}
+
 struct list *
 ldap_list(const struct conn *c, const struct names *n, LDAPMessage *entry, const char *address)
 {
@@ -197,20 +227,7 @@ ldap_list(const struct conn *c, const struct names *n, LDAPMessage *entry, const
 	ldap_memfree(dn);
 	if (n->settings != NULL)
 		take_settings(list, c, entry, n->settings);
+	take_tag(list, c, entry, n->tag);
+	ldap_list_state(list, c, n, entry);
 	return list;
-}
-
-char **
-ldap_list_attributes(const struct names *n)
-{
-	const char *others[] = { n->local_part, n->name, n->errors, n->settings };
-	char **attributes = mem_array(n->address.count + 5, sizeof(*attributes));
-	size_t count = 0;
-
-	for (size_t i = 0; i < n->address.count; i++)
-		attributes[count++] = n->address.items[i];
-	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
-		if (others[i] != NULL)
-			attributes[count++] = (char *)others[i];
-	return attributes;
 }

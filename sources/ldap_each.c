@@ -1,5 +1,6 @@
 /* Naming all lists of the directory: one search. */
 #include "base/mem.h"
+#include "sources/ldap_paged.h"
 #include "sources/ldap_query.h"
 #include "sources/ldap_source.h"
 
@@ -7,7 +8,7 @@
 #include <string.h>
 
 struct listing {
-	const struct ldap_config *config;
+	const struct names *names;
 	struct conn *conn;
 	const char *domain;
 	list_fn *fn;
@@ -15,7 +16,7 @@ struct listing {
 	struct complaint *why;
 };
 
-/* False: told to stop, or a list may be missing. */
+/* False: told to stop. */
 static bool
 take_entry(void *arg, LDAPMessage *entry)
 {
@@ -25,7 +26,7 @@ take_entry(void *arg, LDAPMessage *entry)
 	struct list *list;
 	bool more = true;
 
-	group_addresses_read(&g, l->conn, &l->config->names, entry, l->domain);
+	group_addresses_read(&g, l->conn, l->names, entry, l->domain);
 	for (size_t i = 0; i < g.all.count && g.own != NULL; i++) {
 		const char *address = g.all.items[i];
 
@@ -33,7 +34,7 @@ take_entry(void *arg, LDAPMessage *entry)
 			text_list_add(&also, address, strlen(address));
 	}
 	if (g.own != NULL) {
-		list = ldap_list(l->conn, &l->config->names, entry, g.own);
+		list = ldap_list(l->conn, l->names, entry, g.own);
 		more = l->fn(l->arg, list, &also);
 		list_drop(&list);
 		if (!more)
@@ -48,19 +49,21 @@ enum found
 ldap_each_list(struct ldap_source *s, struct conn *c, const char *domain, struct deadline by,
                list_fn *fn, void *arg, struct complaint *why)
 {
-	struct listing l = { .config = &s->config, .conn = c, .domain = domain, .fn = fn, .arg = arg,
+	const struct ldap_config *config = &s->config;
+	struct listing l = { .names = &config->names, .conn = c, .domain = domain, .fn = fn, .arg = arg,
 		             .why = why };
-	char **attributes = ldap_list_attributes(&s->config.names);
 	struct bytes filter = { 0 };
-	struct ldap_pages pages = { .config = &s->config, .conn = c, .by = by, .take = take_entry,
-		                    .arg = &l, .doing = "looking for all lists", .why = why,
-		                    .attributes = attributes };
+	struct paged_search search = { .base = config->base, .scope = LDAP_SCOPE_SUBTREE,
+		                       .attributes = ldap_list_attributes(&config->names),
+		                       .page = config->page, .by = by,
+		                       .doing = "looking for all lists", .entry = take_entry,
+		                       .arg = &l };
 	bool ok;
 
-	query_lists(&filter, &s->config.names, s->config.filter);
-	pages.filter = filter.data;
-	ok = ldap_pages(&pages);
+	query_lists(&filter, &config->names, config->filter);
+	search.filter = filter.data;
+	ok = paged_run(&search, c, why);
 	bytes_free(&filter);
-	free(attributes);
+	free(search.attributes);
 	return ok ? FOUND_YES : FOUND_UNSURE;
 }

@@ -57,8 +57,24 @@ is_command(const struct berval *value)
 	return length > 0 && strchr("|/:\\", *text) != NULL;
 }
 
-bool
-walk_alias(struct walk *w, const struct berval *value, const struct via *via)
+/* How much of a text goes before the next comma that is not within quotes. */
+static size_t
+before_comma(const char *text, size_t length)
+{
+	bool quoted = false;
+	size_t n = 0;
+
+	for (; n < length && (quoted || text[n] != ','); n++) {
+		if (text[n] == '"')
+			quoted = !quoted;
+		else if (text[n] == '\\' && n + 1 < length)
+			n++;
+	}
+	return n;
+}
+
+static bool
+take_alias(struct walk *w, const struct berval *value, const struct via *via)
 {
 	if (is_command(value)) {
 		walk_refuse(w, value, via, "name or address");
@@ -68,6 +84,34 @@ walk_alias(struct walk *w, const struct berval *value, const struct via *via)
 		return walk_literal(w, value, via);
 	return queue_name(w, w->config->names.local_part == NULL ? NAMING_PEOPLE : NAMING_GROUPS,
 	                  w->seen_groups_named, value, via);
+}
+
+/* A value may name several, with commas between; not where it is a command, which may hold some. */
+bool
+walk_alias(struct walk *w, const struct berval *value, const struct via *via)
+{
+	const char *text = value->bv_val;
+	size_t left = value->bv_len;
+	bool more = true;
+
+	if (is_command(value) || memchr(text, ',', left) == NULL)
+		return take_alias(w, value, via);
+	while (more && left > 0) {
+		size_t length = before_comma(text, left), end = length, start = 0;
+		struct berval one;
+
+		while (start < end && (text[start] == ' ' || text[start] == '\t'))
+			start++;
+		while (end > start && (text[end - 1] == ' ' || text[end - 1] == '\t'))
+			end--;
+		one = (struct berval){ end - start, (char *)text + start };
+		if (one.bv_len > 0)
+			more = take_alias(w, &one, via);
+		length += length < left;
+		text += length;
+		left -= length;
+	}
+	return more;
 }
 
 static enum name_search

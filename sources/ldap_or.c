@@ -3,6 +3,7 @@
  * one entry that is known to be there, once for each connection.
  */
 #include "base/mem.h"
+#include "sources/ldap_dn.h"
 #include "sources/ldap_query.h"
 #include "sources/ldap_walk.h"
 

@@ -1,5 +1,6 @@
 /* People of the directory who are no members of a list: whoever posts, and whom a filter finds. */
 #include "base/mem.h"
+#include "sources/ldap_paged.h"
 #include "sources/ldap_query.h"
 #include "sources/ldap_source.h"
 
@@ -105,10 +106,11 @@ search(struct ldap_source *l, struct finding *f, const char *filter, struct dead
        bool (*take)(void *, LDAPMessage *), const char *doing)
 {
 	char **attributes = address_attributes(f->names);
-	struct ldap_pages pages = { .config = &l->config, .conn = (struct conn *)f->conn, .by = by,
-		                    .filter = filter, .attributes = attributes, .take = take,
-		                    .arg = f, .doing = doing, .why = f->why };
-	bool ok = ldap_pages(&pages);
+	const struct paged_search s = { .base = l->config.base, .scope = LDAP_SCOPE_SUBTREE,
+		                        .filter = filter, .attributes = attributes,
+		                        .page = l->config.page, .by = by, .doing = doing,
+		                        .entry = take, .arg = f };
+	bool ok = paged_run(&s, (struct conn *)f->conn, f->why);
 
 	free(attributes);
 	return ok;

@@ -8,16 +8,21 @@
 #include <string.h>
 
 /* What all flavours have. RFC 2307 section 3: logins are those of a posixAccount. */
-#define PEOPLE                                                                                       \
-	[NAME_MAIL] = "mail", [NAME_ALTERNATES] = "mailAlternateAddress", [NAME_LOGIN] = "uid",      \
-	[NAME_PEOPLE] = "(objectClass=posixAccount)",                                                \
+#define LOGINS                                                                                       \
+	[NAME_LOGIN] = "uid", [NAME_PEOPLE] = "(objectClass=posixAccount)",                          \
 	[NAME_CLASSES] = "objectClass"
+#define PEOPLE [NAME_MAIL] = "mail", [NAME_ALTERNATES] = "mailAlternateAddress", LOGINS
 
-/* An auxiliary class such as mailGroup, which any group can have. */
+/* Of an auxiliary class such as mailGroup, which any group can have. */
+#define MAIL_LIST                                                                                    \
+	[NAME_NAME] = "description", [NAME_OWNER] = "owner", [NAME_ERRORS] = "mgrpErrorsTo"
 #define MAIL_GROUP                                                                                   \
-	[NAME_ADDRESS] = "mail, mailAlternateAddress", [NAME_NAME] = "description",                  \
-	[NAME_MEMBER_ADDRESS] = "mgrpRFC822MailMember, rfc822MailMember", [NAME_OWNER] = "owner",    \
-	[NAME_ERRORS] = "mgrpErrorsTo"
+	MAIL_LIST, [NAME_ADDRESS] = "mail, mailAlternateAddress",                                    \
+	[NAME_MEMBER_ADDRESS] = "mgrpRFC822MailMember, rfc822MailMember"
+
+/* Who gets mail at all. */
+#define IREDMAIL_ACTIVE                                                                              \
+	"(accountStatus=active)(!(domainStatus=disabled))(enabledService=mail)(enabledService=deliver)"
 
 const struct preset ldap_presets[] = {
 	{
@@ -63,10 +68,191 @@ const struct preset ldap_presets[] = {
 			[NAME_GROUP_CLASSES] = "nisMailAlias",
 		},
 	},
+	{
+		/* draft-howard-rfc2307bis: posixGroup is auxiliary, and members are DNs, logins, or both. */
+		.name = "rfc2307bis",
+		.names = {
+			PEOPLE, MAIL_GROUP,
+			[NAME_GROUPS] = ("(|(objectClass=posixGroup)(objectClass=groupOfNames)"
+			                 "(objectClass=groupOfMembers))"),
+			[NAME_MEMBER] = "member",
+			[NAME_MEMBER_LOGIN] = "memberUid",
+			[NAME_GROUP_CLASSES] = "posixGroup, groupOfMembers, groupOfEntries",
+			[NAME_NEVER_EMPTY] = "groupOfNames, groupOfUniqueNames",
+		},
+	},
+	{
+		/* Where the server computes `member` from the URLs as well, its values are read, too. */
+		.name = "groupOfURLs",
+		.names = {
+			PEOPLE, MAIL_GROUP,
+			[NAME_GROUPS] = "(objectClass=groupOfURLs)",
+			[NAME_MEMBER] = "member",
+			[NAME_MEMBER_URL] = "memberURL",
+			[NAME_GROUP_CLASSES] = "groupOfURLs, groupOfMembers, groupOfEntries",
+			[NAME_NEVER_EMPTY] = "groupOfNames, groupOfUniqueNames",
+		},
+	},
+	{
+		/* The aliases that sendmail looks up in LDAP, of any host and cluster. */
+		.name = "sendmail",
+		.names = {
+			PEOPLE,
+			[NAME_GROUPS] = ("(&(objectClass=sendmailMTAAliasObject)"
+			                 "(sendmailMTAAliasGrouping=aliases))"),
+			[NAME_LOCAL_PART] = "sendmailMTAKey",
+			[NAME_NAME] = "description",
+			[NAME_MEMBER_NAME] = "sendmailMTAAliasValue",
+			[NAME_MEMBER_URL] = "sendmailMTAAliasURL",
+			[NAME_MEMBER_FILTER] = "sendmailMTAAliasSearch",
+			[NAME_OWNER_PREFIX] = "owner-",
+			[NAME_GROUP_CLASSES] = "sendmailMTAAliasObject",
+		},
+	},
+	{
+		/* Netscape's; there groupOfUniqueNames may be empty. */
+		.name = "mailGroup",
+		.names = {
+			PEOPLE, MAIL_GROUP,
+			[NAME_GROUPS] = "(objectClass=mailGroup)",
+			[NAME_MEMBER] = "uniqueMember",
+			[NAME_MEMBER_ALSO] = "mailEnhancedUniqueMember",
+			[NAME_MEMBER_URL] = "mgrpDeliverTo",
+			[NAME_MEMBER_EXCEPT] = "mgrpDeliverException",
+			[NAME_SIZE] = "mgrpMsgMaxSize",
+			[NAME_GROUP_CLASSES] = "mailGroup, groupOfUniqueNames, groupOfNames",
+		},
+	},
+	{
+		/* Sun's. No status is active, a status that is none is inactive. */
+		.name = "inetMailGroup",
+		.names = {
+			PEOPLE, MAIL_LIST,
+			[NAME_GROUPS] = "(objectClass=inetMailGroup)",
+			[NAME_ADDRESS] = "mail, mailAlternateAddress, mailEquivalentAddress",
+			[NAME_MEMBER] = "uniqueMember",
+			[NAME_MEMBER_ADDRESS] = "mgrpRFC822MailMember, rfc822MailMember",
+			[NAME_MEMBER_URL] = "memberURL, mgrpDeliverTo",
+			[NAME_SIZE] = "mgrpMsgMaxSize",
+			[NAME_TAG] = "mgrpListTag",
+			[NAME_STATE] = "inetMailGroupStatus",
+			[NAME_STATES] = "active=open, disabled=closed, deleted=closed, *=paused",
+			[NAME_PERSON_STATE] = "inetUserStatus, mailUserStatus",
+			[NAME_PERSON_STATES] = "disabled=closed, deleted=closed, removed=closed",
+			[NAME_GROUP_CLASSES] = "inetMailGroup, groupOfUniqueNames, groupOfNames, groupOfURLs",
+		},
+	},
+	{
+		.name = "qmailGroup",
+		.names = {
+			PEOPLE,
+			[NAME_GROUPS] = "(objectClass=qmailGroup)",
+			[NAME_ADDRESS] = "mail, mailAlternateAddress",
+			[NAME_NAME] = "description",
+			[NAME_MEMBER] = "dnmember",
+			[NAME_MEMBER_ADDRESS] = "rfc822member",
+			[NAME_MEMBER_FILTER] = "filtermember",
+			[NAME_ERRORS] = "bounceadmin",
+			[NAME_SIZE] = "mailSizeMax",
+			[NAME_STATE] = "accountStatus",
+			[NAME_STATES] = "disabled=closed, deleted=closed",
+			[NAME_PERSON_STATE] = "accountStatus",
+			[NAME_PERSON_STATES] = "disabled=closed, deleted=closed",
+			[NAME_GROUP_CLASSES] = "qmailGroup",
+		},
+	},
+	{
+		/* A list that mlmmj serves has its members elsewhere. */
+		.name = "iRedMail",
+		.names = {
+			PEOPLE,
+			[NAME_GROUPS] = ("(&(objectClass=mailList)" IREDMAIL_ACTIVE
+			                 "(!(enabledService=mlmmj)))"),
+			[NAME_ADDRESS] = "mail, shadowAddress",
+			[NAME_ALTERNATE_FLAG] = "enabledService",
+			[NAME_ALTERNATE_WORD] = "shadowaddress",
+			[NAME_NAME] = "cn",
+			[NAME_MEMBER_ADDRESS] = "mailForwardingAddress",
+			[NAME_MEMBER_OF] = "memberOfGroup",
+			[NAME_MEMBER_OF_FILTER] = ("(&" IREDMAIL_ACTIVE ")"),
+			[NAME_OWNER_ADDRESS] = "listOwner",
+			[NAME_SIZE] = "maxMessageSize",
+			[NAME_STATE] = "enabledService",
+			[NAME_STATES] = "mlmmj=paused",
+			[NAME_EVERY_MAIL] = "mailExternalUser",
+			[NAME_GROUP_CLASSES] = "mailList, mailAlias",
+		},
+	},
+	{
+		.name = "zimbra",
+		.names = {
+			LOGINS,
+			[NAME_GROUPS] = "(|(objectClass=zimbraDistributionList)(objectClass=zimbraGroup))",
+			[NAME_ADDRESS] = "mail, zimbraMailAlias",
+			[NAME_NAME] = "displayName",
+			[NAME_MEMBER_ADDRESS] = "zimbraMailForwardingAddress",
+			[NAME_MEMBER_URL] = "memberURL",
+			[NAME_STATE] = "zimbraMailStatus",
+			[NAME_STATES] = "disabled=closed",
+			[NAME_MAIL] = "zimbraMailDeliveryAddress",
+			[NAME_PERSON_STATE] = "zimbraAccountStatus, zimbraMailStatus",
+			[NAME_PERSON_STATES] = "closed=closed, pending=closed, disabled=closed",
+			[NAME_GROUP_CLASSES] = "zimbraDistributionList, zimbraGroup, zimbraGroupStaticUnit",
+		},
+	},
+	{
+		/* Twake Mail's convention: a groupOfNames with an address, and nothing else. */
+		.name = "tmail",
+		.names = {
+			PEOPLE,
+			[NAME_GROUPS] = "(&(objectClass=groupOfNames)(mail=*))",
+			[NAME_ADDRESS] = "mail",
+			[NAME_NAME] = "description",
+			[NAME_MEMBER] = "member",
+			[NAME_OWNER] = "owner",
+			[NAME_GROUP_CLASSES] = "groupOfMembers, groupOfEntries",
+			[NAME_NEVER_EMPTY] = "groupOfNames, groupOfUniqueNames",
+		},
+	},
 };
 
 const char *const ldap_preset_words[] = { "groupOfNames", "groupOfUniqueNames", "posixGroup",
-	                                  "nisMailAlias", NULL };
+	                                  "nisMailAlias", "rfc2307bis", "groupOfURLs", "sendmail",
+	                                  "mailGroup", "inetMailGroup", "qmailGroup", "iRedMail",
+	                                  "zimbra", "tmail", NULL };
+
+/* What a word about a state means. */
+static const char *const meanings[] = { [LIST_OPEN] = "open", [LIST_PAUSED] = "paused",
+	                                [LIST_CLOSED] = "closed" };
+
+static bool
+state_meaning(const char *word, enum list_state *state)
+{
+	for (size_t i = 0; i < sizeof(meanings) / sizeof(*meanings); i++)
+		if (strcmp(meanings[i], word) == 0) {
+			*state = (enum list_state)i;
+			return true;
+		}
+	return false;
+}
+
+enum list_state
+names_state(const struct text_list *states, const char *word, size_t length)
+{
+	enum list_state state = LIST_OPEN;
+
+	for (size_t i = 0; i < states->count; i++) {
+		const char *item = states->items[i], *equals = strrchr(item, '=');
+
+		if ((size_t)(equals - item) == length && strncasecmp(item, word, length) == 0) {
+			(void)state_meaning(equals + 1, &state);
+			return state;
+		}
+		if (strncmp(item, "*=", 2) == 0)
+			(void)state_meaning(equals + 1, &state);
+	}
+	return state;
+}
 
 /* RFC 4512 section 2.5: a name or a number, and options. */
 static int
@@ -93,6 +279,18 @@ check_wish(const char *text, struct complaint *why)
 	return rc;
 }
 
+static int
+check_state(const char *text, struct complaint *why)
+{
+	const char *equals = strrchr(text, '=');
+	enum list_state unused;
+
+	if (equals == NULL || equals == text || !state_meaning(equals + 1, &unused))
+		return complain(why, "\"%s\" is no meaning of a word: word=open, word=paused or word=closed",
+		                text);
+	return 0;
+}
+
 #define NAMES(f) .offset = offsetof(struct names, f)
 #define ATTRIBUTE .kind = KIND_TEXT, .check = check_attribute
 #define WISH .kind = KIND_TEXTS, .check = check_wish
@@ -113,6 +311,9 @@ const struct setting names_settings[NAME_COUNT + 1] = {
 	[NAME_MEMBER] = { .name = "member", ATTRIBUTE, NAMES(member),
 	  .help = "The attribute with the DNs of members. An entry that has it is a group, whatever its "
 	          "class. Of uniqueMember the optional identifier behind the DN is left out." },
+	[NAME_MEMBER_ALSO] = { .name = "member-also", ATTRIBUTES, NAMES(member_also),
+	  .help = "Further attributes like member, for directories whose groups are of several kinds. The "
+	          "dereference control is used for member alone." },
 	[NAME_MEMBER_ADDRESS] = { .name = "member-address", ATTRIBUTES, NAMES(member_address),
 	  .help = "Attributes of a group with the mail addresses of members who have no entry." },
 	[NAME_MEMBER_LOGIN] = { .name = "member-login", ATTRIBUTE, NAMES(member_login),
@@ -120,8 +321,25 @@ const struct setting names_settings[NAME_COUNT + 1] = {
 	[NAME_MEMBER_NAME] = { .name = "member-name", ATTRIBUTE, NAMES(member_name),
 	  .help = "The attribute with members as alias files have them: an address, or the name of "
 	          "another group (by local-part), or else the login of a person." },
+	[NAME_MEMBER_URL] = { .name = "member-url", ATTRIBUTES, NAMES(member_url),
+	  .help = "Attributes of a group with LDAP URLs: whatever their search finds, people and groups, are "
+	          "members. An entry that has one is a group. A URL names no server; its base lies below "
+	          "base, or below one of url-bases, and is base where the URL has none. A mailto: URL is a "
+	          "member's address." },
+	[NAME_MEMBER_FILTER] = { .name = "member-filter", ATTRIBUTE, NAMES(member_filter),
+	  .help = "The same with filters alone, which are looked for below base." },
+	[NAME_MEMBER_OF] = { .name = "member-of", ATTRIBUTE, NAMES(member_of),
+	  .help = "The attribute that people and groups within a group have themselves, with the address of "
+	          "that group." },
+	[NAME_MEMBER_OF_FILTER] = { .name = "member-of-filter", .kind = KIND_TEXT, NAMES(member_of_filter),
+	  .help = "The filter that of those match who count." },
+	[NAME_MEMBER_EXCEPT] = { .name = "member-except", ATTRIBUTE, NAMES(member_except),
+	  .help = "The attribute of a group with the DNs of who is no member of it though such a search "
+	          "finds them." },
 	[NAME_OWNER] = { .name = "owner", ATTRIBUTE, NAMES(owner),
 	  .help = "The attribute with the DNs of owners." },
+	[NAME_OWNER_ADDRESS] = { .name = "owner-address", ATTRIBUTES, NAMES(owner_address),
+	  .help = "Attributes with the addresses of owners." },
 	[NAME_OWNER_PREFIX] = { .name = "owner-prefix", .kind = KIND_TEXT, NAMES(owner_prefix),
 	  .help = "Where no attribute holds owners: what stands before the name of a list in that of the "
 	          "group of its owners (by local-part)." },
@@ -130,12 +348,38 @@ const struct setting names_settings[NAME_COUNT + 1] = {
 	[NAME_SETTINGS] = { .name = "settings", ATTRIBUTE, NAMES(settings),
 	  .help = "The attribute with settings of the list itself, one \"name: value\" each; see posts. They "
 	          "go before those of this file." },
+	[NAME_SIZE] = { .name = "size", ATTRIBUTE, NAMES(size),
+	  .help = "The attribute with the size in bytes of the largest post that the list takes; 0 is no "
+	          "limit." },
+	[NAME_TAG] = { .name = "tag", ATTRIBUTE, NAMES(tag),
+	  .help = "The attribute with what is put before the subject of posts: the setting subject-tag of "
+	          "the list itself." },
+	[NAME_STATE] = { .name = "state", ATTRIBUTES, NAMES(state),
+	  .help = "Attributes with words that say whether a list takes mail. A list without any is open." },
+	[NAME_STATES] = { .name = "states", .kind = KIND_TEXTS, .check = check_state, NAMES(states),
+	  .help = "What those words mean, \"disabled=closed\" and so on: open; paused, which puts posts off "
+	          "(4xx), also those to lists that the group is within; closed, which refuses them (5xx) "
+	          "and leaves the group out of others. \"*\" is any other word; else it is open. Of several "
+	          "the worst counts." },
+	[NAME_ALTERNATE_FLAG] = { .name = "alternate-flag", ATTRIBUTE, NAMES(alternate_flag),
+	  .help = "The attribute that must hold alternate-word for a group to go by its alternates." },
+	[NAME_ALTERNATE_WORD] = { .name = "alternate-word", .kind = KIND_TEXT, NAMES(alternate_word),
+	  .help = "See alternate-flag." },
 	[NAME_MAIL] = { .name = "mail", ATTRIBUTE, NAMES(mail),
 	  .help = "The attribute of a person with the address to send to; of several values the first "
 	          "that is a mailbox." },
 	[NAME_ALTERNATES] = { .name = "alternates", ATTRIBUTES, NAMES(alternates),
 	  .help = "Attributes of a person with further addresses: whoever posts from one of them is "
 	          "that person." },
+	[NAME_EVERY_MAIL] = { .name = "every-mail", .kind = KIND_TEXTS, NAMES(every_mail),
+	  .help = "Classes of entries that are not a person with several addresses, but several people: each "
+	          "of the addresses is a member." },
+	[NAME_PERSON_STATE] = { .name = "person-state", ATTRIBUTES, NAMES(person_state),
+	  .help = "Attributes with words that say whether a person gets mail." },
+	[NAME_PERSON_STATES] = { .name = "person-states", .kind = KIND_TEXTS, .check = check_state,
+	  NAMES(person_states),
+	  .help = "What those words mean, as under states; who is closed is left out and counted, everybody "
+	          "else is sent to." },
 	[NAME_LOGIN] = { .name = "login", ATTRIBUTE, NAMES(login),
 	  .help = "The attribute of a person with the login. Two people with one login are unsure." },
 	[NAME_PEOPLE] = { .name = "people", .kind = KIND_TEXT, NAMES(people),

@@ -6,6 +6,7 @@
 #define SOURCES_LDAP_PRESETS_H
 
 #include "base/setting.h"
+#include "mail/list.h"
 
 struct names {
 	char *groups;                     /* a filter: which entries are lists at all */
@@ -13,15 +14,31 @@ struct names {
 	char *local_part;                 /* names of the group that are addresses; NULL: none are */
 	char *name;                       /* of the list, for people */
 	char *member;                     /* DNs */
+	struct text_list member_also;     /* DNs as well */
 	struct text_list member_address;  /* addresses */
 	char *member_login;               /* logins of people */
 	char *member_name;                /* addresses, names of groups, or logins of people */
+	struct text_list member_url;      /* LDAP URLs whose search finds members */
+	char *member_filter;              /* filters that do */
+	char *member_of;                  /* of members: the address of the group they are in */
+	char *member_of_filter;           /* a filter: who counts of those */
+	char *member_except;              /* DNs that those searches find in vain */
 	char *owner;                      /* DNs */
+	struct text_list owner_address;   /* addresses */
 	char *owner_prefix;               /* of the name of the group of owners */
 	char *errors;                     /* an address */
 	char *settings;                   /* of the list, "name: value" */
+	char *size;                       /* of the largest post, in bytes */
+	char *tag;                        /* what is put before the subject */
+	struct text_list state;           /* words that say whether a group takes mail */
+	struct text_list states;          /* what they mean: "word=open", paused or closed */
+	char *alternate_flag;             /* of a group, with this word if it goes by alternates; */
+	char *alternate_word;             /* NULL: all do */
 	char *mail;                       /* of a person */
 	struct text_list alternates;      /* of a person: further addresses */
+	struct text_list every_mail;      /* classes of entries that are several people */
+	struct text_list person_state;    /* words that say whether a person gets mail */
+	struct text_list person_states;   /* what they mean */
 	char *login;                      /* of a person */
 	char *people;                     /* a filter: who has a login */
 	struct text_list no_mail, digest, not_mine;      /* of a person, "attribute=value" */
@@ -37,15 +54,31 @@ enum name_id {
 	NAME_LOCAL_PART,
 	NAME_NAME,
 	NAME_MEMBER,
+	NAME_MEMBER_ALSO,
 	NAME_MEMBER_ADDRESS,
 	NAME_MEMBER_LOGIN,
 	NAME_MEMBER_NAME,
+	NAME_MEMBER_URL,
+	NAME_MEMBER_FILTER,
+	NAME_MEMBER_OF,
+	NAME_MEMBER_OF_FILTER,
+	NAME_MEMBER_EXCEPT,
 	NAME_OWNER,
+	NAME_OWNER_ADDRESS,
 	NAME_OWNER_PREFIX,
 	NAME_ERRORS,
 	NAME_SETTINGS,
+	NAME_SIZE,
+	NAME_TAG,
+	NAME_STATE,
+	NAME_STATES,
+	NAME_ALTERNATE_FLAG,
+	NAME_ALTERNATE_WORD,
 	NAME_MAIL,
 	NAME_ALTERNATES,
+	NAME_EVERY_MAIL,
+	NAME_PERSON_STATE,
+	NAME_PERSON_STATES,
 	NAME_LOGIN,
 	NAME_PEOPLE,
 	NAME_NO_MAIL,
@@ -76,6 +109,9 @@ struct wish *wishes_read(const struct names *, size_t *count_r);
 void wishes_free(struct wish **, size_t count);
 /* Whether a value of the attribute says so. */
 bool wish_is(const struct wish *, const char *value, size_t length);
+
+/* What a word means by "word=meaning" texts; "*" is any other, and LIST_OPEN what is not said. */
+enum list_state names_state(const struct text_list *states, const char *word, size_t length);
 
 /* The rows of `attributes:`, which override a preset. */
 extern const struct setting names_settings[NAME_COUNT + 1];

@@ -125,6 +125,9 @@ query_check_filter(const char *text, struct complaint *why)
 				                text);
 			continue;
 		}
+		if (*p == '(' && strchr("()", p[1]) != NULL)
+			return complain(why, "\"%s\" is no filter: ( is followed by &, |, ! or an attribute",
+			                text);
 		if (*p == '(')
 			depth++;
 		else if (*p == ')' && depth > 0)

@@ -8,6 +8,7 @@
  */
 #include "base/log.h"
 #include "base/mem.h"
+#include "sources/ldap_dn.h"
 #include "sources/ldap_walk.h"
 
 #include <stdlib.h>
@@ -67,44 +68,14 @@ is_asked_for(struct walk *w, const struct queue_of_dns *q, struct request *r, LD
 /* ---- the dereference control ---- */
 
 static bool
-is_wanted(char *const *wanted, size_t count, const char *name)
-{
-	for (size_t i = 0; i < count; i++)
-		if (text_same(wanted[i], name))
-			return true;
-	return false;
-}
-
-static bool
 send_deref(struct walk *w, struct queue_of_dns *q, struct request *r)
 {
-	/*
-	 * In this order: OpenLDAP's overlay takes what it has found of the last attribute of an
-	 * entry for its answer about the next value, where both are `member`.
-	 */
-	const struct names *n = &w->config->names;
-	char **wanted = mem_array(6 + w->config->wish_count, sizeof(char *));
-	LDAPDerefSpec spec[] = { { n->member, NULL }, { NULL, NULL } };
+	LDAPDerefSpec spec[] = { { w->config->names.member, w->deref_attributes }, { NULL, NULL } };
 	LDAPControl control = { (char *)LDAP_CONTROL_X_DEREF, { 0, NULL }, 1 };
 	LDAPControl *controls[] = { &control, NULL };
-	size_t count = 2;
 	bool sent;
-	int rc;
+	int rc = ldap_create_deref_control_value(w->conn->ld, spec, &control.ldctl_value);
 
-	wanted[0] = n->mail;
-	wanted[1] = n->member;
-	spec[0].attributes = wanted;
-	if (n->member_login != NULL)
-		wanted[count++] = n->member_login;
-	if (n->member_name != NULL)
-		wanted[count++] = n->member_name;
-	for (size_t i = 0; i < w->config->wish_count; i++)
-		if (!is_wanted(wanted, count, w->config->wishes[i].attribute) &&
-		    !text_same(w->config->wishes[i].attribute, n->classes))
-			wanted[count++] = w->config->wishes[i].attribute;
-	wanted[count] = n->classes;
-	rc = ldap_create_deref_control_value(w->conn->ld, spec, &control.ldctl_value);
-	free(wanted);
 	if (rc != LDAP_SUCCESS)
 		return failed(w, rc, "dereference control");
 	r->count = 1;
@@ -169,7 +140,10 @@ done_single(struct walk *w, struct queue_of_dns *q, struct request *r, int code)
 static bool
 send_any_group(struct walk *w, struct queue_of_dns *q, struct request *r)
 {
-	return w->technique == TECHNIQUE_DEREF ? send_deref(w, q, r) : send_group(w, q, r);
+	/* Whether a group within the list is open has to be known before its members are taken. */
+	bool first = w->config->names.state.count > 0 && q->items[r->first].via->up != NULL;
+
+	return w->technique == TECHNIQUE_DEREF && !first ? send_deref(w, q, r) : send_group(w, q, r);
 }
 
 static bool
@@ -371,6 +345,8 @@ walk_read(struct walk *w)
 		else if (todo_waiting(&w->single) > 0)
 			g = (struct reading){ w, &w->single, (size_t)c->window, NULL, send_single,
 				              entry_single, done_single };
+		else if (searches_waiting(w))
+			g.send = NULL;
 		else if (todo_waiting(&w->people) > 0 && use_or(w))
 			g = (struct reading){ w, &w->people, (size_t)c->or_window, NULL, or_send,
 				              or_entry, or_done };
@@ -385,7 +361,7 @@ walk_read(struct walk *w)
 				              lists_entry, lists_done };
 		else
 			return FOUND_YES;
-		ok = work_off(&g);
+		ok = g.send == NULL ? searches_run(w) : work_off(&g);
 	}
 	return w->root_gone ? FOUND_NO : FOUND_UNSURE;
 }

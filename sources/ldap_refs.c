@@ -146,8 +146,14 @@ is_person(struct pieces *p, struct view classes)
 
 	if (length > 0 && p->people.length == length && memcmp(p->people.data, classes.at, length) == 0)
 		return true;
-	while (deref_value(&classes, &class))
-		kind = walk_kind(p->walk, kind, (const char *)class.at, (size_t)(class.end - class.at));
+	while (deref_value(&classes, &class)) {
+		const char *text = (const char *)class.at;
+
+		kind = walk_kind(p->walk, kind, text, (size_t)(class.end - class.at));
+		/* Several people: their entry is read by itself. */
+		if (text_list_same(&p->walk->config->names.every_mail, text, (size_t)(class.end - class.at)))
+			return false;
+	}
 	if (kind == ENTRY_PERSON) {
 		bytes_clear(&p->people);
 		bytes_add(&p->people, all.at, length);
@@ -159,14 +165,28 @@ is_person(struct pieces *p, struct view classes)
 static bool
 has_members(const struct walk *w, struct view attributes)
 {
-	const struct names *n = &w->config->names;
-	const char *const kinds[] = { n->member, n->member_login, n->member_name };
+	char *const *sign = w->group_signs;
 	struct view values;
 
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
-		if (kinds[i] != NULL && deref_attribute(attributes, kinds[i], &values))
-			return true;
-	return false;
+	while (*sign != NULL && !deref_attribute(attributes, *sign, &values))
+		sign++;
+	return *sign != NULL;
+}
+
+/* Whether a person gets mail. */
+static bool
+gets_mail(const struct walk *w, struct view attributes)
+{
+	const struct names *n = &w->config->names;
+	struct view values, value;
+	bool gets = true;
+
+	for (size_t i = 0; gets && i < n->person_state.count; i++)
+		if (deref_attribute(attributes, n->person_state.items[i], &values))
+			while (gets && deref_value(&values, &value))
+				gets = names_state(&n->person_states, (const char *)value.at,
+				                   (size_t)(value.end - value.at)) != LIST_CLOSED;
+	return gets;
 }
 
 /* What somebody wants, by attributes of the entry. */
@@ -217,6 +237,10 @@ take_reference(struct pieces *p, const struct deref *d)
 	    !deref_attribute(d->attributes, w->config->names.mail, &values)) {
 		/* A group without members, no mail, no entry, or nothing we may see: it tells. */
 		walk_queue(w, dn, length, via);
+		return true;
+	}
+	if (!gets_mail(w, d->attributes)) {
+		w->report->closed++;
 		return true;
 	}
 	while (deref_value(&values, &value)) {
@@ -277,8 +301,13 @@ queue_unnamed(struct pieces *p)
 bool
 walk_group_pieces(struct walk *w, LDAPMessage *entry, struct pieces *p)
 {
+	enum list_state state = walk_group_state(w, entry, p->via);
 	bool ok;
 
+	if (state == LIST_CLOSED)         /* only the list itself is read so, and it was open just now */
+		(void)complain(w->why, "%s: %s is closed by now", w->conn->uri, p->via->name);
+	if (state != LIST_OPEN)
+		return false;
 	w->report->groups++;
 	ok = walk_is_whole(w, entry) && walk_literals(w, entry, p->via) &&
 	     walk_members_shown(w, entry, p->answered || walk_has_members(w, entry));

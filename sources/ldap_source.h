@@ -15,6 +15,7 @@ struct ldap_config {
 	struct conn_config conn;
 	char *password_file;
 	char *base;
+	struct text_list url_bases;
 	int64_t preset;                   /* index into ldap_presets */
 	char *filter;
 	struct names names;
@@ -42,25 +43,6 @@ enum found ldap_each_list(struct ldap_source *, struct conn *, const char *domai
 
 /* ldap_server.c */
 void ldap_each_server(struct ldap_source *, struct deadline, server_fn *, void *arg);
-
-/* ldap_pages.c */
-struct ldap_pages {
-	const struct ldap_config *config;
-	struct conn *conn;
-	struct deadline by;
-	const char *filter;
-	char **attributes;
-	bool (*take)(void *arg, LDAPMessage *entry);     /* false, with a complaint, ends it */
-	void *arg;
-	const char *doing;                /* for complaints */
-	struct complaint *why;
-	/* Its own. */
-	struct berval cookie;             /* where the next page begins; empty for the first */
-	struct set *seen;                 /* DNs */
-	size_t empty;                     /* pages without an entry, one after the other */
-};
-/* Takes all entries that a search of the whole base finds. False: not all of them. */
-bool ldap_pages(struct ldap_pages *);
 
 /* ldap_people.c */
 enum found ldap_each_address(struct ldap_source *, struct conn *, const char *canonical, struct deadline,
@@ -96,5 +78,8 @@ char *group_name_address(const struct conn *, const struct names *, LDAPMessage 
 struct list *ldap_list(const struct conn *, const struct names *, LDAPMessage *entry,
                        const char *address);
 char **ldap_list_attributes(const struct names *);
+
+/* ldap_state.c: whether a list takes posts, and how large ones, as its entry says. */
+void ldap_list_state(struct list *, const struct conn *, const struct names *, LDAPMessage *entry);
 
 #endif

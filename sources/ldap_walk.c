@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "sources/ldap_dn.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -57,26 +58,6 @@ todo_free(struct queue_of_dns *q)
 /* How many members that are not there are named in the log, for each walk and kind. */
 enum { NAMED_MOST = 3 };
 
-/* Whether an entry lies, or would lie, right beside another. */
-static bool
-is_beside(const char *a, const char *b)
-{
-	LDAPDN da = NULL, db = NULL;
-	char *ua = NULL, *ub = NULL;
-	bool beside = ldap_str2dn(a, &da, LDAP_DN_FORMAT_LDAPV3) == LDAP_SUCCESS &&
-	              ldap_str2dn(b, &db, LDAP_DN_FORMAT_LDAPV3) == LDAP_SUCCESS && da != NULL &&
-	              db != NULL &&
-	              ldap_dn2str(da + 1, &ua, LDAP_DN_FORMAT_LDAPV3) == LDAP_SUCCESS &&
-	              ldap_dn2str(db + 1, &ub, LDAP_DN_FORMAT_LDAPV3) == LDAP_SUCCESS &&
-	              strcasecmp(ua, ub) == 0;
-
-	ldap_memfree(ua);
-	ldap_memfree(ub);
-	ldap_dnfree(da);
-	ldap_dnfree(db);
-	return beside;
-}
-
 /*
  * Nothing tells a group that is gone from a person, but for where its DN points to: a group may have
  * been many people, and somebody should hear of it.
@@ -84,7 +65,7 @@ is_beside(const char *a, const char *b)
 void
 walk_dangling(struct walk *w, const char *dn, const struct via *via)
 {
-	bool group = is_beside(dn, w->list);
+	bool group = dn_beside(dn, w->list);
 	size_t *named = group ? &w->named_groups : &w->named_members;
 	enum log_level level = group ? LEVEL_WARN : LEVEL_INFO;
 
@@ -169,26 +150,16 @@ walk_values(struct walk *w, LDAPMessage *entry, const char *attribute,
 	return more;
 }
 
-bool
-walk_literals(struct walk *w, LDAPMessage *entry, const struct via *via)
-{
-	const struct names *n = &w->config->names;
-	bool more = true;
-
-	for (size_t i = 0; more && i < n->member_address.count; i++)
-		more = walk_values(w, entry, n->member_address.items[i], walk_literal, via);
-	return more && walk_values(w, entry, n->member_login, walk_login, via) &&
-	       walk_values(w, entry, n->member_name, walk_alias, via);
-}
-
 /* Values of uniqueMember are a DN that may have '#' and a bit string behind it (RFC 4517 3.3.21). */
 size_t
 walk_dn_length(const struct walk *w, const char *value, size_t length)
 {
+	const struct names *n = &w->config->names;
 	size_t at = length;
 
-	if (!text_same(w->config->names.member, "uniqueMember") || length < 4 ||
-	    memcmp(value + length - 2, "'B", 2) != 0)
+	if (length < 4 || memcmp(value + length - 2, "'B", 2) != 0 ||
+	    ((n->member == NULL || !text_same(n->member, "uniqueMember")) &&
+	     !text_list_same(&n->member_also, "uniqueMember", 12)))
 		return length;
 	for (at = length - 2; at > 0 && (value[at - 1] == '0' || value[at - 1] == '1'); at--)
 		;
@@ -200,6 +171,20 @@ queue_member(struct walk *w, const struct berval *value, const struct via *via)
 {
 	walk_queue(w, value->bv_val, walk_dn_length(w, value->bv_val, value->bv_len), via);
 	return true;
+}
+
+bool
+walk_literals(struct walk *w, LDAPMessage *entry, const struct via *via)
+{
+	const struct names *n = &w->config->names;
+	bool more = true;
+
+	for (size_t i = 0; more && i < n->member_also.count; i++)
+		more = walk_values(w, entry, n->member_also.items[i], queue_member, via);
+	for (size_t i = 0; more && i < n->member_address.count; i++)
+		more = walk_values(w, entry, n->member_address.items[i], walk_literal, via);
+	return more && walk_values(w, entry, n->member_login, walk_login, via) &&
+	       walk_values(w, entry, n->member_name, walk_alias, via) && walk_dynamic(w, entry, via);
 }
 
 static bool
@@ -215,19 +200,11 @@ has_values(struct walk *w, LDAPMessage *entry, const char *attribute)
 bool
 walk_has_members(struct walk *w, LDAPMessage *entry)
 {
-	const struct names *n = &w->config->names;
+	char *const *sign = w->group_signs;
 
-	return has_values(w, entry, n->member) || has_values(w, entry, n->member_login) ||
-	       has_values(w, entry, n->member_name);
-}
-
-static bool
-is_among(const struct text_list *list, const char *value, size_t length)
-{
-	for (size_t i = 0; i < list->count; i++)
-		if (text_same_n(value, length, list->items[i]))
-			return true;
-	return false;
+	while (sign != NULL && *sign != NULL && !has_values(w, entry, *sign))
+		sign++;
+	return sign != NULL && *sign != NULL;
 }
 
 enum entry_kind
@@ -236,9 +213,9 @@ walk_kind(const struct walk *w, enum entry_kind before, const char *class, size_
 	const struct names *n = &w->config->names;
 	enum entry_kind kind = ENTRY_PERSON;
 
-	if (is_among(&n->never_empty, class, length))
+	if (text_list_same(&n->never_empty, class, length))
 		kind = ENTRY_FULL_GROUP;
-	else if (is_among(&n->group_classes, class, length))
+	else if (text_list_same(&n->group_classes, class, length))
 		kind = ENTRY_GROUP;
 	return kind > before ? kind : before;
 }
@@ -281,7 +258,10 @@ bool
 walk_group_entry(struct walk *w, LDAPMessage *entry, const struct via *via)
 {
 	bool any = walk_has_members(w, entry);
+	enum list_state state = walk_group_state(w, entry, via);
 
+	if (state != LIST_OPEN)
+		return state == LIST_CLOSED;
 	w->report->groups++;
 	if (!walk_is_whole(w, entry) || !walk_members_shown(w, entry, any) ||
 	    !walk_literals(w, entry, via))
@@ -328,23 +308,50 @@ omit_person(struct walk *w, LDAPMessage *entry, enum omission reason, const stru
 	ldap_memfree(dn);
 }
 
+/* Whether an entry is not one person with several addresses, but several people. */
+static bool
+is_several(struct walk *w, LDAPMessage *entry)
+{
+	const struct names *n = &w->config->names;
+	struct berval **values = n->every_mail.count == 0 ? NULL : conn_values(w->conn, entry, n->classes);
+	bool several = false;
+
+	for (size_t i = 0; !several && values != NULL && values[i] != NULL; i++)
+		several = text_list_same(&n->every_mail, values[i]->bv_val, values[i]->bv_len);
+	ldap_value_free_len(values);
+	return several;
+}
+
 bool
 walk_person(struct walk *w, LDAPMessage *entry, const struct via *via)
 {
-	struct berval **values = conn_values(w->conn, entry, w->config->names.mail);
-	struct address a = { 0 };
-	bool more = true, found = false;
+	struct berval **values;
+	bool every, more = true, found = false;
+	unsigned wants;
 	size_t i = 0;
 
-	for (; !found && values != NULL && values[i] != NULL; i++)
-		found = ldap_mailbox(values[i]->bv_val, values[i]->bv_len, &a);
-	if (found)
-		more = walk_address(w, &a, via, false, ldap_preferences(w->config, w->conn, entry));
-	else if (i > 0)
-		walk_refuse(w, values[0], via, "mailbox address");
-	else
+	if (!walk_gets_mail(w, entry)) {
+		w->report->closed++;
+		return true;
+	}
+	every = is_several(w, entry);
+	wants = ldap_preferences(w->config, w->conn, entry);
+	values = conn_values(w->conn, entry, w->config->names.mail);
+	for (; more && (every || !found) && values != NULL && values[i] != NULL; i++) {
+		struct address a;
+
+		if (ldap_mailbox(values[i]->bv_val, values[i]->bv_len, &a)) {
+			found = true;
+			more = walk_address(w, &a, via, false, wants);
+			address_free(&a);
+		} else if (every) {
+			walk_refuse(w, values[i], via, "mailbox address");
+		}
+	}
+	if (i == 0)
 		omit_person(w, entry, OMITTED_WITHOUT_ADDRESS, via);
-	address_free(&a);
+	else if (!found && !every)
+		walk_refuse(w, values[0], via, "mailbox address");
 	ldap_value_free_len(values);
 	return more;
 }
@@ -372,63 +379,12 @@ walk_any_entry(struct walk *w, LDAPMessage *entry, const struct via *via)
 	return ok;
 }
 
-/* Adds an attribute to those to ask for, unless it is NULL or among them. */
-static void
-ask_for(char ***attributes, const char *name)
-{
-	size_t count = 0;
-
-	while (*attributes != NULL && (*attributes)[count] != NULL)
-		if (name == NULL || text_same((*attributes)[count++], name))
-			return;
-	if (name == NULL)
-		return;
-	*attributes = mem_resize(*attributes, (count + 2) * sizeof(**attributes));
-	(*attributes)[count] = (char *)name;
-	(*attributes)[count + 1] = NULL;
-}
-
-static void
-ask_for_all(char ***attributes, const struct text_list *names)
-{
-	for (size_t i = 0; i < names->count; i++)
-		ask_for(attributes, names->items[i]);
-}
-
-/* The attributes to ask for. */
-static void
-choose_attributes(struct walk *w)
-{
-	const struct names *n = &w->config->names;
-	char ***const groups[] = { &w->group_attributes, &w->member_attributes };
-
-	for (size_t i = 0; i < sizeof(groups) / sizeof(*groups); i++) {
-		ask_for_all(groups[i], &n->member_address);
-		ask_for(groups[i], n->member);
-		ask_for(groups[i], n->member_login);
-		ask_for(groups[i], n->member_name);
-		ask_for(groups[i], n->classes);
-	}
-	ask_for(&w->member_attributes, n->mail);
-	if (n->address.count > 0)
-		ask_for(&w->member_attributes, n->address.items[0]);
-	ask_for(&w->member_attributes, n->local_part);
-	ask_for(&w->person_attributes, n->mail);
-	ask_for(&w->person_attributes, n->login);
-	for (size_t i = 0; i < w->config->wish_count; i++) {
-		ask_for(&w->member_attributes, w->config->wishes[i].attribute);
-		ask_for(&w->person_attributes, w->config->wishes[i].attribute);
-	}
-	ask_for_all(&w->list_attributes, &n->address);
-	ask_for(&w->list_attributes, n->local_part);
-}
-
 /* Whether so many members are missing that the directory itself seems to lack something. */
 static bool
 too_many_dangling(const struct walk *w)
 {
 	const struct walk_report *r = w->report;
-	size_t all = r->members + r->dangling + r->without_address + r->refused;
+	size_t all = r->members + r->dangling + r->without_address + r->refused + r->closed;
 
 	if (r->dangling * 100 <= all * (size_t)w->config->dangling)
 		return false;
@@ -450,10 +406,9 @@ walk_free(struct walk *w)
 	set_close(&w->seen_addresses);
 	set_close(&w->seen_groups_named);
 	set_close(&w->seen_logins);
-	free(w->member_attributes);
-	free(w->group_attributes);
-	free(w->person_attributes);
-	free(w->list_attributes);
+	set_close(&w->seen_searches);
+	searches_free(w);
+	walk_free_attributes(w);
 	while (w->vias != NULL) {
 		struct via_node *n = w->vias;
 
@@ -483,7 +438,8 @@ ldap_walk(struct ldap_source *l, struct conn *c, const struct list *list, enum p
 	w.seen_addresses = set_open();
 	w.seen_groups_named = set_open();
 	w.seen_logins = set_open();
-	choose_attributes(&w);
+	w.seen_searches = set_open();
+	walk_choose_attributes(&w);
 	if (whom == PEOPLE_MEMBERS) {
 		(void)set_add(w.seen_groups, list->key, strlen(list->key));
 		todo_add(&w.groups, list->key, strlen(list->key), via);

@@ -25,6 +25,20 @@ struct queue_of_dns {
 void todo_add(struct queue_of_dns *, const char *dn, size_t length, const struct via *);
 size_t todo_waiting(const struct queue_of_dns *);
 
+/* A search for members, as a group asks for it. */
+struct dynamic {
+	char *base, *filter;
+	int scope;
+	struct text_list except;          /* DNs of who is no member though it is found */
+	const struct via *via;
+};
+
+/* First in, first out. */
+struct queue_of_searches {
+	struct dynamic *items;
+	size_t first, count;              /* items[first..count) are waiting */
+};
+
 struct via_node;
 
 /*
@@ -51,15 +65,19 @@ struct walk {
 	struct queue_of_dns people;       /* entries of either kind, not read yet */
 	struct queue_of_dns single;       /* those that an OR did not find: to be read one by one */
 	struct queue_of_dns addresses;    /* not DNs: of members, to be looked for among the lists */
+	struct queue_of_searches searches;
 	struct queue_of_dns named[NAMING_COUNT]; /* not DNs: names of members, to be looked for */
 	struct set *seen_groups;          /* DNs, so that cycles end and diamonds cost nothing */
 	struct set *seen_people;
 	struct set *seen_addresses;       /* canonical, of the queue */
 	struct set *seen_groups_named, *seen_logins;
+	struct set *seen_searches;
 	struct via_node *vias;            /* all of them, to be freed at the end */
 
 	char **member_attributes;         /* what is asked of an entry that may be a person or a group */
 	char **group_attributes;          /* what is asked of a group */
+	char **group_signs;               /* what only groups have */
+	char **deref_attributes;          /* what the dereference control is to tell of members */
 	char **person_attributes;         /* what is asked of a person who is looked for by login */
 	char **list_attributes;           /* what is asked of a list that is looked for */
 	bool root_gone;
@@ -93,7 +111,7 @@ bool walk_has_members(struct walk *, LDAPMessage *entry);
 /* The length of the DN that a value of the member attribute begins with. */
 size_t walk_dn_length(const struct walk *, const char *value, size_t length);
 
-/* The members of a group that are no DNs. */
+/* The members of a group that are no values of `member`. */
 bool walk_literals(struct walk *, LDAPMessage *entry, const struct via *);
 
 /* A member that is this person. */
@@ -174,13 +192,6 @@ bool names_entry(struct walk *, struct queue_of_dns *, struct request *, LDAPMes
 bool names_done(struct walk *, struct queue_of_dns *, struct request *, int code);
 
 /*
- * ldap_dn.c: whether two DNs are the same but for the case of letters and the writing of blanks; and
- * whether they may be for the server, which knows more.
- */
-bool dn_same(const char *, const char *);
-bool dn_may_be(const char *, const char *);
-
-/*
  * ldap_or.c: the requests about many DNs in one filter. or_works(): whether the server finds entries by
  * their DN.
  */
@@ -188,6 +199,26 @@ bool or_works(struct conn *, const char *base, struct deadline);
 bool or_send(struct walk *, struct queue_of_dns *, struct request *);
 bool or_entry(struct walk *, struct queue_of_dns *, struct request *, LDAPMessage *);
 bool or_done(struct walk *, struct queue_of_dns *, struct request *, int code);
+
+/*
+ * ldap_dynamic.c: queues the searches that find members of a group; and runs the next of them. False:
+ * one of them cannot be understood, or did not find all.
+ */
+bool walk_dynamic(struct walk *, LDAPMessage *entry, const struct via *);
+bool searches_waiting(const struct walk *);
+bool searches_run(struct walk *);
+void searches_free(struct walk *);
+
+/*
+ * ldap_state.c: whether a group on the way is closed, which is logged, or paused, and then the walk
+ * has failed; and whether a person gets mail.
+ */
+enum list_state walk_group_state(struct walk *, LDAPMessage *entry, const struct via *);
+bool walk_gets_mail(struct walk *, LDAPMessage *entry);
+
+/* ldap_attributes.c: what to ask for. */
+void walk_choose_attributes(struct walk *);
+void walk_free_attributes(struct walk *);
 
 /* ldap_read.c: sends a request; and fetches what is waiting in the queues until they are empty. */
 bool walk_search(struct walk *, const char *base, int scope, const char *filter, char **attributes,

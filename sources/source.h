@@ -81,9 +81,10 @@ struct walk_report {
 	size_t dangling;                  /* members that do not exist, or cannot be read */
 	size_t without_address;           /* that exist and have no mail address */
 	size_t refused;                   /* whose address is no mailbox */
-	omission_fn *omitted;             /* wants to hear of the last three; or NULL */
+	size_t closed;                    /* people whose entry says that they get no mail */
+	omission_fn *omitted;             /* wants to hear of the three before; or NULL */
 	void *omitted_arg;
-	struct refused_value kept[REFUSED_KEPT];        /* the first of these */
+	struct refused_value kept[REFUSED_KEPT];        /* the first that were refused */
 };
 
 /*

@@ -36,6 +36,19 @@ look_in(struct source *s, enum manner manner, const char *const *addresses, size
 	return source_peek_list(s, addresses, count, manner == MANNER_STALE, list_r, which_r);
 }
 
+/* The stricter of what they say counts. */
+static void
+merge_limits(struct list *merged, const struct list *l)
+{
+	if (l->state > merged->state) {
+		merged->state = l->state;
+		free(merged->state_reason);
+		merged->state_reason = mem_text(l->state_reason);
+	}
+	if (l->max_size > 0 && (merged->max_size == 0 || l->max_size < merged->max_size))
+		merged->max_size = l->max_size;
+}
+
 /* A list as several sources have it. Some are NULL, not all. */
 static struct list *
 merge(const struct united *u, struct list *const *lists)
@@ -60,6 +73,9 @@ merge(const struct united *u, struct list *const *lists)
 	merged = list_new(mem_text(address), mem_text(name), bytes_take(&keys), mem_text(errors));
 	for (size_t i = 0; settings != NULL && i < settings->count; i++)
 		text_list_add(&merged->settings, settings->items[i], strlen(settings->items[i]));
+	for (size_t i = 0; i < u->count; i++)
+		if (lists[i] != NULL)
+			merge_limits(merged, lists[i]);
 	return merged;
 }
 
@@ -224,6 +240,7 @@ read_from(const struct walk *w, struct source *s, const struct list *list, enum 
 	all->dangling += one.dangling;
 	all->without_address += one.without_address;
 	source_refuse_too(all, &one);
+	all->closed += one.closed;
 	list_drop(&own);
 	return found;
 }

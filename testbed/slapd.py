@@ -25,11 +25,18 @@ objectclass ( 1.3.6.1.4.1.55555.2.3 NAME 'groupOfMembers' SUP top STRUCTURAL
 
 
 class Slapd:
-    def __init__(self, directory, suffix="dc=example,dc=com", deref=True, extra="", top="", maxsize=1 << 30, access=()):
+    """
+    `schemas` come after core, cosine and inetorgperson: names of slapd's own, paths of others, and MAILGROUP, which is
+    ours; `index` are attributes of theirs.
+    """
+
+    def __init__(self, directory, suffix="dc=example,dc=com", deref=True, extra="", top="", maxsize=1 << 30, access=(),
+                 schemas=("nis", "misc", MAILGROUP), index="uid,mail,mailAlternateAddress,cn"):
         self.dir = pathlib.Path(directory)
         self.suffix = suffix
         self.port = free_port()
         self.deref, self.extra, self.top, self.maxsize = deref, extra, top, maxsize
+        self.schemas, self.index = list(schemas), index
         self.access = list(access)        # what stands before "access to * by * read"
         self.process = None
         self.dir.mkdir(parents=True, exist_ok=True)
@@ -46,8 +53,11 @@ class Slapd:
     def configure(self):
         schema = server_path("/etc/ldap/schema")
         (self.dir / "mailgroup.schema").write_text(MAILGROUP)
-        lines = [f"include {schema}/{s}.schema" for s in ("core", "cosine", "inetorgperson", "nis", "misc")]
-        lines += [f"include {self.dir}/mailgroup.schema", f"pidfile {self.dir}/slapd.pid",
+        lines = [f"include {schema}/{s}.schema" for s in ("core", "cosine", "inetorgperson")]
+        for s in self.schemas:
+            own = self.dir / "mailgroup.schema" if s == MAILGROUP else f"{schema}/{s}.schema"
+            lines += [f"include {s if isinstance(s, pathlib.Path) else own}"]
+        lines += [f"pidfile {self.dir}/slapd.pid",
                   f"argsfile {self.dir}/slapd.args", "loglevel 0", "sizelimit unlimited",
                   f"modulepath {server_path('/usr/lib/ldap')}", "moduleload back_mdb"]
         if self.deref:
@@ -58,7 +68,7 @@ class Slapd:
         lines += [self.top]
         lines += ["database mdb", f'suffix "{self.suffix}"', f'rootdn "cn=admin,{self.suffix}"',
                   "rootpw secret", f"directory {self.dir}/db", "dbnosync", f"maxsize {self.maxsize}",
-                  "index objectClass eq", "index uid,mail,mailAlternateAddress,cn eq",
+                  "index objectClass eq", f"index {self.index} eq",
                   "index member,owner eq", "sortvals member",
                   "access to attrs=userPassword by anonymous auth by self write by * none",
                   *self.access, "access to * by * read"]

@@ -8,25 +8,8 @@ import pytest
 from testbed import client, directory, slapd
 from testbed.base import ROOT, free_port, wait_until
 from testbed.directory import account, alias, group_dn, person_dn, posix_group
+from testbed.flavours import LISTS, OF_STAFF, accounts
 from testbed.rollcall import run_contract
-
-# The contract's lists (tests/fixtures/contract.ldif): people, groups, addresses.
-LISTS = {
-    "staff": (["ann", "bob"], ["dev"], ["guest@partner.example.net"]),
-    "dev": (["carl", "ann"], ["staff"], []),
-    "dev-owner": (["ann"], [], []),
-    "diamond": ([], ["left", "right"], []),
-    "left": ([], ["bottom"], []),
-    "right": (["ann"], ["bottom"], []),
-    "bottom": (["dora"], [], []),
-    "selfish": ([], ["selfish"], []),
-    "idn": (["ann"], [], []),
-}
-OF_STAFF = dict(description="All of us", mgrpErrorsTo="Errors@Example.com")
-
-
-def accounts():
-    return directory.top() + "".join(account(u) for u in ("ann", "carl", "dora")) + account("bob", "Bob@example.com")
 
 
 def unique_names():

@@ -306,7 +306,7 @@ who_is_asked(void **state)
 
 	(void)state;
 	assert_true(chain_asks(c, MOMENT_RCPT, ROLE_POST, false));
-	assert_false(chain_asks(c, MOMENT_RCPT, ROLE_POST, true));
+	assert_true(chain_asks(c, MOMENT_RCPT, ROLE_POST, true));      /* what the list itself sets */
 	assert_false(chain_asks(c, MOMENT_RCPT, ROLE_OWNER, false));
 	assert_true(chain_asks(c, MOMENT_DATA, ROLE_POST, false));
 	assert_false(chain_asks(c, MOMENT_DATA, ROLE_POST, true));
@@ -358,6 +358,51 @@ later(void **state)
 	list_drop(&y);
 }
 
+/* What a list sets itself is asked of it alone, and tells it from others. */
+static void
+sizes_of_lists(void **state)
+{
+	struct site *s = load("posters: { allow: anyone }", "posters", "50");
+	const struct chain *c = s->destinations[0].chain;
+	struct list *plain = list_new(mem_text("x@a.example"), NULL, mem_text("k"), NULL);
+	struct list *small = list_new(mem_text("y@a.example"), NULL, mem_text("k"), NULL);
+	static const struct {
+		int64_t size;
+		enum decision want;
+	} cases[] = { { 100, DECISION_PASS }, { 101, DECISION_REJECT } };
+	struct bytes texts[2] = { 0 };
+
+	(void)state;
+	small->max_size = 100;
+	chain_later(c, plain, ROLE_POST, &texts[0]);
+	chain_later(c, small, ROLE_POST, &texts[1]);
+	assert_null(strstr(bytes_text(&texts[0]), "own-size"));
+	assert_non_null(strstr(bytes_text(&texts[1]), "own-size"));
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct facts f = { .session = true, .client = "192.0.2.1", .announced = cases[i].size,
+			           .size = cases[i].size, .header = "", .most_hops = 50 };
+
+		for (enum moment m = MOMENT_RCPT; m <= MOMENT_END; m += MOMENT_END - MOMENT_RCPT) {
+			struct terms terms = { .moment = m, .facts = &f, .by = deadline_in(1000) };
+			struct subject subjects[] = {
+				{ .chain = c, .list = plain, .recipient = plain->address },
+				{ .chain = c, .list = small, .recipient = small->address },
+			};
+
+			inquiry_run(s->bulkheads, &terms, subjects, 2);
+			same_number("plain", subjects[0].verdict.decision, DECISION_PASS);
+			same_number("small", subjects[1].verdict.decision, cases[i].want);
+			subject_free(&subjects[0]);
+			subject_free(&subjects[1]);
+		}
+	}
+	bytes_free(&texts[0]);
+	bytes_free(&texts[1]);
+	list_drop(&plain);
+	list_drop(&small);
+	site_drop(&s);
+}
+
 int
 main(void)
 {
@@ -365,6 +410,7 @@ main(void)
 		cmocka_unit_test(a_thousand_shufflings), cmocka_unit_test(settled), cmocka_unit_test(late),
 		cmocka_unit_test(busy),                  cmocka_unit_test(tried_out),
 		cmocka_unit_test(who_is_asked),          cmocka_unit_test(later),
+		cmocka_unit_test(sizes_of_lists),
 	};
 
 	dir = begin_in_dir();

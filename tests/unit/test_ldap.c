@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "sources/ldap_deref.h"
+#include "sources/ldap_dn.h"
 #include "sources/ldap_query.h"
 #include "sources/ldap_stream.h"
 
@@ -97,7 +98,8 @@ filters_of_a_site(void **state)
 		{ "(mail=*)", 0 },       { "(&(a=b)(!(c=d)))", 0 }, { "(a=\\28)", 0 },
 		{ "", -1 },              { "mail=*", -1 },          { "(mail=*", -1 },
 		{ "(a=b)(c=d)", -1 },    { "(a=b))", -1 },          { "(a=\\2)", -1 },
-		{ "(a=b) ", -1 },
+		{ "(a=b) ", -1 },        { "((a=b)(c=d))", -1 },   { "()", -1 },
+		{ "(", -1 },
 	};
 
 	(void)state;
@@ -105,6 +107,65 @@ filters_of_a_site(void **state)
 		struct complaint why;
 
 		same_number(cases[i].text, query_check_filter(cases[i].text, &why), cases[i].want);
+	}
+}
+
+static void
+what_words_mean(void **state)
+{
+	static const struct {
+		const char *word;
+		enum list_state plain, strict;
+	} cases[] = {
+		{ "active", LIST_OPEN, LIST_OPEN },       { "ACTIVE", LIST_OPEN, LIST_OPEN },
+		{ "off", LIST_CLOSED, LIST_CLOSED },      { "Off", LIST_CLOSED, LIST_CLOSED },
+		{ "of", LIST_OPEN, LIST_PAUSED },         { "offf", LIST_OPEN, LIST_PAUSED },
+		{ "", LIST_OPEN, LIST_PAUSED },           { "a=b", LIST_OPEN, LIST_CLOSED },
+		{ "*", LIST_OPEN, LIST_PAUSED },
+	};
+	static const char *const strict_words[] = { "*=paused", "off=closed", "active=open", "a=b=closed" };
+	struct text_list plain = { 0 }, strict = { 0 };
+
+	(void)state;
+	text_list_add(&plain, "off=closed", 10);
+	for (size_t i = 0; i < 4; i++)
+		text_list_add(&strict, strict_words[i], strlen(strict_words[i]));
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		const char *word = cases[i].word;
+
+		same_number(word, names_state(&plain, word, strlen(word)), cases[i].plain);
+		same_number(word, names_state(&strict, word, strlen(word)), cases[i].strict);
+	}
+	text_list_free(&plain);
+	text_list_free(&strict);
+}
+
+static void
+where_entries_lie(void **state)
+{
+	static const struct {
+		const char *dn, *base;
+		bool within, beside, same;
+	} cases[] = {
+		{ "dc=example,dc=com", "DC=Example, dc=com", true, true, true },
+		{ "ou=a,dc=example,dc=com", "dc=example,dc=com", true, false, false },
+		{ "ou=a,dc=example,dc=com", "ou=b,dc=example,dc=com", false, true, false },
+		{ "uid=x,ou=a,dc=example,dc=com", "dc=com", true, false, false },
+		{ "dc=com", "dc=example,dc=com", false, false, false },
+		{ "dc=badexample,dc=com", "dc=example,dc=com", false, true, false },
+		{ "cn=a\\,dc=example,dc=com", "dc=example,dc=com", false, true, false },
+		{ "cn=a\\2cb,dc=com", "cn=a\\,b,dc=com", true, true, true },
+		{ "ou=a,dc=com", "", true, false, false },
+		{ "", "dc=com", false, false, false },
+		{ "no dn", "dc=com", false, false, false },
+		{ "dc=com", "no dn", false, false, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		same_number(cases[i].dn, dn_within(cases[i].dn, cases[i].base), cases[i].within);
+		same_number(cases[i].dn, dn_beside(cases[i].dn, cases[i].base), cases[i].beside);
+		same_number(cases[i].dn, dn_same(cases[i].dn, cases[i].base), cases[i].same);
 	}
 }
 
@@ -295,6 +356,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(values_are_escaped),  cmocka_unit_test(the_filter_of_a_list),
 		cmocka_unit_test(the_filter_of_a_name),  cmocka_unit_test(filters_of_a_site),
+		cmocka_unit_test(what_words_mean),       cmocka_unit_test(where_entries_lie),
 		cmocka_unit_test(a_reference),           cmocka_unit_test(an_entry_in_pieces),
 		cmocka_unit_test(damaged_entries),
 	};

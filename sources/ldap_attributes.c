@@ -1,0 +1,110 @@
+/* Which attributes a walk asks for, of which kind of entry. */
+#include "base/mem.h"
+#include "sources/ldap_walk.h"
+
+#include <stdlib.h>
+
+/* Adds an attribute to those to ask for, unless it is NULL or among them. */
+static void
+ask_for(char ***attributes, const char *name)
+{
+	size_t count = 0;
+
+	while (*attributes != NULL && (*attributes)[count] != NULL)
+		if (name == NULL || text_same((*attributes)[count++], name))
+			return;
+	if (name == NULL)
+		return;
+	*attributes = mem_resize(*attributes, (count + 2) * sizeof(**attributes));
+	(*attributes)[count] = (char *)name;
+	(*attributes)[count + 1] = NULL;
+}
+
+static void
+ask_for_all(char ***attributes, const struct text_list *names)
+{
+	for (size_t i = 0; i < names->count; i++)
+		ask_for(attributes, names->items[i]);
+}
+
+/* What only groups have. */
+static void
+ask_for_signs(char ***attributes, const struct names *n)
+{
+	ask_for(attributes, n->member);
+	ask_for_all(attributes, &n->member_also);
+	ask_for(attributes, n->member_login);
+	ask_for(attributes, n->member_name);
+	ask_for_all(attributes, &n->member_url);
+	ask_for(attributes, n->member_filter);
+}
+
+char **
+ldap_list_attributes(const struct names *n)
+{
+	char **attributes = NULL;
+
+	ask_for_all(&attributes, &n->address);
+	ask_for(&attributes, n->local_part);
+	ask_for(&attributes, n->alternate_flag);
+	ask_for(&attributes, n->name);
+	ask_for(&attributes, n->errors);
+	ask_for(&attributes, n->settings);
+	ask_for(&attributes, n->size);
+	ask_for(&attributes, n->tag);
+	ask_for_all(&attributes, &n->state);
+	return attributes;
+}
+
+void
+walk_choose_attributes(struct walk *w)
+{
+	const struct names *n = &w->config->names;
+	char ***const groups[] = { &w->group_attributes, &w->member_attributes };
+
+	ask_for_signs(&w->group_signs, n);
+	for (size_t i = 0; i < sizeof(groups) / sizeof(*groups); i++) {
+		ask_for_all(groups[i], &n->member_address);
+		ask_for_signs(groups[i], n);
+		ask_for(groups[i], n->member_except);
+		ask_for_all(groups[i], &n->state);
+		ask_for(groups[i], n->classes);
+		if (n->address.count > 0)
+			ask_for(groups[i], n->address.items[0]);
+	}
+	ask_for(&w->member_attributes, n->mail);
+	ask_for_all(&w->member_attributes, &n->person_state);
+	ask_for(&w->member_attributes, n->local_part);
+	/*
+	 * In this order: OpenLDAP's overlay takes what it has found of the last attribute of an
+	 * entry for its answer about the next value, where both are `member`.
+	 */
+	ask_for(&w->deref_attributes, n->mail);
+	ask_for_signs(&w->deref_attributes, n);
+	ask_for_all(&w->deref_attributes, &n->person_state);
+	for (size_t i = 0; i < w->config->wish_count; i++)
+		ask_for(&w->deref_attributes, w->config->wishes[i].attribute);
+	ask_for(&w->deref_attributes, n->classes);
+	ask_for(&w->person_attributes, n->mail);
+	ask_for(&w->person_attributes, n->login);
+	ask_for_all(&w->person_attributes, &n->person_state);
+	ask_for(&w->person_attributes, n->every_mail.count > 0 ? n->classes : NULL);
+	ask_for_all(&w->list_attributes, &n->address);
+	ask_for(&w->list_attributes, n->local_part);
+	for (size_t i = 0; i < w->config->wish_count; i++) {
+		ask_for(&w->member_attributes, w->config->wishes[i].attribute);
+		ask_for(&w->person_attributes, w->config->wishes[i].attribute);
+	}
+	ask_for(&w->list_attributes, n->alternate_flag);
+}
+
+void
+walk_free_attributes(struct walk *w)
+{
+	free(w->member_attributes);
+	free(w->group_attributes);
+	free(w->group_signs);
+	free(w->deref_attributes);
+	free(w->person_attributes);
+	free(w->list_attributes);
+}

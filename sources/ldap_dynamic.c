@@ -1,0 +1,213 @@
+/*
+ * Members that a search finds: by LDAP URLs and filters that a group has, and by what people have
+ * themselves about the group. A search is run as soon as it is its turn, and once, however many
+ * groups have it. What it finds is a member as if it were named: a person, or a group that is
+ * walked. A search that cannot be run makes the walk unsure: nobody knows whom it would find.
+ */
+#include "base/mem.h"
+#include "sources/ldap_dn.h"
+#include "sources/ldap_paged.h"
+#include "sources/ldap_query.h"
+#include "sources/ldap_url.h"
+#include "sources/ldap_walk.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What is the same for all searches of one group. */
+struct of_group {
+	struct text_list except;          /* DNs */
+	const struct via *via;
+};
+
+/* Takes over the filter. */
+static void
+queue_search(struct walk *w, const struct of_group *g, const char *base, int scope, char *filter)
+{
+	struct queue_of_searches *q = &w->searches;
+	struct bytes key = { 0 };
+	struct dynamic *d;
+
+	/* With NULs between, which none of them has. */
+	bytes_format(&key, "%d%s", scope, base);
+	bytes_add(&key, "", 1);
+	bytes_add_text(&key, filter);
+	for (size_t i = 0; i < g->except.count; i++) {
+		bytes_add(&key, "", 1);
+		bytes_add_text(&key, g->except.items[i]);
+	}
+	if (!set_add(w->seen_searches, key.data, key.length)) {
+		free(filter);
+		bytes_free(&key);
+		return;
+	}
+	bytes_free(&key);
+	q->items = mem_resize(q->items, (q->count + 1) * sizeof(*q->items));
+	d = &q->items[q->count++];
+	*d = (struct dynamic){ .base = mem_text(base), .scope = scope, .filter = filter, .via = g->via };
+	for (size_t i = 0; i < g->except.count; i++)
+		text_list_add(&d->except, g->except.items[i], strlen(g->except.items[i]));
+}
+
+static int
+queue_url(struct walk *w, const struct of_group *g, const char *text, struct complaint *why)
+{
+	struct url_search s;
+
+	if (url_search_read(&s, text, w->config->base, &w->config->url_bases, why) < 0)
+		return -1;
+	queue_search(w, g, s.base, s.scope, s.filter);
+	free(s.base);
+	return 0;
+}
+
+static int
+queue_filter(struct walk *w, const struct of_group *g, const char *text, struct complaint *why)
+{
+	char *filter = url_filter(text, why);
+
+	if (filter == NULL)
+		return -1;
+	queue_search(w, g, w->config->base, LDAP_SCOPE_SUBTREE, filter);
+	return 0;
+}
+
+/* Does that with each value of an attribute. One that is not understood ends the walk. */
+static bool
+queue_values(struct walk *w, LDAPMessage *entry, const char *attribute, const struct of_group *g,
+             int (*queue)(struct walk *, const struct of_group *, const char *, struct complaint *))
+{
+	struct berval **values = conn_values(w->conn, entry, attribute);
+	bool ok = true;
+
+	for (size_t i = 0; ok && values != NULL && values[i] != NULL; i++) {
+		const char *text = values[i]->bv_val;
+		struct complaint what;
+
+		if (queue == queue_url && strncasecmp(text, "mailto:", 7) == 0) {
+			ok = walk_literal(w, values[i], g->via);
+			continue;
+		}
+		if (strlen(text) != values[i]->bv_len)
+			ok = complain(&what, "it holds a NUL") == 0;
+		else
+			ok = queue(w, g, text, &what) == 0;
+		if (!ok)
+			(void)complain(w->why, "%s: %s \"%s\": %s", g->via->name, attribute, text,
+			               what.text);
+	}
+	ldap_value_free_len(values);
+	return ok;
+}
+
+/* Who has an address of the group as value of an attribute: as it is spelled there. */
+static void
+queue_reverse(struct walk *w, LDAPMessage *entry, const struct of_group *g)
+{
+	const struct names *n = &w->config->names;
+	struct berval **values =
+	        n->address.count == 0 ? NULL : conn_values(w->conn, entry, n->address.items[0]);
+	struct bytes filter = { 0 };
+
+	bytes_format(&filter, "(&%s(|", n->member_of_filter == NULL ? "" : n->member_of_filter);
+	for (size_t i = 0; values != NULL && values[i] != NULL; i++)
+		query_equals(&filter, n->member_of, values[i]->bv_val, values[i]->bv_len);
+	bytes_add_text(&filter, "))");
+	if (values != NULL && values[0] != NULL)
+		queue_search(w, g, w->config->base, LDAP_SCOPE_SUBTREE, bytes_take(&filter));
+	bytes_free(&filter);
+	ldap_value_free_len(values);
+}
+
+/* DNs, also behind "dn=", as Netscape's manual has them. */
+static void
+read_exceptions(struct walk *w, LDAPMessage *entry, struct of_group *g)
+{
+	struct berval **values = conn_values(w->conn, entry, w->config->names.member_except);
+
+	for (size_t i = 0; values != NULL && values[i] != NULL; i++) {
+		size_t skip = strncasecmp(values[i]->bv_val, "dn=", 3) == 0 ? 3 : 0;
+
+		text_list_add(&g->except, values[i]->bv_val + skip, values[i]->bv_len - skip);
+	}
+	ldap_value_free_len(values);
+}
+
+bool
+walk_dynamic(struct walk *w, LDAPMessage *entry, const struct via *via)
+{
+	const struct names *n = &w->config->names;
+	struct of_group g = { .via = via };
+	bool ok = true;
+
+	read_exceptions(w, entry, &g);
+	for (size_t i = 0; ok && i < n->member_url.count; i++)
+		ok = queue_values(w, entry, n->member_url.items[i], &g, queue_url);
+	ok = ok && queue_values(w, entry, n->member_filter, &g, queue_filter);
+	if (ok && n->member_of != NULL)
+		queue_reverse(w, entry, &g);
+	text_list_free(&g.except);
+	return ok;
+}
+
+/* One search under way. */
+struct finding {
+	struct walk *walk;
+	const struct dynamic *search;
+};
+
+static bool
+take_found(void *arg, LDAPMessage *entry)
+{
+	const struct finding *f = arg;
+	struct walk *w = f->walk;
+	char *dn = ldap_get_dn(w->conn->ld, entry);
+	bool excepted = false, ok = true;
+
+	for (size_t i = 0; !excepted && i < f->search->except.count; i++)
+		excepted = dn_same(dn, f->search->except.items[i]);
+	/* Who is named as well is in the queue already. */
+	if (!excepted && set_add(w->seen_people, dn, strlen(dn)))
+		ok = walk_any_entry(w, entry, f->search->via);
+	ldap_memfree(dn);
+	return ok;
+}
+
+static void
+dynamic_free(struct dynamic *d)
+{
+	free(d->base);
+	free(d->filter);
+	text_list_free(&d->except);
+}
+
+bool
+searches_waiting(const struct walk *w)
+{
+	return w->searches.first < w->searches.count;
+}
+
+bool
+searches_run(struct walk *w)
+{
+	/* Out of the queue, which what is found may make longer. */
+	struct dynamic d = w->searches.items[w->searches.first++];
+	struct finding f = { w, &d };
+	char *doing = mem_format("searching for members of %s", d.via->name);
+	const struct paged_search s = { .base = d.base, .scope = d.scope, .filter = d.filter,
+		                        .attributes = w->member_attributes, .page = w->config->page,
+		                        .by = w->by, .doing = doing, .entry = take_found, .arg = &f };
+	bool ok = paged_run(&s, w->conn, w->why);
+
+	dynamic_free(&d);
+	free(doing);
+	return ok;
+}
+
+void
+searches_free(struct walk *w)
+{
+	for (; searches_waiting(w); w->searches.first++)
+		dynamic_free(&w->searches.items[w->searches.first]);
+	free(w->searches.items);
+}
