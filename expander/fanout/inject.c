@@ -331,6 +331,21 @@ wants_proof(const struct post *p, const struct service *s)
 	return d == NULL || (d->proof > 0 && p->list.count >= (size_t)d->proof);
 }
 
+/* The end of an entry that nothing may be sent of. It has its distribution list, to be compared. */
+static void
+finish_shadow(struct post *p)
+{
+	const struct queue_ops *ops = p->entry->queues->ops;
+	struct complaint why;
+
+	metric_add(&expander_metrics[POSTS], POST_DONE, 0, 0, 1);
+	log_post(p, "shadow");
+	if (ops->move(&p->entry, QUEUE_DONE, &why) < 0) {
+		log_say(LEVEL_ERROR, "inject", "%s: %s", p->entry->id, why.text);
+		ops->release(&p->entry, clock_wall() + REPORT_AGAIN);
+	}
+}
+
 /* Takes another entry into work, if there is one and there are not too many. */
 static bool
 take_entry(struct injector *in, const struct service *s)
@@ -353,9 +368,13 @@ take_entry(struct injector *in, const struct service *s)
 	p = found ? post_open(entry, &why) : NULL;
 	if (p != NULL)
 		p->proof = wants_proof(p, s);
-	if (found && p == NULL)
+	if (p != NULL && p->entry->envelope.shadow) {
+		finish_shadow(p);
+		post_close(&p);
+	} else if (found && p == NULL) {
 		metric_add(&expander_metrics[POSTS],
 		           put_off(&entry, s, "inject", why.text) ? POST_EXPIRED : POST_LATER, 0, 0, 1);
+	}
 	monitor_enter(&in->monitor);
 	if (p == NULL) {
 		in->count--;
