@@ -15,9 +15,9 @@ MAIL = address automatic date dsn encoded footer header list mailboxes member_li
        phrase receipt reply subject syntax trace verdict
 SOURCES = cache described fail file ldap ldap_addresses ldap_attributes ldap_conn ldap_deref \
           ldap_dn ldap_dynamic ldap_each ldap_find ldap_lists ldap_logins ldap_or ldap_owners \
-          ldap_paged ldap_people ldap_presets ldap_query ldap_read ldap_refs \
-          ldap_server ldap_state ldap_stream ldap_url ldap_walk nested program registry source sql \
-          sql_pool sql_postgresql sql_sqlite table table_cdb table_lmdb union
+          ldap_paged ldap_people ldap_presets ldap_query ldap_read ldap_refs ldap_server \
+          ldap_state ldap_stream ldap_url ldap_walk nested program registry source sql sql_pool \
+          sql_postgresql sql_sqlite table table_cdb table_lmdb union
 POLICIES = admit authenticated auto_submitted bulkhead chain content_type destinations drain fail \
            header_match implicit_dest inquiry loop max_recipients max_size metrics own_size \
            policy_service posters preferences program rate registry require_tls site site_find \
@@ -254,7 +254,7 @@ tidy:
 	    clang-tidy --quiet FILE -- $(filter-out -Werror,$(ALLCFLAGS)) $(GMIME) 2>/dev/null
 
 FUZZ = address config content deref distribution entry filter header heading mailboxes phrase \
-       progress query report syntax wire
+       progress query report roster syntax wire
 FUZZ_SECONDS ?= 30
 FUZZERS = $(FUZZ:%=$(BUILD)/fuzz_%)
 

@@ -101,8 +101,8 @@ programs_list(const char *path, struct text_list *names, struct complaint *why)
 		rc = read_names(dir, path, names, why);
 	(void)closedir(dir);
 	if (rc >= 0 && names->items == NULL)
-		rc = complain(why, "there is no executable in %s", path);
-	if (rc < 0) {
+		(void)complain(why, "there is no executable in %s", path);
+	if (rc < 0 || names->items == NULL) {
 		text_list_free(names);
 		return -1;
 	}

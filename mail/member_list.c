@@ -121,7 +121,7 @@ find_separator(const struct reader *r)
 	for (size_t at = r->at; at < r->length && r->text[at] != '\n'; at++) {
 		if (r->text[at] == '"')
 			quoted = !quoted;
-		else if (!quoted && memchr(",;\t", r->text[at], 3) != NULL)
+		else if (!quoted && strchr(",;\t", r->text[at]) != NULL)
 			return r->text[at];
 	}
 	return ',';
@@ -179,7 +179,7 @@ read_csv(struct reader *r, const char *column, struct complaint *why)
 		rc = find_column(r, separator, column, &number, why);
 	while (rc == 0 && r->at < r->length) {
 		size_t line = r->line;
-		bool last;
+		bool last = false;
 
 		rc = read_field(r, separator, &field, &last, why);
 		n++;

@@ -42,7 +42,7 @@ check_proof(const char *text, struct complaint *why)
 
 struct destination_values {
 	struct text_list sources;
-	bool shared;
+	bool shared, shadow;
 	char *delimiter;
 	char *proof;
 };
@@ -56,6 +56,11 @@ const struct setting destination_settings[] = {
 	  .offset = offsetof(struct destination_values, shared), .fallback = "no",
 	  .help = "Whether the domain has other addresses as well, of people: what is no list there is "
 	          "none of rollcall's business. The MTA learns by the socketmap what is one." },
+	{ .name = "shadow", .kind = KIND_FLAG,
+	  .offset = offsetof(struct destination_values, shadow), .fallback = "no",
+	  .help = "Whether posts are taken and their members read, and nobody is sent anything: to see "
+	          "beside another program what rollcall would do. It holds for what is taken from now on; "
+	          "what was taken before keeps what held then." },
 	{ .name = "delimiter", .kind = KIND_TEXT,
 	  .offset = offsetof(struct destination_values, delimiter), .fallback = "+",
 	  .check = check_delimiter,
@@ -150,6 +155,7 @@ take_destination(struct site *s, struct destination *d, const struct node *block
 	d->shared = v->shared;
 	d->delimiter = *v->delimiter;
 	d->proof = parse_proof(v->proof);
+	d->shadow = v->shadow;
 	return 0;
 }
 

@@ -28,6 +28,7 @@ struct list_block {
 struct destination {
 	char *domain;                     /* canonical */
 	struct source *source;            /* borrowed from the site; may stand for several */
+	bool shadow;                      /* nobody is sent anything */
 	bool shared;                      /* what is no list there belongs to others */
 	char delimiter;                   /* '\0': none */
 	int64_t proof;                    /* posts to so many or more ask for receipts; 0: none does */

@@ -56,7 +56,7 @@ envelope_print(const struct envelope *e, struct bytes *out)
 	struct js *j = js_object(), *inject = js_object();
 	bool framed = e->inject_before_body != NULL || e->inject_after_body != NULL;
 
-	js_set_number(j, "version", framed ? ENVELOPE_VERSION : 1);
+	js_set_number(j, "version", e->shadow ? 3 : framed ? 2 : 1);
 	js_set_text(j, "list", e->list);
 	js_set_text(j, "role", e->role);
 	js_set_text(j, "recipient", e->recipient);
@@ -68,6 +68,8 @@ envelope_print(const struct envelope *e, struct bytes *out)
 	js_set_flag(j, "utf8", e->utf8);
 	js_set_flag(j, "eight_bit", e->eight_bit);
 	js_set_text(j, "report_of", e->report_of);
+	if (e->shadow)
+		js_set_flag(j, "shadow", true);
 	if (e->before.count > 0)
 		js_set(j, "before", array_of(&e->before));
 	js_set_text(inject, "sender", e->inject_sender);
@@ -136,6 +138,7 @@ envelope_parse(const char *text, size_t length, struct envelope *e, struct compl
 	e->size = js_number(j, "size", 0);
 	e->utf8 = js_flag(j, "utf8", false);
 	e->eight_bit = js_flag(j, "eight_bit", false);
+	e->shadow = js_flag(j, "shadow", false);
 	if (take_text(j, "list", true, &e->list, why) < 0 ||
 	    take_text(j, "role", true, &e->role, why) < 0 ||
 	    take_text(j, "recipient", true, &e->recipient, why) < 0 ||

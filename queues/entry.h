@@ -13,8 +13,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Version 2 says what stands around the body. An envelope that does not is of version 1. */
-enum { ENVELOPE_VERSION = 2 };
+/*
+ * Version 2 says what stands around the body, version 3 that nothing may be sent. An envelope that
+ * says neither is of version 1.
+ */
+enum { ENVELOPE_VERSION = 3 };
 
 struct envelope {
 	char *list;                       /* canonical address */
@@ -28,6 +31,7 @@ struct envelope {
 	bool utf8;                        /* came with SMTPUTF8 */
 	bool eight_bit;                   /* holds bytes above 127 */
 	char *report_of;                  /* entry whose failures it reports; NULL: it is no report */
+	bool shadow;                      /* members are read and frozen, and nobody is sent anything */
 	struct text_list before;          /* lists the message also came for, whose members have it */
 
 	/* How to inject it. */

@@ -154,12 +154,12 @@ take_also(struct description *d, char *value, struct complaint *why)
 int
 descriptions_take(struct descriptions *all, const char *line, size_t length, struct complaint *why)
 {
-	char *value = value_of(line, length, "address");
+	char *value;
 	int rc = 0;
 
 	if (all->ended)
 		return complain(why, "there is something behind \"end\"");
-	if (value != NULL)
+	if ((value = value_of(line, length, "address")) != NULL)
 		return begin_list(all, value, why);
 	all->ended = length == 3 && memcmp(line, "end", 3) == 0;
 	if (all->ended)

@@ -33,7 +33,7 @@ void descriptions_open(struct descriptions *);
 int descriptions_take(struct descriptions *, const char *line, size_t length, struct complaint *);
 
 /* One program (struct descriptions) has ended well: -1 with a complaint unless it said so itself. */
-int descriptions_end(void *descriptions, struct complaint *);
+int descriptions_end(void *arg, struct complaint *);
 
 /* Calls fn for those with an address in the domain. False: it said to stop. */
 bool descriptions_each(const struct descriptions *, const char *domain, list_fn *fn, void *arg);

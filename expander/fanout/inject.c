@@ -272,6 +272,21 @@ put_back(struct injector *in, struct post *p)
 	return true;
 }
 
+/* The end of an entry that nothing may be sent of. It has its distribution list, to be compared. */
+static void
+finish_shadow(struct post *p)
+{
+	const struct queue_ops *ops = p->entry->queues->ops;
+	struct complaint why;
+
+	metric_add(&expander_metrics[POSTS], POST_DONE, 0, 0, 1);
+	log_post(p, "shadow");
+	if (ops->move(&p->entry, QUEUE_DONE, &why) < 0) {
+		log_say(LEVEL_ERROR, "inject", "%s: %s", p->entry->id, why.text);
+		ops->release(&p->entry, clock_wall() + REPORT_AGAIN);
+	}
+}
+
 /* Takes another entry into work, if there is one and there are not too many. */
 static bool
 take_entry(struct injector *in, const struct service *s)
@@ -292,13 +307,16 @@ take_entry(struct injector *in, const struct service *s)
 	entry = queues->ops->claim(queues, QUEUE_OUTBOUND);
 	found = entry != NULL;
 	p = found ? post_open(entry, &why) : NULL;
-	if (p != NULL) {
+	if (p != NULL && p->entry->envelope.shadow) {
+		finish_shadow(p);
+		post_close(&p);
+	} else if (p != NULL) {
 		p->proof = wants_proof(p, s);
 		p->quick = turns_is_quick(p, s);
-	}
-	if (found && p == NULL)
+	} else if (found) {
 		metric_add(&expander_metrics[POSTS],
 		           put_off(&entry, s, "inject", why.text) ? POST_EXPIRED : POST_LATER, 0, 0, 1);
+	}
 	monitor_enter(&in->monitor);
 	in->taking--;
 	if (p != NULL && !put_back(in, p)) {

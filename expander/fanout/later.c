@@ -33,7 +33,9 @@ give_up(struct entry **entry, const struct service *s, const char *event, const 
 	struct complaint why;
 
 	memcpy(id, (*entry)->id, sizeof(id));
-	if (report(*entry, s, reason, &why) < 0 || ops->move(entry, QUEUE_DONE, &why) < 0) {
+	/* Of a shadow nobody hears but the log. */
+	if ((!(*entry)->envelope.shadow && report(*entry, s, reason, &why) < 0) ||
+	    ops->move(entry, QUEUE_DONE, &why) < 0) {
 		log_say(LEVEL_ERROR, event, "%s: %s", id, why.text);
 		queue_defer(entry, &s->outbound.retry, why.text);
 		return false;

@@ -162,6 +162,7 @@ fill_envelope(struct envelope *e, struct reception *r, const struct mail *m,
 		.size = r->size,
 		.utf8 = m->utf8,
 		.eight_bit = r->content.eight_bit,
+		.shadow = to->target.destination->shadow,
 	};
 	heading_compose(e, r->service->site, &to->target, id, lhlo, bytes_text(&r->header),
 	                r->header.length);

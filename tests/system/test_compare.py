@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from testbed import directory
-from testbed.base import wait_until
+from testbed import client, directory, postfix
+from testbed.base import free_port, wait_until
 
 STAFF = "staff@lists.example.com"
 ALL_OF_STAFF = ["ann@example.com", "bob@example.com", "carl@example.com", "guest@partner.example.net"]
@@ -158,3 +158,89 @@ def test_posts_as_a_real_mta_delivers_them(make_site, place):
     box = place / "boxes/all"
     wait_until(lambda: box.exists() and box.read_text().count("\nX-Original-To: ") == 4, what="four copies")
     assert one(site, STAFF, box)["same"] == 4
+
+
+# ---- a shadow ----
+
+SHADOW = """lists.example.com:
+  sources: [ corp ]
+  shadow: yes
+  check: [ posters: { allow: [ anyone ] } ]
+"""
+
+
+def test_a_shadow_sends_nothing(make_site, place):
+    """Neither a post, nor mail to owners, nor a report; also when the configuration has changed meanwhile."""
+    site = make_site(mta="sink", destinations=SHADOW, more="errors: postmaster@example.com")
+    assert site.submit(STAFF).code == 250
+    assert site.submit("staff-owner@lists.example.com").code == 250
+    shadow = wait_until(lambda: site.rollcall.log_lines("inject", state="shadow", list=STAFF, waiting=4), what="a shadow")
+    (place / "staff").write_text(lines(*ALL_OF_STAFF[:3]))
+    got = one(site, "--post", shadow[0]["id"], place / "staff", check=1)
+    assert (got["same"], [r["address"] for r in got["only_here"]]) == (3, ["guest@partner.example.net"])
+    site.rollcall.wait_idle()
+    assert site.sink.recipients() == []
+
+
+def test_what_was_a_shadow_stays_one(make_site):
+    """Posts that were taken as a shadow, and waited for the directory, are not sent when the shadow is no more."""
+    site = make_site(mta="sink", destinations=SHADOW)
+    site.slapd.stop()
+    with site.lmtp() as c:
+        c.mail("ann@example.com")
+        assert c.rcpt(STAFF).code == 451
+    site.slapd.start()
+    with site.lmtp() as c:
+        c.mail("ann@example.com")
+        assert c.rcpt(STAFF).code == 250
+        site.slapd.stop()
+        (reply,) = c.data(b"Subject: x\r\n\r\nx\r\n")
+        assert reply.code == 250
+    wait_until(lambda: site.rollcall.log_lines("expand", verdict="later"), what="a try")
+    site.rollcall.destinations = SHADOW.replace("shadow: yes", "shadow: no")
+    site.rollcall.configure()
+    site.rollcall.ctl("reload", check=0)
+    site.slapd.start()
+    wait_until(lambda: site.rollcall.log_lines("inject", state="shadow"), what="the shadow")
+    assert site.submit(STAFF).code == 250           # one of another message is none
+    assert site.wait_for(4) == ALL_OF_STAFF
+    site.rollcall.wait_idle()
+    assert len(site.sink.recipients()) == 4
+
+
+def test_a_shadow_that_expires_is_reported_to_nobody(make_site):
+    site = make_site(mta="sink", destinations=SHADOW, more="errors: postmaster@example.com",
+                     outbound="expire: 1s\nretry-first: 300ms\nretry-most: 1s")
+    assert site.submit("dangling@lists.example.com").code == 250
+    wait_until(lambda: "given up, sent to nobody" in site.rollcall.log, what="its end")
+    site.rollcall.wait_idle()
+    assert site.sink.recipients() == []
+
+
+COPIES = r"""
+recipient_bcc_maps = regexp:{{{{/^(.*)@lists\.example\.com$$/ $$1@shadow.invalid}}}}
+transport_maps = inline:{{ shadow.invalid=shadow:inet:127.0.0.1:{port} }}
+"""
+LANE = r"""
+shadow unix - - n - - lmtp
+  -o { lmtp_generic_maps = regexp:{{/^(.*)@shadow\.invalid$$/ $$1@lists.example.com}} }
+"""
+
+
+def test_copies_from_a_real_mta(make_site, place):
+    """The Postfix of the documentation: the other program gets the post, and the shadow a copy."""
+    port = free_port()
+    shadow = make_site(mta="sink", destinations=SHADOW, lmtp=f"listen: inet:127.0.0.1:{port}")
+    other = postfix.Postfix(place / "other", relay=shadow.sink.address, part=False, master=LANE,
+                            main=COPIES.format(port=port))
+    other.start()
+    try:
+        with client.Client(("127.0.0.1", other.port)) as c:
+            assert (c.mail("ann@example.com").code, c.rcpt(STAFF).code) == (250, 250)
+            assert c.data(client.message(to=STAFF)).code == 250
+        assert shadow.wait_for(1) == [STAFF]
+        wait_until(lambda: shadow.rollcall.log_lines("inject", state="shadow", list=STAFF, waiting=4), what="a shadow")
+        shadow.rollcall.wait_idle()
+        assert shadow.sink.recipients() == [STAFF]
+    finally:
+        other.stop()

@@ -904,7 +904,7 @@ suspects_are_worked_on_one_at_a_time(void **state)
 static void
 unreadable_entries_are_left_alone(void **state)
 {
-	static const char *const wrong[] = { "", "{", "{\"version\":3}", "{\"version\":1}", "[]" };
+	static const char *const wrong[] = { "", "{", "{\"version\":4}", "{\"version\":1}", "[]" };
 	char *dir = make_temp_dir(), id[DIGEST_NAME + 1], *path;
 	struct queues *q = open_spool(dir);
 
