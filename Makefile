@@ -242,7 +242,7 @@ tidy:
 	    $(CONSOLE:%=console/%.c) | xargs -P "$$(nproc)" -I FILE \
 	    clang-tidy --quiet FILE -- $(filter-out -Werror,$(ALLCFLAGS)) $(GMIME) 2>/dev/null
 
-FUZZ = address config content deref distribution entry header heading mailboxes phrase progress query report syntax \
+FUZZ = address config content deref distribution entry filter header heading mailboxes phrase progress query report syntax \
        wire
 FUZZ_SECONDS ?= 30
 FUZZERS = $(FUZZ:%=$(BUILD)/fuzz_%)
