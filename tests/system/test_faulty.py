@@ -198,6 +198,25 @@ def test_the_overlay_is_taken_away_from_a_server_that_runs(bench, make_site):
     assert not site.rollcall.log_lines("expand", verdict="later")
 
 
+def test_a_replica_that_lags(bench, make_site):
+    """A walk is one server's from its beginning to its end: what another says is never put together with it."""
+    new, old = bench(), bench()
+    dn = directory.group_dn("ops").lower()
+    old.server.entries[dn] = (dn, {**old.server.entries[dn][1], "member": [directory.person_dn("u0")]})
+    site = make_site(mta="sink", sources=f"""
+        corp: {{ kind: ldap, uri: [ "{new.server.uri}", "{old.server.uri}" ], base: "{directory.SUFFIX}" }}""")
+
+    def die(r, messages):
+        new.server.stop()
+        return [Close()]
+    new.server.fault = at("deref", die, 1)
+    site.submit()
+    assert site.wait_for(12) == sorted(f"u{n}@example.com" for n in range(12))
+    site.rollcall.wait_idle()
+    assert len(site.sink.recipients()) == 12 and len(site.rollcall.log_lines("expand", verdict="later")) == 1
+    assert new.server.counts["deref"] == 2 and old.server.counts["deref"] == 3
+
+
 @TECHNIQUES
 def test_faults_of_the_protocol(bench, technique):
     b = bench()
