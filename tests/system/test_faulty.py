@@ -6,6 +6,7 @@ import re
 import pytest
 
 from testbed import directory, rollcall
+from testbed.base import ROOT
 from testbed.faulty import (CODES, Close, Done, Entry, Faulty, Notice, Pause, Raw, Reference, Renamed, at, cut_at,
                             damaged, ends_with, entries_of)
 
@@ -67,7 +68,10 @@ class Bench:
 
 
 @pytest.fixture
-def bench(place):
+def bench(place, monkeypatch):
+    # For whom a request of libldap is left behind, which takes whole stacks to see.
+    monkeypatch.setenv("ASAN_OPTIONS", "fast_unwind_on_malloc=0")
+    monkeypatch.setenv("LSAN_OPTIONS", f"suppressions={ROOT}/testbed/lsan.supp:print_suppressions=0")
     with contextlib.ExitStack() as stack:
         def make(**options):
             b = Bench(place, **options)
