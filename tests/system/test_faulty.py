@@ -70,7 +70,7 @@ class Bench:
 
 @pytest.fixture
 def bench(place, monkeypatch):
-    # For whom a request of libldap is left behind, which takes whole stacks to see.
+    # libldap leaves requests behind; that it is libldap takes whole stacks to see.
     monkeypatch.setenv("ASAN_OPTIONS", "fast_unwind_on_malloc=0")
     monkeypatch.setenv("LSAN_OPTIONS", f"suppressions={ROOT}/testbed/lsan.supp:print_suppressions=0")
     with contextlib.ExitStack() as stack:
