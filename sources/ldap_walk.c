@@ -112,7 +112,7 @@ walk_literal(struct walk *w, const struct berval *value, const struct via *via)
 void
 walk_queue(struct walk *w, const char *dn, size_t length, const struct via *via)
 {
-	if (set_add(w->seen_people, dn, length))
+	if (!set_has(w->seen_groups, dn, length) && set_add(w->seen_people, dn, length))
 		todo_add(&w->people, dn, length, via);
 }
 

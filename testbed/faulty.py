@@ -193,8 +193,10 @@ class Faulty:
         return f"ldap://127.0.0.1:{self.port}"
 
     def stop(self):
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
+        """What connects from now on is refused."""
+        if self.listener.fileno() >= 0:
+            self.listener.shutdown(socket.SHUT_RDWR)      # a thread waits in accept()
+            self.listener.close()
 
     def accept(self):
         while True:

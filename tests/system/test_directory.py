@@ -2,6 +2,7 @@
 import pathlib
 import re
 import subprocess
+import threading
 import time
 
 import pytest
@@ -197,6 +198,31 @@ def test_cut_off_in_the_middle_of_the_members(make_site, technique):
     assert len(site.wait_for(400)) == 400
     site.rollcall.wait_idle()
     assert sorted(set(site.sink.recipients())) == sorted(site.sink.recipients())
+
+
+def test_restarted_in_the_middle_of_a_large_list(make_site):
+    """100,000 members: none of those that were read before is sent anything, and each gets one copy after all."""
+    members = 100000
+    site = make_site(directory.top() + directory.crowd(members, [members]), mta="sink", through_proxy=True)
+    killed = threading.Event()
+    passed = []
+
+    def look(data, from_server):
+        passed.append(len(data) * from_server)
+        if sum(passed) > 2000000 and not killed.is_set():
+            site.slapd.process.kill()
+            killed.set()
+    site.proxy.look = look
+    site.submit(to=f"g{members}@lists.example.com")
+    assert killed.wait(20)
+    site.proxy.look = None
+    wait_until(lambda: site.rollcall.log_lines("expand", verdict="later"), what="a failure")
+    assert site.sink.recipients() == []
+    site.slapd.stop()
+    site.slapd.start()
+    assert len(site.wait_for(members, 60)) == members
+    site.rollcall.wait_idle()
+    assert len(set(site.sink.recipients())) == len(site.sink.recipients()) == members
 
 
 def test_falling_silent_in_the_middle(make_site):

@@ -65,7 +65,7 @@ class Company:
 
 
 def sources(uri):
-    """One for each technique, with lists in a domain of its own kind of source."""
+    """One for each technique."""
     for technique, more in (("deref", ""), ("or", "or-terms: 7"), ("or", "or-terms: 50"), ("base", ""), ("auto", "")):
         yield technique, f"""corp: {{ kind: ldap, uri: "{uri}", base: "{directory.SUFFIX}", technique: {technique},
                                      dangling: 100%, {more} }}"""

@@ -35,7 +35,7 @@ def ask(place):
     (dict(fault=at("find", lambda r, m: [Done()])), "deref", "tried on nothing"),
     (dict(more="technique: base"), "base", "configured"),
     (dict(more="preset: posixGroup"), None, None),
-])
+], ids=["named", "not listed", "entryDN unknown", "refused", "names nobody", "no groups", "configured", "no DNs"])
 def test_technique_and_why(ask, options, technique, words):
     rc, server = ask(**options)
     (source,) = rc.ctl_json("source", "corp")["sources"]
