@@ -140,12 +140,12 @@ ldap_each_address(struct ldap_source *l, struct conn *c, const char *canonical, 
 }
 
 enum found
-ldap_each_match(struct ldap_source *l, struct conn *c, const char *text, struct deadline by, member_fn *fn,
+ldap_each_match(struct ldap_source *l, struct conn *c, const char *filter, struct deadline by, member_fn *fn,
                 void *arg, struct complaint *why)
 {
 	struct finding f = { .conn = c, .names = &l->config.names, .fn = fn, .arg = arg, .why = why };
 
-	if (search(l, &f, text, by, take_match, "looking for people by a filter"))
+	if (search(l, &f, filter, by, take_match, "looking for people by a filter"))
 		return FOUND_YES;
 	return FOUND_UNSURE;
 }
