@@ -1,5 +1,6 @@
 """The rows: each measures something and what it is compared with, by turns, and gives the medians."""
 import functools
+import re
 import selectors
 import sys
 import time
@@ -7,6 +8,7 @@ import time
 from testbed import client, directory, milter
 from testbed.base import ROOT, can_connect, end_process, free_port, wait_until
 
+import polite
 from stand import BARE, DOMAIN, PEOPLE, SENDER, SIZE, TENS, Rollcall, Tail, median, peak
 
 
@@ -455,6 +457,35 @@ def row_15(stand):
                           (equal, equal))
 
 
+# ---- other mail meanwhile ----
+
+def adapt(rc, flag):
+    """Whether long fan-outs look at how the MTA fares, from now on."""
+    rc.outbound_more = re.sub(r"adapt: \w+\n", "", rc.outbound_more) + f"adapt: {flag}\n"
+    rc.configure()
+    rc.ctl("reload", check=0)
+
+
+def row_17(stand):
+    rc, _, p = stand.delivering_site
+    singles = stand.keep(polite.Singles(p, stand.single_port))
+    _ = polite.idle(singles, 20)
+    quiet, got = polite.idle(singles, 200), {}
+    for _ in range(fewer(stand)):
+        for flag in ("no", "yes"):
+            adapt(rc, flag)
+            got.setdefault(flag, []).append(polite.beside_fan_out(stand, rc, p, singles))
+    took = {flag: median(ms for _, _, ms in runs) for flag, runs in got.items()}
+    for at, words in ((1, "through the MTA"), (0, "to its 250")):
+        before = polite.p95(quiet[at])
+        for flag, how in (("yes", "during"), ("no", "during, with adapt: no,")):
+            ms = polite.p95([m for run in got[flag] for m in run[at]])
+            yield row(17, f"p95 of a single mail {words} {how} a fan-out to {PEOPLE:,}; while idle", ms, "ms", before,
+                      (None, Bound("≤", 2)) if flag == "yes" and at == 1 else (None, None))
+    yield row(17, f"that fan-out to {PEOPLE:,}; with adapt: no", took["yes"], "ms", took["no"],
+              (None, Bound("≤", 1.5)))
+
+
 # ---- syncs and crashes ----
 
 def row_18(stand):
@@ -606,4 +637,4 @@ def row_0(stand):
 
 
 ROWS = {1: row_1, 2: row_2, 3: row_3, 4: row_4, 5: row_5, 6: row_6, 7: row_7, 8: row_8, 9: row_9, 12: row_12,
-        13: row_13, 14: row_14, 15: row_15, 18: row_18, 20: row_20, 21: row_21, 23: row_23, 0: row_0}
+        13: row_13, 14: row_14, 15: row_15, 17: row_17, 18: row_18, 20: row_20, 21: row_21, 23: row_23, 0: row_0}

@@ -19,6 +19,7 @@ GIVEN = "anna boris clara david elena felix greta henry irene jakob katja linus 
 FAMILY = "adler bauer conrad decker engel fischer graf hofmann ivers jansen keller lorenz maurer".split()
 SENDER = "anna.adler.0@example.com"
 SIZE = 5000                               # bytes of a message
+SINGLE = "single.example"                 # mail for it is delivered to a port that row 17 listens on
 PEOPLE = 100000
 TENS = 50                                 # lists of ten members
 
@@ -353,7 +354,10 @@ class Stand:
     def delivering_site(self):
         """One whose Postfix delivers what comes back, to nowhere, and receipts: rollcall, its syncs, Postfix."""
         ours = Preload(self.path, "syncs-delivering", 0)
-        p = Postfix(self.path / "dpf", (("plain", ["smtpd_milters="]),), hold=False, main=MAIN)
+        self.single_port = free_port()
+        route = f"inline:{{ {SINGLE}=smtp:[127.0.0.1]:{self.single_port} }}"
+        p = Postfix(self.path / "dpf", (("plain", ["smtpd_milters="]),), hold=False,
+                    main=MAIN.replace("transport_maps = ", f"transport_maps = {route}, "))
         return self.inside_postfix("drc", p, preload=ours), ours, p
 
     @functools.cached_property

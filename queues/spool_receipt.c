@@ -277,6 +277,7 @@ spool_receipt(struct queues *queues, const char *id, int64_t batch, const char *
 	enum receipt_fate fate = RECEIPT_UNKNOWN;
 	enum queue_id queue;
 	int dir = find_entry(s, id, &queue), asked;
+	bool known;
 
 	if (dir < 0) {
 		if (errno == ENOENT)
@@ -285,11 +286,13 @@ spool_receipt(struct queues *queues, const char *id, int64_t batch, const char *
 		return RECEIPT_FAILED;
 	}
 	asked = is_asked_for(dir, batch, token, why);
-	/* The message goes once `done` is synced: then nobody asks any more. */
-	if (asked > 0 && queue == QUEUE_DONE && faccessat(dir, "message.eml", F_OK, 0) < 0 && errno == ENOENT)
+	/*
+	 * The message goes once `done` is synced: then nobody asks any more. Nor where its result is on
+	 * disk, by the sync of a later intent.
+	 */
+	known = queue == QUEUE_DONE && faccessat(dir, "message.eml", F_OK, 0) < 0 && errno == ENOENT;
+	if (asked > 0 && (known || spool_knows(s, id, batch)))
 		fate = RECEIPT_LATE;
-	else if (asked > 0 && spool_knows(s, id, batch))
-		fate = RECEIPT_LATE;      /* its result is on disk, by the sync of a later intent */
 	else if (asked > 0)
 		fate = write_receipt(dir, batch, token, why) < 0 ? RECEIPT_FAILED : RECEIPT_NOTED;
 	else if (asked < 0)

@@ -38,7 +38,8 @@ note_intent(void *arg, struct complaint *why)
 		                  .receipt = g->receipt == NULL ? NULL : b->receipt,
 		                  .mta = b->mta };
 
-	return b->post->entry->queues->ops->note(b->post->entry, &r, false, why) == 0;
+	/* A small post is to be there soon: its sync goes on beside the MTA's work. Others share one. */
+	return b->post->entry->queues->ops->note(b->post->entry, &r, b->post->quick, why) == 0;
 }
 
 /* The intent, and who was refused: a receipt says that the batch was queued, and not for whom. */

@@ -71,18 +71,34 @@ wire_written(const struct outgoing *o)
 	return o->first == o->count && o->text > WIRE_TEXTS;
 }
 
-/* Of all parts at once, or of the first, where it has to be encrypted. */
+/*
+ * Parts are small where many lines begin with a dot: they go into one record. After an EAGAIN the same bytes
+ * are offered again, as OpenSSL wants it, since nothing is added before all parts are written.
+ */
+static ssize_t
+write_record(const struct wire *w, const struct outgoing *o)
+{
+	char record[PIECE];
+	size_t length = 0;
+
+	for (int i = o->first; i < o->count && length < sizeof(record); i++) {
+		const struct iovec *part = &o->parts[i];
+		size_t room = sizeof(record) - length, n = part->iov_len < room ? part->iov_len : room;
+
+		memcpy(record + length, part->iov_base, n);
+		length += n;
+	}
+	return length == 0 ? 0 : tls_write(w->tls, record, length);
+}
+
+/* Of all parts at once. */
 static ssize_t
 write_some(const struct wire *w, struct outgoing *o)
 {
 	const struct msghdr m = { .msg_iov = o->parts + o->first,
 		                  .msg_iovlen = (size_t)(o->count - o->first) };
 
-	if (w->tls == NULL)
-		return sendmsg(w->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
-	if (m.msg_iovlen == 0)
-		return 0;
-	return tls_write(w->tls, m.msg_iov->iov_base, m.msg_iov->iov_len);
+	return w->tls == NULL ? sendmsg(w->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT) : write_record(w, o);
 }
 
 bool

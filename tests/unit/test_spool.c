@@ -411,7 +411,7 @@ a_receipt_of_long_ago(void **state)
 {
 	enum { MANY = 3000 };
 	static uint32_t lines[20000];
-	char *dir = make_temp_dir(), id[DIGEST_NAME + 1], token[17];
+	char *dir = make_temp_dir(), id[DIGEST_NAME + 1], token[32];
 	struct queues *q = open_spool(dir);
 	struct entry *e = ask_for_receipt(q, "staff@l.x", id);
 	struct complaint why;
