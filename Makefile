@@ -11,19 +11,19 @@ V          ?= 0
 BASE = base32 bytes child cipher clock complaint config control daemon digest file hash json keyring keys log map \
        mem metric monitor net notify pattern pool process set setting stream text
 MAIL = address automatic date dsn encoded footer header list mailboxes mime phrase receipt reply \
-       subject syntax trace verdict
+       stamp subject syntax trace verdict
 SOURCES = cache fail file ldap ldap_addresses ldap_conn ldap_deref ldap_each ldap_find ldap_lists \
           ldap_logins ldap_owners ldap_presets ldap_query ldap_read ldap_refs ldap_walk nested \
           program registry source sql sql_postgresql sql_sqlite table table_cdb table_lmdb union
 POLICIES = admit authenticated auto_submitted bulkhead chain destinations drain fail header_match \
            implicit_dest inquiry loop max_recipients max_size metrics posters program rate registry \
-           require_tls site site_find style
+           require_tls site site_find stamps style
 QUEUES = distribution entry progress queue schedule spool spool_deaths spool_entry spool_hold \
          spool_list spool_progress spool_receipt spool_scan spool_write
 MILTER = ask ending hooks lookup main message metrics pacemaker query recipients service session \
          settings socketmap
 EXPANDER = main pulse recipients service settings work intake/content intake/heading \
-           intake/lmtp_data intake/lmtp_server intake/lmtp_session fanout/doubts fanout/expand \
+           intake/judge intake/lmtp_data intake/lmtp_server intake/lmtp_session fanout/doubts fanout/expand \
            fanout/inject fanout/later fanout/learnt fanout/post fanout/report fanout/sending \
            fanout/settle fanout/smtp_client fanout/wire bounces/handover metrics
 CONSOLE = cmd_config cmd_daemons cmd_drain cmd_explain cmd_key cmd_lists cmd_lookup cmd_members \
@@ -131,7 +131,7 @@ clean:
 # ---- tests ----
 
 UNIT = address base config dsn footer header inquiry intake json keys ldap list metric milter net \
-       policies post program progress receipt report setting site socketmap sources spool sql style \
+       policies post program progress receipt report setting site socketmap sources spool sql stamp style \
        subject syntax table union verdict wire
 TESTS = $(UNIT:%=$(BUILD)/tests/test_%) $(BUILD)/tests/contract_ldap
 
@@ -241,8 +241,8 @@ tidy:
 	    $(CONSOLE:%=console/%.c) | xargs -P "$$(nproc)" -I FILE \
 	    clang-tidy --quiet FILE -- $(filter-out -Werror,$(ALLCFLAGS)) $(GMIME) 2>/dev/null
 
-FUZZ = address config content deref distribution entry header heading mailboxes phrase progress query report syntax \
-       wire
+FUZZ = address config content deref distribution entry header heading mailboxes phrase progress query report \
+       stamp syntax wire
 FUZZ_SECONDS ?= 30
 FUZZERS = $(FUZZ:%=$(BUILD)/fuzz_%)
 

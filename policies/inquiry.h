@@ -47,8 +47,8 @@ struct terms {
 	void *arg;
 };
 
-/* Whether anything is asked then. */
-bool inquiry_has(const struct chain *, enum moment, enum role, bool behind);
+/* Whether anything is asked then, where these of enum need are not met. */
+bool inquiry_has(const struct chain *, enum moment, enum role, unsigned lacking);
 
 /* Fills in the outcomes. Any thread; returns by the deadline. */
 void inquiry_run(struct bulkheads *, const struct terms *, struct subject *, size_t count);

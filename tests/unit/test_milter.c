@@ -29,6 +29,8 @@ serve(const char *sources, const char *more)
 	s = service_load(path, true, &why);
 	if (s == NULL)
 		fail_msg("%s", why.text);
+	if (service_prepare(s, &why) < 0)
+		fail_msg("%s", why.text);
 	service_install(s);
 	free(text);
 	free(path);
@@ -394,12 +396,13 @@ what_is_mixed(void **state)
 		  "staff@lists.example.com, dev@lists.example.com" },
 		{ "refused at DATA", "by-proof", few, &staff, &bob, REPLY_TOO_MANY_TO, REPLY_NONE,
 		  "staff@lists.example.com" },
-		{ "only the milter knows", "bounce", few, &staff, &bob, REPLY_TOO_MANY_TO, REPLY_NONE,
-		  "staff@lists.example.com" },
-		{ "only the milter knows at the end", "bounce", "fail: { at: end }", &staff, &bob, REPLY_NONE,
-		  REPLY_MAY_NOT_POST, "staff@lists.example.com" },
-		{ "put off", "bounce", "max-recipients: { limit: 1, on_fail: defer }", &staff, &bob, REPLY_LATER,
-		  REPLY_NONE, "staff@lists.example.com" },
+		{ "what only the milter knows", "bounce", few, &staff, &bob, REPLY_NONE, REPLY_NONE, "" },
+		{ "at DATA, and nobody takes it", "bounce", few, &staff, &dev, REPLY_TOO_MANY_TO, REPLY_NONE,
+		  "staff@lists.example.com, dev@lists.example.com" },
+		{ "what only the milter knows at the end", "bounce", "fail: { at: end }", &staff, &bob, REPLY_NONE,
+		  REPLY_NONE, "" },
+		{ "put off", "bounce", "max-recipients: { limit: 1, on_fail: defer }", &staff, &bob, REPLY_NONE,
+		  REPLY_NONE, "" },
 		{ "for people alone", "by-proof", small, &bob, &bob, REPLY_NONE, REPLY_NONE, "" },
 	};
 	char *body = mem_resize(NULL, 2000);
