@@ -12,7 +12,7 @@ BASE = base32 bytes child cipher clock complaint config control daemon digest dn
        keyring keys ldif log map mem metric monitor net notify pattern pool process programs \
        resolver set setting stream text tls
 MAIL = address automatic date dsn encoded footer header list mailboxes member_list mime notice \
-       phrase receipt reply subject syntax trace verdict
+       phrase receipt reply stamp subject syntax trace verdict
 SOURCES = cache described fail file ldap ldap_addresses ldap_attributes ldap_conn ldap_deref \
           ldap_dn ldap_dynamic ldap_each ldap_find ldap_lists ldap_logins ldap_or ldap_owners \
           ldap_paged ldap_people ldap_presets ldap_query ldap_read ldap_refs ldap_server \
@@ -21,17 +21,17 @@ SOURCES = cache described fail file ldap ldap_addresses ldap_attributes ldap_con
 POLICIES = admit authenticated auto_submitted bulkhead chain content_type destinations drain fail \
            header_match implicit_dest inquiry loop max_recipients max_size metrics own_size \
            policy_service posters preferences program rate registry require_tls site site_find \
-           style style_rows subject
+           stamps style style_rows subject
 QUEUES = distribution entry progress queue schedule spool spool_deaths spool_entry spool_hold \
          spool_list spool_progress spool_receipt spool_scan spool_write
 MILTER = ask ending hooks lookup main message metrics pacemaker query recipients service session \
          settings socketmap
 EXPANDER = access main pace pulse recipients service settings work intake/content intake/heading \
-           intake/lmtp_data intake/lmtp_server intake/lmtp_session fanout/backlog fanout/doubts \
-           fanout/expand fanout/farm fanout/inject fanout/lane fanout/later fanout/learnt \
-           fanout/order fanout/post fanout/prepare fanout/refused fanout/report fanout/roster \
-           fanout/sending fanout/settle fanout/sift fanout/smtp_client fanout/smtp_open \
-           fanout/throttle fanout/turns fanout/wire bounces/handover metrics
+           intake/judge intake/lmtp_data intake/lmtp_server intake/lmtp_session fanout/backlog \
+           fanout/doubts fanout/expand fanout/farm fanout/inject fanout/lane fanout/later \
+           fanout/learnt fanout/order fanout/post fanout/prepare fanout/refused fanout/report \
+           fanout/roster fanout/sending fanout/settle fanout/sift fanout/smtp_client \
+           fanout/smtp_open fanout/throttle fanout/turns fanout/wire bounces/handover metrics
 CONSOLE = cmd_compare cmd_config cmd_daemons cmd_drain cmd_explain cmd_import cmd_key cmd_lists \
           cmd_lookup cmd_members cmd_metrics cmd_preferences cmd_preview cmd_queue cmd_release \
           cmd_source comparison daemons import_ldif import_mailman listing main
@@ -142,7 +142,8 @@ clean:
 
 UNIT = address base config dsn footer header inquiry intake json keys ldap ldif list member_list \
        metric milter net pace policies post program progress receipt report resolver roster \
-       setting site socketmap sources spool sql style subject syntax table union verdict wire
+       setting site socketmap sources spool sql stamp style subject syntax table union verdict \
+       wire
 TESTS = $(UNIT:%=$(BUILD)/tests/test_%) $(BUILD)/tests/contract_ldap
 
 $(BUILD)/tests/test_spool: $(BUILD)/tests/unit/queue_contract.o $(BUILD)/tests/unit/queue_memory.o
@@ -254,7 +255,7 @@ tidy:
 	    clang-tidy --quiet FILE -- $(filter-out -Werror,$(ALLCFLAGS)) $(GMIME) 2>/dev/null
 
 FUZZ = address config content deref distribution entry filter header heading mailboxes phrase \
-       progress query report roster syntax url wire
+       progress query report roster stamp syntax url wire
 FUZZ_SECONDS ?= 30
 FUZZERS = $(FUZZ:%=$(BUILD)/fuzz_%)
 

@@ -106,6 +106,8 @@ print_manual(void)
 	print_rows("The whole site", "At the top of the file.", site_settings);
 	print_rows("log", "Where the log goes.", log_settings);
 	print_rows("limits", "What is too big. Milter and expander keep to the same.", limits_settings);
+	print_rows("stamp", "By what the expander knows that the milter has judged a message.",
+	           stamp_settings);
 	for (size_t i = 0; source_kinds[i] != NULL; i++) {
 		(void)printf(".Ss A source of kind %s\n%s\n.Bl -tag -width Ds\n", source_kinds[i]->name,
 		             source_kinds[i]->summary);

@@ -7,6 +7,7 @@
 #include "milter/settings.h"
 #include "policies/admit.h"
 #include "policies/drain.h"
+#include "policies/stamps.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -24,6 +25,7 @@ struct post {
 	struct message message;
 	bool has_message;
 	struct js *answers;
+	struct js *stamp;                 /* of the message; NULL: it has none */
 	/* The first verdict that is no pass. */
 	struct verdict verdict;
 	char *decided_by;
@@ -99,7 +101,8 @@ show_answer(const struct post *p, enum moment moment, const struct answer *a)
 	if (!p->ctl->json) {
 		(void)printf("  %-5s %-16s %-7s %-9s %7.1f ms  ", moments[moment], name, answer_word(a),
 		             outcome_word(a), (double)a->took / 1000);
-		ctl_say("%s%s%s\n", a->link->origin, a->said.reason[0] == '\0' ? "" : "  ", a->said.reason);
+		ctl_say("%s%s%s", a->link->origin, a->said.reason[0] == '\0' ? "" : "  ", a->said.reason);
+		(void)fputc('\n', stdout);
 		return;
 	}
 	j = js_object();
@@ -131,17 +134,64 @@ ask(struct post *p, enum moment moment, int64_t wait)
 	subject_free(&s);
 }
 
+/* By what the milter said of it before, if it has come that far. */
+static void
+show_stamp(struct post *p)
+{
+	struct complaint why;
+	struct keys *k = site_keys(p->site, &why);
+	struct bytes text = { 0 };
+	enum stamp_state state;
+	struct stamp stamp;
+	struct field f;
+
+	if (k == NULL) {
+		(void)ctl_fail(CTL_FAILED, "%s", why.text);
+		return;
+	}
+	if (header_find(bytes_text(&p->message.header), p->message.header.length, STAMP_FIELD, &f)) {
+		state = stamps_open(k, &f, &stamp);
+		if (state == STAMP_VALID)
+			stamp_print(&stamp, &text);
+		p->stamp = state == STAMP_VALID ? js_parse(text.data, text.length, &why)
+		                                : js_string(stamp_state_word(state));
+		if (!p->ctl->json) {
+			ctl_say("  stamp %s", state == STAMP_VALID ? text.data : stamp_state_word(state));
+			(void)fputc('\n', stdout);
+		}
+		stamp_free(&stamp);
+		bytes_free(&text);
+	}
+	keys_close(&k);
+}
+
+/* What cannot be asked of a message that came past the milter. */
+static void
+show_lacking(struct post *p)
+{
+	const struct link *link;
+	struct verdict v = chain_lacking(p->target.destination->chain, p->target.role,
+	                                 facts_lacking(&p->facts), &link);
+
+	if (!p->facts.session && link != NULL)
+		decide(p, v, link->policy->name);
+}
+
 static void
 ask_all(struct post *p)
 {
+	if (p->has_message)
+		show_stamp(p);
 	if (p->facts.announced > p->site->limits.message)
 		decide(p, verdict_reject(REPLY_TOO_BIG, "SIZE= is above the limit"), "size");
 	ask(p, MOMENT_RCPT, p->milter->deadline);
 	if (drain_is_on(p->site))
 		decide(p, verdict_defer(REPLY_DRAINING, "draining"), "drain");
 	ask(p, MOMENT_DATA, p->milter->deadline);
-	if (!p->has_message)
+	if (!p->has_message) {
+		show_lacking(p);
 		return;
+	}
 	decide(p, message_fault(&p->message, &p->site->limits), "content");
 	p->facts.header = bytes_text(&p->message.header);
 	p->facts.header_length = p->message.header.length;
@@ -149,6 +199,7 @@ ask_all(struct post *p)
 	p->facts.filed = p->message.filed;
 	p->facts.file = p->message.file;
 	ask(p, MOMENT_END, p->milter->content_deadline);
+	show_lacking(p);
 }
 
 /* ---- the outcome ---- */
@@ -178,6 +229,8 @@ show_outcome(struct post *p)
 		js_set_text(j, "key", p->target.list->key);
 	}
 	js_set(j, "answers", js_hold(p->answers));
+	if (p->stamp != NULL)
+		js_set(j, "stamp", js_hold(p->stamp));
 	js_set_text(j, "verdict", decision_word(v->decision));
 	js_set_text(j, "by", p->decided_by);
 	if (v->reason[0] != '\0')
@@ -195,8 +248,9 @@ show_list(const struct post *p)
 
 	if (p->ctl->json)
 		return;
-	ctl_say("%s: %s of the list %s, %s\n", t->recipient, role_word(t->role), t->list->address,
+	ctl_say("%s: %s of the list %s, %s", t->recipient, role_word(t->role), t->list->address,
 	        t->list->key);
+	(void)fputc('\n', stdout);
 }
 
 /* Finds the list and asks. False where the address is in no domain of lists. */
@@ -285,8 +339,8 @@ run(const struct ctl *given)
 	struct site *s;
 	int status;
 
-	p.facts = (struct facts){ .session = true, .client = "203.0.113.0", .recipients = 1, .login = login,
-		                  .encrypted = ctl_option(&c, "--tls") };
+	p.facts = (struct facts){ .session = !ctl_option(&c, "--past-milter"), .client = "203.0.113.0",
+		                  .recipients = 1, .login = login, .encrypted = ctl_option(&c, "--tls") };
 	if (c.argc < 2 || c.argc > 3 || (login != NULL && *login == '\0'))
 		return CTL_USAGE;
 	s = ctl_site_with(&c, &milter);
@@ -297,6 +351,7 @@ run(const struct ctl *given)
 	p.answers = js_array();
 	status = explain(&p, c.argv[0], c.argv[1], client, c.argc == 3 ? c.argv[2] : NULL);
 	js_drop(&p.answers);
+	js_drop(&p.stamp);
 	target_drop(&p.target);
 	message_free(&p.message);
 	free(p.decided_by);

@@ -92,35 +92,43 @@ add(const struct ctl *c, struct keys *k, int64_t delay)
 	return report(c, "made", id);
 }
 
-/* What may still be under way that this key made. */
+/* What may still be under way that this key made: nothing of it is younger than `lifetime` by then. */
 static int
-check_use(struct keys *k, const char *id, struct complaint *why)
+check_use(struct keys *k, const char *id, int64_t lifetime, struct complaint *why)
 {
-	struct key_view v;
+	struct key_view v = { .from = 0 };
+	char until[32];
 	size_t i = 0;
 
 	while (keys_view(k, i, &v) && strcmp(v.id, id) != 0)
 		i++;
-	if (strcmp(v.id, id) == 0 && v.seals)
+	if (strcmp(v.id, id) != 0)
+		return 0;
+	if (v.seals)
 		return complain(why, "%s is the key that seals: make another, and wait until that does; "
 		                "or --now", id);
+	print_time(v.until, until);
+	if (v.from < clock_wall() && clock_wall() - v.until < lifetime)
+		return complain(why, "%s was the key that sealed until %s: posts with its stamp may be under "
+		                "way for stamp.lifetime; wait, or --now", id, until);
 	return 0;
 }
 
 static int
-retire(const struct ctl *c, struct keys *k, const char *id, bool now)
+retire(const struct ctl *c, struct keys *k, const char *id, int64_t lifetime)
 {
 	struct complaint why;
 
-	if (!now && check_use(k, id, &why) < 0)
+	if (lifetime > 0 && check_use(k, id, lifetime, &why) < 0)
 		return ctl_fail(CTL_NO, "%s", why.text);
 	if (keys_remove(k, id, &why) < 0)
 		return ctl_fail(CTL_FAILED, "%s", why.text);
 	return report(c, "retired", id);
 }
 
+/* Nothing is waited for where `lifetime` is 0. */
 static int
-on_keys(const struct ctl *c, struct keys *k, int64_t delay, bool now)
+on_keys(const struct ctl *c, struct keys *k, int64_t delay, int64_t lifetime)
 {
 	const char *verb = c->argc == 0 ? "list" : c->argv[0];
 
@@ -129,7 +137,7 @@ on_keys(const struct ctl *c, struct keys *k, int64_t delay, bool now)
 	if (strcmp(verb, "new") == 0 && c->argc == 1)
 		return add(c, k, delay);
 	if (strcmp(verb, "retire") == 0 && c->argc == 2)
-		return retire(c, k, c->argv[1], now);
+		return retire(c, k, c->argv[1], lifetime);
 	return CTL_USAGE;
 }
 
@@ -151,7 +159,8 @@ run(const struct ctl *given)
 	if (s == NULL)
 		return CTL_CONFIG;
 	k = site_keys(s, &why);
-	status = k == NULL ? ctl_fail(CTL_FAILED, "%s", why.text) : on_keys(&c, k, delay, now);
+	status = k == NULL ? ctl_fail(CTL_FAILED, "%s", why.text)
+	                   : on_keys(&c, k, delay, now ? 0 : s->stamp.lifetime);
 	keys_close(&k);
 	site_drop(&s);
 	return status;

@@ -51,8 +51,11 @@ may_post(const struct report *r, const struct list *list, enum role role, size_t
 		                     .by = deadline_in(PATIENCE) };
 	struct subject asked;
 	struct verdict v = admit_rcpt(r->site, &t, &terms, &asked);
+	const struct link *unused;
 
 	subject_free(&asked);
+	if (v.decision == DECISION_PASS && !terms.facts->session)
+		v = chain_lacking(t.destination->chain, role, facts_lacking(terms.facts), &unused);
 	return v.decision;
 }
 

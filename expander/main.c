@@ -62,6 +62,8 @@ reload(struct complaint *why)
 
 	notify_reloading();
 	new = service_load(config_file, true, why);
+	if (new != NULL && service_prepare(new, why) < 0)
+		service_drop(&new);
 	rc = site_reload(program, old->site, new == NULL ? NULL : new->site, why);
 	if (rc == 0) {
 		service_install(new);
@@ -327,7 +329,7 @@ run(struct expander *x, struct service *s, struct complaint *why)
 	if (daemon_become(s->site->user, why) < 0)
 		goto out;
 	work_init(&x->work, open_queues(s, why));
-	if (x->work.queues == NULL)
+	if (x->work.queues == NULL || service_prepare(s, why) < 0)
 		goto out;
 	control = site_control(s->site, "expander");
 	service_install(s);

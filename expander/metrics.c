@@ -3,12 +3,19 @@
 
 #include "mail/list.h"
 #include "mail/reply.h"
+#include "mail/stamp.h"
 #include "queues/queue.h"
 
 static const char *
 role(size_t i)
 {
 	return role_word((enum role)i);
+}
+
+static const char *
+stamp_state(size_t i)
+{
+	return stamp_state_word((enum stamp_state)i);
 }
 
 static const char *
@@ -76,6 +83,11 @@ const struct metric expander_metrics[] = {
 	[LMTP_SESSIONS] = {
 		.name = "rollcall_lmtp_sessions", .kind = METRIC_GAUGE, .cells = METRIC_CELLS(1),
 		.help = "LMTP connections that are open." },
+	[STAMPS] = {
+		.name = "rollcall_stamps_total", .kind = METRIC_COUNTER,
+		.labels = { { "result", STAMP_STATES, stamp_state } }, .cells = METRIC_CELLS(STAMP_STATES),
+		.help = "Messages that came over LMTP, by their stamp: valid, none, damaged, foreign (sealed "
+		        "with an unknown key), forged, old, or other (of another message)." },
 	[ENTRIES] = {
 		.name = "rollcall_entries_total", .kind = METRIC_COUNTER,
 		.labels = { { "role", ROLE_COUNT, role }, { "result", ENTRY_RESULTS, entry_result } },

@@ -8,6 +8,7 @@ enum expander_metric {
 	LMTP_REPLIES,                     /* by reply */
 	LMTP_CONNECTIONS,
 	LMTP_SESSIONS,
+	STAMPS,                           /* by enum stamp_state */
 	ENTRIES,                          /* by role and enum entry_result */
 	EXPANSIONS,                       /* by enum expansion_result */
 	EXPANSION_SECONDS,

@@ -72,6 +72,13 @@ service_load(const char *file, bool strict, struct complaint *why)
 	return s;
 }
 
+int
+service_prepare(struct service *s, struct complaint *why)
+{
+	s->keys = site_keys(s->site, why);
+	return s->keys == NULL ? -1 : 0;
+}
+
 void
 service_install(struct service *s)
 {
@@ -104,6 +111,7 @@ service_drop(struct service **service)
 	*service = NULL;
 	if (s == NULL || atomic_fetch_sub(&s->references, 1) > 1)
 		return;
+	keys_close(&s->keys);
 	site_drop(&s->site);
 	setting_free(lmtp_setting_rows, &s->lmtp);
 	setting_free(outbound_setting_rows, &s->outbound);

@@ -16,6 +16,7 @@ struct service {
 	struct lmtp_settings lmtp;
 	struct outbound_settings outbound;
 	struct networks *networks;        /* that may connect to LMTP */
+	struct keys *keys;                /* see service_prepare() */
 	struct mta *mtas;
 	size_t mta_count;
 	int64_t weight;                   /* of all of them */
@@ -26,6 +27,9 @@ struct service {
 
 /* NULL with a complaint. With `strict`, a source that cannot be opened is an error, too. */
 struct service *service_load(const char *file, bool strict, struct complaint *);
+
+/* What only the user it runs as can do: opens the keys. */
+int service_prepare(struct service *, struct complaint *);
 
 /* Makes it the one that service_current() gives a reference to; takes over the caller's. */
 void service_install(struct service *);

@@ -5,6 +5,7 @@
 #include "mail/date.h"
 #include "mail/header.h"
 #include "mail/notice.h"
+#include "mail/stamp.h"
 #include "mail/syntax.h"
 
 #include <stdbool.h>
@@ -164,7 +165,8 @@ add_header_part(const struct dsn *d, struct bytes *out)
 	bytes_add_text(out, "Content-Type: text/rfc822-headers\r\n"
 	                    "Content-Transfer-Encoding: 8bit\r\n\r\n");
 	while (header_next(d->header, d->header_length, &at, &f) && at <= HEADER_SHOWN)
-		bytes_add(out, f.start, f.length);
+		if (!field_is(&f, STAMP_FIELD))
+			bytes_add(out, f.start, f.length);
 }
 
 void

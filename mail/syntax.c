@@ -7,7 +7,7 @@
 
 static const char *const verbs[VERB_OTHER] = {
 	[VERB_LHLO] = "LHLO", [VERB_MAIL] = "MAIL", [VERB_RCPT] = "RCPT", [VERB_DATA] = "DATA",
-	[VERB_RSET] = "RSET", [VERB_NOOP] = "NOOP", [VERB_QUIT] = "QUIT",
+	[VERB_RSET] = "RSET", [VERB_NOOP] = "NOOP", [VERB_XFORWARD] = "XFORWARD", [VERB_QUIT] = "QUIT",
 };
 
 bool

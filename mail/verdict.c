@@ -78,15 +78,13 @@ struct verdict
 verdict_of_all(enum mixed mixed, const struct voice *s, size_t count, size_t others)
 {
 	struct verdict told = worst_of(s, count, false, DECISION_REJECT), put_off;
-	bool repeats = true, taken = others > 0;
+	bool taken = others > 0;
 
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < count; i++)
 		taken |= s[i].verdict.decision == DECISION_PASS;
-		repeats &= s[i].verdict.decision == DECISION_PASS || s[i].quiet || s[i].repeats;
-	}
 	if (!taken && told.decision == DECISION_PASS)
 		return worst_of(s, count, true, DECISION_REJECT);
-	if (mixed != MIXED_BOUNCE || !repeats || told.decision == DECISION_PASS)
+	if (mixed != MIXED_BOUNCE || told.decision == DECISION_PASS)
 		return told;
 	if (taken)
 		return verdict_pass();

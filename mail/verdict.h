@@ -56,12 +56,11 @@ struct voice {
 	struct verdict verdict;
 	/* It need not be told: what goes on is dropped for it, and nobody waits for an answer. */
 	bool quiet;
-	bool repeats;                     /* the LMTP server comes to the same by itself */
 };
 
 /*
  * The verdict on the whole message. `others` counts the recipients that take it anyway. Refused is
- * what every recipient refuses; and, of what somebody would take, what MIXED_BOUNCE cannot return.
+ * what every recipient refuses; and, but for MIXED_BOUNCE, what any of them is told.
  */
 struct verdict verdict_of_all(enum mixed, const struct voice *, size_t count, size_t others);
 

@@ -1,24 +1,23 @@
-/* What all lists of a message think of it together. */
+/* What all lists of a message think of it together, and what the expander is told of that. */
+#include "base/log.h"
 #include "base/mem.h"
 #include "milter/metrics.h"
 #include "milter/state.h"
+#include "policies/stamps.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static struct voice
-voice_of(const struct subject *subject, struct verdict fault, enum moment moment)
+/* The answer of one list. The fault is what is wrong with the message for all. */
+static struct outcome
+outcome_of(const struct subject *subject, struct verdict fault)
 {
 	const struct policy *p = subject->decided_by == NULL ? NULL : subject->decided_by->policy;
 
 	if (fault.decision != DECISION_PASS)
-		return (struct voice){ .verdict = fault, .repeats = true };
-	return (struct voice){
-		.verdict = subject->verdict,
-		.quiet = p != NULL && p->quiet,
-		.repeats = p != NULL && moment == MOMENT_END &&
-		           !(p->needs & (NEED_SESSION | NEED_ENVELOPE)),
-	};
+		return (struct outcome){ { .verdict = fault }, "content" };
+	return (struct outcome){ { .verdict = subject->verdict, .quiet = p != NULL && p->quiet },
+		                 p == NULL ? NULL : p->name };
 }
 
 /* The lists that refuse, for the reply to a message that is not theirs alone. */
@@ -45,35 +44,49 @@ name_lists(struct session *s, const struct voice *voices, enum decision decision
 		bytes_format(&s->names, " and %zu more", more);
 }
 
-/* Asks all lists, and makes one verdict of what they say. */
-static struct verdict
+/* Asks those that have said nothing against it so far. */
+static void
 ask_lists(struct session *s, enum moment moment, struct verdict fault, int64_t wait, const char *queue_id)
 {
-	struct voice *voices = mem_array(s->list_count + s->unknown, sizeof(*voices));
-	struct subject *subjects = mem_array(s->list_count, sizeof(*subjects));
+	struct subject *subjects = mem_array(s->list_count, sizeof(*subjects)), *next = subjects;
 	const struct facts facts = session_facts(s);
 	const struct terms terms = { .moment = moment, .facts = &facts, .by = deadline_in(wait),
 		                     .around = session_wait, .arg = s->pacemaker };
+	size_t count = 0;
+
+	for (size_t i = 0; i < s->list_count; i++)
+		if (s->outcomes[i].by == NULL)
+			subjects[count++] = admit_subject(&s->lists[i]);
+	if (fault.decision == DECISION_PASS)
+		inquiry_run(s->service->site->bulkheads, &terms, subjects, count);
+	for (size_t i = 0; i < s->list_count; i++) {
+		struct outcome *o = &s->outcomes[i];
+
+		if (o->by != NULL)
+			continue;
+		*o = outcome_of(next, fault);
+		if (moment == MOMENT_END || o->by != NULL)
+			session_log(s, moment == MOMENT_END ? "end" : "data", queue_id, NULL, &s->lists[i],
+			            o->voice.verdict, next,
+			            fault.decision != DECISION_PASS ? o->by : NULL, 0);
+		subject_free(next++);
+	}
+	free(subjects);
+}
+
+/* One verdict of what the lists say, and of the recipients that are none. */
+static struct verdict
+verdict_on_all(struct session *s)
+{
+	struct voice *voices = mem_array(s->list_count + s->unknown, sizeof(*voices));
 	struct verdict all;
 
 	for (size_t i = 0; i < s->list_count; i++)
-		subjects[i] = admit_subject(&s->lists[i]);
-	if (fault.decision == DECISION_PASS)
-		inquiry_run(s->service->site->bulkheads, &terms, subjects, s->list_count);
-	for (size_t i = 0; i < s->list_count; i++) {
-		voices[i] = voice_of(&subjects[i], fault, moment);
-		if (moment == MOMENT_END || voices[i].verdict.decision != DECISION_PASS)
-			session_log(s, moment == MOMENT_END ? "end" : "data", queue_id, NULL, &s->lists[i],
-			            voices[i].verdict, &subjects[i],
-			            fault.decision != DECISION_PASS ? "content" : NULL, 0);
-		subject_free(&subjects[i]);
-	}
+		voices[i] = s->outcomes[i].voice;
 	for (size_t i = 0; i < s->unknown; i++)
-		voices[s->list_count + i] = (struct voice){
-			.verdict = verdict_reject(REPLY_NO_SUCH_LIST, ""), .repeats = true };
+		voices[s->list_count + i].verdict = verdict_reject(REPLY_NO_SUCH_LIST, "");
 	all = verdict_of_all(session_mixed(s), voices, s->list_count + s->unknown, s->others);
 	name_lists(s, voices, all.decision);
-	free(subjects);
 	free(voices);
 	return all;
 }
@@ -96,11 +109,14 @@ session_data(struct session *s, const char *queue_id)
 	bool asks = false;
 
 	s->past_data = true;
+	free(s->outcomes);
+	s->outcomes = mem_array(s->list_count, sizeof(*s->outcomes));
 	for (size_t i = 0; i < s->list_count; i++)
-		asks |= chain_asks(s->lists[i].destination->chain, MOMENT_DATA, s->lists[i].role, false);
+		asks |= chain_asks(s->lists[i].destination->chain, MOMENT_DATA, s->lists[i].role, 0);
 	if (!asks || s->refused.decision != DECISION_PASS)
 		return verdict_pass();
-	return ask_lists(s, MOMENT_DATA, verdict_pass(), s->service->settings.deadline, queue_id);
+	ask_lists(s, MOMENT_DATA, verdict_pass(), s->service->settings.deadline, queue_id);
+	return verdict_on_all(s);
 }
 
 /* The message goes on. A list that refuses it quietly is dropped behind the MTA, and counts as well. */
@@ -110,6 +126,10 @@ count_posts(const struct session *s)
 	struct facts facts = session_facts(s);
 
 	for (size_t i = 0; i < s->list_count; i++) {
+		const struct voice *v = &s->outcomes[i].voice;
+
+		if (v->verdict.decision != DECISION_PASS && !v->quiet)
+			continue;
 		facts.list = s->lists[i].list;
 		facts.recipient = s->lists[i].recipient;
 		facts.role = s->lists[i].role;
@@ -126,9 +146,13 @@ session_end(struct session *s, const char *queue_id)
 		return s->refused;
 	session_prepare(s);
 	message_complete(&s->message);
-	if (all.decision == DECISION_PASS)
-		all = ask_lists(s, MOMENT_END, message_fault(&s->message, &s->service->site->limits),
-		                s->service->settings.content_deadline, queue_id);
+	if (all.decision == DECISION_PASS && session_has_lists(s)) {
+		ask_lists(s, MOMENT_END, message_fault(&s->message, &s->service->site->limits),
+		          s->service->settings.content_deadline, queue_id);
+		all = verdict_on_all(s);
+	}
+	if (!session_has_lists(s))        /* its content was looked at for stamps only */
+		return all;
 	if (all.decision == DECISION_PASS)
 		count_posts(s);
 	metric_add(&milter_metrics[MILTER_MESSAGES], all.decision, all.reply, 0, 1);
@@ -139,4 +163,46 @@ const char *
 session_names(const struct session *s)
 {
 	return bytes_text(&s->names);
+}
+
+size_t
+session_stamps(const struct session *s)
+{
+	return s->stamps;
+}
+
+/* What the expander is to know. */
+static void
+fill_stamp(struct session *s, const char *queue_id, struct stamp *stamp)
+{
+	*stamp = (struct stamp){
+		.time = clock_wall(), .queue_id = mem_text(queue_id), .sender = mem_text(s->sender),
+		.client = mem_text(s->client), .login = mem_text(s->login), .trusted = s->trusted,
+		.encrypted = s->encrypted, .announced = s->announced,
+		.recipients = (int64_t)(s->list_count + s->others + s->unknown),
+	};
+	stamp_digest(bytes_text(&s->message.header), s->message.header.length, stamp->digest);
+	for (size_t i = 0; i < s->list_count; i++) {
+		const struct outcome *o = &s->outcomes[i];
+
+		stamp_add(stamp, s->lists[i].list->address, s->lists[i].role, &o->voice.verdict,
+		          o->voice.quiet, o->by);
+	}
+}
+
+bool
+session_stamp(struct session *s, const char *queue_id, struct bytes *value)
+{
+	struct stamp stamp;
+	bool fits;
+
+	if (s->list_count == 0)
+		return false;
+	fill_stamp(s, queue_id, &stamp);
+	fits = stamps_seal(s->service->keys, &stamp, value);
+	if (!fits)
+		log_say(LEVEL_WARN, "stamp", "%s: to too many lists for a stamp",
+		        queue_id == NULL ? "-" : queue_id);
+	stamp_free(&stamp);
+	return fits;
 }

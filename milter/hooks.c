@@ -9,6 +9,7 @@
 #include "base/daemon.h"
 #include "base/log.h"
 #include "mail/reply.h"
+#include "mail/stamp.h"
 #include "milter/session.h"
 
 #include <libmilter/mfapi.h>
@@ -132,6 +133,8 @@ hears_helo(void)
 	return wanted;
 }
 
+static const unsigned long changes = SMFIF_ADDHDRS | SMFIF_CHGHDRS;
+
 static sfsistat
 on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps, unsigned long f2,
              unsigned long f3, unsigned long *use_actions, unsigned long *use_steps,
@@ -141,10 +144,10 @@ on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps, unsigned 
 	const unsigned long unanswered = SMFIP_NR_CONN | SMFIP_NR_HELO | SMFIP_NR_MAIL |
 	                                 SMFIP_NR_HDR | SMFIP_NR_EOH | SMFIP_NR_BODY;
 
-	(void)actions, (void)f2, (void)f3;
+	(void)f2, (void)f3;
 	if (is_full())
 		return SMFIS_REJECT;
-	*use_actions = 0;                 /* nothing of the message is changed */
+	*use_actions = actions & changes; /* the stamp, and nothing else of the message */
 	*use_steps = steps & unasked;
 	if ((steps & unanswered) == unanswered) {
 		*use_steps |= unanswered;
@@ -213,7 +216,7 @@ on_data(SMFICTX *ctx)
 
 	if (s == NULL)
 		return SMFIS_TEMPFAIL;
-	if (!session_has_lists(s))        /* mail for nobody of ours needs no further step */
+	if (!session_wants_content(s))    /* mail for nobody of ours needs no further step */
 		return SMFIS_ACCEPT;
 	v = session_data(s, queue_id(ctx));
 	return answer(ctx, v, session_names(s));
@@ -245,6 +248,25 @@ on_body(SMFICTX *ctx, unsigned char *bytes, size_t length)
 	return go_on(ctx);
 }
 
+/*
+ * Takes off stamps that came with the message, from the last on, whatever the MTA's numbers do
+ * meanwhile; and puts ours first. False where the MTA does not let us.
+ */
+static bool
+put_stamp(SMFICTX *ctx, struct session *s)
+{
+	static char name[] = STAMP_FIELD;
+	struct bytes value = { 0 };
+	bool done = true;
+
+	for (size_t i = session_stamps(s); i > 0; i--)
+		done = smfi_chgheader(ctx, name, (int)i, NULL) == MI_SUCCESS && done;
+	if (session_stamp(s, queue_id(ctx), &value))
+		done = smfi_insheader(ctx, 0, name, value.data) == MI_SUCCESS && done;
+	bytes_free(&value);
+	return done;
+}
+
 static sfsistat
 on_eom(SMFICTX *ctx)
 {
@@ -255,6 +277,10 @@ on_eom(SMFICTX *ctx)
 	if (s == NULL)
 		return SMFIS_TEMPFAIL;
 	v = session_end(s, queue_id(ctx));
+	if (v.decision == DECISION_PASS && !put_stamp(ctx, s)) {
+		log_say(LEVEL_ERROR, "milter", "the MTA takes no header fields from us");
+		v = verdict_defer(REPLY_LOCAL_ERROR, "");
+	}
 	status = answer(ctx, v, session_names(s));
 	session_reset(s);
 	return status;
@@ -287,7 +313,7 @@ hooks_register(const char *connection)
 	struct smfiDesc description = {
 		.xxfi_name = name,
 		.xxfi_version = SMFI_VERSION,
-		.xxfi_flags = 0,
+		.xxfi_flags = changes,
 		.xxfi_connect = on_connect,
 		.xxfi_helo = on_helo,
 		.xxfi_envfrom = on_mail,

@@ -36,6 +36,8 @@ reload(struct complaint *why)
 
 	notify_reloading();
 	new = service_load(config_file, true, why);
+	if (new != NULL && service_prepare(new, why) < 0)
+		service_drop(&new);
 	rc = site_reload(program, old->site, new == NULL ? NULL : new->site, why);
 	if (rc == 0) {
 		service_install(new);
@@ -165,7 +167,7 @@ run(struct service *s, struct complaint *why)
 		goto out;
 	}
 	if (open_socket(s, &listen, why) < 0 || open_socketmap(s, &map, why) < 0 ||
-	    daemon_become(s->site->user, why) < 0)
+	    daemon_become(s->site->user, why) < 0 || service_prepare(s, why) < 0)
 		goto out;
 	path = site_control(s->site, "milter");
 	pacemaker = pacemaker_open(&listen, why);

@@ -39,6 +39,13 @@ service_load(const char *file, bool strict, struct complaint *why)
 	return s;
 }
 
+int
+service_prepare(struct service *s, struct complaint *why)
+{
+	s->keys = site_keys(s->site, why);
+	return s->keys == NULL ? -1 : 0;
+}
+
 void
 service_install(struct service *s)
 {
@@ -72,6 +79,7 @@ service_drop(struct service **service)
 	if (s == NULL || atomic_fetch_sub(&s->references, 1) > 1)
 		return;
 	gates_close(&s->gates);
+	keys_close(&s->keys);
 	site_drop(&s->site);
 	networks_close(&s->networks);
 	setting_free(milter_setting_rows, &s->settings);

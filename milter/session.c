@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "mail/stamp.h"
 #include "mail/syntax.h"
 #include "milter/metrics.h"
 
@@ -87,10 +88,13 @@ session_reset(struct session *s)
 	for (size_t i = 0; i < s->list_count; i++)
 		target_drop(&s->lists[i]);
 	free(s->lists);
+	free(s->outcomes);
 	s->lists = NULL;
+	s->outcomes = NULL;
 	s->list_count = s->others = s->unknown = 0;
 	s->refused = verdict_pass();
 	s->announced = 0;
+	s->stamps = 0;
 	s->past_data = s->prepared = false;
 	bytes_clear(&s->later);
 	bytes_clear(&s->names);
@@ -152,11 +156,24 @@ session_mail(struct session *s, const char *path, const char *resolved, char *co
 
 /* ---- for those that judge ---- */
 
+/* Whether a stamp has room for what each list says: only then the expander can refuse it for some. */
+static bool
+can_tell(const struct session *s)
+{
+	size_t room = 0;
+
+	for (size_t i = 0; i < s->list_count; i++)
+		room += STAMP_EACH + strlen(s->lists[i].list->address);
+	return room <= STAMP_MOST;
+}
+
 enum mixed
 session_mixed(const struct session *s)
 {
 	bool proven = s->trusted || s->login != NULL;
 
+	if (!can_tell(s))
+		return MIXED_REFUSE_ALL;
 	if (s->local)                     /* the MTA has it already */
 		return MIXED_BOUNCE;
 	switch (s->service->settings.mixed) {
@@ -239,10 +256,20 @@ session_has_lists(const struct session *s)
 	return s->list_count > 0 || s->unknown > 0 || s->refused.decision != DECISION_PASS;
 }
 
+bool
+session_wants_content(const struct session *s)
+{
+	return session_has_lists(s) || s->service->site->stamp.match == STAMP_BY_DIGEST;
+}
+
 void
 session_header(struct session *s, const char *name, const char *value)
 {
 	session_prepare(s);
+	if (text_same(name, STAMP_FIELD)) {
+		s->stamps++;
+		return;
+	}
 	message_header(&s->message, &s->service->site->limits, name, value);
 }
 

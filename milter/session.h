@@ -55,6 +55,12 @@ struct verdict session_rcpt(struct session *, const char *path, const char *reso
 /* Whether there is anything left to judge: a recipient that is a list, or was to be one. */
 bool session_has_lists(const struct session *);
 
+/*
+ * Whether the content is to be seen: there are lists to judge it; or, where a stamp is known by the
+ * content alone, none is to pass that others have made.
+ */
+bool session_wants_content(const struct session *);
+
 /* DATA: what can be said about all recipients together. May wait. */
 struct verdict session_data(struct session *, const char *queue_id);
 
@@ -68,6 +74,13 @@ void session_body(struct session *, const unsigned char *bytes, size_t length);
  * refuses its sender, since the expander cannot do that. May wait.
  */
 struct verdict session_end(struct session *, const char *queue_id);
+
+/*
+ * When the message goes on: how many stamps came with it, which are to go; and the value of the one that
+ * it is to get (mail/stamp.h). False where it is to get none.
+ */
+size_t session_stamps(const struct session *);
+bool session_stamp(struct session *, const char *queue_id, struct bytes *value);
 
 /*
  * The lists that session_data() or session_end() refused it for, where it has other recipients as

@@ -9,6 +9,12 @@
 
 #include <arpa/inet.h>
 
+/* What a list thinks of the message so far. */
+struct outcome {
+	struct voice voice;
+	const char *by;                   /* a policy or rule; NULL for a pass */
+};
+
 struct session {
 	struct service *service;
 	struct pacemaker *pacemaker;
@@ -25,6 +31,7 @@ struct session {
 	char instance[40];                /* of all messages of all hosts */
 	int64_t announced;                /* SIZE=, or 0 */
 	struct target *lists;             /* accepted recipients that are lists */
+	struct outcome *outcomes;         /* one for each list, from DATA on */
 	size_t list_count;
 	size_t others;                    /* recipients that are none of our business */
 	size_t unknown;                   /* of a local message, that are no lists */
@@ -32,6 +39,7 @@ struct session {
 	struct bytes later;               /* what will be asked of the recipients so far, where split */
 	struct bytes names;               /* of lists that refuse it */
 	struct message message;
+	size_t stamps;                    /* that came with it */
 	bool past_data, prepared;
 };
 

@@ -9,8 +9,8 @@ admit_subject(const struct target *t)
 		                 .verdict = verdict_pass() };
 }
 
-static struct verdict
-judge_role(enum role role, const char *sender)
+struct verdict
+admit_role(enum role role, const char *sender)
 {
 	if (!role_exists(role))
 		return verdict_reject(REPLY_NO_SUCH_ROLE, "there is nobody behind this role");
@@ -36,11 +36,11 @@ struct verdict
 admit_rcpt(const struct site *site, const struct target *t, const struct terms *terms, struct subject *s)
 {
 	*s = admit_subject(t);
-	s->verdict = judge_role(t->role, terms->facts->sender);
+	s->verdict = admit_role(t->role, terms->facts->sender);
 	if (s->verdict.decision == DECISION_PASS)
 		s->verdict = judge_state(t->role, t->list);
 	if (s->verdict.decision == DECISION_PASS &&
-	    chain_asks(s->chain, MOMENT_RCPT, t->role, !terms->facts->session))
+	    chain_asks(s->chain, MOMENT_RCPT, t->role, facts_lacking(terms->facts)))
 		inquiry_run(site->bulkheads, terms, s, 1);
 	return s->verdict;
 }

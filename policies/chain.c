@@ -6,13 +6,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What only the milter knows by itself. */
+enum { BEFORE_THE_MTA = NEED_SESSION | NEED_ENVELOPE };
+
 /* Behind the configuration of a policy. */
 struct actions {
-	int64_t on_fail, on_unsure;
+	int64_t on_fail, on_unsure, without_session;
 };
 
 static const char *const action_words[] = { [ACTION_REJECT] = "reject", [ACTION_DEFER] = "defer",
 	                                    [ACTION_LOG_ONLY] = "log-only", NULL };
+
+/* Of these words; as actions they stand in without_actions[]. */
+static const char *const without_words[] = { "accept", "defer", "reject", NULL };
+static const enum action without_actions[] = { ACTION_ACCEPT, ACTION_DEFER, ACTION_REJECT };
 
 const struct setting action_settings[] = {
 	{ .name = "on_fail", .kind = KIND_WORD, .offset = offsetof(struct actions, on_fail),
@@ -23,6 +30,12 @@ const struct setting action_settings[] = {
 	  .fallback = "defer", .words = action_words,
 	  .help = "What becomes of one where the check cannot know: defer (4xx) or reject; log-only is for "
 	          "checks that refuse nothing when they fail either, where it needs not be written." },
+	{ .name = "without_session", .kind = KIND_WORD, .offset = offsetof(struct actions, without_session),
+	  .fallback = "accept", .words = without_words,
+	  .help = "What becomes of a posting that came past the milter, so that the check cannot be asked "
+	          "for want of the session: accept, defer (4xx) or reject. The MTA writes to the sender "
+	          "of what is refused there, or put off for too long. Only of checks that need the "
+	          "session." },
 	{ .kind = KIND_END },
 };
 
@@ -97,9 +110,9 @@ move_effective(struct effective_list *from, struct effective_list *to)
 static int
 check_actions(const struct node *block, struct complaint *why)
 {
-	static const char *const settings[] = { "on_fail", "on_unsure" };
+	static const char *const settings[] = { "on_fail", "on_unsure", "without_session" };
 
-	for (size_t i = 0; block != NULL && block->kind == NODE_MAP && i < 2; i++) {
+	for (size_t i = 0; block != NULL && block->kind == NODE_MAP && i < 3; i++) {
 		const struct node *n = node_child(block, settings[i]);
 
 		if (n == NULL || n->kind != NODE_TEXT)
@@ -118,9 +131,15 @@ static int
 take_actions(struct link *l, const struct actions *a, const struct node *block, struct complaint *why)
 {
 	const struct node *fail = node_child(block, "on_fail"), *unsure = node_child(block, "on_unsure");
+	const struct node *without = node_child(block, "without_session");
 
 	l->on_fail = (enum action)a->on_fail;
 	l->on_unsure = (enum action)a->on_unsure;
+	l->without_session = without_actions[a->without_session];
+	if (without != NULL && !(l->policy->needs & BEFORE_THE_MTA))
+		return node_complain(without, why,
+		                     "without_session: %s needs no session, and is always asked",
+		                     l->policy->name);
 	if (l->policy->quiet && l->on_fail != ACTION_REJECT)
 		return node_complain(fail, why, "on_fail: what fails %s is always refused",
 		                     l->policy->name);
@@ -245,16 +264,48 @@ chain_close(struct chain **chain)
 	free(c);
 }
 
+unsigned
+facts_lacking(const struct facts *f)
+{
+	return (f->session ? 0 : BEFORE_THE_MTA) | (f->filed ? 0 : NEED_FILE);
+}
+
 bool
-link_asks(const struct link *l, enum moment moment, enum role role, bool behind)
+link_asks(const struct link *l, enum moment moment, enum role role, unsigned lacking)
 {
 	const struct policy *p = l->policy;
 
-	if (p->at[moment] == NULL || (role != ROLE_POST && !p->every_role))
-		return false;
-	if (behind && (p->needs & (NEED_SESSION | NEED_ENVELOPE)))
+	if (p->at[moment] == NULL || (role != ROLE_POST && !p->every_role) || (p->needs & lacking))
 		return false;
 	return p->asks == NULL || p->asks(l->config, moment);
+}
+
+struct verdict
+chain_lacking(const struct chain *c, enum role role, unsigned lacking, const struct link **decided_by)
+{
+	struct verdict worst = verdict_pass();
+
+	*decided_by = NULL;
+	for (size_t i = 0; i < c->count; i++) {
+		const struct link *l = &c->links[i];
+		bool asked = false;
+		struct verdict v;
+
+		for (enum moment m = MOMENT_RCPT; m < MOMENT_COUNT; m++)
+			asked |= link_asks(l, m, role, 0);
+		if (!asked || !(l->policy->needs & lacking) || l->on_fail == ACTION_LOG_ONLY ||
+		    l->without_session == ACTION_ACCEPT)
+			continue;
+		v = l->without_session == ACTION_REJECT ? verdict_reject(REPLY_UNCHECKED, "") :
+		                                          verdict_defer(REPLY_LATER, "");
+		v = verdict_because(v, "it came past the milter, and %s cannot be asked", l->policy->name);
+		v.place = l->place;
+		if (verdict_yields(&worst, v.decision, v.place)) {
+			worst = v;
+			*decided_by = l;
+		}
+	}
+	return worst;
 }
 
 bool
@@ -264,11 +315,11 @@ link_concerns(const struct link *l, const struct list *list)
 }
 
 bool
-chain_asks(const struct chain *c, enum moment moment, enum role role, bool behind)
+chain_asks(const struct chain *c, enum moment moment, enum role role, unsigned lacking)
 {
 	size_t i = 0;
 
-	while (i < c->count && !link_asks(&c->links[i], moment, role, behind))
+	while (i < c->count && !link_asks(&c->links[i], moment, role, lacking))
 		i++;
 	return i < c->count;
 }
@@ -278,7 +329,7 @@ chain_needs(const struct chain *c, enum need need, enum role role)
 {
 	size_t i = 0;
 
-	while (i < c->count && !(link_asks(&c->links[i], MOMENT_END, role, false) &&
+	while (i < c->count && !(link_asks(&c->links[i], MOMENT_END, role, 0) &&
 	                         (c->links[i].policy->needs & need)))
 		i++;
 	return i < c->count;
@@ -336,7 +387,7 @@ chain_later(const struct chain *c, const struct list *list, enum role role, stru
 
 		if (l->policy->quiet || link_worst(l) == DECISION_PASS ||
 		    !link_concerns(l, list) ||
-		    (!link_asks(l, MOMENT_DATA, role, false) && !link_asks(l, MOMENT_END, role, false)))
+		    (!link_asks(l, MOMENT_DATA, role, 0) && !link_asks(l, MOMENT_END, role, 0)))
 			continue;
 		bytes_format(out, "%s(%s)%s\n", l->policy->name, l->settings,
 		             l->policy->needs & NEED_LIST ? list->address : "");

@@ -9,13 +9,14 @@
 #include "policies/policy.h"
 
 /* What becomes of an answer that is no pass. */
-enum action { ACTION_REJECT, ACTION_DEFER, ACTION_LOG_ONLY };
+enum action { ACTION_REJECT, ACTION_DEFER, ACTION_LOG_ONLY, ACTION_ACCEPT };
 
 /* One policy as one destination asks it. */
 struct link {
 	const struct policy *policy;
 	void *config;
 	enum action on_fail, on_unsure;
+	enum action without_session;      /* reject, defer or accept */
 	unsigned place;                   /* among all of the site, from 1 */
 	char *origin;                     /* rollcall.yaml:12, or "default" */
 	char *settings;                   /* what holds, as text: links of equal policy and text ask alike */
@@ -35,11 +36,11 @@ struct chain *chain_open(const struct node *check, const char *path, unsigned *p
                          struct effective_list *, struct complaint *);
 void chain_close(struct chain **);
 
-/* Whether the link is asked then, about that role; `behind` the MTA, where less is known. */
-bool link_asks(const struct link *, enum moment, enum role, bool behind);
+/* Whether the link is asked then, about that role, where these of enum need are not met. */
+bool link_asks(const struct link *, enum moment, enum role, unsigned lacking);
 
 /* Whether any of it is asked then. */
-bool chain_asks(const struct chain *, enum moment, enum role, bool behind);
+bool chain_asks(const struct chain *, enum moment, enum role, unsigned lacking);
 
 /* Whether it can refuse posts to that list. */
 bool link_concerns(const struct link *, const struct list *);
@@ -49,6 +50,13 @@ bool chain_needs(const struct chain *, enum need, enum role);
 
 /* Tells all that want to know that a message was taken for the list in the facts. */
 void chain_accepted(const struct chain *, const struct facts *);
+
+/*
+ * What becomes of a message that is judged without what these needs stand for, by the checks that could
+ * not be asked for want of them. The link that decided, or NULL for a pass.
+ */
+struct verdict chain_lacking(const struct chain *, enum role, unsigned lacking,
+                             const struct link **decided_by);
 
 /* What an answer comes to, at the link's place. */
 struct verdict link_verdict(const struct link *, struct verdict answer);

@@ -104,11 +104,13 @@ find_question(struct inquiry *i, const struct link *l, const struct subject *s)
 static void
 collect(struct inquiry *i, struct parts *parts, const struct subject *subjects, size_t count)
 {
+	const unsigned lacking = facts_lacking(&i->facts);
+
 	for (size_t s = 0; s < count; s++)
 		for (size_t n = 0; n < subjects[s].chain->count; n++) {
 			const struct link *l = &subjects[s].chain->links[n];
 
-			if (!link_asks(l, i->moment, subjects[s].role, !i->facts.session) ||
+			if (!link_asks(l, i->moment, subjects[s].role, lacking) ||
 			    !link_concerns(l, subjects[s].list))
 				continue;
 			parts->all = mem_resize(parts->all, (parts->count + 1) * sizeof(*parts->all));

@@ -25,7 +25,7 @@ enum moment {
 /* What is known. Read-only; what it points to lives as long as the call. */
 struct facts {
 	/* The session. */
-	bool session;                     /* its fields are known at all: behind the MTA they are not */
+	bool session;                     /* its fields are known at all: behind the MTA only by a stamp */
 	const char *client;               /* its address, as text */
 	const char *client_name;          /* as the MTA found and confirmed it; NULL: not known */
 	const char *helo;                 /* with NEED_HELO only; NULL: not known */
@@ -58,12 +58,15 @@ struct patience {
 
 /* What a policy needs to be asked at all, and what its answer depends on. */
 enum need {
-	NEED_SESSION = 1,                 /* is not asked behind the MTA */
-	NEED_ENVELOPE = 2,                /* likewise: there the MTA may have divided the recipients */
+	NEED_SESSION = 1,                 /* is not asked where the session is not known */
+	NEED_ENVELOPE = 2,                /* likewise: the MTA may have divided the recipients */
 	NEED_LIST = 4,                    /* answers for two lists may differ */
 	NEED_FILE = 8,                    /* the whole message is to be in a file */
 	NEED_HELO = 16                    /* what the client called itself */
 };
+
+/* The needs that these facts do not meet. */
+unsigned facts_lacking(const struct facts *);
 
 /* What a policy has to wait for has workers of its own, so that one that hangs starves nobody else. */
 enum resource {

@@ -45,6 +45,7 @@ const struct setting site_settings[] = {
 	          "login do." },
 	PART("log", "Where the log goes, see below."),
 	PART("limits", "What is too big, see below."),
+	PART("stamp", "What the milter tells the expander, and when it is believed, see below."),
 	PART("sources", "Where lists come from: a block for each, under a name of your own."),
 	PART("destinations", "The domains of lists: a block for each, under the domain."),
 	PART("workers", "How many checks that wait do so at the same time, see below."),
@@ -73,6 +74,22 @@ const struct setting limits_settings[] = {
 	{ .name = "hops", .kind = KIND_NUMBER, .offset = offsetof(struct limits, hops),
 	  .fallback = "50", .min = "5", .max = "1000",
 	  .help = "A message with more Received fields than this is in a loop." },
+	{ .kind = KIND_END },
+};
+
+static const char *const match_words[] = { [STAMP_BY_QUEUE_ID] = "queue-id",
+	                                   [STAMP_BY_DIGEST] = "digest", NULL };
+
+const struct setting stamp_settings[] = {
+	{ .name = "lifetime", .kind = KIND_TIME, .offset = offsetof(struct stamp_rules, lifetime),
+	  .fallback = "7d", .min = "1m", .max = "365d",
+	  .help = "How old a stamp may be: longer than the MTA keeps a message in its queue." },
+	{ .name = "match", .kind = KIND_WORD, .offset = offsetof(struct stamp_rules, match),
+	  .fallback = "queue-id", .words = match_words,
+	  .help = "How a stamp is known to be of a message: queue-id, by the MTA's name for it and its "
+	          "sender; digest, by From, Date, Message-ID and Subject alone, for sites where a content "
+	          "filter behind the milter puts mail into the queue again, under another name, and does "
+	          "not pass the first one on by XFORWARD." },
 	{ .kind = KIND_END },
 };
 
@@ -210,6 +227,8 @@ site_load(const char *file, bool strict, const struct site_part *parts, struct c
 	if (root != NULL && read_top(s, root, why) == 0 && read_log(s, root, why) == 0 &&
 	    setting_read(limits_settings, &s->limits, node_child(root, "limits"), "limits",
 	                 &s->effective, why) == 0 &&
+	    setting_read(stamp_settings, &s->stamp, node_child(root, "stamp"), "stamp", &s->effective,
+	                 why) == 0 &&
 	    read_workers(s, root, why) == 0 && read_dns(s, root, why) == 0 &&
 	    read_sources(s, root, strict, why) == 0 &&
 	    destinations_read(s, root, why) == 0)

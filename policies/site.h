@@ -47,6 +47,13 @@ struct limits {
 	int64_t hops;                     /* Received fields */
 };
 
+/* What makes a stamp (mail/stamp.h) count. */
+struct stamp_rules {
+	int64_t lifetime;                 /* ms */
+	int64_t match;                    /* enum stamp_match */
+};
+enum stamp_match { STAMP_BY_QUEUE_ID, STAMP_BY_DIGEST };
+
 struct site {
 	atomic_int references;
 	char *file;                       /* the configuration's name */
@@ -59,6 +66,7 @@ struct site {
 	int64_t log_level;                /* enum log_level */
 	struct networks *networks;        /* trusted ones */
 	struct limits limits;
+	struct stamp_rules stamp;
 	struct source **sources;          /* as they are named, then what unites several */
 	size_t named_count, source_count;
 	struct destination *destinations;
@@ -145,6 +153,7 @@ char *site_control(const struct site *, const char *program);
 struct keys *site_keys(const struct site *, struct complaint *);
 
 /* The top rows, for the manual. */
-extern const struct setting site_settings[], destination_settings[], limits_settings[], log_settings[];
+extern const struct setting site_settings[], destination_settings[], limits_settings[], stamp_settings[],
+	log_settings[];
 
 #endif

@@ -31,6 +31,11 @@ envelope_free(struct envelope *e)
 	free(e->queue_id);
 	free(e->message_id);
 	free(e->report_of);
+	free(e->stamp);
+	free(e->client);
+	free(e->identity);
+	free(e->proof);
+	free(e->verdict);
 	free(e->inject_sender);
 	free(e->inject_add);
 	free(e->inject_before_body);
@@ -67,6 +72,11 @@ envelope_print(const struct envelope *e, struct bytes *out)
 	js_set_number(j, "size", e->size);
 	js_set_flag(j, "utf8", e->utf8);
 	js_set_flag(j, "eight_bit", e->eight_bit);
+	js_set_text(j, "stamp", e->stamp);
+	js_set_text(j, "client", e->client);
+	js_set_text(j, "identity", e->identity);
+	js_set_text(j, "proof", e->proof);
+	js_set_text(j, "verdict", e->verdict);
 	js_set_text(j, "report_of", e->report_of);
 	if (e->shadow)
 		js_set_flag(j, "shadow", true);
@@ -145,6 +155,11 @@ envelope_parse(const char *text, size_t length, struct envelope *e, struct compl
 	    take_text(j, "sender", true, &e->sender, why) < 0 ||
 	    take_text(j, "queue_id", false, &e->queue_id, why) < 0 ||
 	    take_text(j, "message_id", false, &e->message_id, why) < 0 ||
+	    take_text(j, "stamp", false, &e->stamp, why) < 0 ||
+	    take_text(j, "client", false, &e->client, why) < 0 ||
+	    take_text(j, "identity", false, &e->identity, why) < 0 ||
+	    take_text(j, "proof", false, &e->proof, why) < 0 ||
+	    take_text(j, "verdict", false, &e->verdict, why) < 0 ||
 	    take_text(j, "report_of", false, &e->report_of, why) < 0 ||
 	    take_texts(j, "before", &e->before, why) < 0 || take_inject(j, e, why) < 0)
 		goto out;

@@ -30,6 +30,11 @@ struct envelope {
 	int64_t size;                     /* of the message, bytes */
 	bool utf8;                        /* came with SMTPUTF8 */
 	bool eight_bit;                   /* holds bytes above 127 */
+	/* What the milter knew, if it stamped the message; each NULL where it is not known. */
+	char *stamp;                      /* "valid", or what was wrong with it; "none" */
+	char *client;                     /* address of who posted */
+	char *identity, *proof;           /* the login, and how it is proven: "login" or "networks" */
+	char *verdict;                    /* of the policies: "pass" */
 	char *report_of;                  /* entry whose failures it reports; NULL: it is no report */
 	bool shadow;                      /* members are read and frozen, and nobody is sent anything */
 	struct text_list before;          /* lists the message also came for, whose members have it */

@@ -10,14 +10,14 @@ NO_REPLY = {"header": 0x80, "connect": 0x1000, "mail": 0x4000, "eoh": 0x40000, "
 class Milter:
     """One connection, which is one SMTP session. Whoever calls `packet` reads the answer, or knows there is none."""
 
-    def __init__(self, path, steps=STEPS, timeout=30, negotiate=True):
+    def __init__(self, path, steps=STEPS, timeout=30, negotiate=True, actions=ACTIONS):
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(timeout)
         self.socket.connect(path)
         self.file = self.socket.makefile("rb")
         if not negotiate:
             return
-        self.send(b"O", struct.pack(">III", 6, ACTIONS, steps))
+        self.send(b"O", struct.pack(">III", 6, actions, steps))
         command, data = self.read()
         assert command == b"O"
         self.version, self.actions, self.steps = struct.unpack(">III", data[:12])
@@ -73,7 +73,8 @@ class Milter:
         return self.step("rcpt", b"R", f"<{recipient}>".encode())
 
     def message(self, fields, body=b"Hello.\r\n", queue_id="ABC"):
-        """DATA to end of message; the answer, or what ended it before."""
+        """DATA to end of message; the answer, or what ended it before. What it changes is in self.changes."""
+        self.changes = []
         self.define(b"T", i=queue_id)
         got = self.step("data", b"T")
         if got[0] != b"c":
@@ -87,7 +88,12 @@ class Milter:
                 assert self.read()[0] in b"cs"
         self.define(b"E", i=queue_id)
         self.send(b"E")
-        return self.read()
+        while True:
+            got = self.read()
+            if got[0] not in b"im":       # insert a field, change one
+                return got
+            index, (name, value) = struct.unpack(">I", got[1][:4])[0], got[1][4:-1].split(b"\0")
+            self.changes.append((got[0].decode(), index, name.decode(), value.decode()))
 
     def abort(self):
         self.send(b"A")

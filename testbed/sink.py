@@ -35,6 +35,7 @@ class Sink:
         self.on_mail = self.on_rcpt = self.on_dot = self.on_receipt = None
         self.connections, self.open = 0, set()
         self.delay_dot = 0
+        self.forwarded = []               # XFORWARD, as it came
         sink = self
 
         class Handler(socketserver.StreamRequestHandler):
@@ -175,6 +176,9 @@ class Sink:
                 t = None
             elif verb == "RSET":
                 t = None
+                self.say(h, "250 2.0.0 ok")
+            elif verb == "XFOR":
+                self.forwarded.append(command)
                 self.say(h, "250 2.0.0 ok")
             elif verb == "NOOP":
                 self.say(h, "250 2.0.0 ok")

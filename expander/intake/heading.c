@@ -6,6 +6,7 @@
 #include "mail/header.h"
 #include "mail/mime.h"
 #include "mail/phrase.h"
+#include "mail/stamp.h"
 #include "mail/subject.h"
 #include "mail/trace.h"
 
@@ -13,9 +14,6 @@
 #include <string.h>
 
 enum { LONGEST_NAME = 100 };              /* characters of a list's name in List-Id */
-
-/* The field by which milter and expander will talk; one that comes from outside goes no further. */
-static const char stamp[] = "Rollcall-Stamp";
 
 /*
  * What goes where the message came from another list (RFC 2369 section 4): who leaves by it makes
@@ -386,7 +384,7 @@ heading_compose(struct envelope *e, const struct site *site, const struct target
 	struct heading h = { e, t, header, length, &add };
 
 	trace_received(&add, lhlo, site->hostname, id, role_address, e->arrived);
-	remove_field(e, stamp);
+	remove_field(e, STAMP_FIELD);     /* it was for us, and goes no further */
 	if (t->role == ROLE_POST) {
 		add_list_fields(&h);
 		add_precedence(&h);

@@ -4,10 +4,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "expander/intake/heading.h"
+#include "expander/intake/judge.h"
 #include "expander/metrics.h"
 #include "mail/header.h"
 #include "mail/trace.h"
-#include "policies/admit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +26,7 @@ struct reception {
 	bool header_whole, too_big, header_too_big;
 	char queue_id[64];                /* of the MTA */
 	char *message_id;
+	struct credentials credentials;
 };
 
 void
@@ -151,6 +152,8 @@ static void
 fill_envelope(struct envelope *e, struct reception *r, const struct mail *m,
               const struct recipient *to, const char *id, const char *lhlo)
 {
+	const struct stamp *s = &r->credentials.stamp;
+
 	*e = (struct envelope){
 		.list = mem_text(to->target.list->address),
 		.role = mem_text(role_word(to->target.role)),
@@ -163,6 +166,11 @@ fill_envelope(struct envelope *e, struct reception *r, const struct mail *m,
 		.utf8 = m->utf8,
 		.eight_bit = r->content.eight_bit,
 		.shadow = to->target.destination->shadow,
+		.stamp = mem_text(stamp_state_word(r->credentials.state)),
+		.client = mem_text(s->client),
+		.identity = mem_text(s->login),
+		.proof = mem_text(stamp_proof(s)),
+		.verdict = mem_text(decision_word(DECISION_PASS)),
 	};
 	heading_compose(e, r->service->site, &to->target, id, lhlo, bytes_text(&r->header),
 	                r->header.length);
@@ -170,7 +178,7 @@ fill_envelope(struct envelope *e, struct reception *r, const struct mail *m,
 
 static void
 log_recipient(const struct reception *r, const struct mail *m, const struct recipient *to,
-              const char *why)
+              const struct judgement *j, const char *why)
 {
 	const struct reply *reply = reply_of(to->reply);
 	struct log_line l;
@@ -185,6 +193,13 @@ log_recipient(const struct reception *r, const struct mail *m, const struct reci
 	log_text(&l, "from", *m->sender == '\0' ? "<>" : m->sender);
 	log_text(&l, "msgid", r->message_id);
 	log_number(&l, "size", r->size);
+	if (j != NULL) {
+		log_text(&l, "stamp", stamp_state_word(r->credentials.state));
+		log_text(&l, "client", r->credentials.stamp.client);
+		log_text(&l, "login", r->credentials.stamp.login);
+		log_text(&l, "judged", j->stamped ? "before" : "now");
+		log_text(&l, "by", j->by);
+	}
 	(void)snprintf(code, sizeof(code), "%d %s", reply->code, reply->enhanced);
 	log_text(&l, "reply", code);
 	log_text(&l, "reason", why);
@@ -222,35 +237,46 @@ struct entries {
 	struct envelope *envelopes;
 	struct commitment *commitments;
 	struct recipient **of;            /* the recipient of each */
+	struct judgement **judgements;    /* and what was thought of it */
 	size_t count;
 };
 
-/* The lists of the same message that come first: their members are left out of this one. */
 static void
-add_before(struct entries *es)
+add_list_before(void *envelope, const char *list)
+{
+	struct envelope *e = envelope;
+
+	text_list_add(&e->before, list, strlen(list));
+}
+
+/*
+ * The lists of the same message that come first: their members are left out of this one. For lists that
+ * the stamp names it says so, whichever of them comes when; the others follow in the order of LMTP.
+ */
+static void
+add_before(struct entries *es, const struct credentials *c, const struct judgement *j)
 {
 	struct envelope *e = &es->envelopes[es->count];
 
-	for (size_t i = 0; i < es->count; i++) {
-		const char *list = es->envelopes[i].list;
-
-		if (es->of[i]->target.role == ROLE_POST)
-			text_list_add(&e->before, list, strlen(list));
-	}
+	stamp_before(&c->stamp, e->list, add_list_before, e);
+	for (size_t i = 0; i < es->count && !j->stamped; i++)
+		if (es->of[i]->target.role == ROLE_POST && !es->judgements[i]->stamped)
+			add_list_before(e, es->envelopes[i].list);
 }
 
 static void
 add_entry(struct entries *es, struct reception *r, const struct mail *m, struct recipient *to,
-          const char *lhlo)
+          struct judgement *j, const char *lhlo)
 {
 	r->queues->ops->entry_name(r->draft, to->target.list->address, role_word(to->target.role), to->id);
 	fill_envelope(&es->envelopes[es->count], r, m, to, to->id, lhlo);
 	if (to->target.role == ROLE_POST)
-		add_before(es);
+		add_before(es, &r->credentials, j);
 	es->commitments[es->count] = (struct commitment){
 		.queue = to->target.role == ROLE_BOUNCES ? QUEUE_BOUNCE : QUEUE_PENDING,
 		.envelope = &es->envelopes[es->count],
 	};
+	es->judgements[es->count] = j;
 	es->of[es->count++] = to;
 }
 
@@ -260,45 +286,46 @@ add_entry(struct entries *es, struct reception *r, const struct mail *m, struct 
  * milter, or what it let go on to be returned.
  */
 static enum reply_id
-reply_of_subject(const struct subject *s)
+reply_of_judgement(const struct judgement *j)
 {
-	if (s->verdict.decision == DECISION_PASS)
+	if (j->verdict.decision == DECISION_PASS)
 		return REPLY_NONE;
-	return s->decided_by->policy->quiet ? REPLY_DROPPED : s->verdict.reply;
+	return j->quiet ? REPLY_DROPPED : j->verdict.reply;
+}
+
+/* What becomes of it for each list and role, in their order. */
+static void
+judge_all(struct reception *r, const struct mail *m, struct judgement *judgements)
+{
+	const struct arrival arrival = { .sender = m->sender_canonical, .queue_id = r->queue_id,
+		                         .ident = m->ident, .header = bytes_text(&r->header),
+		                         .header_length = r->header.length, .size = r->size };
+	size_t count = 0;
+
+	credentials_read(&r->credentials, r->service, &arrival);
+	metric_add(&expander_metrics[STAMPS], r->credentials.state, 0, 0, 1);
+	for (size_t i = 0; i < m->count; i++)
+		if (m->recipients[i].same_as == i)
+			judgements[count++].subject = admit_subject(&m->recipients[i].target);
+	judge(r->service, &arrival, &r->credentials, deadline_in(r->service->lmtp.lookup), judgements, count);
 }
 
 /* One entry for each list and role that takes the message; the others get their replies here. */
 static void
-collect(struct entries *es, struct reception *r, struct mail *m, const char *lhlo)
+collect(struct entries *es, struct reception *r, struct mail *m, struct judgement *next, const char *lhlo)
 {
-	const struct site *site = r->service->site;
-	const struct facts facts = { .sender = m->sender_canonical, .size = r->size,
-		                     .header = bytes_text(&r->header), .header_length = r->header.length,
-		                     .most_hops = site->limits.hops };
-	const struct terms terms = { .moment = MOMENT_END, .facts = &facts,
-		                     .by = deadline_in(r->service->lmtp.lookup) };
-	struct subject *subjects = mem_array(m->count, sizeof(*subjects));
-	size_t count = 0, next = 0;
-
-	for (size_t i = 0; i < m->count; i++)
-		if (m->recipients[i].same_as == i)
-			subjects[count++] = admit_subject(&m->recipients[i].target);
-	inquiry_run(site->bulkheads, &terms, subjects, count);
 	for (size_t i = 0; i < m->count; i++) {
 		struct recipient *to = &m->recipients[i];
-		struct subject *s = &subjects[next];
 
 		if (to->same_as != i)
 			continue;
-		to->reply = reply_of_subject(s);
+		to->reply = reply_of_judgement(next);
 		if (to->reply == REPLY_NONE)
-			add_entry(es, r, m, to, lhlo);
+			add_entry(es, r, m, to, next, lhlo);
 		else
-			log_recipient(r, m, to, s->verdict.reason);
-		subject_free(s);
+			log_recipient(r, m, to, next, next->verdict.reason);
 		next++;
 	}
-	free(subjects);
 }
 
 static void
@@ -306,10 +333,13 @@ store(struct reception *r, struct mail *m, const char *lhlo)
 {
 	struct entries es = { .envelopes = mem_array(m->count, sizeof(struct envelope)),
 		              .commitments = mem_array(m->count, sizeof(struct commitment)),
-		              .of = mem_array(m->count, sizeof(struct recipient *)) };
+		              .of = mem_array(m->count, sizeof(struct recipient *)),
+		              .judgements = mem_array(m->count, sizeof(struct judgement *)) };
+	struct judgement *judgements = mem_array(m->count, sizeof(*judgements));
 
 	read_ids(r);
-	collect(&es, r, m, lhlo);
+	judge_all(r, m, judgements);
+	collect(&es, r, m, judgements, lhlo);
 	if (es.count > 0)
 		r->queues->ops->commit(r->draft, es.commitments, es.count, &r->why);
 	for (size_t i = 0; i < es.count; i++) {
@@ -317,15 +347,17 @@ store(struct reception *r, struct mail *m, const char *lhlo)
 
 		es.of[i]->reply = reply_to(result);
 		count_entry(es.of[i], result);
-		log_recipient(r, m, es.of[i],
+		log_recipient(r, m, es.of[i], es.judgements[i],
 		              result == STORED          ? NULL
 		              : result == STORED_BEFORE ? "a repeat of what is here already"
 		                                        : r->why.text);
 		envelope_free(&es.envelopes[i]);
 	}
+	free(judgements);
 	free(es.envelopes);
 	free(es.commitments);
 	free(es.of);
+	free(es.judgements);
 }
 
 /* The same reply for all. */
@@ -335,7 +367,7 @@ refuse(struct reception *r, struct mail *m, enum reply_id reply)
 	for (size_t i = 0; i < m->count; i++) {
 		m->recipients[i].reply = reply;
 		if (m->recipients[i].same_as == i)
-			log_recipient(r, m, &m->recipients[i],
+			log_recipient(r, m, &m->recipients[i], NULL,
 			              r->stored == STORED ? reply_of(reply)->text : r->why.text);
 	}
 }
@@ -374,5 +406,6 @@ mail_receive(struct mail *m, struct stream *s, struct queues *queues, const stru
 		queues->ops->discard(&r.draft);
 	bytes_free(&r.header);
 	free(r.message_id);
+	credentials_free(&r.credentials);
 	return result;
 }

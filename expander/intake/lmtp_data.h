@@ -24,6 +24,7 @@ struct mail {
 	char *sender;                     /* as spelled; "" is the null sender; NULL: no MAIL yet */
 	char *sender_canonical;           /* NULL: the null sender, or no mailbox */
 	bool utf8;
+	char ident[64];                   /* XFORWARD IDENT=; "" where there was none */
 	enum reply_id wrong;              /* what is said to every list; REPLY_NONE: nothing */
 	struct recipient *recipients;
 	size_t count;

@@ -73,7 +73,7 @@ do_lhlo(struct session *s, struct slice argument)
 	s->state = READY;
 	bytes_format(&s->stream.out,
 	             "250-%s\r\n250-PIPELINING\r\n250-ENHANCEDSTATUSCODES\r\n250-8BITMIME\r\n"
-	             "250-SMTPUTF8\r\n250 SIZE %lld\r\n",
+	             "250-SMTPUTF8\r\n250-XFORWARD IDENT\r\n250 SIZE %lld\r\n",
 	             s->service->site->hostname, (long long)s->service->site->limits.message);
 }
 
@@ -91,6 +91,28 @@ static void
 do_noop(struct session *s, struct slice argument)
 {
 	(void)argument;
+	say(s, REPLY_OK);
+}
+
+/*
+ * Postfix' XFORWARD: of whom the message comes that is about to be sent. IDENT is the name it has, or
+ * had before a content filter, in the MTA's queue; who may say so is the MTA's business.
+ */
+static void
+do_xforward(struct session *s, struct slice argument)
+{
+	struct slice key, value;
+
+	while (syntax_parameter(&argument, &key, &value)) {
+		if (key.length == 0) {
+			say(s, REPLY_BAD_SYNTAX);
+			return;
+		}
+		if (!slice_is(key, "IDENT") || value.length >= sizeof(s->mail.ident))
+			continue;
+		memcpy(s->mail.ident, value.at, value.length);
+		s->mail.ident[value.length] = '\0';
+	}
 	say(s, REPLY_OK);
 }
 
@@ -196,17 +218,15 @@ log_refusal(const struct session *s, struct slice path, enum reply_id id, const 
 }
 
 /*
- * What the address is, and whether it takes this mail. REPLY_NONE with the target; else `why` has
- * the cause, if there is more to say.
+ * What the address is, and whether it takes any mail now; whether it takes this one is seen when it has
+ * come, and with it what the milter has said. REPLY_NONE with the target; else `why` has the cause, if
+ * there is more to say.
  */
 static enum reply_id
 find_target(struct session *s, const char *canonical, struct target *t, struct complaint *why)
 {
 	const struct destination *d = site_destination(s->service->site, canonical);
-	const struct facts facts = { .sender = s->mail.sender_canonical };
 	struct deadline by = deadline_in(s->service->lmtp.lookup);
-	const struct terms terms = { .moment = MOMENT_RCPT, .facts = &facts, .by = by };
-	struct subject subject;
 	struct verdict v;
 
 	if (d == NULL)
@@ -219,8 +239,7 @@ find_target(struct session *s, const char *canonical, struct target *t, struct c
 	case FOUND_YES:
 		break;
 	}
-	v = admit_rcpt(s->service->site, t, &terms, &subject);
-	subject_free(&subject);
+	v = admit_role(t->role, s->mail.sender_canonical);
 	if (v.reply == REPLY_NONE && drain_is_on(s->service->site))
 		v = verdict_defer(REPLY_DRAINING, "draining");
 	(void)complain(why, "%s", v.reason);
@@ -349,8 +368,8 @@ typedef void act(struct session *, struct slice argument);
 static act *const on[STATE_COUNT][VERB_COUNT] = {
 	[GREETED] = { [VERB_LHLO] = do_lhlo, [VERB_RSET] = do_rset, [VERB_NOOP] = do_noop,
 	              [VERB_QUIT] = do_quit },
-	[READY] = { [VERB_LHLO] = do_lhlo, [VERB_MAIL] = do_mail, [VERB_RSET] = do_rset,
-	            [VERB_NOOP] = do_noop, [VERB_QUIT] = do_quit },
+	[READY] = { [VERB_LHLO] = do_lhlo, [VERB_MAIL] = do_mail, [VERB_XFORWARD] = do_xforward,
+	            [VERB_RSET] = do_rset, [VERB_NOOP] = do_noop, [VERB_QUIT] = do_quit },
 	[HAVE_SENDER] = { [VERB_LHLO] = do_lhlo, [VERB_RCPT] = do_rcpt, [VERB_DATA] = do_data_too_early,
 	                  [VERB_RSET] = do_rset, [VERB_NOOP] = do_noop, [VERB_QUIT] = do_quit },
 	[HAVE_RCPT] = { [VERB_LHLO] = do_lhlo, [VERB_RCPT] = do_rcpt, [VERB_DATA] = do_data,

@@ -272,7 +272,8 @@ read_all_rows(const struct node *root, const struct node *again)
 		const struct setting *rows;
 	} tables[] = {
 		{ NULL, site_settings },         { "log", log_settings },
-		{ "limits", limits_settings },   { "milter", milter_setting_rows },
+		{ "limits", limits_settings },   { "stamp", stamp_settings },
+		{ "milter", milter_setting_rows },
 		{ "lmtp", lmtp_setting_rows },   { "outbound", outbound_setting_rows },
 		{ "cache", cache_settings },     { "destination", destination_settings },
 	};

@@ -11,6 +11,9 @@ must_be_same(const struct envelope *a, const struct envelope *b)
 	MUST(same_texts(a->recipient, b->recipient) && same_texts(a->sender, b->sender));
 	MUST(same_texts(a->queue_id, b->queue_id) && same_texts(a->message_id, b->message_id));
 	MUST(same_texts(a->report_of, b->report_of));
+	MUST(same_texts(a->stamp, b->stamp) && same_texts(a->client, b->client));
+	MUST(same_texts(a->identity, b->identity) && same_texts(a->proof, b->proof));
+	MUST(same_texts(a->verdict, b->verdict));
 	MUST(a->arrived == b->arrived && a->size == b->size);
 	MUST(a->utf8 == b->utf8 && a->eight_bit == b->eight_bit);
 	MUST(same_texts(a->inject_sender, b->inject_sender));

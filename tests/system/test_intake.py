@@ -22,7 +22,7 @@ def test_the_greeting(lmtp_site):
         hello = c.command("LHLO client.example.org")
         assert [line[4:] for line in hello.lines] == [
             "mail.example.com", "PIPELINING", "ENHANCEDSTATUSCODES", "8BITMIME", "SMTPUTF8",
-            f"SIZE {100 << 20}"]
+            "XFORWARD IDENT", f"SIZE {100 << 20}"]
         assert c.command("LHLO").code == 501
         assert c.command("LHLO <x>").code == 501
         assert c.command("NOOP").code == 250

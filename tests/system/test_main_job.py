@@ -187,7 +187,7 @@ def test_what_is_never_expanded_is_not_refused_for_others(site):
         c.rcpt("bob@example.com")
         assert c.data(client.message(fields=["Auto-Submitted: auto-replied"])).code == 250
     assert site.wait_for(1) == ["bob@example.com"]
-    wait_until(lambda: site.rollcall.log_lines("lmtp", reply="250 2.0.0", reason="Auto-Submitted"), what="the drop")
+    wait_until(lambda: site.rollcall.log_lines("lmtp", reply="250 2.0.0", by="auto-submitted"), what="the drop")
     wait_until(lambda: site.mta.queued() == 0, what="an empty queue")
     assert site.sink.recipients() == ["bob@example.com"]
 
@@ -225,7 +225,7 @@ def test_two_lists_in_one_message(site):
 
 
 def test_two_lists_with_the_same_people_in_one_message(site):
-    """Whoever is on several gets one copy; through the one that comes first in the order of the MTA."""
+    """Whoever is on several gets one copy; through the one that the poster named first."""
     with site.smtp() as c:
         c.mail("ann@example.com")
         for to in ("a+b", "errors", "edge", "noowner"):
@@ -236,8 +236,7 @@ def test_two_lists_with_the_same_people_in_one_message(site):
     wait_until(lambda: site.mta.queued() == 0, what="the MTA to have delivered")
     assert [r.lower() for r in sorted(site.sink.recipients())] == [
         "shared@example.com", "ann@example.com", "dora@example.com", "two.a@example.com"]
-    first = "edge" if site.postfix else "noowner"             # sendmail begins with the last
-    assert [t.sender for t in site.sink.delivered("ann@example.com")] == [f"{first}-bounces@lists.example.com"]
+    assert [t.sender for t in site.sink.delivered("ann@example.com")] == ["errors-bounces@lists.example.com"]
 
 
 def test_log_lines_carry_the_queue_id(site):

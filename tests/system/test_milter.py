@@ -24,7 +24,7 @@ def connect(lmtp_site):
 
 def test_it_asks_for_what_it_needs_only(connect):
     m = connect()
-    assert m.actions == 0
+    assert m.actions == 0x11              # to add header fields, and to change them
     no_replies = sum(milter.NO_REPLY.values())
     assert m.steps == milter.NO_HELO | milter.NO_UNKNOWN | no_replies
     # 1 is HELO, of which nothing is wanted; the port tells mail of the own host.

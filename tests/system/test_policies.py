@@ -95,12 +95,22 @@ def test_bounce(make):
         assert end == "552 5.3.4"
 
 
-def test_what_only_the_milter_knows_is_not_left_to_the_expander(make):
+def test_what_only_the_milter_knows_is_left_to_the_expander(make):
+    """Which is told by the stamp."""
     site = make("max-recipients: { limit: 1 }", milter="mixed: bounce")
     with site.smtp() as c:
         *_, end = post(c, STAFF, BOB)
+        assert end.code == 250
+        *_, end = post(c, STAFF, DEV)
         assert end == "550 5.5.3" and STAFF in end.text
     assert site.rollcall.log_lines("data", list=STAFF)[0]["by"] == "max-recipients"
+    wait_until(lambda: site.sink.delivered("ann@example.com"), what="the report")
+    wait_until(lambda: site.mta.queued() == 0, what="an empty queue")
+    assert sorted(site.sink.recipients()) == ["ann@example.com", BOB]
+    (report,) = site.sink.delivered("ann@example.com")
+    assert b"Status: 5.5.3" in report.data and STAFF.encode() in report.data
+    (line,) = site.rollcall.log_lines("lmtp", list=STAFF)
+    assert (line["judged"], line["by"], line["reply"]) == ("before", "max-recipients", "550 5.5.3")
 
 
 # ---- when ----

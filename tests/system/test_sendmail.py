@@ -103,7 +103,7 @@ def test_what_the_macros_complain_of(make_site, domains, lmtp, complaint):
 # ---- what passes, and what does not ----
 
 def test_what_the_expander_gets(make_site):
-    """The sink in its place, over TCP: the same bytes, nothing added but Received, addresses spaced anew."""
+    """The sink in its place, over TCP: the same bytes, nothing added but the stamp and Received, addresses spaced anew."""
     site = make_site(mta="sendmail", start=False, sendmail={"mc": "FEATURE(`accept_unqualified_senders')dnl\n"})
     site.mta.lmtp = f"inet:{site.sink.port}@127.0.0.1"
     site.start()
@@ -121,7 +121,7 @@ def test_what_the_expander_gets(make_site):
         assert c.data(f"{gone}From: ann\r\n{to}\r\nHello.\r\n".encode()).code == 250
     wait_until(lambda: len(site.sink.transactions) == 2, what="two messages")
     plain, addresses = sorted(site.sink.transactions, key=lambda t: b"X-Odd" not in t.data)
-    received = re.match(rb"Received: .*\r\n(\t.*\r\n)*", plain.data)
+    received = re.match(rb"Rollcall-Stamp: .*\r\n(\t.*\r\n)*Received: .*\r\n(\t.*\r\n)*", plain.data)
     assert plain.data[received.end():] == f"{head}\r\n{body}".encode()
     assert plain.recipients == ["Staff+Detail@lists.example.com"] and "BODY=8BITMIME" in plain.parameters
     assert addresses.sender == "ann@mail.example.com"

@@ -74,7 +74,7 @@ failure(void *arg, size_t i, struct dsn_failure *f)
 static void
 a_report(void **state)
 {
-	static const char header[] = "From: Ann <ann@x.org>\r\nSubject: Hello\r\n\r\nits content\r\n";
+	static const char header[] = "From: Ann <ann@x.org>\r\nrollcall-stamp: aaaa\r\n\tbbbb\r\nSubject: Hello\r\n\r\nits content\r\n";
 	struct dsn d = { .hostname = "mail.x", .id = "abc", .list = "staff@l.x", .to = "staff-owner@l.x",
 		         .arrived = 1795262400000, .now = 1795262460000, .members = 10, .sent = 8,
 		         .failures = 2, .failure = failure, .header = header,
@@ -92,6 +92,8 @@ a_report(void **state)
 	assert_non_null(strstr(out.data, "Final-Recipient: utf-8; j\xc3\xb6rg@x.org\r\nAction: failed\r\n"
 	                                 "Status: 4.0.0\r\n\r\n--"));
 	assert_non_null(strstr(out.data, "Content-Type: text/rfc822-headers\r\n"));
+	assert_null(strstr(out.data, "rollcall-stamp"));
+	assert_null(strstr(out.data, "bbbb"));
 	assert_null(strstr(out.data, "its content"));
 	assert_non_null(strstr(out.data, "\r\n--=_abc--\r\n"));
 	for (const char *p = out.data; (p = strchr(p, '\n')) != NULL; p++)

@@ -304,16 +304,58 @@ who_is_asked(void **state)
 	                      "posters", "50");
 	const struct chain *c = s->destinations[0].chain, *plain = s->destinations[1].chain;
 
+	const unsigned behind = NEED_SESSION | NEED_ENVELOPE;
+
 	(void)state;
-	assert_true(chain_asks(c, MOMENT_RCPT, ROLE_POST, false));
-	assert_true(chain_asks(c, MOMENT_RCPT, ROLE_POST, true));      /* what the list itself sets */
-	assert_false(chain_asks(c, MOMENT_RCPT, ROLE_OWNER, false));
-	assert_true(chain_asks(c, MOMENT_DATA, ROLE_POST, false));
-	assert_false(chain_asks(c, MOMENT_DATA, ROLE_POST, true));
-	assert_false(chain_asks(plain, MOMENT_DATA, ROLE_POST, false));
-	assert_true(chain_asks(c, MOMENT_END, ROLE_POST, true));
-	assert_true(chain_asks(plain, MOMENT_END, ROLE_OWNER, true));  /* loops */
+	assert_true(chain_asks(c, MOMENT_RCPT, ROLE_POST, 0));
+	assert_true(chain_asks(c, MOMENT_RCPT, ROLE_POST, behind));     /* what the list itself sets */
+	assert_false(chain_asks(c, MOMENT_RCPT, ROLE_OWNER, 0));
+	assert_true(chain_asks(c, MOMENT_DATA, ROLE_POST, 0));
+	assert_false(chain_asks(c, MOMENT_DATA, ROLE_POST, behind));
+	assert_false(chain_asks(plain, MOMENT_DATA, ROLE_POST, 0));
+	assert_true(chain_asks(c, MOMENT_END, ROLE_POST, behind));
+	assert_true(chain_asks(plain, MOMENT_END, ROLE_OWNER, behind));  /* loops */
 	site_drop(&s);
+}
+
+/* What could not be asked: the worst that the settings say of that, and the first of equals. */
+static void
+what_is_lacking(void **state)
+{
+	static const struct {
+		const char *checks;
+		unsigned lacking;
+		enum role role;
+		enum decision want;
+		const char *by;
+	} cases[] = {
+		{ "require-tls, rate", NEED_SESSION, ROLE_POST, DECISION_PASS, NULL },
+		{ "require-tls: { without_session: defer }, rate: { without_session: reject }", NEED_SESSION,
+		  ROLE_POST, DECISION_REJECT, "rate" },
+		{ "require-tls: { without_session: defer }, rate: { without_session: defer }", NEED_SESSION,
+		  ROLE_POST, DECISION_DEFER, "require-tls" },
+		{ "require-tls: { without_session: reject }", NEED_SESSION, ROLE_OWNER, DECISION_PASS, NULL },
+		{ "require-tls: { without_session: reject }", NEED_FILE, ROLE_POST, DECISION_PASS, NULL },
+		{ "require-tls: { without_session: reject, on_fail: log-only }", NEED_SESSION, ROLE_POST,
+		  DECISION_PASS, NULL },
+		{ "max-recipients: { without_session: reject }", NEED_ENVELOPE, ROLE_POST, DECISION_REJECT,
+		  "max-recipients" },
+		{ "posters: { without_session: reject }", NEED_SESSION, ROLE_POST, DECISION_REJECT, "posters" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct site *s = load(cases[i].checks, "posters", "50");
+		const struct link *by;
+		struct verdict v = chain_lacking(s->destinations[0].chain, cases[i].role, cases[i].lacking, &by);
+
+		same_number(cases[i].checks, v.decision, cases[i].want);
+		if ((by == NULL) != (cases[i].by == NULL))
+			fail_msg("%s: somebody decided, or nobody", cases[i].checks);
+		if (by != NULL)
+			same_text(cases[i].checks, by->policy->name, cases[i].by);
+		site_drop(&s);
+	}
 }
 
 /* What is asked later, for those who are to fare the same. */
@@ -409,8 +451,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_thousand_shufflings), cmocka_unit_test(settled), cmocka_unit_test(late),
 		cmocka_unit_test(busy),                  cmocka_unit_test(tried_out),
-		cmocka_unit_test(who_is_asked),          cmocka_unit_test(later),
-		cmocka_unit_test(sizes_of_lists),
+		cmocka_unit_test(who_is_asked),          cmocka_unit_test(what_is_lacking),
+		cmocka_unit_test(later),                 cmocka_unit_test(sizes_of_lists),
 	};
 
 	dir = begin_in_dir();

@@ -29,6 +29,8 @@ serve(const char *sources, const char *more)
 	s = service_load(path, true, &why);
 	if (s == NULL)
 		fail_msg("%s", why.text);
+	if (service_prepare(s, &why) < 0)
+		fail_msg("%s", why.text);
 	service_install(s);
 	free(text);
 	free(path);
@@ -394,12 +396,13 @@ what_is_mixed(void **state)
 		  "staff@lists.example.com, dev@lists.example.com" },
 		{ "refused at DATA", "by-proof", few, &staff, &bob, REPLY_TOO_MANY_TO, REPLY_NONE,
 		  "staff@lists.example.com" },
-		{ "only the milter knows", "bounce", few, &staff, &bob, REPLY_TOO_MANY_TO, REPLY_NONE,
-		  "staff@lists.example.com" },
-		{ "only the milter knows at the end", "bounce", "fail: { at: end }", &staff, &bob, REPLY_NONE,
-		  REPLY_MAY_NOT_POST, "staff@lists.example.com" },
-		{ "put off", "bounce", "max-recipients: { limit: 1, on_fail: defer }", &staff, &bob, REPLY_LATER,
-		  REPLY_NONE, "staff@lists.example.com" },
+		{ "what only the milter knows", "bounce", few, &staff, &bob, REPLY_NONE, REPLY_NONE, "" },
+		{ "at DATA, and nobody takes it", "bounce", few, &staff, &dev, REPLY_TOO_MANY_TO, REPLY_NONE,
+		  "staff@lists.example.com, dev@lists.example.com" },
+		{ "what only the milter knows at the end", "bounce", "fail: { at: end }", &staff, &bob, REPLY_NONE,
+		  REPLY_NONE, "" },
+		{ "put off", "bounce", "max-recipients: { limit: 1, on_fail: defer }", &staff, &bob, REPLY_NONE,
+		  REPLY_NONE, "" },
 		{ "for people alone", "by-proof", small, &bob, &bob, REPLY_NONE, REPLY_NONE, "" },
 	};
 	char *body = mem_resize(NULL, 2000);
@@ -649,6 +652,62 @@ a_hanging_directory(void **state)
 	free(source);
 }
 
+/* A session to so many lists, up to the end of the message. */
+static struct verdict
+to_many(size_t lists, struct session **s)
+{
+	char address[64];
+
+	*s = session_from("127.0.0.1");
+	session_mail(*s, "<ann@example.com>", NULL, NULL, NULL);
+	for (size_t i = 0; i < lists; i++) {
+		(void)snprintf(address, sizeof(address), "<list%zu@lists.example.com>", i);
+		assert_int_equal(rcpt(*s, address), REPLY_NONE);
+	}
+	assert_int_equal(rcpt(*s, "<bob@example.com>"), REPLY_NONE);
+	assert_int_equal(session_data(*s, "4X").reply, REPLY_NONE);
+	session_header(*s, "Subject", "x");
+	session_header(*s, "Rollcall-STAMP", "x");
+	assert_int_equal(session_stamps(*s), 1);
+	return session_end(*s, "4X");
+}
+
+/* What a stamp has no room for cannot be told to the expander. */
+static void
+too_many_lists_for_a_stamp(void **state)
+{
+	enum { MOST = 1000 };
+	struct bytes text = { 0 }, value = { 0 };
+	char *path = mem_format("%s/many.json", dir), *source = mem_format("kind: file, path: %s", path);
+	struct session *s;
+
+	(void)state;
+	bytes_add_text(&text, "{ \"lists\": [");
+	for (int i = 0; i < MOST; i++)
+		bytes_format(&text, "%s{ \"address\": \"list%d@lists.example.com\", \"members\": [] }",
+		             i == 0 ? "" : ",", i);
+	bytes_add_text(&text, "] }");
+	write_file(path, text.data);
+	settings_more = mem_text(", mixed: bounce");
+	serve(source, ", check: [ fail: { at: end } ]");
+	assert_int_equal(to_many(100, &s).decision, DECISION_PASS);
+	assert_true(session_stamp(s, "4X", &value));
+	session_free(&s);
+	assert_int_equal(to_many(200, &s).decision, DECISION_REJECT);
+	session_free(&s);
+	serve(source, ", check: [ fail: { at: end, answer: pass } ]");
+	bytes_clear(&value);
+	assert_int_equal(to_many(MOST, &s).decision, DECISION_PASS);
+	assert_false(session_stamp(s, "4X", &value));
+	assert_int_equal(value.length, 0);
+	session_free(&s);
+	mem_drop(&settings_more);
+	bytes_free(&text);
+	bytes_free(&value);
+	free(path);
+	free(source);
+}
+
 int
 main(void)
 {
@@ -666,6 +725,7 @@ main(void)
 		cmocka_unit_test(a_size_that_is_announced),
 		cmocka_unit_test(an_encrypted_connection),
 		cmocka_unit_test(a_hanging_check),
+		cmocka_unit_test(too_many_lists_for_a_stamp),
 		cmocka_unit_test(the_directory_is_unsure),
 		cmocka_unit_test(what_an_old_no_is_good_for),
 		cmocka_unit_test(a_hanging_directory),

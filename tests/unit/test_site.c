@@ -191,6 +191,13 @@ mistakes(void **state)
 		  ":22:9: a check is written \"- name: { settings }\"" },
 		{ "{ allow: [ anyone ] }", "{ on_fail: hold }",
 		  ":22:29: on_fail: there is no moderation yet to hold a posting in" },
+		{ "{ allow: [ anyone ] }", "{ without_session: hold }",
+		  ":22:37: without_session: there is no moderation yet to hold a posting in" },
+		{ "{ allow: [ anyone ] }", "{ without_session: rejekt }",
+		  ":22:37: without_session: \"rejekt\" is not one of accept, defer, reject; did you mean "
+		  "\"reject\"?" },
+		{ "- posters: { allow: [ anyone ] }", "- loop: { without_session: defer }",
+		  ":22:34: without_session: loop needs no session, and is always asked" },
 		{ "{ allow: [ anyone ] }", "{ on_unsure: tag }",
 		  ":22:31: on_unsure: there is no way yet to tag a posting" },
 		{ "{ allow: [ anyone ] }", "{ on-fail: reject }",
@@ -372,7 +379,7 @@ cut_off_at_every_byte(void **state)
 static void
 every_row_has_help(void **state)
 {
-	const struct setting *tables[] = { site_settings, destination_settings, limits_settings,
+	const struct setting *tables[] = { site_settings, destination_settings, limits_settings, stamp_settings,
 		                           log_settings, milter_setting_rows, socketmap_setting_rows,
 		                           lmtp_setting_rows, outbound_setting_rows, cache_settings,
 		                           action_settings, workers_settings };

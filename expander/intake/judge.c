@@ -1,0 +1,217 @@
+/* Judging behind the MTA. */
+#include "expander/intake/judge.h"
+
+#include "base/mem.h"
+#include "policies/stamps.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* More of them come from nobody who means well. */
+enum { MOST_STAMPS = 8 };
+
+/* ---- the stamp ---- */
+
+static enum stamp_state
+read_one(const struct service *s, const struct stamp_message *m, const struct field *f, struct stamp *stamp)
+{
+	enum stamp_state state = stamps_open(s->keys, f, stamp);
+
+	if (state == STAMP_VALID)
+		state = stamp_check(stamp, m);
+	if (state != STAMP_VALID)
+		stamp_free(stamp);
+	return state;
+}
+
+void
+credentials_read(struct credentials *c, const struct service *s, const struct arrival *a)
+{
+	char digest[DIGEST_NAME + 1];
+	const struct stamp_message m = { .now = clock_wall(), .lifetime = s->site->stamp.lifetime,
+		                         .sender = a->sender, .queue_ids = { a->queue_id, a->ident },
+		                         .digest = digest,
+		                         .requeued = s->site->stamp.match == STAMP_BY_DIGEST };
+	struct field f;
+	size_t at = 0, seen = 0;
+
+	*c = (struct credentials){ .state = STAMP_NONE };
+	while (c->state != STAMP_VALID && seen < MOST_STAMPS &&
+	       header_next(a->header, a->header_length, &at, &f)) {
+		enum stamp_state state;
+
+		if (!field_is(&f, STAMP_FIELD))
+			continue;
+		if (seen++ == 0)
+			stamp_digest(a->header, a->header_length, digest);
+		state = read_one(s, &m, &f, &c->stamp);
+		if (state == STAMP_VALID || seen == 1)
+			c->state = state;
+	}
+}
+
+void
+credentials_free(struct credentials *c)
+{
+	stamp_free(&c->stamp);
+}
+
+/* ---- asking ---- */
+
+/* Those that are asked together, since the same is known for them. */
+struct group {
+	const struct service *service;
+	struct facts facts;
+	struct deadline by;
+	struct judgement **all;
+	size_t count;
+};
+
+static void
+decide(struct judgement *j, struct verdict v, bool quiet, const char *by)
+{
+	j->verdict = v;
+	j->quiet = quiet;
+	j->by = by;
+}
+
+/* All moments that have been, one after the other, as the milter does. */
+static void
+ask(const struct group *g)
+{
+	struct subject *subjects = mem_array(g->count, sizeof(*subjects));
+
+	for (enum moment moment = MOMENT_RCPT; moment < MOMENT_COUNT; moment++) {
+		const struct terms terms = { .moment = moment, .facts = &g->facts, .by = g->by };
+		size_t count = 0, next = 0;
+
+		for (size_t i = 0; i < g->count; i++)
+			if (g->all[i]->by == NULL)
+				subjects[count++] = g->all[i]->subject;
+		inquiry_run(g->service->site->bulkheads, &terms, subjects, count);
+		for (size_t i = 0; i < g->count; i++) {
+			struct subject *s = &subjects[next];
+
+			if (g->all[i]->by != NULL)
+				continue;
+			if (s->decided_by != NULL)
+				decide(g->all[i], s->verdict, s->decided_by->policy->quiet,
+				       s->decided_by->policy->name);
+			subject_free(s);
+			next++;
+		}
+	}
+	free(subjects);
+}
+
+/*
+ * What could not be asked. A list that was unsure in the milter stays so where the check that it waits
+ * for may be among that.
+ */
+static void
+miss(const struct group *g, const struct credentials *c)
+{
+	const unsigned lacking = facts_lacking(&g->facts);
+
+	for (size_t i = 0; i < g->count; i++) {
+		struct judgement *j = g->all[i];
+		const struct subject *s = &j->subject;
+		const struct stamped *before = stamp_find(&c->stamp, s->list->address, s->role);
+		const struct link *link;
+		struct verdict v;
+
+		if (j->by != NULL)
+			continue;
+		v = chain_lacking(s->chain, s->role, lacking, &link);
+		if (link != NULL)
+			decide(j, v, false, link->policy->name);
+		else if (before != NULL && chain_needs(s->chain, NEED_FILE, s->role))
+			decide(j, verdict_defer(before->reply, "unsure before, and not to be asked here"),
+			       false, before->by);
+	}
+}
+
+/* It was not the milter that took the message for these: what is counted is counted now. */
+static void
+count_posts(const struct group *g)
+{
+	struct facts facts = g->facts;
+
+	for (size_t i = 0; i < g->count && facts.session; i++) {
+		const struct subject *s = &g->all[i]->subject;
+
+		if (g->all[i]->by != NULL)
+			continue;
+		facts.list = s->list;
+		facts.recipient = s->recipient;
+		facts.role = s->role;
+		chain_accepted(s->chain, &facts);
+	}
+}
+
+static void
+add_to(struct group *g, struct judgement *j)
+{
+	g->all = mem_resize(g->all, (g->count + 1) * sizeof(struct judgement *));
+	g->all[g->count++] = j;
+}
+
+static void
+judge_group(struct group *g, const struct credentials *c)
+{
+	ask(g);
+	miss(g, c);
+	count_posts(g);
+	free(g->all);
+}
+
+/* What is known of every message; and of one with a stamp. */
+static struct facts
+facts_of(const struct service *s, const struct arrival *a)
+{
+	return (struct facts){ .sender = a->sender, .size = a->size, .header = a->header,
+		               .header_length = a->header_length, .state = s->site->state,
+		               .most_hops = s->site->limits.hops };
+}
+
+static void
+add_session(struct facts *f, const struct stamp *s)
+{
+	f->session = true;
+	f->sender = s->sender;
+	f->client = s->client;
+	f->login = s->login;
+	f->trusted = s->trusted;
+	f->encrypted = s->encrypted;
+	f->announced = s->announced;
+	f->recipients = (size_t)s->recipients;
+}
+
+/*
+ * A list that the stamp does not name, since an alias leads there, is asked with the stamp's facts; not
+ * where stamps are known by the digest, which whoever got the message can make again.
+ */
+void
+judge(const struct service *s, const struct arrival *a, const struct credentials *c, struct deadline by,
+      struct judgement *all, size_t count)
+{
+	struct group knowing = { .service = s, .facts = facts_of(s, a), .by = by }, blind = knowing;
+	bool valid = c->state == STAMP_VALID, by_digest = s->site->stamp.match == STAMP_BY_DIGEST;
+
+	if (valid)
+		add_session(&knowing.facts, &c->stamp);
+	for (size_t i = 0; i < count; i++) {
+		struct judgement *j = &all[i];
+		const struct stamped *said = stamp_find(&c->stamp, j->subject.list->address, j->subject.role);
+
+		j->stamped = said != NULL && said->decision != DECISION_DEFER;
+		decide(j, verdict_pass(), false, NULL);
+		if (j->stamped && said->decision == DECISION_REJECT)
+			decide(j, verdict_reject(said->reply, "the milter refused it"), said->quiet,
+			       said->by == NULL ? "stamp" : said->by);
+		if (!j->stamped)
+			add_to(valid && (said != NULL || !by_digest) ? &knowing : &blind, j);
+	}
+	judge_group(&knowing, c);
+	judge_group(&blind, c);
+}
