@@ -80,6 +80,7 @@ list_drop(struct list **list)
 	free(c->list.key);
 	free(c->list.errors);
 	text_list_free(&c->list.settings);
+	posters_free(&c->list.posters);
 	free(c);
 }
 

@@ -10,6 +10,7 @@
 #define MAIL_LIST_H
 
 #include "base/text.h"
+#include "mail/poster.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -43,9 +44,10 @@ struct list {
 	char *key;                        /* the source's: a DN, an index */
 	char *errors;                     /* where its failures go, canonical; may be NULL */
 	struct text_list settings;        /* its own, "name: value", as the source has them; unchecked */
+	struct poster_list posters;       /* what the source says of who may post; and its owners */
 };
 
-/* Takes over the strings. One reference. Whoever makes it adds its settings before anybody sees it. */
+/* Takes over the strings. One reference. Whoever makes it adds the rest before anybody sees it. */
 struct list *list_new(char *address, char *name, char *key, char *errors);
 struct list *list_hold(struct list *);
 void list_drop(struct list **);

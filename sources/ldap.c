@@ -245,6 +245,34 @@ each_list(struct source *s, const char *domain, struct deadline by, list_fn *fn,
 	return found;
 }
 
+static enum found
+find_person(struct source *s, const struct identity *id, struct deadline by, struct person **person_r,
+            struct complaint *why)
+{
+	struct ldap_source *l = (struct ldap_source *)s;
+	struct conn *c = conn_take(&l->server, by, why);
+	enum found found = FOUND_UNSURE;
+
+	if (c != NULL)
+		found = ldap_find_person(l, c, id, by, person_r, why);
+	conn_give(&l->server, &c, found != FOUND_UNSURE);
+	return found;
+}
+
+static enum found
+covers(struct source *s, const struct list *list, const struct poster *rule, const struct person *person,
+       struct deadline by, struct complaint *why)
+{
+	struct ldap_source *l = (struct ldap_source *)s;
+	struct conn *c = conn_take(&l->server, by, why);
+	enum found found = FOUND_UNSURE;
+
+	if (c != NULL)
+		found = ldap_covers(l, c, list, rule, person, by, why);
+	conn_give(&l->server, &c, found != FOUND_UNSURE);
+	return found;
+}
+
 static void
 close_source(struct source *s)
 {
@@ -260,6 +288,8 @@ static const struct source_ops ops = {
 	.find_list = find_list,
 	.each_member = each_member,
 	.each_list = each_list,
+	.find_person = find_person,
+	.covers = covers,
 	.close = close_source,
 };
 

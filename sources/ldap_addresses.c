@@ -197,20 +197,24 @@ ldap_list(const struct conn *c, const struct names *n, LDAPMessage *entry, const
 	ldap_memfree(dn);
 	if (n->settings != NULL)
 		take_settings(list, c, entry, n->settings);
+	ldap_read_posting(list, c, n, entry);
 	return list;
 }
 
-char **
+struct text_list
 ldap_list_attributes(const struct names *n)
 {
 	const char *others[] = { n->local_part, n->name, n->errors, n->settings };
-	char **attributes = mem_array(n->address.count + 5, sizeof(*attributes));
-	size_t count = 0;
+	struct text_list attributes = { 0 };
 
 	for (size_t i = 0; i < n->address.count; i++)
-		attributes[count++] = n->address.items[i];
+		text_list_add(&attributes, n->address.items[i], strlen(n->address.items[i]));
 	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
 		if (others[i] != NULL)
-			attributes[count++] = (char *)others[i];
+			text_list_add(&attributes, others[i], strlen(others[i]));
+	ldap_posting_attributes(n, &attributes);
+	/* libldap's arrays end in NULL. */
+	attributes.items = mem_resize(attributes.items, (attributes.count + 1) * sizeof(char *));
+	attributes.items[attributes.count] = NULL;
 	return attributes;
 }

@@ -14,7 +14,7 @@ struct listing {
 	list_fn *fn;
 	void *arg;
 	struct complaint *why;
-	char **attributes;
+	struct text_list attributes;
 	struct bytes filter;
 	struct berval cookie;             /* where the next page begins; empty for the first */
 };
@@ -74,7 +74,7 @@ send_page(struct listing *l, int *id)
 	controls[0] = page;
 	if (rc == LDAP_SUCCESS)
 		rc = ldap_search_ext(l->conn->ld, l->config->base, LDAP_SCOPE_SUBTREE, l->filter.data,
-		                     l->attributes, 0, controls, NULL, &patience, 0, id);
+		                     l->attributes.items, 0, controls, NULL, &patience, 0, id);
 	if (page != NULL)
 		ldap_control_free(page);
 	return rc == LDAP_SUCCESS || failed(l, rc);
@@ -144,6 +144,6 @@ ldap_each_list(struct ldap_source *s, struct conn *c, const char *domain, struct
 	while (ok && l.cookie.bv_len > 0);
 	ber_memfree(l.cookie.bv_val);
 	bytes_free(&l.filter);
-	free(l.attributes);
+	text_list_free(&l.attributes);
 	return ok ? FOUND_YES : FOUND_UNSURE;
 }

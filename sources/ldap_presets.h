@@ -20,8 +20,14 @@ struct names {
 	char *owner_prefix;               /* of the name of the group of owners */
 	char *errors;                     /* an address */
 	char *settings;                   /* of the list, "name: value" */
+	char *posting;                    /* a set of the four that follow */
+	struct text_list allow, deny;     /* "attribute kind": who may post, and who may not */
+	struct text_list policy;          /* "attribute kind": with words of its own for that */
+	struct text_list moderator;       /* DNs, addresses */
 	char *mail;                       /* of a person */
 	char *login;                      /* of a person */
+	struct text_list person_address;  /* of a person: all of them */
+	char *member_of;                  /* of a person: DNs of groups, where that can be trusted */
 	char *people;                     /* a filter: who has a login */
 	char *classes;                    /* the attribute that tells groups from people */
 	struct text_list group_classes;   /* its values that make an entry a group */
@@ -42,8 +48,15 @@ enum name_id {
 	NAME_OWNER_PREFIX,
 	NAME_ERRORS,
 	NAME_SETTINGS,
+	NAME_POSTING,
+	NAME_ALLOW,
+	NAME_DENY,
+	NAME_POLICY,
+	NAME_MODERATOR,
 	NAME_MAIL,
 	NAME_LOGIN,
+	NAME_PERSON_ADDRESS,
+	NAME_MEMBER_OF,
 	NAME_PEOPLE,
 	NAME_CLASSES,
 	NAME_GROUP_CLASSES,

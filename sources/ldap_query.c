@@ -30,12 +30,19 @@ query_equals(struct bytes *out, const char *attribute, const char *value, size_t
 	bytes_add_char(out, ')');
 }
 
-/* One address in each attribute. */
-static void
-add_address(struct bytes *out, const struct text_list *attributes, const char *address)
+void
+query_address(struct bytes *out, const char *attribute, const char *address)
 {
-	for (size_t i = 0; i < attributes->count; i++)
-		query_equals(out, attributes->items[i], address, strlen(address));
+	const char *own = address_domain(address);
+	char *unicode = domain_unicode(own), *other;
+
+	query_equals(out, attribute, address, strlen(address));
+	if (unicode == NULL)
+		return;
+	other = mem_format("%.*s%s", (int)(own - address), address, unicode);
+	query_equals(out, attribute, other, strlen(other));
+	free(other);
+	free(unicode);
 }
 
 /* The group that is called like the local part. */
@@ -62,17 +69,9 @@ query_list(struct bytes *out, const struct names *names, const char *filter, con
 {
 	add_conditions(out, names, filter);
 	for (size_t i = 0; i < count; i++) {
-		const char *own = address_domain(addresses[i]);
-		char *unicode = domain_unicode(own), *other;
-
-		add_address(out, &names->address, addresses[i]);
-		if (unicode != NULL) {
-			other = mem_format("%.*s%s", (int)(own - addresses[i]), addresses[i], unicode);
-			add_address(out, &names->address, other);
-			free(other);
-		}
-		free(unicode);
-		if (names->local_part != NULL && strcmp(own, domain) == 0)
+		for (size_t k = 0; k < names->address.count; k++)
+			query_address(out, names->address.items[k], addresses[i]);
+		if (names->local_part != NULL && strcmp(address_domain(addresses[i]), domain) == 0)
 			add_local_part(out, names->local_part, addresses[i]);
 	}
 	bytes_add_text(out, "))");
@@ -87,6 +86,17 @@ query_lists(struct bytes *out, const struct names *names, const char *filter)
 	if (names->local_part != NULL)
 		bytes_format(out, "(%s=*)", names->local_part);
 	bytes_add_text(out, "))");
+}
+
+void
+query_person(struct bytes *out, const struct names *n, const char *login, const char *address)
+{
+	bytes_add_text(out, "(|");
+	if (login != NULL)
+		query_equals(out, n->login, login, strlen(login));
+	for (size_t i = 0; address != NULL && i < n->person_address.count; i++)
+		query_address(out, n->person_address.items[i], address);
+	bytes_add_char(out, ')');
 }
 
 int

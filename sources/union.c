@@ -1,7 +1,7 @@
 /*
- * Several sources as one: a list that several know has the members and owners of all, and its name, its
- * errors address and its settings from the first that has them. Where one is unsure, all are, since a
- * part of the members may be missing.
+ * Several sources as one: a list that several know has the members and owners of all, and its name,
+ * its errors address and its settings from the first that has them; who may post is what all say
+ * together. Where one is unsure, all are, since a part of the members may be missing.
  *
  * A list is what has its own address: sources that find lists with different ones by the same
  * alternate are unsure together. A member that one source takes for a person may be a list of
@@ -42,6 +42,7 @@ merge(const struct united *u, struct list *const *lists)
 {
 	const char *address = NULL, *name = NULL, *errors = NULL;
 	const struct text_list *settings = NULL;
+	struct poster_list posters = { 0 };
 	struct bytes keys = { 0 };
 	struct list *merged;
 
@@ -55,9 +56,11 @@ merge(const struct united *u, struct list *const *lists)
 		errors = errors == NULL ? l->errors : errors;
 		if (settings == NULL && l->settings.count > 0)
 			settings = &l->settings;
+		posters_copy(&posters, &l->posters);
 		bytes_format(&keys, "%s%s: %s", keys.length == 0 ? "" : "; ", u->inner[i]->name, l->key);
 	}
 	merged = list_new(mem_text(address), mem_text(name), bytes_take(&keys), mem_text(errors));
+	merged->posters = posters;
 	for (size_t i = 0; settings != NULL && i < settings->count; i++)
 		text_list_add(&merged->settings, settings->items[i], strlen(settings->items[i]));
 	return merged;
@@ -307,6 +310,126 @@ each_list(struct source *s, const char *domain, struct deadline by, list_fn *fn,
 	return found;
 }
 
+/* ---- people ---- */
+
+/* A person has the addresses that all sources know. One whom only some know is known. */
+static enum found
+find_person(struct source *s, const struct identity *id, struct deadline by, struct person **person_r,
+            struct complaint *why)
+{
+	const struct united *u = (struct united *)s;
+	struct person *all = person_new(id);
+	enum found found = FOUND_NO;
+
+	for (size_t i = 0; i < u->count && found != FOUND_UNSURE; i++) {
+		struct person *one = NULL;
+		enum found here = source_find_person(u->inner[i], id, by, &one, why);
+
+		if (here != FOUND_NO)
+			found = here;
+		for (size_t k = 0; one != NULL && k < one->addresses.count; k++)
+			person_add_address(all, one->addresses.items[k]);
+		person_drop(&one);
+	}
+	if (found == FOUND_YES)
+		*person_r = all;
+	else
+		person_drop(&all);
+	return found;
+}
+
+/* The person as one source knows him, with the addresses that others know. */
+static enum found
+known_there(struct source *s, const struct person *person, struct deadline by, struct person **person_r,
+            struct complaint *why)
+{
+	const struct identity id = { person->login, person->address };
+	struct person *there = NULL, *all;
+	enum found found = source_find_person(s, &id, by, &there, why);
+
+	if (found == FOUND_UNSURE)
+		return FOUND_UNSURE;
+	all = person_new(&id);
+	for (size_t i = 0; i < person->addresses.count; i++)
+		person_add_address(all, person->addresses.items[i]);
+	if (there != NULL) {
+		all->key = mem_text(there->key);
+		for (size_t i = 0; i < there->logins.count; i++)
+			text_list_add(&all->logins, there->logins.items[i], strlen(there->logins.items[i]));
+		for (size_t i = 0; i < there->groups.count; i++)
+			text_list_add(&all->groups, there->groups.items[i], strlen(there->groups.items[i]));
+	}
+	person_drop(&there);
+	*person_r = all;
+	return FOUND_YES;
+}
+
+/* What one source says of a rule; of one about entries only where it knows the person as one. */
+static enum found
+covers_there(struct source *s, const struct list *list, const struct poster *rule,
+             const struct person *person, struct deadline by, struct complaint *why)
+{
+	bool own = rule->kind <= POSTER_MODERATORS;
+	const char *address = rule->kind == POSTER_LIST ? rule->value : list->address;
+	struct person *there = NULL;
+	struct list *list_there = NULL;
+	size_t which;
+	enum found found = known_there(s, person, by, &there, why);
+
+	if (found == FOUND_YES && (own || rule->kind == POSTER_LIST))
+		found = source_find_list(s, &address, 1, by, &list_there, &which, why);
+	else if (found == FOUND_YES && there->key == NULL)
+		found = FOUND_NO;
+	if (found == FOUND_YES)
+		found = source_covers(s, list_there == NULL ? list : list_there, rule, there, by, why);
+	list_drop(&list_there);
+	person_drop(&there);
+	return found;
+}
+
+static enum found
+covers(struct source *s, const struct list *list, const struct poster *rule, const struct person *person,
+       struct deadline by, struct complaint *why)
+{
+	const struct united *u = (struct united *)s;
+	enum found found = FOUND_NO;
+
+	for (size_t i = 0; i < u->count && found != FOUND_YES; i++) {
+		enum found one = covers_there(u->inner[i], list, rule, person, by, why);
+
+		if (one != FOUND_NO)
+			found = one;
+	}
+	/* Whoever is not found like this may be a member by way of a list in another source. */
+	if (found == FOUND_NO && rule->kind <= POSTER_LIST)
+		found = source_walk_covers(s, list, rule, person, by, why);
+	return found;
+}
+
+static enum found
+peek_person(struct source *s, const struct identity *id, struct person **person_r)
+{
+	const struct united *u = (struct united *)s;
+	struct complaint unused;
+	struct person *one = NULL;
+
+	for (size_t i = 0; i < u->count; i++) {
+		if (source_peek_person(u->inner[i], id, &one) != FOUND_YES)
+			return FOUND_UNSURE;
+		person_drop(&one);
+	}
+	return find_person(s, id, deadline_in(0), person_r, &unused);
+}
+
+static void
+expect_person(struct source *s, const struct identity *id)
+{
+	const struct united *u = (struct united *)s;
+
+	for (size_t i = 0; i < u->count; i++)
+		source_expect_person(u->inner[i], id);
+}
+
 static enum found
 probe(struct source *s, struct deadline by, struct complaint *why)
 {
@@ -335,6 +458,10 @@ static const struct source_ops ops = {
 	.each_recipient = each_recipient,
 	.each_list = each_list,
 	.probe = probe,
+	.find_person = find_person,
+	.covers = covers,
+	.peek_person = peek_person,
+	.expect_person = expect_person,
 	.close = close_source,
 };
 

@@ -7,7 +7,9 @@
 enum lacking {
 	LACKS_SETTINGS = 1,               /* it knows of no alternates, names, errors addresses */
 	LACKS_LISTING = 2,                /* it cannot say which lists there are */
-	LACKS_STYLE = 4                   /* it knows of no settings of a list's posts */
+	LACKS_STYLE = 4,                  /* it knows of no settings of a list's posts */
+	KNOWS_PEOPLE = 8,                 /* it knows more of people than their addresses */
+	LACKS_MEMBERS = 16                /* it cannot look for all members one by one */
 };
 
 /*
