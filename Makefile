@@ -16,8 +16,8 @@ SOURCES = cache fail file ldap ldap_addresses ldap_conn ldap_covers ldap_climb l
           ldap_find ldap_lists ldap_logins ldap_owners ldap_person ldap_posting ldap_presets ldap_query \
           ldap_read ldap_refs ldap_walk nested people person program registry source sql sql_postgresql sql_sqlite table table_cdb table_lmdb union
 POLICIES = admit authenticated auto_submitted bulkhead chain destinations drain fail header_match \
-           implicit_dest inquiry loop max_recipients max_size metrics posters program rate registry \
-           require_tls site site_find style
+           implicit_dest inquiry loop max_recipients max_size metrics posters posters_judge program rate registry \
+           require_tls site site_find style subject
 QUEUES = distribution entry progress queue schedule spool spool_deaths spool_entry spool_hold \
          spool_list spool_progress spool_receipt spool_scan spool_write
 MILTER = ask ending hooks lookup main message metrics pacemaker query recipients service session \

@@ -44,6 +44,12 @@ bool chain_needs(const struct chain *, enum need, enum role);
 /* Tells all that want to know that a message was taken for the list in the facts. */
 void chain_accepted(const struct chain *, const struct facts *);
 
+/* Tells all that want to know that a list is being looked for; see struct policy. */
+void chain_expect(const struct chain *, const struct facts *);
+
+/* Adds whom the policies let post to a list, as far as they say it in words. */
+void chain_describe(const struct chain *, const struct list *, struct bytes *);
+
 /* What an answer comes to, at the link's place. */
 struct verdict link_verdict(const struct link *, struct verdict answer);
 

@@ -22,6 +22,8 @@ struct question {
 	const struct link *link;
 	const struct chain *chain;        /* of the link */
 	struct list *list;                /* a reference */
+	struct source *source;
+	bool stale;
 	char *recipient;
 	enum role role;
 	bool apart;                       /* nobody waits for it */
@@ -80,7 +82,8 @@ is_alike(const struct question *q, const struct link *l, const struct subject *s
 	                     strcmp(q->link->settings, l->settings) != 0))
 		return false;
 	return q->role == s->role &&
-	       (!(l->policy->needs & NEED_LIST) || (strcmp(q->list->address, s->list->address) == 0 &&
+	       (!(l->policy->needs & NEED_LIST) || (q->source == s->source && q->stale == s->stale &&
+	                                            strcmp(q->list->address, s->list->address) == 0 &&
 	                                            strcmp(q->recipient, s->recipient) == 0));
 }
 
@@ -96,6 +99,7 @@ find_question(struct inquiry *i, const struct link *l, const struct subject *s)
 	i->questions = mem_resize(i->questions, (i->count + 1) * sizeof(*i->questions));
 	i->questions[i->count++] = (struct question){
 		.inquiry = i, .link = l, .chain = s->chain, .list = list_hold(s->list),
+		.source = s->source, .stale = s->stale,
 		.recipient = mem_text(s->recipient), .role = s->role, .open = true,
 	};
 	return at;
@@ -172,16 +176,45 @@ drop_inquiry(struct inquiry *i)
 
 /* ---- the answers ---- */
 
+/* What is known, with the list. */
+static struct facts
+facts_of(const struct question *q)
+{
+	struct facts f = q->inquiry->facts;
+
+	f.list = q->list;
+	f.source = q->source;
+	f.stale = q->stale;
+	f.recipient = q->recipient;
+	f.role = q->role;
+	return f;
+}
+
 static struct verdict
 ask(const struct question *q, int cancelled)
 {
 	const struct inquiry *i = q->inquiry;
-	struct facts f = i->facts;
+	const struct facts f = facts_of(q);
 
-	f.list = q->list;
-	f.recipient = q->recipient;
-	f.role = q->role;
 	return q->link->policy->at[i->moment](q->link->config, &f, (struct patience){ i->by, cancelled });
+}
+
+/* Whether it can be answered at once. If so it is. */
+static bool
+ask_at_once(struct question *q)
+{
+	const struct policy *p = q->link->policy;
+	const struct facts f = facts_of(q);
+
+	q->began = clock_ticks_us();
+	if (p->resource == RESOURCE_NONE)
+		q->said = ask(q, -1);
+	else if (p->at_once == NULL || !p->at_once(q->link->config, &f, q->inquiry->moment, &q->said))
+		return false;
+	q->took = clock_ticks_us() - q->began;
+	q->open = false;
+	q->inquiry->refused |= q->said.decision != DECISION_PASS;
+	return true;
 }
 
 static void
@@ -260,16 +293,6 @@ work(void *arg)
 	drop_inquiry(i);
 }
 
-static void
-ask_inline(struct question *q)
-{
-	q->began = clock_ticks_us();
-	q->said = ask(q, -1);
-	q->took = clock_ticks_us() - q->began;
-	q->open = false;
-	q->inquiry->refused |= q->said.decision != DECISION_PASS;
-}
-
 /* To a worker. Whoever is not waited for is not looked at again: its answer counts as a pass. */
 static void
 hand_over(struct bulkheads *b, struct question *q, bool everything)
@@ -343,13 +366,12 @@ static void
 start(struct bulkheads *b, struct inquiry *i, struct parts *parts, bool everything)
 {
 	for (size_t q = 0; q < i->count; q++)
-		if (i->questions[q].link->policy->resource == RESOURCE_NONE)
-			ask_inline(&i->questions[q]);
+		(void)ask_at_once(&i->questions[q]);
 	for (size_t n = 0; n < i->count; n++) {
 		struct question *q = &i->questions[n];
 		bool wanted;
 
-		if (q->link->policy->resource == RESOURCE_NONE)
+		if (!q->open)
 			continue;
 		monitor_enter(&i->monitor);
 		wanted = everything || link_worst(q->link) == DECISION_PASS || may_change(i, parts, q);
@@ -454,40 +476,4 @@ inquiry_run(struct bulkheads *b, const struct terms *t, struct subject *subjects
 	free(parts.all);
 	free(parts.standings);
 	drop_inquiry(i);
-}
-
-void
-subject_free(struct subject *s)
-{
-	free(s->answers);
-	s->answers = NULL;
-	s->answer_count = 0;
-}
-
-static const char *
-answer_text(const struct answer *a)
-{
-	static const char *const otherwise[] = { [ANSWER_LATE] = "late", [ANSWER_BUSY] = "busy",
-		                                 [ANSWER_CANCELLED] = "cancelled",
-		                                 [ANSWER_APART] = "trial" };
-
-	if (a->how != ANSWER_GIVEN)
-		return otherwise[a->how];
-	return a->said.decision == DECISION_PASS   ? "pass"
-	       : a->said.decision == DECISION_DEFER ? "unsure"
-	                                            : "fail";
-}
-
-void
-subject_describe(const struct subject *s, struct bytes *out)
-{
-	enum { SHOWN = 1000 };            /* µs: what took less took nothing */
-
-	for (size_t i = 0; i < s->answer_count; i++) {
-		const struct answer *a = &s->answers[i];
-
-		bytes_format(out, "%s%s=%s", i == 0 ? "" : " ", a->link->policy->name, answer_text(a));
-		if (a->took >= SHOWN)
-			bytes_format(out, "/%lld", (long long)(a->took / 1000));
-	}
 }

@@ -19,7 +19,8 @@ load(const char *check)
 	const struct site_part none = { 0 };
 	char *path = mem_format("%s/site.yaml", dir);
 	char *text = mem_format("state: %s\nsources: { s: { kind: file, path: tests/fixtures/contract.json } }\n"
-	                        "destinations: { a.example: { sources: s, check: [ \"posters\", %s ] } }\n", dir, check);
+	                        "destinations: { a.example: { sources: s, check: [ posters: { allow: anyone }, %s ] } }\n",
+	                        dir, check);
 	struct complaint why;
 	struct site *s;
 
@@ -45,7 +46,7 @@ judge(const char *check, enum moment moment, struct facts f)
 
 	f.session = true;
 	f.client = "192.0.2.1";
-	f.trusted |= f.login == NULL;     /* posters is not asked about here */
+	f.trusted |= f.login == NULL;
 	f.most_hops = 20;
 	f.header_length = f.header == NULL ? 0 : strlen(f.header);
 	inquiry_run(s->bulkheads, &terms, &asked, 1);
