@@ -131,7 +131,7 @@ clean:
 # ---- tests ----
 
 UNIT = address base config dsn footer header inquiry intake json ldap list metric milter net \
-       policies post program progress receipt report setting site socketmap sources spool sql style \
+       people policies post program progress receipt report setting site socketmap sources spool sql style \
        subject syntax table union verdict wire
 TESTS = $(UNIT:%=$(BUILD)/tests/test_%) $(BUILD)/tests/contract_ldap
 

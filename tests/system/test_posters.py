@@ -326,16 +326,16 @@ def test_two_round_trips_for_a_huge_group(make_site):
     ldif += group("small", ["bob"], "small@lists.example.com")
     site = make_site(ldif, mta="sink", through_proxy=True, slapd=dict(top=schema()), milter="deadline: 20s",
                      destinations="lists.example.com: { sources: [ corp ], check: [ posters: { allow: members } ] }")
-    assert says(site, BOB, "small@lists.example.com") == 250      # connections are open now
-    watch = Watch(site.proxy, delay=0.3)
-    began = time.monotonic()
+    watch = Watch(site.proxy, delay=0.4)
+    assert says(site, BOB, "small@lists.example.com") == 250      # two connections are open now
+    watch.searches, began = 0, time.monotonic()
     assert says(site, ANN, "huge@lists.example.com") == 250
-    assert 0.6 <= time.monotonic() - began < 0.9
+    assert 0.8 <= time.monotonic() - began < 1.2
     assert watch.searches == 3            # two of them at once
     # Another list: who it is, is known; one search for groups with her, one for groups with these.
     watch.searches, began = 0, time.monotonic()
     assert says(site, ANN, "small@lists.example.com") == 550
-    assert watch.searches == 2 and time.monotonic() - began < 0.9
+    assert watch.searches == 2 and time.monotonic() - began < 1.2
     # All of it is.
     watch.searches = 0
     assert says(site, ANN, "huge@lists.example.com") == 250

@@ -268,6 +268,31 @@ who_is_named(void **state)
 }
 
 static void
+the_only_mailbox(void **state)
+{
+	static const struct {
+		const char *value, *want;
+	} cases[] = {
+		{ " Ann <Ann@A.example>\r\n", "ann@a.example" },
+		{ " ann@a.example (Ann)", "ann@a.example" },
+		{ " \"b@x.example, c\" <ann@a.example>", "ann@a.example" },
+		{ " ann@a.example, bob@a.example", NULL },
+		{ " ann@a.example, nobody", "ann@a.example" },
+		{ " nobody", NULL },
+		{ "", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		const struct field f = { .value = cases[i].value, .value_length = strlen(cases[i].value) };
+		char *only = mailboxes_only(&f);
+
+		same_text(cases[i].value, only, cases[i].want);
+		free(only);
+	}
+}
+
+static void
 encoded_words(void **state)
 {
 	static const struct {
@@ -341,6 +366,7 @@ main(void)
 		cmocka_unit_test(counted_posts),
 		cmocka_unit_test(counts_that_cannot_be_read),
 		cmocka_unit_test(who_is_named),
+		cmocka_unit_test(the_only_mailbox),
 		cmocka_unit_test(encoded_words),
 		cmocka_unit_test(patterns),
 	};
