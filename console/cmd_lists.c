@@ -56,17 +56,35 @@ may_post(const struct report *r, const struct list *list, enum role role, size_t
 	return v.decision;
 }
 
-/*
- * Adds who may post by SMTP: "anyone", or whom the policies let in, in their words: "known",
- * "members, owners", "nobody".
- */
+/* Adds the clients that may post: "networks,authenticated", "nobody". */
+static void
+add_clients(struct bytes *out, const struct report *r, const struct list *list)
+{
+	const char *between = "";
+
+	for (size_t i = ANYONE; i < LMTP; i++) {
+		enum decision d = may_post(r, list, ROLE_POST, i);
+
+		if (d == DECISION_REJECT)
+			continue;
+		bytes_format(out, "%s%s%s", between, posters[i].word, d == DECISION_DEFER ? "?" : "");
+		between = ",";
+	}
+	if (*between == '\0')
+		bytes_add_text(out, "nobody");
+}
+
+/* Adds who may post by SMTP: "anyone"; or whom posters lets in, in its words; or else which clients. */
 static void
 add_posters(struct bytes *out, const struct report *r, const struct list *list)
 {
-	if (may_post(r, list, ROLE_POST, ANYONE) == DECISION_PASS)
+	if (may_post(r, list, ROLE_POST, ANYONE) == DECISION_PASS) {
 		bytes_add_text(out, posters[ANYONE].word);
-	else
-		chain_describe(r->destination->chain, list, out);
+		return;
+	}
+	chain_describe(r->destination->chain, list, out);
+	if (out->length == 0)
+		add_clients(out, r, list);
 }
 
 static void

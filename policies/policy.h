@@ -108,7 +108,7 @@ struct policy {
 	 * of the source in any case can begin. The facts have no list. Does not wait. May be NULL.
 	 */
 	void (*expect)(const void *config, const struct facts *);
-	/* Adds whom it lets post to a list, in words; nothing for what it has no say in. May be NULL. */
+	/* Adds whom it lets post to a list, in words; nothing where it lets anyone. May be NULL. */
 	void (*describe)(const void *config, const struct list *, struct bytes *);
 	/* The milter has taken a message for that list: what is counted is counted now. May be NULL. */
 	void (*accepted)(const void *config, const struct facts *);

@@ -360,6 +360,14 @@ judge(struct judge *j, struct judge *claimed, const struct posters_config *c)
 		return verdict_because(verdict_defer(REPLY_LATER, ""), "what %s says of posters is old",
 		                       list->key);
 	deny = denied(claimed, c);
+	if (deny.found != FOUND_YES && claimed != j) {
+		struct tally more = denied(j, c);
+
+		if (more.found != FOUND_NO) {
+			deny = more;
+			claimed = j;
+		}
+	}
 	if (deny.found == FOUND_YES)
 		return verdict_because(verdict_reject(REPLY_MAY_NOT_POST, ""), "%s may not post: %s",
 		                       name_of(&claimed->claim), deny.rule->origin);
@@ -424,6 +432,9 @@ posters_describe(const void *config, const struct list *list, struct bytes *out)
 		bytes_add_text(out, "nobody, until its entry is mended");
 		return;
 	}
+	for (size_t i = 0; i < rules->count; i++)
+		if (rules->items[i].effect == POSTER_ALLOW && rules->items[i].kind == POSTER_ANYONE)
+			return;
 	add_words(rules, rules == &c->rules, out);
 	if (c->by != BY_PROVEN)
 		bytes_add_text(out, c->by == BY_FROM ? " (by: from)" : " (by: envelope)");

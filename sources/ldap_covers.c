@@ -174,13 +174,17 @@ static enum found
 is_member_of(const struct ask *a, const char *address)
 {
 	struct list *other = NULL;
+	struct ask there = *a;
 	size_t which;
 	enum found found = ldap_find(a->source, a->conn, &address, 1, a->by, &other, &which, a->why);
 
-	if (found == FOUND_YES)
-		found = is_in_one(a, other->key);
-	else if (found == FOUND_NO)
-		found = complain(a->why, "there is no list %s", address) < 0 ? FOUND_UNSURE : FOUND_NO;
+	there.list = other;
+	if (found == FOUND_YES) {
+		found = is_in_one(&there, other->key);
+	} else if (found == FOUND_NO) {
+		(void)complain(a->why, "there is no list %s", address);
+		found = FOUND_UNSURE;
+	}
 	list_drop(&other);
 	return found;
 }
@@ -213,9 +217,8 @@ has_role(const struct ask *a, enum poster_effect role)
 
 		if (p->effect != role)
 			continue;
-		if (p->kind == POSTER_ADDRESS && text_list_has(&a->person->addresses, p->value)) {
-			found = FOUND_YES;
-		} else if (p->kind == POSTER_ENTRY && is_self(a, p->value)) {
+		if ((p->kind == POSTER_ADDRESS && text_list_has(&a->person->addresses, p->value)) ||
+		    (p->kind == POSTER_ENTRY && is_self(a, p->value))) {
 			found = FOUND_YES;
 		} else if (p->kind == POSTER_URL && found == FOUND_NO) {
 			found = found_by(a, p->value);

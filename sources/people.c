@@ -108,7 +108,7 @@ add_text(struct bytes *key, const char *text)
 static void
 make_key(const struct question *q, struct bytes *key)
 {
-	if (q->rule == NULL) {
+	if (q->id != NULL) {
 		bytes_add_char(key, 'w');
 		add_text(key, q->id->login);
 		add_text(key, q->id->address);

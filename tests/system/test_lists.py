@@ -56,6 +56,7 @@ def test_none(make_site):
     ("", "known", []),
     ("check: [ posters: { allow: [ authenticated, networks ] } ]", "authenticated, networks", ["networks", "authenticated"]),
     ("check: [ posters: { allow: [ members, .example.com ], by: envelope } ]", r"members, \.example\.com \(by: envelope\)", []),
+    ("check: [ posters: { allow: anyone }, authenticated ]", "networks,authenticated", ["networks", "authenticated"]),
     ("check: [ posters: { allow: [ anyone ] } ]", "anyone", ["anyone", "networks", "authenticated"]),
     ("check: [ posters: { allow: [ networks ] } ]", "networks", ["networks"]),
     ("check: [ posters: { allow: [ authenticated ] } ]", "authenticated", ["authenticated"]),

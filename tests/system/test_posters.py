@@ -276,8 +276,10 @@ def test_strangers(ruled):
 
 def test_by_from(make_site):
     """From counts at the end, of whoever has proven nothing; of others what is proven, whatever From says."""
-    site = make_site(some_people() + group("staff", ["ann"], "staff@lists.example.com"), mta="sink", slapd=dict(top=schema()),
-                     destinations="lists.example.com: { sources: [ corp ], check: [ posters: { allow: members, by: from } ] }")
+    site = make_site(some_people() + group("staff", ["ann", "bob"], "staff@lists.example.com"), mta="sink",
+                     slapd=dict(top=schema()),
+                     destinations="lists.example.com: { sources: [ corp ], check: [ posters: { allow: members, "
+                                  "deny: bob@example.com, by: from } ] }")
 
     def post(header, client="203.0.113.7", login=None):
         m = Milter(site.rollcall.milter_socket)
@@ -290,7 +292,7 @@ def test_by_from(make_site):
 
     assert post([b" Ann <ann@example.com>"]) == b"cc"
     for header in ([b" Dora <dora@example.com>"], [b" ann@example.com, bob@example.com"], [b" a@example.com", b" ann@example.com"],
-                   [b" staff@lists.example.com"], []):
+                   [b" staff@lists.example.com"], [b" bob@example.com"], []):
         assert post(header) == b"cy", header
     assert post([b" staff@lists.example.com"], login="ann") == b"cc"
     assert post([b" ann@example.com"], login="dora") == post([b" ann@example.com"], client="127.0.0.1") == b"yy"
