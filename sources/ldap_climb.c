@@ -1,7 +1,8 @@
 /*
  * Whether somebody is in a group, upwards: first the groups that have the person as a member, then
  * those that have these, level by level. People are in few groups, however many a group has, so that
- * this costs the same for a group of a hundred thousand; and a direct member is found by one search.
+ * this costs the same for a group of a hundred thousand. Before that the group itself is asked, which
+ * most often settles it: a server takes long to look at other groups of the person that are large.
  */
 #include "base/mem.h"
 #include "base/set.h"
@@ -136,7 +137,8 @@ take_group(struct climb *c, LDAPMessage *entry)
 }
 
 static bool
-send_search(struct climb *c, const struct text_list *terms, size_t first, size_t count, int *id)
+send_search(struct climb *c, const char *base, int scope, const struct text_list *terms, size_t first,
+            size_t count, int *id)
 {
 	const struct ldap_config *config = &c->source->config;
 	struct timeval patience = conn_patience(&config->conn, c->by);
@@ -147,34 +149,20 @@ send_search(struct climb *c, const struct text_list *terms, size_t first, size_t
 	for (size_t i = first; i < first + count; i++)
 		bytes_add_text(&filter, terms->items[i]);
 	bytes_add_char(&filter, ')');
-	rc = ldap_search_ext(c->conn->ld, config->base, LDAP_SCOPE_SUBTREE, filter.data, c->attributes, 0,
-	                     NULL, NULL, &patience, 0, id);
+	rc = ldap_search_ext(c->conn->ld, base, scope, filter.data, c->attributes, 0, NULL, NULL, &patience,
+	                     0, id);
 	bytes_free(&filter);
 	if (rc != LDAP_SUCCESS)
 		(void)conn_complain(c->conn, rc, c->why, "looking for the groups of a person");
 	return rc == LDAP_SUCCESS;
 }
 
-/* Some searches of one level, on their way together. All are heard, whatever the first ones say. */
+/* Searches on their way together. All are heard, whatever the first ones say. */
 static enum found
-ask(struct climb *c, const struct text_list *terms, size_t *at)
+hear(struct climb *c, const int *ids, size_t count)
 {
-	enum { WINDOW = 64 };
-	const struct ldap_config *config = &c->source->config;
 	enum found found = FOUND_NO;
-	int ids[WINDOW];
-	size_t count = 0;
 
-	while (*at < terms->count && count < (size_t)config->or_window) {
-		size_t some = terms->count - *at;
-
-		if (some > (size_t)config->or_terms)
-			some = (size_t)config->or_terms;
-		if (!send_search(c, terms, *at, some, &ids[count]))
-			return FOUND_UNSURE;      /* the connection is given up */
-		*at += some;
-		count++;
-	}
 	for (size_t i = 0; i < count; i++) {
 		LDAPMessage *message = NULL;
 
@@ -188,6 +176,41 @@ ask(struct climb *c, const struct text_list *terms, size_t *at)
 		ldap_msgfree(message);
 	}
 	return found;
+}
+
+/* Whether the one group that was asked for has the person itself. */
+static enum found
+ask_directly(struct climb *c)
+{
+	int id;
+
+	if (c->dns->count != 1 || c->terms.count == 0)
+		return FOUND_NO;
+	if (!send_search(c, c->dns->items[0], LDAP_SCOPE_BASE, &c->terms, 0, c->terms.count, &id))
+		return FOUND_UNSURE;
+	return hear(c, &id, 1);
+}
+
+/* Some searches of one level. */
+static enum found
+ask(struct climb *c, const struct text_list *terms, size_t *at)
+{
+	enum { WINDOW = 64 };
+	const struct ldap_config *config = &c->source->config;
+	int ids[WINDOW];
+	size_t count = 0;
+
+	while (*at < terms->count && count < (size_t)config->or_window) {
+		size_t some = terms->count - *at;
+
+		if (some > (size_t)config->or_terms)
+			some = (size_t)config->or_terms;
+		if (!send_search(c, config->base, LDAP_SCOPE_SUBTREE, terms, *at, some, &ids[count]))
+			return FOUND_UNSURE;      /* the connection is given up */
+		*at += some;
+		count++;
+	}
+	return hear(c, ids, count);
 }
 
 static char **
@@ -215,8 +238,10 @@ ldap_climb(struct ldap_source *l, struct conn *conn, const struct person *person
 	for (size_t i = 0; i < person->groups.count && found == FOUND_NO; i++)
 		if (is_wanted(&c, person->groups.items[i]))
 			found = FOUND_YES;
-	if (found == FOUND_NO)
+	if (found == FOUND_NO) {
 		look_for_person(&c, person);
+		found = ask_directly(&c);
+	}
 	for (size_t depth = 0; found == FOUND_NO && c.terms.count > 0; depth++) {
 		struct text_list terms = c.terms;
 		size_t at = 0;
