@@ -18,6 +18,7 @@ struct question {
 	const struct list *list;
 	const struct poster *rule;
 	const struct person *person;
+	struct bytes key;                 /* owned */
 };
 
 /* A yes that is remembered. */
@@ -105,22 +106,30 @@ add_text(struct bytes *key, const char *text)
 		bytes_format(key, "%zu:%s", strlen(text), text);
 }
 
-static void
-make_key(const struct question *q, struct bytes *key)
+static struct bytes
+identity_key(const struct identity *id)
 {
-	if (q->id != NULL) {
-		bytes_add_char(key, 'w');
-		add_text(key, q->id->login);
-		add_text(key, q->id->address);
-		return;
-	}
-	bytes_format(key, "c%d,", (int)q->rule->kind);
-	add_text(key, q->rule->value);
-	add_text(key, q->list->address);
-	add_text(key, q->list->key);
-	add_text(key, q->person->key);
-	add_text(key, q->person->login);
-	add_text(key, q->person->address);
+	struct bytes key = { 0 };
+
+	bytes_add_char(&key, 'w');
+	add_text(&key, id->login);
+	add_text(&key, id->address);
+	return key;
+}
+
+static struct bytes
+rule_key(const struct list *list, const struct poster *rule, const struct person *person)
+{
+	struct bytes key = { 0 };
+
+	bytes_format(&key, "c%d,", (int)rule->kind);
+	add_text(&key, rule->value);
+	add_text(&key, list->address);
+	add_text(&key, list->key);
+	add_text(&key, person->key);
+	add_text(&key, person->login);
+	add_text(&key, person->address);
+	return key;
 }
 
 /* What is remembered. Under the lock. */
@@ -195,9 +204,9 @@ fly(void *arg)
 
 /* The flight that carries this question, with a reference; NULL where too many are. Under the lock. */
 static struct flight *
-board(struct acquaintance *p, const struct question *q, const struct bytes *key)
+board(struct acquaintance *p, const struct question *q)
 {
-	struct flight *f = map_get(p->flights, key->data, key->length);
+	struct flight *f = map_get(p->flights, q->key.data, q->key.length);
 
 	if (f != NULL) {
 		f->references++;
@@ -206,7 +215,7 @@ board(struct acquaintance *p, const struct question *q, const struct bytes *key)
 	f = mem_new(sizeof(*f));
 	f->people = p;
 	f->references = 2;                /* the caller's and the worker's */
-	bytes_add(&f->key, key->data, key->length);
+	bytes_add(&f->key, q->key.data, q->key.length);
 	if (q->rule == NULL) {
 		f->id = (struct identity){ mem_text(q->id->login), mem_text(q->id->address) };
 	} else {
@@ -224,20 +233,18 @@ board(struct acquaintance *p, const struct question *q, const struct bytes *key)
 	return f;
 }
 
-/* From memory, or else from the source. */
+/* From memory, or else from the source. Ends the question. */
 static enum found
-ask(struct acquaintance *p, const struct question *q, struct deadline by, struct person **person_r,
+ask(struct acquaintance *p, struct question *q, struct deadline by, struct person **person_r,
     struct complaint *why)
 {
-	struct bytes key = { 0 };
 	struct flight *f = NULL;
 	enum found found;
 
-	make_key(q, &key);
 	monitor_enter(&p->monitor);
-	found = recall(p, &key, person_r);
+	found = recall(p, &q->key, person_r);
 	if (found == FOUND_UNSURE) {
-		f = board(p, q, &key);
+		f = board(p, q);
 		if (f == NULL)
 			(void)complain(why, "%s: too many questions are waiting", p->source->name);
 	}
@@ -254,17 +261,16 @@ ask(struct acquaintance *p, const struct question *q, struct deadline by, struct
 		flight_drop(f);
 	}
 	monitor_leave(&p->monitor);
-	bytes_free(&key);
+	bytes_free(&q->key);
 	return found;
 }
 
+/* Takes over the key. */
 static enum found
-peek(struct acquaintance *p, const struct question *q, struct person **person_r)
+peek(struct acquaintance *p, struct bytes key, struct person **person_r)
 {
-	struct bytes key = { 0 };
 	enum found found;
 
-	make_key(q, &key);
 	monitor_enter(&p->monitor);
 	found = recall(p, &key, person_r);
 	monitor_leave(&p->monitor);
@@ -276,42 +282,44 @@ enum found
 people_find(struct acquaintance *p, const struct identity *id, struct deadline by, struct person **person_r,
             struct complaint *why)
 {
-	return ask(p, &(struct question){ .id = id }, by, person_r, why);
+	return ask(p, &(struct question){ .id = id, .key = identity_key(id) }, by, person_r, why);
 }
 
 enum found
 people_covers(struct acquaintance *p, const struct list *list, const struct poster *rule,
               const struct person *person, struct deadline by, struct complaint *why)
 {
-	return ask(p, &(struct question){ .list = list, .rule = rule, .person = person }, by, NULL, why);
+	return ask(p,
+	           &(struct question){ .list = list, .rule = rule, .person = person,
+	                               .key = rule_key(list, rule, person) },
+	           by, NULL, why);
 }
 
 enum found
 people_peek(struct acquaintance *p, const struct identity *id, struct person **person_r)
 {
-	return peek(p, &(struct question){ .id = id }, person_r);
+	return peek(p, identity_key(id), person_r);
 }
 
 enum found
 people_peek_covers(struct acquaintance *p, const struct list *list, const struct poster *rule,
                    const struct person *person)
 {
-	return peek(p, &(struct question){ .list = list, .rule = rule, .person = person }, NULL);
+	return peek(p, rule_key(list, rule, person), NULL);
 }
 
 void
 people_expect(struct acquaintance *p, const struct identity *id)
 {
-	const struct question q = { .id = id };
-	struct bytes key = { 0 };
+	struct question q = { .id = id };
 	struct flight *f;
 
 	if (p->keep == 0)                 /* the answer would be forgotten before it is asked for */
 		return;
-	make_key(&q, &key);
+	q.key = identity_key(id);
 	monitor_enter(&p->monitor);
-	if (recall(p, &key, NULL) == FOUND_UNSURE && (f = board(p, &q, &key)) != NULL)
+	if (recall(p, &q.key, NULL) == FOUND_UNSURE && (f = board(p, &q)) != NULL)
 		flight_drop(f);
 	monitor_leave(&p->monitor);
-	bytes_free(&key);
+	bytes_free(&q.key);
 }
