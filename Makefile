@@ -12,16 +12,17 @@ BASE = base32 bytes child cipher clock complaint config control daemon digest dn
        keyring keys ldif log map mem metric monitor net notify pattern pool process programs \
        resolver set setting stream text tls
 MAIL = address automatic date dsn encoded footer header list mailboxes member_list mime notice \
-       phrase receipt reply stamp subject syntax trace verdict
-SOURCES = cache described fail file ldap ldap_addresses ldap_attributes ldap_conn ldap_deref \
-          ldap_dn ldap_dynamic ldap_each ldap_find ldap_lists ldap_logins ldap_or ldap_owners \
-          ldap_paged ldap_people ldap_presets ldap_query ldap_read ldap_refs ldap_server \
-          ldap_state ldap_stream ldap_url ldap_walk nested program registry source sql sql_pool \
-          sql_postgresql sql_sqlite table table_cdb table_lmdb union
+       phrase poster receipt reply stamp subject syntax trace verdict
+SOURCES = cache described fail file ldap ldap_addresses ldap_attributes ldap_climb ldap_conn \
+          ldap_covers ldap_deref ldap_dn ldap_dynamic ldap_each ldap_find ldap_lists ldap_logins \
+          ldap_or ldap_owners ldap_paged ldap_people ldap_person ldap_posting ldap_presets \
+          ldap_query ldap_read ldap_refs ldap_server ldap_state ldap_stream ldap_url ldap_walk \
+          nested people person program registry source sql sql_pool sql_postgresql sql_sqlite \
+          table table_cdb table_lmdb union union_people
 POLICIES = admit authenticated auto_submitted bulkhead chain content_type destinations drain fail \
            header_match implicit_dest inquiry loop max_recipients max_size metrics own_size \
-           policy_service posters preferences program rate registry require_tls site site_find \
-           stamps style style_rows subject
+           policy_service posters posters_judge preferences program question rate registry require_tls \
+           site site_find stamps style style_rows subject
 QUEUES = distribution entry progress queue schedule spool spool_deaths spool_entry spool_hold \
          spool_list spool_progress spool_receipt spool_scan spool_write
 MILTER = ask ending hooks lookup main message metrics pacemaker query recipients service session \
@@ -141,7 +142,7 @@ clean:
 # ---- tests ----
 
 UNIT = address base config dsn footer header inquiry intake json keys ldap ldif list member_list \
-       metric milter net pace policies post program progress receipt report resolver roster \
+       metric milter net pace people policies post program progress receipt report resolver roster \
        setting site socketmap sources spool sql stamp style subject syntax table union verdict \
        wire
 TESTS = $(UNIT:%=$(BUILD)/tests/test_%) $(BUILD)/tests/contract_ldap

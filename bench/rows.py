@@ -5,11 +5,11 @@ import selectors
 import sys
 import time
 
-from testbed import client, directory, milter
+from testbed import client, directory, milter, proxy
 from testbed.base import ROOT, can_connect, end_process, free_port, wait_until
 
 import polite
-from stand import BARE, DOMAIN, PEOPLE, SENDER, SIZE, TENS, Rollcall, Tail, median, peak
+from stand import BARE, DOMAIN, PEOPLE, SENDER, SIZE, TENS, Rollcall, Tail, mail_of, median, members_of, peak
 
 
 WARM = 3                                  # posts that do not count
@@ -614,6 +614,86 @@ def row_21(stand):
               most(3000, 3000, of="value"))
 
 
+# ---- who may post ----
+
+MEMBERS_ONLY = f"{DOMAIN}: {{ sources: [ corp ], check: [ posters: {{ allow: members }} ] }}"
+
+
+def lone_milter(stand, name, uri, cache, **options):
+    """A milter without anything else."""
+    rc = stand.keep(Rollcall(stand.path / name, uri, cache, **options))
+    rc.configure()
+    (rc.dir / "state").mkdir()
+    rc.start_milter()
+    return rc
+
+
+def round_trips(rc, members, size):
+    """How often a recipient waits for a directory that takes half a second for each request."""
+    m = milter.Milter(rc.milter_socket)
+    m.connect()
+    m.mail(mail_of(members.pop()))
+    began = time.perf_counter()
+    if m.rcpt(f"g{size}@{DOMAIN}")[0] != b"c":
+        raise RuntimeError("a member may not post")
+    m.close()
+    return (time.perf_counter() - began) // 0.5
+
+
+def row_10(stand):
+    far = proxy.Proxy(("127.0.0.1", stand.people.port))
+    far.delay = 0.5
+    anyone = f"{DOMAIN}: {{ sources: [ corp ], check: [ posters: {{ allow: anyone }} ] }}"
+    for name, destinations, bound in (("existence", anyone, 1), ("existence and permission", MEMBERS_ONLY, 2)):
+        rc = lone_milter(stand, f"far-{bound}", far.uri, "cache: { yes: 0s, no: 0s }", destinations=destinations,
+                         milter="deadline: 20s")
+        for size in (1000, PEOPLE):
+            members = list(members_of(size))
+            (value,) = map(median, by_turns(fewer(stand), lambda: round_trips(rc, members, size)))
+            yield row(10, f"RCPT, not cached, list of {size:,}: {name}", value, "round trips", None,
+                      (Bound("≤", 1, of="value") if bound == 1 else None, Bound("≤", bound, of="value")))
+        rc.stop()
+    far.stop()
+
+
+def answer_times(rc, recipients, rate=1000, count=5000):
+    """How long each of many recipients waits, who come at an even pace in 100 sessions: the 99th of a hundred, in ms."""
+    sessions = [milter.Milter(rc.milter_socket) for _ in range(100)]
+    for n, s in enumerate(sessions):
+        s.connect()
+        s.mail(mail_of(n))
+    sent, took, begun = 0, [], {}
+    with selectors.DefaultSelector() as waiting:
+        for s in sessions:
+            waiting.register(s.socket, selectors.EVENT_READ, s)
+        start = time.perf_counter()
+        while len(took) < sent or sent < count:
+            now = time.perf_counter()
+            while sent < count and start + sent / rate <= now and sessions[sent % 100] not in begun:
+                s = sessions[sent % 100]
+                begun[s] = time.perf_counter()
+                s.send(b"R", f"<{recipients[sent % 100]}@{DOMAIN}>\0".encode())
+                sent += 1
+            pause = max(0, start + sent / rate - time.perf_counter()) if sent < count else 10
+            for key, _ in waiting.select(pause):
+                key.data.read()
+                took.append((time.perf_counter() - begun.pop(key.data)) * 1000)
+    for s in sessions:
+        s.close()
+    return sorted(took)[len(took) * 99 // 100]
+
+
+def row_11(stand):
+    tens = [f"ten{n // 10}" for n in range(100)]         # each session's poster is a member
+    for name, lists, cache, bounds in (
+            ("cached", ["hundred0"] * 100, "", most(10, 2, of="value")),
+            ("not cached", tens, "cache: { yes: 0s, no: 0s, people: 10ms }", most(50, 20, of="value"))):
+        rc = lone_milter(stand, f"p99-{len(cache)}", stand.people.uri, cache, destinations=MEMBERS_ONLY)
+        (value,) = map(median, by_turns(fewer(stand), lambda: answer_times(rc, lists)))
+        yield row(11, f"p99 of an RCPT with permission, 100 sessions, 1,000 a second, {name}", value, "ms", None, bounds)
+        rc.stop()
+
+
 # ---- the socketmap ----
 
 def row_0(stand):
@@ -636,5 +716,5 @@ def row_0(stand):
     rc.stop()
 
 
-ROWS = {1: row_1, 2: row_2, 3: row_3, 4: row_4, 5: row_5, 6: row_6, 7: row_7, 8: row_8, 9: row_9, 12: row_12,
-        13: row_13, 14: row_14, 15: row_15, 17: row_17, 18: row_18, 20: row_20, 21: row_21, 23: row_23, 0: row_0}
+ROWS = {1: row_1, 2: row_2, 3: row_3, 4: row_4, 5: row_5, 6: row_6, 7: row_7, 8: row_8, 9: row_9, 10: row_10, 11: row_11,
+        12: row_12, 13: row_13, 14: row_14, 15: row_15, 17: row_17, 18: row_18, 20: row_20, 21: row_21, 23: row_23, 0: row_0}

@@ -59,9 +59,9 @@ may_post(const struct report *r, const struct list *list, enum role role, size_t
 	return v.decision;
 }
 
-/* Adds who may post by SMTP: "anyone", "networks,authenticated", "nobody". */
+/* Adds the clients that may post: "networks,authenticated", "nobody". */
 static void
-add_posters(struct bytes *out, const struct report *r, const struct list *list)
+add_clients(struct bytes *out, const struct report *r, const struct list *list)
 {
 	const char *between = "";
 
@@ -71,12 +71,23 @@ add_posters(struct bytes *out, const struct report *r, const struct list *list)
 		if (d == DECISION_REJECT)
 			continue;
 		bytes_format(out, "%s%s%s", between, posters[i].word, d == DECISION_DEFER ? "?" : "");
-		if (i == ANYONE && d == DECISION_PASS)
-			return;
 		between = ",";
 	}
 	if (*between == '\0')
 		bytes_add_text(out, "nobody");
+}
+
+/* Adds who may post by SMTP: "anyone"; or whom posters lets in, in its words; or else which clients. */
+static void
+add_posters(struct bytes *out, const struct report *r, const struct list *list)
+{
+	if (may_post(r, list, ROLE_POST, ANYONE) == DECISION_PASS) {
+		bytes_add_text(out, posters[ANYONE].word);
+		return;
+	}
+	chain_describe(r->destination->chain, list, out);
+	if (out->length == 0)
+		add_clients(out, r, list);
 }
 
 static void
@@ -119,6 +130,11 @@ print_object(const struct report *r, const struct list *list, const struct text_
 	js_set_text(j, "key", list->key);
 	js_set_flag(j, "twice", twice);
 	if (r->exposed) {
+		struct bytes who = { 0 };
+
+		add_posters(&who, r, list);
+		js_set_text(j, "posters", bytes_text(&who));
+		bytes_free(&who);
 		from = js_object();
 		for (size_t i = ANYONE; i < POSTERS; i++)
 			js_set_text(from, posters[i].word,

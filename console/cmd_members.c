@@ -161,7 +161,7 @@ print_roster_json(const struct roster *r, const struct target *t)
 	size_t left = roster_left(r);
 
 	for (size_t i = 0; i < r->count; i++) {
-		const struct person *p = &r->people[r->order[i]];
+		const struct listed *p = &r->people[r->order[i]];
 		struct js *one = js_object();
 
 		js_set_text(one, "address", roster_spelling(r, r->order[i]));

@@ -81,6 +81,7 @@ list_drop(struct list **list)
 	free(c->list.errors);
 	free(c->list.state_reason);
 	text_list_free(&c->list.settings);
+	posters_free(&c->list.posters);
 	free(c);
 }
 

@@ -10,6 +10,7 @@
 #define MAIL_LIST_H
 
 #include "base/text.h"
+#include "mail/poster.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -54,6 +55,7 @@ struct list {
 	enum list_state state;
 	char *state_reason;               /* for the log; NULL: it is open */
 	int64_t max_size;                 /* bytes of the largest post it takes; 0: it says nothing */
+	struct poster_list posters;       /* what the source says of who may post; and its owners */
 };
 
 /* Takes over the strings. One reference. Whoever makes it adds the rest before anybody sees it. */

@@ -1,9 +1,11 @@
 /* Reading address lists, of which only the addresses matter. */
 #include "mail/mailboxes.h"
 
+#include "base/mem.h"
 #include "mail/address.h"
 #include "mail/syntax.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* Where an element of the list ends: at a comma or semicolon, behind a group's colon, or at the end. */
@@ -42,13 +44,14 @@ angle_of(const char *at, const char *end)
 	return NULL;
 }
 
-static bool
-is_address(const char *at, const char *end, const char *canonical)
+/* The address of an element, canonical, allocated; or NULL. */
+static char *
+address_of(const char *at, const char *end)
 {
 	const char *angle = angle_of(at, end), *close;
 	struct complaint unused;
 	struct address a;
-	bool same = false;
+	char *canonical = NULL;
 
 	if (angle != NULL) {
 		at = angle + 1;
@@ -60,10 +63,10 @@ is_address(const char *at, const char *end, const char *canonical)
 	while (end > at && end[-1] == ' ')
 		end--;
 	if (end > at && address_parse(&a, at, (size_t)(end - at), &unused) == 0) {
-		same = strcmp(a.canonical, canonical) == 0;
+		canonical = mem_text(a.canonical);
 		address_free(&a);
 	}
-	return same;
+	return canonical;
 }
 
 bool
@@ -75,9 +78,38 @@ mailboxes_have(const struct field *f, const char *canonical)
 
 	field_words(f, &value);
 	for (at = bytes_text(&value); !found && *at != '\0'; at = *end == '\0' ? end : end + 1) {
+		char *one;
+
 		end = element_end(at);
-		found = is_address(at, end, canonical);
+		one = address_of(at, end);
+		found = one != NULL && strcmp(one, canonical) == 0;
+		free(one);
 	}
 	bytes_free(&value);
 	return found;
+}
+
+char *
+mailboxes_only(const struct field *f)
+{
+	struct bytes value = { 0 };
+	const char *at, *end;
+	char *only = NULL;
+	size_t count = 0;
+
+	field_words(f, &value);
+	for (at = bytes_text(&value); *at != '\0'; at = *end == '\0' ? end : end + 1) {
+		char *one;
+
+		end = element_end(at);
+		one = address_of(at, end);
+		if (one != NULL && count++ == 0)
+			only = one;
+		else
+			free(one);
+	}
+	bytes_free(&value);
+	if (count > 1)
+		mem_drop(&only);
+	return only;
 }

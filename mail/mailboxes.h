@@ -12,4 +12,7 @@
  */
 bool mailboxes_have(const struct field *, const char *canonical);
 
+/* The only address that the field names, canonical, allocated; NULL where there is none, or several. */
+char *mailboxes_only(const struct field *);
+
 #endif

@@ -12,7 +12,7 @@
 /* From the best to the worst. */
 enum decision { DECISION_PASS, DECISION_DEFER, DECISION_REJECT };
 
-enum { REASON_SIZE = 160 };
+enum { REASON_SIZE = 400 };
 
 struct verdict {
 	enum decision decision;

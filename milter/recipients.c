@@ -81,8 +81,13 @@ judge(struct session *s, const struct destination *d, const char *canonical, str
 {
 	struct deadline by = deadline_in(s->service->settings.deadline);
 	struct complaint why = { "" };
+	struct facts facts = session_facts(s);
 	enum answered how;
-	enum found found = gates_find(s->service->gates, s->pacemaker, d, canonical, &j->target, &how, &why);
+	enum found found;
+
+	facts.source = d->source;
+	chain_expect(d->chain, &facts);
+	found = gates_find(s->service->gates, s->pacemaker, d, canonical, &j->target, &how, &why);
 
 	metric_add(&milter_metrics[MILTER_LOOKUPS], how, 0, 0, 1);
 	if (found == FOUND_YES)

@@ -5,11 +5,17 @@
 
 #include <stdlib.h>
 
-static const char *const names[RESOURCE_COUNT] = { [RESOURCE_PROGRAM] = "check-program",
+static const char *const names[RESOURCE_COUNT] = { [RESOURCE_DIRECTORY] = "check-source",
+	                                           [RESOURCE_PROGRAM] = "check-program",
 	                                           [RESOURCE_SERVICE] = "check-service",
 	                                           [RESOURCE_FAIL] = "check-fail" };
 
 const struct setting workers_settings[] = {
+	{ .name = "source", .kind = KIND_NUMBER,
+	  .offset = offsetof(struct workers, most[RESOURCE_DIRECTORY]), .fallback = "100", .min = "1",
+	  .max = "10000",
+	  .help = "How many checks may wait for a source of lists at the same time. As many more may wait "
+	          "for that." },
 	{ .name = "program", .kind = KIND_NUMBER,
 	  .offset = offsetof(struct workers, most[RESOURCE_PROGRAM]), .fallback = "8", .min = "1",
 	  .max = "1000",

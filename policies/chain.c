@@ -346,6 +346,22 @@ chain_accepted(const struct chain *c, const struct facts *f)
 	}
 }
 
+void
+chain_expect(const struct chain *c, const struct facts *f)
+{
+	for (size_t i = 0; i < c->count; i++)
+		if (c->links[i].policy->expect != NULL)
+			c->links[i].policy->expect(c->links[i].config, f);
+}
+
+void
+chain_describe(const struct chain *c, const struct list *list, struct bytes *out)
+{
+	for (size_t i = 0; i < c->count; i++)
+		if (c->links[i].policy->describe != NULL && link_worst(&c->links[i]) != DECISION_PASS)
+			c->links[i].policy->describe(c->links[i].config, list, out);
+}
+
 struct verdict
 link_verdict(const struct link *l, struct verdict answer)
 {

@@ -58,6 +58,12 @@ void chain_accepted(const struct chain *, const struct facts *);
 struct verdict chain_lacking(const struct chain *, enum role, unsigned lacking,
                              const struct link **decided_by);
 
+/* Tells all that want to know that a list is being looked for; see struct policy. */
+void chain_expect(const struct chain *, const struct facts *);
+
+/* Adds whom the policies let post to a list, as far as they say it in words. */
+void chain_describe(const struct chain *, const struct list *, struct bytes *);
+
 /* What an answer comes to, at the link's place. */
 struct verdict link_verdict(const struct link *, struct verdict answer);
 

@@ -1,52 +1,14 @@
-/*
- * The engine. A question is what is asked once, a part the place of a question in the verdict of
- * one subject. Workers know questions only, and the inquiry they belong to lives as long as any of
- * them: whoever asked may be gone.
- */
+/* The engine: a part is the place of a question in the verdict of one subject. */
 #include "policies/inquiry.h"
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/monitor.h"
 #include "policies/metrics.h"
+#include "policies/question.h"
 
-#include <fcntl.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <unistd.h>
-
-struct question {
-	struct inquiry *inquiry;
-	const struct link *link;
-	const struct chain *chain;        /* of the link */
-	struct list *list;                /* a reference */
-	char *recipient;
-	enum role role;
-	bool apart;                       /* nobody waits for it */
-	int64_t began, took;
-	/* Under the monitor, once there are workers. */
-	bool open;
-	enum answer_kind how;
-	struct verdict said;
-};
-
-struct inquiry {
-	atomic_int references;            /* of the asker and of each job */
-	enum moment moment;
-	struct deadline by;
-	struct facts facts;               /* the asker's; once there are workers, a copy */
-	bool copied;
-	int cancelled;                    /* an eventfd, where there are workers; or -1 */
-	struct monitor monitor;
-	/* Under the monitor. */
-	bool over;
-	bool refused;                     /* some answer was no pass: the rest may be of no use */
-	size_t open;                      /* that are waited for */
-	struct question *questions;
-	size_t count;
-};
 
 /* The asker's: which questions a subject's verdict is made of, each at its place. */
 struct part {
@@ -69,38 +31,6 @@ struct parts {
 
 /* ---- what is asked ---- */
 
-/*
- * Whether the answer to a question will do for this link and list as well. A check that stands twice
- * in one chain is asked twice.
- */
-static bool
-is_alike(const struct question *q, const struct link *l, const struct subject *s)
-{
-	if (q->link != l && (q->chain == s->chain || q->link->policy != l->policy ||
-	                     strcmp(q->link->settings, l->settings) != 0))
-		return false;
-	return q->role == s->role &&
-	       (!(l->policy->needs & NEED_LIST) || (strcmp(q->list->address, s->list->address) == 0 &&
-	                                            strcmp(q->recipient, s->recipient) == 0));
-}
-
-static size_t
-find_question(struct inquiry *i, const struct link *l, const struct subject *s)
-{
-	size_t at = 0;
-
-	while (at < i->count && !is_alike(&i->questions[at], l, s))
-		at++;
-	if (at < i->count)
-		return at;
-	i->questions = mem_resize(i->questions, (i->count + 1) * sizeof(*i->questions));
-	i->questions[i->count++] = (struct question){
-		.inquiry = i, .link = l, .chain = s->chain, .list = list_hold(s->list),
-		.recipient = mem_text(s->recipient), .role = s->role, .open = true,
-	};
-	return at;
-}
-
 static void
 collect(struct inquiry *i, struct parts *parts, const struct subject *subjects, size_t count)
 {
@@ -114,72 +44,51 @@ collect(struct inquiry *i, struct parts *parts, const struct subject *subjects, 
 			    !link_concerns(l, subjects[s].list))
 				continue;
 			parts->all = mem_resize(parts->all, (parts->count + 1) * sizeof(*parts->all));
-			parts->all[parts->count++] = (struct part){ s, find_question(i, l, &subjects[s]), l };
+			parts->all[parts->count++] = (struct part){ s, question_for(i, l, &subjects[s]), l };
 		}
 }
 
-/* ---- life ---- */
-
-/* What workers are told must outlive whoever asked. */
-static void
-prepare_for_workers(struct inquiry *i)
-{
-	struct facts *f = &i->facts;
-
-	f->client = mem_text(f->client);
-	f->login = mem_text(f->login);
-	f->sender = mem_text(f->sender);
-	f->state = mem_text(f->state);
-	f->header = f->header == NULL ? NULL : mem_copy(f->header, f->header_length);
-	if (f->filed)
-		f->file = fcntl(f->file, F_DUPFD_CLOEXEC, 3);
-	f->client_name = mem_text(f->client_name);
-	f->helo = mem_text(f->helo);
-	f->instance = mem_text(f->instance);
-	i->copied = true;
-	i->cancelled = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-}
-
-static void
-drop_inquiry(struct inquiry *i)
-{
-	if (atomic_fetch_sub(&i->references, 1) > 1)
-		return;
-	for (size_t q = 0; q < i->count; q++) {
-		list_drop(&i->questions[q].list);
-		free(i->questions[q].recipient);
-	}
-	free(i->questions);
-	if (i->copied) {
-		free((char *)i->facts.client);
-		free((char *)i->facts.login);
-		free((char *)i->facts.sender);
-		free((char *)i->facts.header);
-		free((char *)i->facts.state);
-		free((char *)i->facts.client_name);
-		free((char *)i->facts.helo);
-		free((char *)i->facts.instance);
-		if (i->facts.filed && i->facts.file >= 0)
-			(void)close(i->facts.file);
-	}
-	if (i->cancelled >= 0)
-		(void)close(i->cancelled);
-	monitor_destroy(&i->monitor);
-	free(i);
-}
-
 /* ---- the answers ---- */
+
+/* What is known, with the list. */
+static struct facts
+facts_of(const struct question *q)
+{
+	struct facts f = q->inquiry->facts;
+
+	f.list = q->list;
+	f.source = q->source;
+	f.stale = q->stale;
+	f.recipient = q->recipient;
+	f.role = q->role;
+	return f;
+}
 
 static struct verdict
 ask(const struct question *q, int cancelled)
 {
 	const struct inquiry *i = q->inquiry;
-	struct facts f = i->facts;
+	const struct facts f = facts_of(q);
 
-	f.list = q->list;
-	f.recipient = q->recipient;
-	f.role = q->role;
 	return q->link->policy->at[i->moment](q->link->config, &f, (struct patience){ i->by, cancelled });
+}
+
+/* Whether it can be answered at once. If so it is. */
+static bool
+ask_at_once(struct question *q)
+{
+	const struct policy *p = q->link->policy;
+	const struct facts f = facts_of(q);
+
+	q->began = clock_ticks_us();
+	if (p->resource == RESOURCE_NONE)
+		q->said = ask(q, -1);
+	else if (p->at_once == NULL || !p->at_once(q->link->config, &f, q->inquiry->moment, &q->said))
+		return false;
+	q->took = clock_ticks_us() - q->began;
+	q->open = false;
+	q->inquiry->refused |= q->said.decision != DECISION_PASS;
+	return true;
 }
 
 static void
@@ -255,17 +164,7 @@ work(void *arg)
 			take_answer(q, &said, took);
 		}
 	}
-	drop_inquiry(i);
-}
-
-static void
-ask_inline(struct question *q)
-{
-	q->began = clock_ticks_us();
-	q->said = ask(q, -1);
-	q->took = clock_ticks_us() - q->began;
-	q->open = false;
-	q->inquiry->refused |= q->said.decision != DECISION_PASS;
+	inquiry_drop(i);
 }
 
 /* To a worker. Whoever is not waited for is not looked at again: its answer counts as a pass. */
@@ -348,7 +247,7 @@ start(struct bulkheads *b, struct inquiry *i, struct parts *parts, struct questi
 	wanted = everything || link_worst(q->link) == DECISION_PASS || may_change(i, parts, q);
 	monitor_leave(&i->monitor);
 	if (wanted && !i->copied)
-		prepare_for_workers(i);
+		inquiry_share(i);
 	if (wanted)
 		hand_over(b, q, everything);
 }
@@ -358,12 +257,11 @@ static void
 start_first(struct bulkheads *b, struct inquiry *i, struct parts *parts, bool everything)
 {
 	for (size_t q = 0; q < i->count; q++)
-		if (i->questions[q].link->policy->resource == RESOURCE_NONE)
-			ask_inline(&i->questions[q]);
+		(void)ask_at_once(&i->questions[q]);
 	for (size_t n = 0; n < i->count; n++) {
 		const struct policy *p = i->questions[n].link->policy;
 
-		if (p->resource != RESOURCE_NONE && !p->last)
+		if (i->questions[n].open && !p->last)
 			start(b, i, parts, &i->questions[n], everything);
 	}
 }
@@ -469,16 +367,10 @@ fill_in(const struct inquiry *i, const struct parts *parts, struct subject *s, s
 void
 inquiry_run(struct bulkheads *b, const struct terms *t, struct subject *subjects, size_t count)
 {
-	struct inquiry *i = mem_new(sizeof(*i));
+	struct inquiry *i = inquiry_new(t);
 	struct parts parts = { 0 };
 	bool in_time;
 
-	atomic_init(&i->references, 1);
-	i->moment = t->moment;
-	i->by = t->by;
-	i->facts = *t->facts;
-	i->cancelled = -1;
-	monitor_init(&i->monitor);
 	parts.subjects = count;
 	parts.standings = mem_array(count, sizeof(*parts.standings));
 	collect(i, &parts, subjects, count);
@@ -498,5 +390,5 @@ inquiry_run(struct bulkheads *b, const struct terms *t, struct subject *subjects
 		fill_in(i, &parts, &subjects[s], s);
 	free(parts.all);
 	free(parts.standings);
-	drop_inquiry(i);
+	inquiry_drop(i);
 }

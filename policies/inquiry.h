@@ -30,6 +30,8 @@ struct answer {
 struct subject {
 	const struct chain *chain;
 	struct list *list;                /* borrowed, as is the address that was written to */
+	struct source *source;            /* of the list */
+	bool stale;                       /* the list is from an old memory */
 	const char *recipient;
 	enum role role;
 	/* The outcome. */

@@ -7,10 +7,12 @@
 #ifndef POLICIES_POLICY_H
 #define POLICIES_POLICY_H
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/setting.h"
 #include "mail/list.h"
 #include "mail/verdict.h"
+#include "sources/source.h"
 
 #include <stdbool.h>
 
@@ -38,6 +40,8 @@ struct facts {
 	int64_t announced;                /* SIZE=, or 0. A claim */
 	size_t recipients;                /* that were accepted, from MOMENT_DATA on */
 	const struct list *list;
+	struct source *source;            /* the list's; lives as long as any policy runs */
+	bool stale;                       /* it is from an old memory, its rules on posters included */
 	const char *recipient;            /* canonical: the list, or another of its addresses */
 	enum role role;
 	/* The content, at MOMENT_END. */
@@ -71,6 +75,7 @@ unsigned facts_lacking(const struct facts *);
 /* What a policy has to wait for has workers of its own, so that one that hangs starves nobody else. */
 enum resource {
 	RESOURCE_NONE,                    /* it never waits, and is asked where the question arises */
+	RESOURCE_DIRECTORY,               /* any source of lists */
 	RESOURCE_PROGRAM,
 	RESOURCE_SERVICE,
 	RESOURCE_FAIL,
@@ -104,6 +109,18 @@ struct policy {
 	/* Whether it can refuse posts to that list; else it is not asked. NULL: it is always. */
 	bool (*concerns)(const struct list *);
 	policy_answer *at[MOMENT_COUNT];  /* NULL: it is not asked then */
+	/*
+	 * The answer, where that can be given without waiting: false where it cannot. NULL: it never can,
+	 * if the policy has a resource.
+	 */
+	bool (*at_once)(const void *config, const struct facts *, enum moment, struct verdict *);
+	/*
+	 * A recipient in a domain of lists was named, and the list is being looked for: what is to be asked
+	 * of the source in any case can begin. The facts have no list. Does not wait. May be NULL.
+	 */
+	void (*expect)(const void *config, const struct facts *);
+	/* Adds whom it lets post to a list, in words; nothing where it lets anyone. May be NULL. */
+	void (*describe)(const void *config, const struct list *, struct bytes *);
 	/* The milter has taken a message for that list: what is counted is counted now. May be NULL. */
 	void (*accepted)(const void *config, const struct facts *);
 };

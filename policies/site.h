@@ -115,6 +115,7 @@ bool site_is_named(const struct site *, const char *text);
 struct target {
 	const struct destination *destination;
 	struct list *list;                /* a reference */
+	bool stale;                       /* from an old memory, see source_peek_list() */
 	enum role role;
 	char *recipient;                  /* canonical: what was written to */
 	const char *style[STYLE_COUNT];   /* of its posts, see style_merge(); with ROLE_POST only */

@@ -73,7 +73,7 @@ ask(const struct destination *d, const char *canonical, const struct deadline *b
 	size_t count = list_candidates(canonical, d->delimiter, candidates), which = 0;
 	enum found found;
 
-	*t = (struct target){ .destination = d };
+	*t = (struct target){ .destination = d, .stale = stale };
 	for (size_t i = 0; i < count; i++)
 		addresses[i] = candidates[i].address;
 	if (by != NULL)

@@ -1,4 +1,4 @@
-/* What was said about one list, for the log. */
+/* What came of asking about one list, for those who asked. */
 #include "policies/inquiry.h"
 
 #include <stdlib.h>

@@ -5,13 +5,14 @@
  * question share one. A question that nobody waits for any more is answered all the same, for the
  * next caller.
  *
- * Walks of members and of lists pass through: members are never remembered.
+ * Walks of members and of lists pass through: members are never remembered. What is asked about single
+ * people is in people.c.
  */
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/monitor.h"
 #include "base/pool.h"
-#include "sources/source.h"
+#include "sources/people.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -27,10 +28,15 @@ const struct setting cache_settings[] = {
 	  .fallback = "1h", .max = "7d",
 	  .help = "While the source does not answer, a list counts as existing for this long after it "
 	          "was last seen. In a shared domain what was no list counts as none for as long. Members "
-	          "and permissions are never taken from memory." },
+	          "are never taken from memory, and permissions never when they are stale." },
+	{ .name = "people", .kind = KIND_TIME, .offset = offsetof(struct cache_config, people),
+	  .fallback = "30s", .max = "10m",
+	  .help = "For how long it is remembered who somebody is, and that somebody is a member, or "
+	          "belongs to others who may post. That somebody does not is never remembered." },
 	{ .name = "entries", .kind = KIND_NUMBER, .offset = offsetof(struct cache_config, entries),
 	  .fallback = "20000", .min = "16", .max = "10000000",
-	  .help = "How many addresses are remembered at most: of lists, and as many of no lists." },
+	  .help = "How many addresses are remembered at most: of lists, as many of no lists, and as many "
+	          "answers about people." },
 	{ .name = "workers", .kind = KIND_NUMBER, .offset = offsetof(struct cache_config, workers),
 	  .fallback = "4", .min = "1", .max = "64",
 	  .help = "How many lookups are asked of the source at the same time." },
@@ -66,6 +72,7 @@ struct cache {
 	struct source *inner;
 	struct cache_config config;
 	struct pool *pool;
+	struct acquaintance *people;
 	struct monitor monitor;           /* over what follows */
 	struct map *lists, *others;       /* address → struct slot, those with a list and without */
 	struct map *flights;              /* key → struct flight */
@@ -373,12 +380,46 @@ each_server(struct source *s, struct deadline by, server_fn *fn, void *arg)
 	source_each_server(((struct cache *)s)->inner, by, fn, arg);
 }
 
+static enum found
+find_person(struct source *s, const struct identity *id, struct deadline by, struct person **person_r,
+            struct complaint *why)
+{
+	return people_find(((struct cache *)s)->people, id, by, person_r, why);
+}
+
+static enum found
+covers(struct source *s, const struct list *list, const struct poster *rule, const struct person *person,
+       struct deadline by, struct complaint *why)
+{
+	return people_covers(((struct cache *)s)->people, list, rule, person, by, why);
+}
+
+static enum found
+peek_person(struct source *s, const struct identity *id, struct person **person_r)
+{
+	return people_peek(((struct cache *)s)->people, id, person_r);
+}
+
+static enum found
+peek_covers(struct source *s, const struct list *list, const struct poster *rule,
+            const struct person *person)
+{
+	return people_peek_covers(((struct cache *)s)->people, list, rule, person);
+}
+
+static void
+expect_person(struct source *s, const struct identity *id)
+{
+	people_expect(((struct cache *)s)->people, id);
+}
+
 static void
 close_source(struct source *s)
 {
 	struct cache *c = (struct cache *)s;
 
 	pool_close(&c->pool);
+	people_close(&c->people);
 	map_each(c->lists, slot_free, NULL);
 	map_each(c->others, slot_free, NULL);
 	map_close(&c->lists);
@@ -401,6 +442,11 @@ static const struct source_ops ops = {
 	.each_match = each_match,
 	.probe = probe,
 	.each_server = each_server,
+	.find_person = find_person,
+	.covers = covers,
+	.peek_person = peek_person,
+	.peek_covers = peek_covers,
+	.expect_person = expect_person,
 	.close = close_source,
 };
 
@@ -413,6 +459,7 @@ cache_wrap(struct source *inner, const struct cache_config *config)
 	c->inner = inner;
 	c->config = *config;
 	c->pool = pool_open(inner->name, (size_t)config->workers, FLIGHTS_MOST);
+	c->people = people_open(inner, config);
 	monitor_init(&c->monitor);
 	c->lists = map_open();
 	c->others = map_open();

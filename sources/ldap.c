@@ -299,6 +299,34 @@ each_server(struct source *s, struct deadline by, server_fn *fn, void *arg)
 	ldap_each_server((struct ldap_source *)s, by, fn, arg);
 }
 
+static enum found
+find_person(struct source *s, const struct identity *id, struct deadline by, struct person **person_r,
+            struct complaint *why)
+{
+	struct ldap_source *l = (struct ldap_source *)s;
+	struct conn *c = conn_take(&l->server, by, why);
+	enum found found = FOUND_UNSURE;
+
+	if (c != NULL)
+		found = ldap_find_person(l, c, id, by, person_r, why);
+	conn_give(&l->server, &c, found != FOUND_UNSURE);
+	return found;
+}
+
+static enum found
+covers(struct source *s, const struct list *list, const struct poster *rule, const struct person *person,
+       struct deadline by, struct complaint *why)
+{
+	struct ldap_source *l = (struct ldap_source *)s;
+	struct conn *c = conn_take(&l->server, by, why);
+	enum found found = FOUND_UNSURE;
+
+	if (c != NULL)
+		found = ldap_covers(l, c, list, rule, person, by, why);
+	conn_give(&l->server, &c, found != FOUND_UNSURE);
+	return found;
+}
+
 static void
 close_source(struct source *s)
 {
@@ -317,6 +345,8 @@ static const struct source_ops ops = {
 	.each_server = each_server,
 	.each_address = each_address,
 	.each_match = each_match,
+	.find_person = find_person,
+	.covers = covers,
 	.close = close_source,
 };
 

@@ -229,5 +229,6 @@ ldap_list(const struct conn *c, const struct names *n, LDAPMessage *entry, const
 		take_settings(list, c, entry, n->settings);
 	take_tag(list, c, entry, n->tag);
 	ldap_list_state(list, c, n, entry);
+	ldap_read_posting(list, c, n, entry);
 	return list;
 }

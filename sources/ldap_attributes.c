@@ -1,8 +1,10 @@
 /* Which attributes a walk asks for, of which kind of entry. */
 #include "base/mem.h"
+#include "sources/ldap_posting.h"
 #include "sources/ldap_walk.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Adds an attribute to those to ask for, unless it is NULL or among them. */
 static void
@@ -39,20 +41,24 @@ ask_for_signs(char ***attributes, const struct names *n)
 	ask_for(attributes, n->member_filter);
 }
 
-char **
+struct text_list
 ldap_list_attributes(const struct names *n)
 {
-	char **attributes = NULL;
+	const struct text_list *several[] = { &n->address, &n->state };
+	const char *others[] = { n->local_part, n->alternate_flag, n->name, n->errors, n->settings, n->size,
+		                 n->tag };
+	struct text_list attributes = { 0 };
 
-	ask_for_all(&attributes, &n->address);
-	ask_for(&attributes, n->local_part);
-	ask_for(&attributes, n->alternate_flag);
-	ask_for(&attributes, n->name);
-	ask_for(&attributes, n->errors);
-	ask_for(&attributes, n->settings);
-	ask_for(&attributes, n->size);
-	ask_for(&attributes, n->tag);
-	ask_for_all(&attributes, &n->state);
+	for (size_t k = 0; k < sizeof(several) / sizeof(*several); k++)
+		for (size_t i = 0; i < several[k]->count; i++)
+			text_list_add(&attributes, several[k]->items[i], strlen(several[k]->items[i]));
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+		if (others[i] != NULL)
+			text_list_add(&attributes, others[i], strlen(others[i]));
+	ldap_posting_attributes(n, &attributes);
+	/* libldap's arrays end in NULL. */
+	attributes.items = mem_resize(attributes.items, (attributes.count + 1) * sizeof(char *));
+	attributes.items[attributes.count] = NULL;
 	return attributes;
 }
 

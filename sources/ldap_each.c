@@ -53,8 +53,9 @@ ldap_each_list(struct ldap_source *s, struct conn *c, const char *domain, struct
 	struct listing l = { .names = &config->names, .conn = c, .domain = domain, .fn = fn, .arg = arg,
 		             .why = why };
 	struct bytes filter = { 0 };
+	struct text_list attributes = ldap_list_attributes(&config->names);
 	struct paged_search search = { .base = config->base, .scope = LDAP_SCOPE_SUBTREE,
-		                       .attributes = ldap_list_attributes(&config->names),
+		                       .attributes = attributes.items,
 		                       .page = config->page, .by = by,
 		                       .doing = "looking for all lists", .entry = take_entry,
 		                       .arg = &l };
@@ -64,6 +65,6 @@ ldap_each_list(struct ldap_source *s, struct conn *c, const char *domain, struct
 	search.filter = filter.data;
 	ok = paged_run(&search, c, why);
 	bytes_free(&filter);
-	free(search.attributes);
+	text_list_free(&attributes);
 	return ok ? FOUND_YES : FOUND_UNSURE;
 }

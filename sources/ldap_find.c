@@ -46,15 +46,15 @@ take_entry(struct search *s, LDAPMessage *entry)
 static int
 send_search(struct search *s, struct timeval patience, int *id, struct complaint *why)
 {
-	char **attributes = ldap_list_attributes(&s->config->names);
+	struct text_list attributes = ldap_list_attributes(&s->config->names);
 	struct bytes filter = { 0 };
 	int rc;
 
 	query_list(&filter, &s->config->names, s->config->filter, s->domain, s->addresses, s->count);
-	rc = ldap_search_ext(s->conn->ld, s->config->base, LDAP_SCOPE_SUBTREE, filter.data, attributes, 0,
-	                     NULL, NULL, &patience, 0, id);
+	rc = ldap_search_ext(s->conn->ld, s->config->base, LDAP_SCOPE_SUBTREE, filter.data,
+	                     attributes.items, 0, NULL, NULL, &patience, 0, id);
 	bytes_free(&filter);
-	free(attributes);
+	text_list_free(&attributes);
 	return rc == LDAP_SUCCESS ? 0 : conn_complain(s->conn, rc, why, "looking for a list");
 }
 

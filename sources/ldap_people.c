@@ -57,11 +57,11 @@ hand_out(struct finding *f, const struct address *a)
 static bool
 each_of(struct finding *f, LDAPMessage *entry, bool (*fn)(struct finding *, const struct address *))
 {
-	const struct text_list *also = &f->names->alternates;
-	bool more = each_value(f, entry, f->names->mail, fn);
+	const struct text_list *attributes = &f->names->person_address;
+	bool more = true;
 
-	for (size_t i = 0; more && i < also->count; i++)
-		more = each_value(f, entry, also->items[i], fn);
+	for (size_t i = 0; more && i < attributes->count; i++)
+		more = each_value(f, entry, attributes->items[i], fn);
 	return more;
 }
 
@@ -92,12 +92,12 @@ static char **
 address_attributes(const struct names *n)
 {
 	static char nothing[] = LDAP_NO_ATTRS;
-	char **attributes = mem_array(n->alternates.count + 2, sizeof(char *));
-	size_t count = 0;
+	const struct text_list *named = &n->person_address;
+	char **attributes = mem_array(named->count + 2, sizeof(char *));
 
-	attributes[count++] = n->mail == NULL ? nothing : n->mail;
-	for (size_t i = 0; i < n->alternates.count; i++)
-		attributes[count++] = n->alternates.items[i];
+	attributes[0] = nothing;
+	for (size_t i = 0; i < named->count; i++)
+		attributes[i] = named->items[i];
 	return attributes;
 }
 
@@ -124,9 +124,9 @@ ldap_each_address(struct ldap_source *l, struct conn *c, const char *canonical, 
 	struct bytes filter = { 0 };
 	bool ok, more = true;
 
-	if (f.names->mail == NULL)
+	if (f.names->person_address.count == 0)
 		return FOUND_NO;
-	query_person(&filter, f.names, canonical);
+	query_person(&filter, f.names, NULL, canonical);
 	ok = search(l, &f, bytes_text(&filter), by, take_poster, "looking for a poster");
 	/* Of several people with one address nobody knows which it was. */
 	for (size_t i = 0; ok && more && f.people == 1 && i < f.addresses.count; i++)

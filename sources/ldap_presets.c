@@ -2,6 +2,7 @@
 #include "sources/ldap_presets.h"
 
 #include "base/mem.h"
+#include "sources/ldap_posting.h"
 #include "sources/source.h"
 
 #include <stdlib.h>
@@ -11,14 +12,14 @@
 #define LOGINS                                                                                       \
 	[NAME_LOGIN] = "uid", [NAME_PEOPLE] = "(objectClass=posixAccount)",                          \
 	[NAME_CLASSES] = "objectClass"
-#define PEOPLE [NAME_MAIL] = "mail", [NAME_ALTERNATES] = "mailAlternateAddress", LOGINS
+#define PEOPLE [NAME_MAIL] = "mail", [NAME_PERSON_ADDRESS] = "mail, mailAlternateAddress", LOGINS
 
 /* Of an auxiliary class such as mailGroup, which any group can have. */
 #define MAIL_LIST                                                                                    \
 	[NAME_NAME] = "description", [NAME_OWNER] = "owner", [NAME_ERRORS] = "mgrpErrorsTo"
 #define MAIL_GROUP                                                                                   \
 	MAIL_LIST, [NAME_ADDRESS] = "mail, mailAlternateAddress",                                    \
-	[NAME_MEMBER_ADDRESS] = "mgrpRFC822MailMember, rfc822MailMember"
+	[NAME_MEMBER_ADDRESS] = "mgrpRFC822MailMember, rfc822MailMember", [NAME_POSTING] = "mailGroup"
 
 /* Who gets mail at all. */
 #define IREDMAIL_ACTIVE                                                                              \
@@ -291,10 +292,25 @@ check_state(const char *text, struct complaint *why)
 	return 0;
 }
 
+/* An attribute, a blank, and how its values are read. */
+static int
+check_rule(const char *text, struct complaint *why)
+{
+	size_t length = strcspn(text, " ");
+	char *attribute = mem_copy(text, length);
+	int rc = check_attribute(attribute, why);
+
+	free(attribute);
+	if (rc == 0 && text[length] == '\0')
+		rc = complain(why, "\"%s\" says not how its values are read: \"%s address\"", text, text);
+	return rc < 0 ? rc : posting_check_kind(text + length + 1, why);
+}
+
 #define NAMES(f) .offset = offsetof(struct names, f)
 #define ATTRIBUTE .kind = KIND_TEXT, .check = check_attribute
 #define WISH .kind = KIND_TEXTS, .check = check_wish
 #define ATTRIBUTES .kind = KIND_TEXTS, .check = check_attribute
+#define RULES .kind = KIND_TEXTS, .check = check_rule
 
 const struct setting names_settings[NAME_COUNT + 1] = {
 	[NAME_GROUPS] = { .name = "groups", .kind = KIND_TEXT, NAMES(groups),
@@ -365,12 +381,27 @@ const struct setting names_settings[NAME_COUNT + 1] = {
 	  .help = "The attribute that must hold alternate-word for a group to go by its alternates." },
 	[NAME_ALTERNATE_WORD] = { .name = "alternate-word", .kind = KIND_TEXT, NAMES(alternate_word),
 	  .help = "See alternate-flag." },
+	[NAME_POSTING] = { .name = "posting", .kind = KIND_TEXT, NAMES(posting),
+	  .check = posting_check_set,
+	  .help = "Which attributes of a group say who may post: those of mailGroup, inetMailGroup, "
+	          "qmailGroup, iRedMail, exchange, zimbra, tmail (the convention with "
+	          "businessCategory), or none. They stand for values of the four settings below, and "
+	          "go before the check posters of this file." },
+	[NAME_ALLOW] = { .name = "allow", RULES, NAMES(allow),
+	  .help = "Attributes of a group that say who may post, each with a word for what its values "
+	          "are: address, person (a DN), group (a DN), poster (an address, DN or URL), domain, "
+	          "subdomains, glob, sender (an address or domain), filter, ace, members (yes or no), "
+	          "login (yes or no)." },
+	[NAME_DENY] = { .name = "deny", RULES, NAMES(deny),
+	  .help = "The same of who may not, which goes first." },
+	[NAME_POLICY] = { .name = "policy", RULES, NAMES(policy),
+	  .help = "Attributes of a group with words for who may post: access (iRedMail), broadcast "
+	          "(mgrpBroadcasterPolicy), tmail. A word that is not known closes the list." },
+	[NAME_MODERATOR] = { .name = "moderator", ATTRIBUTES, NAMES(moderator),
+	  .help = "Attributes of a group with the DNs or addresses of moderators." },
 	[NAME_MAIL] = { .name = "mail", ATTRIBUTE, NAMES(mail),
 	  .help = "The attribute of a person with the address to send to; of several values the first "
 	          "that is a mailbox." },
-	[NAME_ALTERNATES] = { .name = "alternates", ATTRIBUTES, NAMES(alternates),
-	  .help = "Attributes of a person with further addresses: whoever posts from one of them is "
-	          "that person." },
 	[NAME_EVERY_MAIL] = { .name = "every-mail", .kind = KIND_TEXTS, NAMES(every_mail),
 	  .help = "Classes of entries that are not a person with several addresses, but several people: each "
 	          "of the addresses is a member." },
@@ -382,6 +413,12 @@ const struct setting names_settings[NAME_COUNT + 1] = {
 	          "else is sent to." },
 	[NAME_LOGIN] = { .name = "login", ATTRIBUTE, NAMES(login),
 	  .help = "The attribute of a person with the login. Two people with one login are unsure." },
+	[NAME_PERSON_ADDRESS] = { .name = "person-address", ATTRIBUTES, NAMES(person_address),
+	  .help = "Attributes of a person with all addresses: whoever posts from one of them is that "
+	          "person." },
+	[NAME_PERSON_GROUPS] = { .name = "person-groups", ATTRIBUTE, NAMES(person_groups),
+	  .help = "An attribute of a person with the DNs of groups he is in, usually memberOf. A group "
+	          "that is there saves the question whether he is a member; one that is not does not." },
 	[NAME_PEOPLE] = { .name = "people", .kind = KIND_TEXT, NAMES(people),
 	  .help = "The filter that people match who are looked for by login." },
 	[NAME_NO_MAIL] = { .name = "no-mail", WISH, NAMES(no_mail),
@@ -409,8 +446,12 @@ names_complete(struct names *n, const struct preset *p, const char *path,
 {
 	char *origin = mem_format("preset %s", p->name);
 
-	for (enum name_id i = 0; i < NAME_COUNT; i++)
-		setting_complete(&names_settings[i], n, p->names[i], path, origin, effective);
+	for (enum name_id i = 0; i < NAME_COUNT; i++) {
+		const char *of_set = posting_of_set(n->posting, i);
+
+		setting_complete(&names_settings[i], n, of_set != NULL ? of_set : p->names[i], path, origin,
+		                 effective);
+	}
 	free(origin);
 }
 

@@ -34,12 +34,17 @@ struct names {
 	struct text_list states;          /* what they mean: "word=open", paused or closed */
 	char *alternate_flag;             /* of a group, with this word if it goes by alternates; */
 	char *alternate_word;             /* NULL: all do */
+	char *posting;                    /* a set of the four that follow */
+	struct text_list allow, deny;     /* "attribute kind": who may post, and who may not */
+	struct text_list policy;          /* "attribute kind": with words of its own for that */
+	struct text_list moderator;       /* DNs, addresses */
 	char *mail;                       /* of a person */
-	struct text_list alternates;      /* of a person: further addresses */
 	struct text_list every_mail;      /* classes of entries that are several people */
 	struct text_list person_state;    /* words that say whether a person gets mail */
 	struct text_list person_states;   /* what they mean */
 	char *login;                      /* of a person */
+	struct text_list person_address;  /* of a person: all of them */
+	char *person_groups;              /* of a person: DNs of groups, where that can be trusted */
 	char *people;                     /* a filter: who has a login */
 	struct text_list no_mail, digest, not_mine;      /* of a person, "attribute=value" */
 	char *classes;                    /* the attribute that tells groups from people */
@@ -74,12 +79,18 @@ enum name_id {
 	NAME_STATES,
 	NAME_ALTERNATE_FLAG,
 	NAME_ALTERNATE_WORD,
+	NAME_POSTING,
+	NAME_ALLOW,
+	NAME_DENY,
+	NAME_POLICY,
+	NAME_MODERATOR,
 	NAME_MAIL,
-	NAME_ALTERNATES,
 	NAME_EVERY_MAIL,
 	NAME_PERSON_STATE,
 	NAME_PERSON_STATES,
 	NAME_LOGIN,
+	NAME_PERSON_ADDRESS,
+	NAME_PERSON_GROUPS,
 	NAME_PEOPLE,
 	NAME_NO_MAIL,
 	NAME_DIGEST,

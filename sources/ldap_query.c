@@ -30,25 +30,19 @@ query_equals(struct bytes *out, const char *attribute, const char *value, size_t
 	bytes_add_char(out, ')');
 }
 
-/* One address in each attribute. */
-static void
-add_address(struct bytes *out, const struct text_list *attributes, const char *address)
-{
-	for (size_t i = 0; i < attributes->count; i++)
-		query_equals(out, attributes->items[i], address, strlen(address));
-}
-
-/* The same address with its domain in U-labels, allocated; NULL where that is no different. */
-static char *
-other_form(const char *address)
+void
+query_address(struct bytes *out, const char *attribute, const char *address)
 {
 	const char *own = address_domain(address);
-	char *unicode = domain_unicode(own), *other = NULL;
+	char *unicode = domain_unicode(own), *other;
 
-	if (unicode != NULL)
-		other = mem_format("%.*s%s", (int)(own - address), address, unicode);
+	query_equals(out, attribute, address, strlen(address));
+	if (unicode == NULL)
+		return;
+	other = mem_format("%.*s%s", (int)(own - address), address, unicode);
+	query_equals(out, attribute, other, strlen(other));
+	free(other);
 	free(unicode);
-	return other;
 }
 
 /* The group that is called like the local part. */
@@ -75,31 +69,12 @@ query_list(struct bytes *out, const struct names *names, const char *filter, con
 {
 	add_conditions(out, names, filter);
 	for (size_t i = 0; i < count; i++) {
-		char *other = other_form(addresses[i]);
-
-		add_address(out, &names->address, addresses[i]);
-		if (other != NULL)
-			add_address(out, &names->address, other);
-		free(other);
+		for (size_t k = 0; k < names->address.count; k++)
+			query_address(out, names->address.items[k], addresses[i]);
 		if (names->local_part != NULL && strcmp(address_domain(addresses[i]), domain) == 0)
 			add_local_part(out, names->local_part, addresses[i]);
 	}
 	bytes_add_text(out, "))");
-}
-
-void
-query_person(struct bytes *out, const struct names *names, const char *canonical)
-{
-	char *other = other_form(canonical);
-	const char *const forms[] = { canonical, other };
-
-	bytes_add_text(out, "(|");
-	for (size_t i = 0; i < 2 && forms[i] != NULL; i++) {
-		query_equals(out, names->mail, forms[i], strlen(forms[i]));
-		add_address(out, &names->alternates, forms[i]);
-	}
-	bytes_add_char(out, ')');
-	free(other);
 }
 
 void
@@ -111,6 +86,17 @@ query_lists(struct bytes *out, const struct names *names, const char *filter)
 	if (names->local_part != NULL)
 		bytes_format(out, "(%s=*)", names->local_part);
 	bytes_add_text(out, "))");
+}
+
+void
+query_person(struct bytes *out, const struct names *n, const char *login, const char *address)
+{
+	bytes_add_text(out, "(|");
+	if (login != NULL)
+		query_equals(out, n->login, login, strlen(login));
+	for (size_t i = 0; address != NULL && i < n->person_address.count; i++)
+		query_address(out, n->person_address.items[i], address);
+	bytes_add_char(out, ')');
 }
 
 int

@@ -22,11 +22,14 @@ void query_equals(struct bytes *, const char *attribute, const char *value, size
 void query_list(struct bytes *, const struct names *, const char *filter, const char *domain,
                 const char *const *addresses, size_t count);
 
-/* The filter that finds whoever has an address, the domain in either of its forms. */
-void query_person(struct bytes *, const struct names *, const char *canonical);
-
 /* The filter that finds all groups that may be lists: those that have an address, or a name. */
 void query_lists(struct bytes *, const struct names *, const char *filter);
+
+/* The filter that finds entries with the login, or with the address, of a person; one may be NULL. */
+void query_person(struct bytes *, const struct names *, const char *login, const char *address);
+
+/* Adds "(attribute=value)" for an address, the domain in either of its forms. */
+void query_address(struct bytes *, const char *attribute, const char *address);
 
 /* Whether the text of a setting is a filter as far as its parentheses go. */
 int query_check_filter(const char *text, struct complaint *);

@@ -74,10 +74,34 @@ void group_addresses_free(struct group_addresses *);
 char *group_name_address(const struct conn *, const struct names *, LDAPMessage *entry,
                          const char *domain);
 
-/* A list of what its entry says, and the attributes to ask for that. The latter is allocated. */
+/* A list of what its entry says, and the attributes to ask for that, with a NULL behind the last. */
 struct list *ldap_list(const struct conn *, const struct names *, LDAPMessage *entry,
                        const char *address);
-char **ldap_list_attributes(const struct names *);
+struct text_list ldap_list_attributes(const struct names *);
+
+/* ldap_posting.c: what a group's entry says of who may post, and the attributes that do. */
+void ldap_read_posting(struct list *, const struct conn *, const struct names *, LDAPMessage *entry);
+void ldap_posting_attributes(const struct names *, struct text_list *);
+
+/* ldap_person.c */
+enum found ldap_find_person(struct ldap_source *, struct conn *, const struct identity *, struct deadline,
+                            struct person **person_r, struct complaint *);
+
+/* ldap_covers.c */
+enum found ldap_covers(struct ldap_source *, struct conn *, const struct list *, const struct poster *,
+                       const struct person *, struct deadline, struct complaint *);
+
+/*
+ * ldap_climb.c: whether a person is in one of some groups, of which the DNs are given, or a name that
+ * is an address in the domain, or NULL; by the groups that name the person, those that name these, and
+ * so on.
+ */
+enum found ldap_climb(struct ldap_source *, struct conn *, const struct person *, const char *domain,
+                      const struct text_list *dns, const char *name, struct deadline, struct complaint *);
+
+/* ldap_person.c: waits for all of a search, whose entries are in *message_r. */
+bool ldap_wait(const struct ldap_source *, struct conn *, int id, struct deadline, LDAPMessage **message_r,
+               struct complaint *, const char *doing);
 
 /* ldap_state.c: whether a list takes posts, and how large ones, as its entry says. */
 void ldap_list_state(struct list *, const struct conn *, const struct names *, LDAPMessage *entry);

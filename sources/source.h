@@ -123,6 +123,32 @@ struct occasion {
 /* What a program is told of it by its environment: adds variables. */
 void occasion_describe(const struct occasion *, struct text_list *environment);
 
+/*
+ * Whom a posting is from, as far as that is known: by a login, or else by an address, canonical. The
+ * other one is NULL; or, beside a login, the address that it stands for where a source knows people
+ * by nothing else.
+ */
+struct identity {
+	const char *login, *address;
+};
+
+/* Somebody. Immutable, shared between threads by reference count. */
+struct person {
+	char *key;                        /* the source's; NULL: it does not know the person */
+	char *login, *address;            /* as the person was asked for; either may be NULL */
+	struct text_list addresses;       /* all, canonical */
+	struct text_list logins;
+	struct text_list groups;          /* keys of groups that the person is known to be in; not all */
+};
+
+/* Somebody of whom no more is known. One reference. */
+struct person *person_new(const struct identity *);
+struct person *person_hold(struct person *);
+void person_drop(struct person **);
+
+/* Adds an address, once. */
+void person_add_address(struct person *, const char *canonical);
+
 struct source;
 
 struct source_ops {
@@ -182,6 +208,25 @@ struct source_ops {
 	enum found (*each_match)(struct source *, const char *filter, struct deadline, member_fn *,
 	                         void *arg, struct complaint *);
 	/*
+	 * Who this is. FOUND_YES gives a reference; FOUND_NO: nobody it knows, and no list is a person;
+	 * two people are FOUND_UNSURE. NULL in a source that knows people by their address alone: it
+	 * knows everybody.
+	 */
+	enum found (*find_person)(struct source *, const struct identity *, struct deadline,
+	                          struct person **person_r, struct complaint *);
+	/*
+	 * Whether a rule that the source judges, see poster_asks_source(), is about the person. At a cost
+	 * that does not grow with the list; NULL: by walking.
+	 */
+	enum found (*covers)(struct source *, const struct list *, const struct poster *,
+	                     const struct person *, struct deadline, struct complaint *);
+	/* The same from memory, at once; FOUND_UNSURE for what is not known. NULL: nothing is. */
+	enum found (*peek_person)(struct source *, const struct identity *, struct person **person_r);
+	enum found (*peek_covers)(struct source *, const struct list *, const struct poster *,
+	                          const struct person *);
+	/* Somebody will be asked for soon: begins to, and does not wait. NULL: it does not help. */
+	void (*expect_person)(struct source *, const struct identity *);
+	/*
 	 * Asks whether the source answers at all, whatever it says, and nothing from memory:
 	 * FOUND_UNSURE where it does not. NULL: by looking for a list that nobody has.
 	 */
@@ -227,6 +272,17 @@ enum found source_each_address(struct source *, const char *canonical, struct de
                                void *arg, struct complaint *);
 enum found source_each_match(struct source *, const char *filter, struct deadline, member_fn *, void *arg,
                              struct complaint *);
+enum found source_find_person(struct source *, const struct identity *, struct deadline,
+                              struct person **person_r, struct complaint *);
+enum found source_covers(struct source *, const struct list *, const struct poster *,
+                         const struct person *, struct deadline, struct complaint *);
+/* The same by walking, where the source has nothing better, or has not found anybody. */
+enum found source_walk_covers(struct source *, const struct list *, const struct poster *,
+                              const struct person *, struct deadline, struct complaint *);
+enum found source_peek_person(struct source *, const struct identity *, struct person **person_r);
+enum found source_peek_covers(struct source *, const struct list *, const struct poster *,
+                              const struct person *);
+void source_expect_person(struct source *, const struct identity *);
 enum found source_probe(struct source *, struct deadline, struct complaint *);
 void source_each_server(struct source *, struct deadline, server_fn *, void *arg);
 void source_close(struct source **);
@@ -274,7 +330,7 @@ struct source *source_from_config(const struct node *block, bool strict, struct 
 /* The cache, see cache.c. Takes over the inner source. */
 extern const struct setting cache_settings[];
 struct cache_config {
-	int64_t yes, no, stale, entries, workers, patience;
+	int64_t yes, no, stale, people, entries, workers, patience;
 };
 struct source *cache_wrap(struct source *inner, const struct cache_config *);
 

@@ -1,7 +1,7 @@
 /*
- * Several sources as one: a list that several know has the members and owners of all, and its name, its
- * errors address and its settings from the first that has them. Where one is unsure, all are, since a
- * part of the members may be missing.
+ * Several sources as one: a list that several know has the members and owners of all, and its name,
+ * its errors address and its settings from the first that has them; who may post is what all say
+ * together. Where one is unsure, all are, since a part of the members may be missing.
  *
  * A list is what has its own address: sources that find lists with different ones by the same
  * alternate are unsure together. A member that one source takes for a person may be a list of
@@ -12,15 +12,10 @@
 #include "base/mem.h"
 #include "base/set.h"
 #include "sources/nested.h"
+#include "sources/union.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-struct united {
-	struct source source;
-	struct source **inner;            /* borrowed */
-	size_t count;
-};
 
 /* How to look for a list. */
 enum manner { MANNER_ASK, MANNER_FRESH, MANNER_PEEK, MANNER_STALE };
@@ -55,6 +50,7 @@ merge(const struct united *u, struct list *const *lists)
 {
 	const char *address = NULL, *name = NULL, *errors = NULL;
 	const struct text_list *settings = NULL;
+	struct poster_list posters = { 0 };
 	struct bytes keys = { 0 };
 	struct list *merged;
 
@@ -68,9 +64,11 @@ merge(const struct united *u, struct list *const *lists)
 		errors = errors == NULL ? l->errors : errors;
 		if (settings == NULL && l->settings.count > 0)
 			settings = &l->settings;
+		posters_copy(&posters, &l->posters);
 		bytes_format(&keys, "%s%s: %s", keys.length == 0 ? "" : "; ", u->inner[i]->name, l->key);
 	}
 	merged = list_new(mem_text(address), mem_text(name), bytes_take(&keys), mem_text(errors));
+	merged->posters = posters;
 	for (size_t i = 0; settings != NULL && i < settings->count; i++)
 		text_list_add(&merged->settings, settings->items[i], strlen(settings->items[i]));
 	for (size_t i = 0; i < u->count; i++)
@@ -325,37 +323,6 @@ each_list(struct source *s, const char *domain, struct deadline by, list_fn *fn,
 	return found;
 }
 
-/* ---- people ---- */
-
-static enum found
-each_address(struct source *s, const char *canonical, struct deadline by, member_fn *fn, void *arg,
-             struct complaint *why)
-{
-	const struct united *u = (struct united *)s;
-	enum found found = FOUND_NO;
-
-	for (size_t i = 0; i < u->count && found != FOUND_UNSURE; i++) {
-		enum found one = source_each_address(u->inner[i], canonical, by, fn, arg, why);
-
-		if (one != FOUND_NO)
-			found = one;
-	}
-	return found;
-}
-
-/* Of all sources, each of which has to have filters: nobody says which of them are meant. */
-static enum found
-each_match(struct source *s, const char *filter, struct deadline by, member_fn *fn, void *arg,
-           struct complaint *why)
-{
-	const struct united *u = (struct united *)s;
-	enum found found = FOUND_YES;
-
-	for (size_t i = 0; i < u->count && found == FOUND_YES; i++)
-		found = source_each_match(u->inner[i], filter, by, fn, arg, why);
-	return found;
-}
-
 static enum found
 probe(struct source *s, struct deadline by, struct complaint *why)
 {
@@ -383,9 +350,13 @@ static const struct source_ops ops = {
 	.each_member = each_member,
 	.each_recipient = each_recipient,
 	.each_list = each_list,
-	.each_address = each_address,
-	.each_match = each_match,
+	.each_address = united_each_address,
+	.each_match = united_each_match,
 	.probe = probe,
+	.find_person = united_find_person,
+	.covers = united_covers,
+	.peek_person = united_peek_person,
+	.expect_person = united_expect_person,
 	.close = close_source,
 };
 

@@ -4,7 +4,7 @@ import struct
 
 ACTIONS, STEPS = 0x1FF, 0x1FFFFF
 NO_HELO, NO_UNKNOWN = 0x02, 0x100
-NO_REPLY = {"header": 0x80, "connect": 0x1000, "mail": 0x4000, "eoh": 0x40000, "body": 0x80000}
+NO_REPLY = {"header": 0x80, "connect": 0x1000, "helo": 0x2000, "mail": 0x4000, "eoh": 0x40000, "body": 0x80000}
 
 
 class Milter:

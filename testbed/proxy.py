@@ -1,7 +1,9 @@
 """A proxy that hangs or breaks off: what a server does on a bad day."""
 import os
+import queue
 import socket
 import threading
+import time
 
 from .base import family
 
@@ -18,6 +20,7 @@ class Proxy:
         self.refusing = False
         self.cut_after = None             # bytes from the server, on each connection
         self.hang_after = None            # the same, and silence from then on
+        self.delay = 0                    # seconds that all from clients is under way, however much there is
         self.passed = 0                   # bytes from the server, on all of them
         self.connections = 0
         self.open = []
@@ -59,8 +62,20 @@ class Proxy:
             threading.Thread(target=self.pump, args=(client, server, False), daemon=True).start()
             threading.Thread(target=self.pump, args=(server, client, True), daemon=True).start()
 
+    def carry(self, way, to):
+        """Brings what is put on its way there, when it is due."""
+        while True:
+            due, data = way.get()
+            if data is None:
+                return
+            time.sleep(max(0, due - time.monotonic()))
+            try:
+                to.sendall(data)
+            except OSError:
+                return
+
     def pump(self, source, to, from_server):
-        passed = 0
+        passed, way = 0, None
         try:
             while True:
                 data = source.recv(65536)
@@ -75,6 +90,12 @@ class Proxy:
                 if from_server and self.cut_after is not None:
                     data = data[:max(0, self.cut_after - passed)]
                 passed += len(data)
+                if self.delay and not from_server:
+                    if way is None:
+                        way = queue.SimpleQueue()
+                        threading.Thread(target=self.carry, args=(way, to), daemon=True).start()
+                    way.put((time.monotonic() + self.delay, data))
+                    continue
                 to.sendall(data)
                 if from_server:
                     with self.lock:
@@ -83,6 +104,8 @@ class Proxy:
                         break
         except OSError:
             pass
+        if way:
+            way.put((0, None))
         for s in (source, to):
             try:
                 s.shutdown(socket.SHUT_RDWR)

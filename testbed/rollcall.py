@@ -14,6 +14,10 @@ def block(indent, text):
     return textwrap.indent(textwrap.dedent(text).strip(), " " * indent)
 
 
+# A destination whose lists take posts from whoever is proven, also from people whom the source does not know.
+PROVEN = "lists.example.com: { sources: [ corp ], check: [ posters: { allow: [ authenticated, networks ] } ] }"
+
+
 class Rollcall:
     """
     `sources` and `destinations` are YAML blocks; `more` are further top-level lines. With `socketmap`, lines of
@@ -171,8 +175,11 @@ destinations:
 
 
 def run_contract(server, **settings):
-    """The contract of sources, on a directory with the contract's lists; of their posts where they have settings."""
-    lacks = [] if "settings:" in settings.get("attributes", "") else ["style"]
+    """
+    The contract of sources, on a directory with the contract's lists; of their posts where they have settings. `lacks` are
+    words of contract_ldap.
+    """
+    lacks = settings.pop("lacks", []) + ([] if "settings:" in settings.get("attributes", "") else ["style"])
     settings = {"uri": f'[ "{server.uri}" ]', "base": "dc=example,dc=com", **settings}
     path = server.dir / "source.yaml"
     path.write_text("  kind: ldap\n" + "".join(f"  {k.replace('_', '-')}: {v}\n" for k, v in settings.items()))

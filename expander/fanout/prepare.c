@@ -119,7 +119,7 @@ heed_preferences(const struct choosing *c)
 	    preferences_each(c->p->site, c->list->address, take_preference, r, c->why) < 0)
 		return FOUND_UNSURE;
 	for (size_t i = 0; i < r->count; i++) {
-		struct person *one = &r->people[r->order[i]];
+		struct listed *one = &r->people[r->order[i]];
 
 		if (one->out != OUT_NOT)
 			continue;

@@ -54,7 +54,7 @@ place(struct roster *r, const char *canonical)
 			if (r->spelled != NULL)
 				r->spelled = mem_resize(r->spelled, r->room * sizeof(*r->spelled));
 		}
-		r->people[at] = (struct person){ 0 };
+		r->people[at] = (struct listed){ 0 };
 		if (r->spelled != NULL)
 			r->spelled[at] = 0;
 	}
@@ -77,7 +77,7 @@ void
 roster_add(struct roster *r, const char *canonical, const char *spelling, unsigned preferences)
 {
 	uint32_t at = place(r, canonical);
-	struct person *p = &r->people[at];
+	struct listed *p = &r->people[at];
 
 	p->preferences |= (uint8_t)preferences;
 	if (p->member)

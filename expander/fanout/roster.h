@@ -32,7 +32,7 @@ const char *out_word(enum out);
 
 struct roster {
 	struct set *addresses;            /* canonical, each with its NUL */
-	struct person {
+	struct listed {
 		uint8_t out, preferences;
 		bool member;              /* and not only left out */
 		bool marked;              /* for whoever goes through it */

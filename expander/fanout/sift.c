@@ -122,7 +122,7 @@ reorder(struct sifting *s)
 
 	s->order = mem_resize(s->order, (r->count + 1) * sizeof(*s->order));
 	for (size_t i = 0; i < r->count; i++) {
-		struct person *one = &r->people[r->order[i]];
+		struct listed *one = &r->people[r->order[i]];
 
 		if (!one->marked && one->out == OUT_NOT)
 			one->out = OUT_PROGRAM;

@@ -129,7 +129,7 @@ def test_at_any_moment(make_site, mta, seed):
                      outbound=f"lanes: {lanes}\nbatch: {batch}")
     kills = 0
     for i in range(posts):
-        site.post(to=f"g{size}@lists.example.com")
+        site.post(to=f"g{size}@lists.example.com", sender="user0@example.net")
         time.sleep(chance.uniform(0, 0.15))
         if i % 2:
             again(site)

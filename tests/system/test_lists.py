@@ -53,7 +53,10 @@ def test_none(make_site):
 # ---- who could write to them ----
 
 @pytest.mark.parametrize("check, text, passing", [
-    ("", "networks,authenticated", ["networks", "authenticated"]),
+    ("", "known", []),
+    ("check: [ posters: { allow: [ authenticated, networks ] } ]", "authenticated, networks", ["networks", "authenticated"]),
+    ("check: [ posters: { allow: [ members, .example.com ], by: envelope } ]", r"members, \.example\.com \(by: envelope\)", []),
+    ("check: [ posters: { allow: anyone }, authenticated ]", "networks,authenticated", ["networks", "authenticated"]),
     ("check: [ posters: { allow: [ anyone ] } ]", "anyone", ["anyone", "networks", "authenticated"]),
     ("check: [ posters: { allow: [ networks ] } ]", "networks", ["networks"]),
     ("check: [ posters: { allow: [ authenticated ] } ]", "authenticated", ["authenticated"]),

@@ -13,7 +13,7 @@ STRANGE = "networks: [ 10.0.0.0/8 ]"      # not this host
 NOBODY_HERE = "lists.example.com: { sources: [ corp ], check: [ posters: { allow: [ authenticated ] } ] }"
 
 
-def submit(site, *to, sender="eve@example.com", **message):
+def submit(site, *to, sender="emil@example.com", **message):
     """As cron and the users of the host do it."""
     env = dict(site.postfix.environment(), MAIL_CONFIG=str(site.postfix.dir / "etc"))
     subprocess.run([server_path("/usr/sbin/sendmail"), "-oi", "-f", sender, *to], env=env, check=True,
@@ -26,9 +26,9 @@ def judged(make_site, **options):
 
 def returned(site, status):
     """The message has come back to its sender, and nothing is left of it."""
-    wait_until(lambda: site.sink.delivered("eve@example.com"), what="the report")
+    wait_until(lambda: site.sink.delivered("emil@example.com"), what="the report")
     wait_until(lambda: site.postfix.queued() == 0, what="an empty queue")
-    (report,) = site.sink.delivered("eve@example.com")
+    (report,) = site.sink.delivered("emil@example.com")
     assert f"Status: {status}".encode() in report.data
     return report
 
@@ -50,9 +50,9 @@ def test_with_the_milter_it_comes_from_this_host(make_site):
     submit(site, "staff@lists.example.com")
     assert site.wait_for(4) == STAFF
     (line,) = site.rollcall.log_lines("end")
-    assert (line["client"], line["verdict"], line["from"]) == ("127.0.0.1", "pass", "eve@example.com")
+    assert (line["client"], line["verdict"], line["from"]) == ("127.0.0.1", "pass", "emil@example.com")
     assert "login" not in line
-    assert f"{line['queue']}: uid={os.getuid()} from=<eve@example.com>" in site.postfix.log
+    assert f"{line['queue']}: uid={os.getuid()} from=<emil@example.com>" in site.postfix.log
 
 
 @pytest.mark.parametrize("options", [{"more": STRANGE}, {"destinations": NOBODY_HERE}],
@@ -73,7 +73,7 @@ def test_a_refusing_list_is_not_reached_beside_others(make_site):
     site = judged(make_site, more=STRANGE)
     submit(site, "staff@lists.example.com", "bob@example.com", "staff-owner@lists.example.com")
     returned(site, "5.7.1")
-    assert site.sink.recipients() == ["eve@example.com"]
+    assert site.sink.recipients() == ["emil@example.com"]
 
 
 def test_an_unknown_list(make_site):
@@ -89,7 +89,7 @@ def test_an_unknown_list_beside_others(make_site):
     submit(site, "stuff@lists.example.com", "a+b@lists.example.com", "bob@example.com")
     returned(site, "5.1.1")
     site.wait_for(3)
-    assert sorted(site.sink.recipients()) == ["bob@example.com", "dora@example.com", "eve@example.com"]
+    assert sorted(site.sink.recipients()) == ["bob@example.com", "dora@example.com", "emil@example.com"]
 
 
 def test_a_directory_that_does_not_answer(make_site):

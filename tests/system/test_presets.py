@@ -46,7 +46,8 @@ def aliases():
 
 NAMED = '{ local-part: cn }'
 FLAVOURS = {
-    "unique": (unique_names, dict(preset="groupOfUniqueNames")),
+    # Of values with an identifier behind the DN no server says whose they are.
+    "unique": (unique_names, dict(preset="groupOfUniqueNames", lacks=["members"])),
     "posix": (posix, dict(preset="posixGroup")),
     "named": (lambda: posix(True), dict(preset="posixGroup", attributes=NAMED, filter='"(objectClass=posixGroup)"')),
     "alias": (aliases, dict(preset="nisMailAlias", filter='"(objectClass=nisMailAlias)"',

@@ -152,7 +152,7 @@ def test_at_the_limit_of_size(make_site):
     site = make_site(ldif, postfix={"main": f"message_size_limit = {size}\n"})
     for lines in range(size // 1000 - 8, 0, -1):          # the largest that it takes
         with site.smtp() as c:
-            c.mail("ann@example.com")
+            c.mail(f"{people[0]}@example.com")
             c.rcpt("all@lists.example.com")
             if c.data(client.message(to="all@lists.example.com", body=("x" * 998 + "\r\n") * lines)).code == 250:
                 break

@@ -224,7 +224,7 @@ def asking(place):
 def test_postgresql_keeps_the_contract(database, place, more):
     (place / "source.yaml").write_text(sql(database.connect, **more))
     subprocess.run(["make", "-s", f"{BUILD.name}/tests/contract_ldap"], cwd=ROOT, check=True)
-    got = subprocess.run([BUILD / "tests/contract_ldap", place / "source.yaml", "style"], cwd=ROOT, text=True,
+    got = subprocess.run([BUILD / "tests/contract_ldap", place / "source.yaml", "style", "people"], cwd=ROOT, text=True,
                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert got.returncode == 0, got.stdout
 

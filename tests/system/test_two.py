@@ -79,7 +79,7 @@ def test_one_is_killed_and_the_other_takes_over(pair):
     site, second = pair(600, outbound=OUTBOUND)
     for kill in range(3):
         for _ in range(3):
-            site.post(to="g600@lists.example.com")
+            site.post(to="g600@lists.example.com", sender="user0@example.net")
         wait_until(lambda: site.rollcall.log_lines("batch"), what="a batch")
         time.sleep(0.02 * kill)
         site.rollcall.kill_expander()
@@ -133,7 +133,7 @@ def test_a_runner_beside_the_expander(make_site, mta, runner):
     site = make_site(directory.top() + directory.crowd(size, [size]), mta=mta, outbound=OUTBOUND)
     process = runner(site)
     for i in range(posts):
-        site.post(to=f"g{size}@lists.example.com")
+        site.post(to=f"g{size}@lists.example.com", sender="user0@example.net")
         if i % 4 == 1:
             process.send_signal(signal.SIGKILL)
             process = runner(site)

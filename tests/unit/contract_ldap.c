@@ -14,7 +14,7 @@
 #include <string.h>
 
 static const char *file;
-static unsigned lacks;
+static unsigned lacks = KNOWS_PEOPLE;
 
 static void
 ldap_keeps_the_contract(void **state)
@@ -42,6 +42,10 @@ main(int argc, char **argv)
 	for (int i = 2; i < argc; i++) {
 		if (strcmp(argv[i], "style") == 0)
 			lacks |= LACKS_STYLE;
+		else if (strcmp(argv[i], "people") == 0)
+			lacks &= ~(unsigned)KNOWS_PEOPLE;
+		else if (strcmp(argv[i], "members") == 0)
+			lacks |= LACKS_MEMBERS;
 		else
 			return 64;
 	}

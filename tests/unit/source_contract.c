@@ -289,6 +289,105 @@ listing(struct source *s)
 	set_close(&l.addresses);
 }
 
+/* ---- people ---- */
+
+static struct person *
+check_person(struct source *s, const char *login, const char *address, enum found want)
+{
+	const struct identity id = { login, address };
+	struct complaint why = { "" };
+	struct person *p = NULL;
+	enum found found = source_find_person(s, &id, deadline_in(PATIENCE), &p, &why);
+
+	if (found != want)
+		fail_msg("%s: %s: got %d (%s), want %d", what, login == NULL ? address : login, found,
+		         why.text, want);
+	assert_true((found == FOUND_YES) == (p != NULL));
+	return p;
+}
+
+/* Whether somebody with the address is covered by a rule of a list. */
+static void
+check_rule(struct source *s, const char *list, enum poster_kind kind, const char *value,
+           const char *address, enum found want)
+{
+	const struct identity id = { NULL, address };
+	const struct poster rule = { POSTER_ALLOW, kind, 0, (char *)value, (char *)"test" };
+	struct complaint why = { "" };
+	struct list *l = must_find(s, list);
+	struct person *p = NULL;
+	enum found found = source_find_person(s, &id, deadline_in(PATIENCE), &p, &why);
+
+	if (found == FOUND_NO)
+		p = person_new(&id);
+	if (found != FOUND_UNSURE)
+		found = source_covers(s, l, &rule, p, deadline_in(PATIENCE), &why);
+	if (found != want)
+		fail_msg("%s: %s, rule %d of %s: got %d (%s), want %d", what, address, kind, list, found,
+		         why.text, want);
+	person_drop(&p);
+	list_drop(&l);
+}
+
+static void
+people(struct source *s)
+{
+	enum found unknown = lacks & KNOWS_PEOPLE ? FOUND_NO : FOUND_YES;
+	struct person *p = check_person(s, NULL, "bob@example.com", FOUND_YES);
+
+	assert_int_equal(p->addresses.count, 1);
+	same_text(what, p->addresses.items[0], "bob@example.com");
+	assert_int_equal(p->key != NULL, (lacks & KNOWS_PEOPLE) != 0);
+	person_drop(&p);
+	p = check_person(s, NULL, "nobody@example.com", unknown);
+	person_drop(&p);
+	p = check_person(s, NULL, "staff@lists.example.com", unknown);       /* a list is no person */
+	person_drop(&p);
+	p = check_person(s, NULL, "*@example.com", unknown);
+	person_drop(&p);
+	p = check_person(s, "*", NULL, unknown);
+	person_drop(&p);
+	p = check_person(s, "ann)(uid=*", NULL, unknown);
+	person_drop(&p);
+	p = check_person(s, "ann", NULL, FOUND_YES);
+	assert_int_equal(p->addresses.count, lacks & KNOWS_PEOPLE ? 1 : 0);
+	person_drop(&p);
+}
+
+static void
+rules(struct source *s)
+{
+	static const struct {
+		const char *list, *address;
+		enum found member, owner;
+	} cases[] = {
+		{ "staff@lists.example.com", "ann@example.com", FOUND_YES, FOUND_YES },
+		{ "staff@lists.example.com", "bob@example.com", FOUND_YES, FOUND_NO },
+		{ "staff@lists.example.com", "carl@example.com", FOUND_YES, FOUND_NO },
+		{ "staff@lists.example.com", "guest@partner.example.net", FOUND_YES, FOUND_NO },
+		{ "staff@lists.example.com", "dora@example.com", FOUND_NO, FOUND_NO },
+		{ "staff@lists.example.com", "nobody@example.com", FOUND_NO, FOUND_NO },
+		{ "staff@lists.example.com", "*@example.com", FOUND_NO, FOUND_NO },
+		{ "staff@lists.example.com", "\"a)(member=*\"@example.com", FOUND_NO, FOUND_NO },
+		{ "diamond@lists.example.com", "dora@example.com", FOUND_YES, FOUND_NO },
+		{ "diamond@lists.example.com", "ann@example.com", FOUND_YES, FOUND_NO },
+		{ "diamond@lists.example.com", "bob@example.com", FOUND_NO, FOUND_NO },
+		{ "selfish@lists.example.com", "ann@example.com", FOUND_NO, FOUND_NO },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		check_rule(s, cases[i].list, POSTER_MEMBERS, NULL, cases[i].address, cases[i].member);
+		check_rule(s, cases[i].list, POSTER_OWNERS, NULL, cases[i].address, cases[i].owner);
+		check_rule(s, cases[i].list, POSTER_MODERATORS, NULL, cases[i].address, FOUND_NO);
+		check_rule(s, "selfish@lists.example.com", POSTER_LIST, cases[i].list, cases[i].address,
+		           cases[i].member);
+	}
+	if (lacks & KNOWS_PEOPLE)         /* by the cycle; a union walks it otherwise */
+		check_rule(s, "dev@lists.example.com", POSTER_MEMBERS, NULL, "bob@example.com", FOUND_YES);
+	check_rule(s, "staff@lists.example.com", POSTER_LIST, "gone@lists.example.com", "ann@example.com",
+	           FOUND_UNSURE);
+}
+
 void
 source_contract(const char *name, struct source *s, unsigned without)
 {
@@ -299,5 +398,8 @@ source_contract(const char *name, struct source *s, unsigned without)
 	walking(s);
 	ending_early(s);
 	listing(s);
+	people(s);
+	for (size_t i = 0; i < 2 && !(lacks & LACKS_MEMBERS); i++)
+		rules(s);                 /* the second time from memory where there is one */
 	finding(s);                       /* again, from memory where there is one */
 }

@@ -6,7 +6,9 @@
 
 enum lacking {
 	LACKS_SETTINGS = 1,               /* it knows of no alternates, names, errors addresses */
-	LACKS_STYLE = 2                   /* it knows of no settings of a list's posts */
+	LACKS_STYLE = 2,                  /* it knows of no settings of a list's posts */
+	KNOWS_PEOPLE = 4,                 /* it knows more of people than their addresses */
+	LACKS_MEMBERS = 8                 /* it cannot look for all members one by one */
 };
 
 /*

@@ -271,7 +271,8 @@ wait_for(const char *answer, int64_t want)
 static void
 tried_out(void **state)
 {
-	struct site *s = load("fail: { answer: fail, after: 300ms, on_fail: log-only }", "posters", "50");
+	struct site *s = load("posters: { allow: authenticated }, "
+	                      "fail: { answer: fail, after: 300ms, on_fail: log-only }", "posters", "50");
 	int64_t before = counted("fail", "log-only");
 	struct bytes text = { 0 };
 	struct asked a;
@@ -281,7 +282,7 @@ tried_out(void **state)
 	assert_in_range(a.took, 0, 250);
 	assert_int_equal(a.subjects[0].verdict.decision, DECISION_PASS);
 	subject_describe(&a.subjects[0], &text);
-	same_text("described", bytes_text(&text), "fail=trial posters=pass");
+	same_text("described", bytes_text(&text), "posters=pass fail=trial");
 	forget(&a);
 	wait_for("log-only", before + 1);
 	/* Whoever wants to see everything waits for it. */

@@ -57,8 +57,14 @@ the_filter_of_a_list(void **state)
 	query_list(&out, &names, "(x=y)", "l.x", addresses, 2);
 	same_text("filter", out.data,
 	          "(&(objectClass=g)(x=y)(|(mail=a\\2ab@l.x)(alt=a\\2ab@l.x)"
-	          "(mail=c@xn--bcher-kva.example)(alt=c@xn--bcher-kva.example)"
-	          "(mail=c@b\xc3\xbc" "cher.example)(alt=c@b\xc3\xbc" "cher.example)))");
+	          "(mail=c@xn--bcher-kva.example)(mail=c@b\xc3\xbc" "cher.example)"
+	          "(alt=c@xn--bcher-kva.example)(alt=c@b\xc3\xbc" "cher.example)))");
+	bytes_clear(&out);
+	text_list_add(&names.person_address, "mail", 4);
+	query_person(&out, &(struct names){ .groups = groups, .login = (char *)"uid",
+	                                    .person_address = names.person_address }, "a)(uid=*", "*@l.x");
+	same_text("person", out.data, "(|(uid=a\\29\\28uid=\\2a)(mail=\\2a@l.x))");
+	text_list_free(&names.person_address);
 	bytes_clear(&out);
 	query_lists(&out, &names, NULL);
 	same_text("all", out.data, "(&(objectClass=g)(|(mail=*)(alt=*)))");

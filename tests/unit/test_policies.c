@@ -15,7 +15,7 @@ static struct site *
 load(const char *check)
 {
 	return site_of(dir, mem_format("state: %s\nsources: { s: { kind: file, path: tests/fixtures/contract.json } }\n"
-	                               "destinations: { a.example: { sources: s, check: [ \"posters\", %s ] } }\n",
+	                               "destinations: { a.example: { sources: s, check: [ posters: { allow: anyone }, %s ] } }\n",
 	                               dir, check));
 }
 
@@ -32,7 +32,7 @@ judge(const char *check, enum moment moment, struct facts f)
 
 	f.session = true;
 	f.client = "192.0.2.1";
-	f.trusted |= f.login == NULL;     /* posters is not asked about here */
+	f.trusted |= f.login == NULL;
 	f.most_hops = 20;
 	f.header_length = f.header == NULL ? 0 : strlen(f.header);
 	inquiry_run(s->bulkheads, &terms, &asked, 1);
@@ -254,6 +254,31 @@ who_is_named(void **state)
 }
 
 static void
+the_only_mailbox(void **state)
+{
+	static const struct {
+		const char *value, *want;
+	} cases[] = {
+		{ " Ann <Ann@A.example>\r\n", "ann@a.example" },
+		{ " ann@a.example (Ann)", "ann@a.example" },
+		{ " \"b@x.example, c\" <ann@a.example>", "ann@a.example" },
+		{ " ann@a.example, bob@a.example", NULL },
+		{ " ann@a.example, nobody", "ann@a.example" },
+		{ " nobody", NULL },
+		{ "", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		const struct field f = { .value = cases[i].value, .value_length = strlen(cases[i].value) };
+		char *only = mailboxes_only(&f);
+
+		same_text(cases[i].value, only, cases[i].want);
+		free(only);
+	}
+}
+
+static void
 encoded_words(void **state)
 {
 	static const struct {
@@ -327,6 +352,7 @@ main(void)
 		cmocka_unit_test(counted_posts),
 		cmocka_unit_test(counts_that_cannot_be_read),
 		cmocka_unit_test(who_is_named),
+		cmocka_unit_test(the_only_mailbox),
 		cmocka_unit_test(encoded_words),
 		cmocka_unit_test(patterns),
 	};

@@ -183,8 +183,21 @@ mistakes(void **state)
 		{ "    sources: [ lists ]\n", "", ":20:5: \"sources\" is missing here" },
 		{ "- posters:", "- poster:", ":22:17: there is no check \"poster\"; did you mean \"posters\"?" },
 		{ "[ anyone ]", "[ anybody ]",
-		  ":22:18: posters: \"anybody\" is not one of anyone, authenticated, networks; did you mean "
-		  "\"anyone\"?" },
+		  ":22:27: allow: \"anybody\" is none of anyone, known, authenticated, networks, members, "
+		  "owners, moderators, nobody, an address, a domain, list:, dn:, group:, filter:; did you "
+		  "mean \"nobody\"?" },
+		{ "[ anyone ]", "[ known, \"list:\" ]", ":22:27: allow: there is nothing behind \"list:\"" },
+		{ "[ anyone ]", "[ \"filter:(a=b\" ]",
+		  ":22:27: allow: \"(a=b\" is no filter: a parenthesis is open" },
+		{ "[ anyone ]", "[ \"group:dev\" ]", ":22:27: allow: \"dev\" is no DN" },
+		{ "[ anyone ]", "[ \".b..c\" ]", ":22:27: allow: \"b..c\" is no domain" },
+		{ "[ anyone ]", "[ \"a@\" ]", ":22:27: allow: \"\" is no domain" },
+		{ "member: uniqueMember", "posting: mailgroup",
+		  ":17:28: posting: there is no set of attributes \"mailgroup\"; did you mean \"mailGroup\"?" },
+		{ "member: uniqueMember", "allow: dnsender",
+		  ":17:26: allow: \"dnsender\" says not how its values are read: \"dnsender address\"" },
+		{ "member: uniqueMember", "deny: [ x persn ]",
+		  ":17:27: deny: there is no kind of values \"persn\"; did you mean \"person\"?" },
 		{ "- posters: { allow: [ anyone ] }", "- posters\n      - posters",
 		  ":23:9: the check \"posters\" stands here a second time" },
 		{ "- posters: { allow: [ anyone ] }", "- { a: b, c: d }",

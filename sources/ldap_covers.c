@@ -1,0 +1,284 @@
+/* Whether a rule about posters is about a person: by his DN, his groups, or a search for his entry. */
+#include "base/mem.h"
+#include "sources/ldap_dn.h"
+#include "sources/ldap_query.h"
+#include "sources/ldap_source.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* One question. */
+struct ask {
+	struct ldap_source *source;
+	struct conn *conn;
+	const struct list *list;
+	const struct person *person;
+	struct deadline by;
+	struct complaint *why;
+};
+
+/* Whether the person is in one of these groups. */
+static enum found
+is_in(const struct ask *a, const struct text_list *dns, const char *name)
+{
+	return ldap_climb(a->source, a->conn, a->person, address_domain(a->list->address), dns, name, a->by,
+	                  a->why);
+}
+
+static enum found
+is_in_one(const struct ask *a, const char *dn)
+{
+	struct text_list dns = { (char **)&dn, 1 };
+
+	return is_in(a, &dns, NULL);
+}
+
+/* Whether groups have members who neither they nor the group name as such. */
+static bool
+have_searches(const struct names *n)
+{
+	return n->member_also.count > 0 || n->member_url.count > 0 || n->member_filter != NULL ||
+	       n->member_of != NULL;
+}
+
+struct sought {
+	const struct person *person;
+	bool found;
+};
+
+static bool
+is_sought(void *arg, const struct member *m)
+{
+	struct sought *s = arg;
+
+	s->found = text_list_has(&s->person->addresses, m->canonical);
+	return !s->found;
+}
+
+/* What searches find cannot be asked the other way round: all members are read. */
+static enum found
+is_among_members(const struct ask *a, const char *dn)
+{
+	struct list *group = list_new(mem_text(a->list->address), NULL, mem_text(dn), NULL);
+	struct sought s = { a->person, false };
+	struct walk_report report = { 0 };
+	enum found found = ldap_walk(a->source, a->conn, group, PEOPLE_MEMBERS, a->by, is_sought, &s, &report,
+	                             a->why);
+
+	list_drop(&group);
+	return s.found ? FOUND_YES : found == FOUND_YES ? FOUND_NO : found;
+}
+
+static enum found
+is_member(const struct ask *a, const char *dn)
+{
+	enum found found = is_in_one(a, dn);
+
+	return found == FOUND_NO && have_searches(&a->source->config.names) ? is_among_members(a, dn) : found;
+}
+
+static bool
+is_self(const struct ask *a, const char *dn)
+{
+	return a->person->key != NULL && dn_same(a->person->key, dn);
+}
+
+/* A search: its entries, or NULL with a complaint. */
+static LDAPMessage *
+search(const struct ask *a, const char *base, int scope, const char *filter, const char *doing)
+{
+	static char nothing[] = LDAP_NO_ATTRS;
+	char *attributes[] = { nothing, NULL };
+	struct timeval patience = conn_patience(&a->source->config.conn, a->by);
+	LDAPMessage *message = NULL;
+	int id, rc = ldap_search_ext(a->conn->ld, base, scope, filter, attributes, 0, NULL, NULL, &patience,
+	                             0, &id);
+
+	if (rc != LDAP_SUCCESS)
+		(void)conn_complain(a->conn, rc, a->why, doing);
+	else
+		(void)ldap_wait(a->source, a->conn, id, a->by, &message, a->why, doing);
+	return message;
+}
+
+/* Whether the person's entry matches. */
+static enum found
+matches(const struct ask *a, const char *filter)
+{
+	LDAPMessage *message;
+	enum found found;
+
+	if (a->person->key == NULL)
+		return FOUND_NO;
+	message = search(a, a->person->key, LDAP_SCOPE_BASE, filter, "looking at a person");
+	if (message == NULL)
+		return FOUND_UNSURE;
+	found = ldap_count_entries(a->conn->ld, message) > 0 ? FOUND_YES : FOUND_NO;
+	ldap_msgfree(message);
+	return found;
+}
+
+/* Whether the person is in a group that matches. */
+static enum found
+is_in_matching(const struct ask *a, const char *filter)
+{
+	LDAPMessage *message = search(a, a->source->config.base, LDAP_SCOPE_SUBTREE, filter,
+	                              "looking for groups that may post");
+	struct text_list dns = { 0 };
+	enum found found = FOUND_NO;
+
+	if (message == NULL)
+		return FOUND_UNSURE;
+	for (LDAPMessage *e = ldap_first_entry(a->conn->ld, message); e != NULL;
+	     e = ldap_next_entry(a->conn->ld, e)) {
+		char *dn = ldap_get_dn(a->conn->ld, e);
+
+		text_list_add(&dns, dn, strlen(dn));
+		ldap_memfree(dn);
+	}
+	ldap_msgfree(message);
+	if (dns.count > 0)
+		found = is_in(a, &dns, NULL);
+	text_list_free(&dns);
+	return found;
+}
+
+/* Whether a DN is below another, or that one itself where the scope has it. */
+static bool
+is_within(const char *dn, const char *base, int scope)
+{
+	LDAPDN own = NULL;
+	size_t depth = 0;
+	bool within = false;
+
+	if (ldap_str2dn(dn, &own, LDAP_DN_FORMAT_LDAPV3) != LDAP_SUCCESS || own == NULL)
+		return false;
+	for (LDAPRDN *rdn = own; *rdn != NULL && !within; rdn++, depth++) {
+		char *upper = NULL;
+
+		if (ldap_dn2str(rdn, &upper, LDAP_DN_FORMAT_LDAPV3) == LDAP_SUCCESS && upper != NULL &&
+		    dn_same(upper, base))
+			within = scope == LDAP_SCOPE_SUBTREE || (scope == LDAP_SCOPE_BASE && depth == 0) ||
+			         (scope == LDAP_SCOPE_ONELEVEL && depth == 1);
+		ldap_memfree(upper);
+	}
+	ldap_dnfree(own);
+	return within;
+}
+
+/* Whether the URL finds the person; one of a single entry without a filter may be that of a group. */
+static enum found
+found_by(const struct ask *a, const char *text)
+{
+	LDAPURLDesc *url = NULL;
+	enum found found = FOUND_NO;
+	int scope;
+
+	if (ldap_url_parse(text, &url) != LDAP_URL_SUCCESS) {
+		(void)complain(a->why, "%s is no URL", text);
+		return FOUND_UNSURE;
+	}
+	scope = url->lud_scope < 0 ? LDAP_SCOPE_BASE : url->lud_scope;
+	if (a->person->key != NULL && is_within(a->person->key, url->lud_dn, scope))
+		found = url->lud_filter == NULL ? FOUND_YES : matches(a, url->lud_filter);
+	else if (scope == LDAP_SCOPE_BASE && url->lud_filter == NULL)
+		found = is_member(a, url->lud_dn);
+	ldap_free_urldesc(url);
+	return found;
+}
+
+static enum found
+is_member_of(const struct ask *a, const char *address)
+{
+	struct list *other = NULL;
+	struct ask there = *a;
+	size_t which;
+	enum found found = ldap_find(a->source, a->conn, &address, 1, a->by, &other, &which, a->why);
+
+	there.list = other;
+	if (found == FOUND_YES) {
+		found = is_member(&there, other->key);
+	} else if (found == FOUND_NO) {
+		(void)complain(a->why, "there is no list %s", address);
+		found = FOUND_UNSURE;
+	}
+	list_drop(&other);
+	return found;
+}
+
+/* The group that is called after the list holds its owners. Allocated; NULL: none does. */
+static char *
+owners_name(const struct ask *a)
+{
+	const struct names *n = &a->source->config.names;
+	char *local, *name;
+
+	if (n->owner != NULL || n->owner_prefix == NULL || n->local_part == NULL)
+		return NULL;
+	local = address_local(a->list->address);
+	name = mem_format("%s%s", n->owner_prefix, local);
+	free(local);
+	return name;
+}
+
+/* Whether one of the list's people with a role is this person: by DN, address, or a group. */
+static enum found
+has_role(const struct ask *a, enum poster_effect role)
+{
+	struct text_list dns = { 0 };
+	char *name = role == POSTER_IS_OWNER ? owners_name(a) : NULL;
+	enum found found = FOUND_NO;
+
+	for (size_t i = 0; i < a->list->posters.count && found != FOUND_YES; i++) {
+		const struct poster *p = &a->list->posters.items[i];
+
+		if (p->effect != role)
+			continue;
+		if ((p->kind == POSTER_ADDRESS && text_list_has(&a->person->addresses, p->value)) ||
+		    (p->kind == POSTER_ENTRY && is_self(a, p->value))) {
+			found = FOUND_YES;
+		} else if (p->kind == POSTER_URL && found == FOUND_NO) {
+			found = found_by(a, p->value);
+		} else if (p->kind == POSTER_UNREADABLE) {
+			found = FOUND_UNSURE;
+			(void)complain(a->why, "%s is not understood", p->origin);
+		} else if (p->kind == POSTER_ENTRY) {
+			text_list_add(&dns, p->value, strlen(p->value));
+		}
+	}
+	if (found == FOUND_NO && (dns.count > 0 || name != NULL))
+		found = is_in(a, &dns, name);
+	text_list_free(&dns);
+	free(name);
+	return found;
+}
+
+enum found
+ldap_covers(struct ldap_source *l, struct conn *c, const struct list *list, const struct poster *rule,
+            const struct person *person, struct deadline by, struct complaint *why)
+{
+	const struct ask a = { l, c, list, person, by, why };
+
+	switch (rule->kind) {
+	case POSTER_MEMBERS:
+		return is_member(&a, list->key);
+	case POSTER_OWNERS:
+		return has_role(&a, POSTER_IS_OWNER);
+	case POSTER_MODERATORS:
+		return has_role(&a, POSTER_IS_MODERATOR);
+	case POSTER_LIST:
+		return is_member_of(&a, rule->value);
+	case POSTER_PERSON:
+		return is_self(&a, rule->value) ? FOUND_YES : FOUND_NO;
+	case POSTER_GROUP:
+		return is_member(&a, rule->value);
+	case POSTER_ENTRY:
+		return is_self(&a, rule->value) ? FOUND_YES : is_member(&a, rule->value);
+	case POSTER_FILTER:
+		return matches(&a, rule->value);
+	case POSTER_GROUP_FILTER:
+		return is_in_matching(&a, rule->value);
+	default:
+		return found_by(&a, rule->value);
+	}
+}

@@ -1,0 +1,184 @@
+/*
+ * Who somebody is: one search for the login or the address; groups that have it are nobody. What the
+ * server takes for equal is looked at once more here: its idea of that is wider than ours.
+ */
+#include "base/mem.h"
+#include "sources/ldap_query.h"
+#include "sources/ldap_source.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool
+ldap_wait(const struct ldap_source *l, struct conn *c, int id, struct deadline by, LDAPMessage **message_r,
+          struct complaint *why, const char *doing)
+{
+	struct timeval patience = conn_patience(&l->config.conn, by);
+	int type = ldap_result(c->ld, id, LDAP_MSG_ALL, &patience, message_r), code = LDAP_SUCCESS;
+
+	if (type == 0) {
+		*message_r = NULL;
+		(void)ldap_abandon_ext(c->ld, id, NULL, NULL);
+		(void)complain(why, "%s: %s: no answer in time", c->uri, doing);
+		return false;
+	}
+	if (type > 0 &&
+	    ldap_parse_result(c->ld, *message_r, &code, NULL, NULL, NULL, NULL, 0) != LDAP_SUCCESS)
+		code = LDAP_DECODING_ERROR;
+	if (type > 0 && (code == LDAP_SUCCESS || code == LDAP_NO_SUCH_OBJECT)) {
+		if (ldap_count_references(c->ld, *message_r) == 0)
+			return true;
+		(void)complain(why, "%s: %s: the server refers to another", c->uri, doing);
+	} else {
+		(void)conn_complain(c, code, why, doing);
+	}
+	if (type > 0)
+		ldap_msgfree(*message_r);
+	*message_r = NULL;
+	return false;
+}
+
+static void
+add_all(struct text_list *to, const struct conn *c, LDAPMessage *entry, const char *attribute)
+{
+	struct berval **values = conn_values(c, entry, attribute);
+
+	for (size_t i = 0; values != NULL && values[i] != NULL; i++)
+		text_list_add(to, values[i]->bv_val, values[i]->bv_len);
+	ldap_value_free_len(values);
+}
+
+static void
+add_addresses(struct person *p, const struct conn *c, LDAPMessage *entry, const char *attribute)
+{
+	struct berval **values = conn_values(c, entry, attribute);
+
+	for (size_t i = 0; values != NULL && values[i] != NULL; i++) {
+		struct address a;
+
+		if (!ldap_mailbox(values[i]->bv_val, values[i]->bv_len, &a))
+			continue;
+		person_add_address(p, a.canonical);
+		address_free(&a);
+	}
+	ldap_value_free_len(values);
+}
+
+static struct person *
+read_person(const struct names *n, const struct conn *c, LDAPMessage *entry, const struct identity *id)
+{
+	struct person *p = person_new(&(struct identity){ id->login, NULL });
+	char *dn = ldap_get_dn(c->ld, entry);
+
+	p->key = mem_text(dn);
+	p->address = mem_text(id->address);
+	ldap_memfree(dn);
+	for (size_t i = 0; i < n->person_address.count; i++)
+		add_addresses(p, c, entry, n->person_address.items[i]);
+	add_all(&p->logins, c, entry, n->login);
+	if (n->person_groups != NULL)
+		add_all(&p->groups, c, entry, n->person_groups);
+	return p;
+}
+
+/*
+ * A group is no person: it has the class of one, or one that the filter for lists names. (A filter cannot
+ * say so: a class that slapd has not heard of makes what it negates undefined.)
+ */
+static bool
+is_group(const struct names *n, const struct conn *c, LDAPMessage *entry)
+{
+	struct text_list classes = { 0 };
+	bool group = false;
+	char *term;
+
+	add_all(&classes, c, entry, n->classes);
+	for (size_t i = 0; i < classes.count && !group; i++) {
+		for (size_t k = 0; k < n->group_classes.count; k++)
+			group |= text_same(classes.items[i], n->group_classes.items[k]);
+		for (size_t k = 0; k < n->never_empty.count; k++)
+			group |= text_same(classes.items[i], n->never_empty.items[k]);
+		term = mem_format("(%s=%s)", n->classes, classes.items[i]);
+		group |= strcasestr(n->groups, term) != NULL;
+		free(term);
+	}
+	text_list_free(&classes);
+	return group;
+}
+
+/* Whether the entry is of whom was asked for: by the login, or the address that this may be. */
+static bool
+is_asked(const struct person *p, const char *login, const char *address)
+{
+	for (size_t i = 0; login != NULL && i < p->logins.count; i++)
+		if (text_same(p->logins.items[i], login))
+			return true;
+	return address != NULL && text_list_has(&p->addresses, address);
+}
+
+static bool
+send_search(struct ldap_source *l, struct conn *c, const char *login, const char *address,
+            struct deadline by, int *id, struct complaint *why)
+{
+	const struct names *n = &l->config.names;
+	char **attributes = mem_array(n->person_address.count + 4, sizeof(*attributes));
+	struct timeval patience = conn_patience(&l->config.conn, by);
+	struct bytes filter = { 0 };
+	size_t count = 0;
+	int rc;
+
+	attributes[count++] = n->login;
+	attributes[count++] = n->classes;
+	if (n->person_groups != NULL)
+		attributes[count++] = n->person_groups;
+	for (size_t i = 0; i < n->person_address.count; i++)
+		attributes[count++] = n->person_address.items[i];
+	query_person(&filter, n, login, address);
+	rc = ldap_search_ext(c->ld, l->config.base, LDAP_SCOPE_SUBTREE, filter.data, attributes, 0, NULL,
+	                     NULL, &patience, 0, id);
+	bytes_free(&filter);
+	free(attributes);
+	if (rc == LDAP_SUCCESS)
+		return true;
+	(void)conn_complain(c, rc, why, "looking for a person");
+	return false;
+}
+
+/* A login, if it is an address, may be one of the person's. */
+enum found
+ldap_find_person(struct ldap_source *l, struct conn *c, const struct identity *who, struct deadline by,
+                 struct person **person_r, struct complaint *why)
+{
+	const char *text = who->login != NULL ? who->login : who->address;
+	LDAPMessage *message = NULL;
+	struct address a = { 0 };
+	struct complaint unused;
+	size_t found = 0;
+	int id;
+
+	if (address_parse(&a, text, strlen(text), &unused) < 0)
+		a = (struct address){ 0 };
+	if (who->login == NULL && a.canonical == NULL)
+		return FOUND_NO;          /* a reverse-path that is no address */
+	if (!send_search(l, c, who->login, a.canonical, by, &id, why) ||
+	    !ldap_wait(l, c, id, by, &message, why, "looking for a person")) {
+		address_free(&a);
+		return FOUND_UNSURE;
+	}
+	for (LDAPMessage *e = ldap_first_entry(c->ld, message); e != NULL; e = ldap_next_entry(c->ld, e)) {
+		struct person *p = read_person(&l->config.names, c, e, who);
+
+		if (is_asked(p, who->login, a.canonical) && !is_group(&l->config.names, c, e) &&
+		    found++ == 0)
+			*person_r = person_hold(p);
+		person_drop(&p);
+	}
+	ldap_msgfree(message);
+	address_free(&a);
+	if (found < 2)
+		return found == 0 ? FOUND_NO : FOUND_YES;
+	person_drop(person_r);
+	(void)complain(why, "%s: %zu people have the %s %s", c->uri, found,
+	               who->login != NULL ? "login" : "address", text);
+	return FOUND_UNSURE;
+}
