@@ -10,8 +10,8 @@ admit_subject(const struct target *t)
 		                 .verdict = verdict_pass() };
 }
 
-struct verdict
-admit_role(enum role role, const char *sender)
+static struct verdict
+judge_role(enum role role, const char *sender)
 {
 	if (!role_exists(role))
 		return verdict_reject(REPLY_NO_SUCH_ROLE, "there is nobody behind this role");
@@ -34,12 +34,18 @@ judge_state(enum role role, const struct list *l)
 }
 
 struct verdict
+admit_rules(const struct target *t, const char *sender)
+{
+	struct verdict v = judge_role(t->role, sender);
+
+	return v.decision == DECISION_PASS ? judge_state(t->role, t->list) : v;
+}
+
+struct verdict
 admit_rcpt(const struct site *site, const struct target *t, const struct terms *terms, struct subject *s)
 {
 	*s = admit_subject(t);
-	s->verdict = admit_role(t->role, terms->facts->sender);
-	if (s->verdict.decision == DECISION_PASS)
-		s->verdict = judge_state(t->role, t->list);
+	s->verdict = admit_rules(t, terms->facts->sender);
 	if (s->verdict.decision == DECISION_PASS &&
 	    chain_asks(s->chain, MOMENT_RCPT, t->role, facts_lacking(terms->facts)))
 		inquiry_run(site->bulkheads, terms, s, 1);

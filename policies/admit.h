@@ -12,8 +12,8 @@
 /* What is asked about a target. It borrows from that. */
 struct subject admit_subject(const struct target *);
 
-/* The rules on roles: whether mail of that sender (NULL: the null sender) is taken there. */
-struct verdict admit_role(enum role, const char *sender);
+/* The rules: whether mail of that sender (NULL: the null sender) is taken there, whoever it is from. */
+struct verdict admit_rules(const struct target *, const char *sender);
 
 /*
  * When the recipient is named: the rules, then the policies. The subject is filled in, and is the

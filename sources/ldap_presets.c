@@ -129,6 +129,7 @@ const struct preset ldap_presets[] = {
 		.name = "inetMailGroup",
 		.names = {
 			PEOPLE, MAIL_LIST,
+			[NAME_POSTING] = "inetMailGroup",
 			[NAME_GROUPS] = "(objectClass=inetMailGroup)",
 			[NAME_ADDRESS] = "mail, mailAlternateAddress, mailEquivalentAddress",
 			[NAME_MEMBER] = "uniqueMember",
@@ -147,6 +148,7 @@ const struct preset ldap_presets[] = {
 		.name = "qmailGroup",
 		.names = {
 			PEOPLE,
+			[NAME_POSTING] = "qmailGroup",
 			[NAME_GROUPS] = "(objectClass=qmailGroup)",
 			[NAME_ADDRESS] = "mail, mailAlternateAddress",
 			[NAME_NAME] = "description",
@@ -166,7 +168,8 @@ const struct preset ldap_presets[] = {
 		/* A list that mlmmj serves has its members elsewhere. */
 		.name = "iRedMail",
 		.names = {
-			PEOPLE,
+			[NAME_MAIL] = "mail", [NAME_PERSON_ADDRESS] = "mail, shadowAddress", LOGINS,
+			[NAME_POSTING] = "iRedMail",
 			[NAME_GROUPS] = ("(&(objectClass=mailList)" IREDMAIL_ACTIVE
 			                 "(!(enabledService=mlmmj)))"),
 			[NAME_ADDRESS] = "mail, shadowAddress",
@@ -187,7 +190,8 @@ const struct preset ldap_presets[] = {
 	{
 		.name = "zimbra",
 		.names = {
-			LOGINS,
+			LOGINS, [NAME_POSTING] = "zimbra",
+			[NAME_PERSON_ADDRESS] = "zimbraMailDeliveryAddress, mail, zimbraMailAlias",
 			[NAME_GROUPS] = "(|(objectClass=zimbraDistributionList)(objectClass=zimbraGroup))",
 			[NAME_ADDRESS] = "mail, zimbraMailAlias",
 			[NAME_NAME] = "displayName",
@@ -206,6 +210,7 @@ const struct preset ldap_presets[] = {
 		.name = "tmail",
 		.names = {
 			PEOPLE,
+			[NAME_POSTING] = "tmail",
 			[NAME_GROUPS] = "(&(objectClass=groupOfNames)(mail=*))",
 			[NAME_ADDRESS] = "mail",
 			[NAME_NAME] = "description",

@@ -81,8 +81,8 @@ covers_there(struct source *s, const struct list *list, const struct poster *rul
 }
 
 enum found
-united_covers(struct source *s, const struct list *list, const struct poster *rule, const struct person *person,
-       struct deadline by, struct complaint *why)
+united_covers(struct source *s, const struct list *list, const struct poster *rule,
+              const struct person *person, struct deadline by, struct complaint *why)
 {
 	const struct united *u = (struct united *)s;
 	enum found found = FOUND_NO;

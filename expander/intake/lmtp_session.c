@@ -239,7 +239,7 @@ find_target(struct session *s, const char *canonical, struct target *t, struct c
 	case FOUND_YES:
 		break;
 	}
-	v = admit_role(t->role, s->mail.sender_canonical);
+	v = admit_rules(t, s->mail.sender_canonical);
 	if (v.reply == REPLY_NONE && drain_is_on(s->service->site))
 		v = verdict_defer(REPLY_DRAINING, "draining");
 	(void)complain(why, "%s", v.reason);

@@ -16,8 +16,11 @@ TEAM = "team@mail.example.com"               # an alias of the MTA that leads to
 ALL_OF_STAFF = ["ann@example.com", "bob@example.com", "carl@example.com", "guest@partner.example.net"]
 
 
+PROVEN_ONLY = "posters: { allow: [ authenticated, networks ] }"    # also who is in no directory
+
+
 def lists(*checks):
-    return f"lists.example.com: {{ sources: [ corp ], check: [ {', '.join(checks)} ] }}"
+    return f"lists.example.com: {{ sources: [ corp ], check: [ {', '.join((PROVEN_ONLY, *checks))} ] }}"
 
 
 def heard(site, **fields):
