@@ -128,8 +128,7 @@ const struct preset ldap_presets[] = {
 		/* Sun's. No status is active, a status that is none is inactive. */
 		.name = "inetMailGroup",
 		.names = {
-			PEOPLE, MAIL_LIST,
-			[NAME_POSTING] = "inetMailGroup",
+			PEOPLE, MAIL_LIST, [NAME_POSTING] = "inetMailGroup",
 			[NAME_GROUPS] = "(objectClass=inetMailGroup)",
 			[NAME_ADDRESS] = "mail, mailAlternateAddress, mailEquivalentAddress",
 			[NAME_MEMBER] = "uniqueMember",
@@ -147,8 +146,7 @@ const struct preset ldap_presets[] = {
 	{
 		.name = "qmailGroup",
 		.names = {
-			PEOPLE,
-			[NAME_POSTING] = "qmailGroup",
+			PEOPLE, [NAME_POSTING] = "qmailGroup",
 			[NAME_GROUPS] = "(objectClass=qmailGroup)",
 			[NAME_ADDRESS] = "mail, mailAlternateAddress",
 			[NAME_NAME] = "description",
@@ -209,8 +207,7 @@ const struct preset ldap_presets[] = {
 		/* Twake Mail's convention: a groupOfNames with an address, and nothing else. */
 		.name = "tmail",
 		.names = {
-			PEOPLE,
-			[NAME_POSTING] = "tmail",
+			PEOPLE, [NAME_POSTING] = "tmail",
 			[NAME_GROUPS] = "(&(objectClass=groupOfNames)(mail=*))",
 			[NAME_ADDRESS] = "mail",
 			[NAME_NAME] = "description",
