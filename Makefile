@@ -157,7 +157,7 @@ $(BUILD)/tests/test_%: $(BUILD)/tests/unit/test_%.o $(BUILD)/librollcall.a
 	$(LINK) -lcmocka $(LIBS)
 
 # Preloaded into daemons whatever these were built with.
-$(BUILD)/testbed/faults.so: testbed/faults.c
+$(BUILD)/testbed/%.so: testbed/%.c
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) -std=c17 -D_GNU_SOURCE -O2 -pthread $(WARNINGS) -fPIC -shared -o $@ $< -ldl
 
@@ -175,7 +175,7 @@ layers:
 unit: $(TESTS)
 	@tests/unit.sh $(UNIT:%=$(BUILD)/tests/test_%)
 
-system: all $(TESTS) $(BUILD)/testbed/faults.so $(BUILD)/tests/crash_expander
+system: all $(TESTS) $(BUILD)/testbed/faults.so $(BUILD)/testbed/unpacked.so $(BUILD)/tests/crash_expander
 	@$(PYTEST) tests/system $(ONLY)
 
 check: tests-install

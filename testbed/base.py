@@ -97,3 +97,33 @@ def end_process(process, seconds=10):
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def make_certificates(directory, name, address="127.0.0.1"):
+    """
+    A CA of its own (ca.pem) and a certificate (cert.pem, key.pem) for the name and the address. (libldap asks for
+    another name than localhost there.)
+    """
+    def openssl(*words):
+        subprocess.run(["openssl", *words], cwd=directory, check=True, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL)
+    (directory / "san").write_text(f"subjectAltName=DNS:{name},IP:{address}\n")
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=Test CA",
+            "-keyout", "cakey.pem", "-out", "ca.pem")
+    openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", "key.pem", "-out", "req.pem")
+    openssl("x509", "-req", "-in", "req.pem", "-CA", "ca.pem", "-CAkey", "cakey.pem", "-days", "2", "-CAcreateserial",
+            "-extfile", "san", "-out", "cert.pem")
+    (directory / "key.pem").chmod(0o600)
+
+
+def run_unpacked(root, *places):
+    """The environment for a server that is only unpacked below `root`, with libraries of its own in these places."""
+    env = dict(os.environ)
+    if root != pathlib.Path("/"):
+        preload = BUILD / "testbed/unpacked.so"
+        subprocess.run(["make", "-s", f"BUILD={BUILD.relative_to(ROOT)}", preload.relative_to(ROOT)], cwd=ROOT,
+                       check=True)
+        libraries = [d / p for d in (root / "usr/lib").glob("*-linux-gnu*") for p in ("", *places)]
+        libraries += (root / "lib").glob("*-linux-gnu*")
+        env.update(LD_LIBRARY_PATH=":".join(map(str, libraries)), LD_PRELOAD=str(preload), UNPACKED=str(root))
+    return env

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import urllib.parse
 
-from .base import can_connect, end_process, free_port, library_path, server_path, wait_until
+from .base import can_connect, end_process, free_port, library_path, make_certificates, server_path, wait_until
 
 MAILGROUP = """
 attributetype ( 1.3.6.1.4.1.55555.1.1 NAME 'mailAlternateAddress'
@@ -117,15 +117,5 @@ class Slapd:
                        input=ldif, text=True, check=True, stdout=subprocess.DEVNULL)
 
     def make_certificates(self):
-        """A CA of its own and a certificate for 127.0.0.1. (libldap asks for another name than localhost there.)"""
-        def openssl(*words):
-            subprocess.run(["openssl", *words], cwd=self.dir, check=True, stdout=subprocess.DEVNULL,
-                           stderr=subprocess.DEVNULL)
-        (self.dir / "san").write_text("subjectAltName=DNS:directory.example.com,IP:127.0.0.1\n")
-        openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=Test CA",
-                "-keyout", "cakey.pem", "-out", "ca.pem")
-        openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=directory.example.com", "-keyout", "key.pem",
-                "-out", "req.pem")
-        openssl("x509", "-req", "-in", "req.pem", "-CA", "ca.pem", "-CAkey", "cakey.pem", "-days", "2",
-                "-CAcreateserial", "-extfile", "san", "-out", "cert.pem")
+        make_certificates(self.dir, "directory.example.com")
         self.tls = True
