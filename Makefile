@@ -12,8 +12,9 @@ BASE = bytes child clock complaint config control daemon digest file hash json l
        monitor net notify pattern pool process set setting stream text
 MAIL = address automatic date dsn encoded footer header list mailboxes mime phrase receipt reply \
        subject syntax trace verdict
-SOURCES = cache fail file ldap ldap_addresses ldap_conn ldap_deref ldap_each ldap_find ldap_lists \
-          ldap_logins ldap_owners ldap_presets ldap_query ldap_read ldap_refs ldap_walk nested \
+SOURCES = cache fail file ldap ldap_addresses ldap_attributes ldap_conditions ldap_conn ldap_deref \
+          ldap_dn ldap_each ldap_find ldap_found ldap_lists ldap_logins ldap_owners ldap_paged \
+          ldap_presets ldap_query ldap_range ldap_read ldap_refer ldap_refs ldap_walk nested \
           program registry source sql sql_postgresql sql_sqlite table table_cdb table_lmdb union
 POLICIES = admit authenticated auto_submitted bulkhead chain destinations drain fail header_match \
            implicit_dest inquiry loop max_recipients max_size metrics posters program rate registry \

@@ -67,6 +67,8 @@ print_end(const struct members *all, const struct walk_report *r)
 		(void)printf(", %zu without an address", r->without_address);
 	if (r->refused > 0)
 		(void)printf(", %zu whose address is none", r->refused);
+	if (r->closed > 0)
+		(void)printf(", %zu who get no mail", r->closed);
 	(void)fputc('\n', stdout);
 }
 
@@ -81,6 +83,7 @@ print_json(struct members *all, const struct target *t, const struct walk_report
 	js_set_number(j, "dangling", (int64_t)r->dangling);
 	js_set_number(j, "without_address", (int64_t)r->without_address);
 	js_set_number(j, "refused", (int64_t)r->refused);
+	js_set_number(j, "closed", (int64_t)r->closed);
 	js_set(j, "members", all->array);
 	all->array = NULL;
 	ctl_print(&j);

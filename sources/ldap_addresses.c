@@ -11,13 +11,31 @@
 bool
 ldap_mailbox(const char *value, size_t length, struct address *a)
 {
+	static const char *const before[] = { "mailto:", "smtp:" };
 	struct complaint unused;
 
-	if (length > 7 && strncasecmp(value, "mailto:", 7) == 0) {
-		value += 7;
-		length -= 7;
+	for (size_t i = 0; i < sizeof(before) / sizeof(*before); i++) {
+		size_t skip = strlen(before[i]);
+
+		if (length > skip && strncasecmp(value, before[i], skip) == 0)
+			return address_parse(a, value + skip, length - skip, &unused) == 0;
 	}
 	return address_parse(a, value, length, &unused) == 0;
+}
+
+void
+address_choice_offer(struct address_choice *c, const char *value, size_t length)
+{
+	bool primary = length > 5 && memcmp(value, "SMTP:", 5) == 0;
+	struct address a;
+
+	c->offered = true;
+	if ((c->found && (c->primary || !primary)) || !ldap_mailbox(value, length, &a))
+		return;
+	address_free(&c->address);
+	c->address = a;
+	c->found = true;
+	c->primary = primary;
 }
 
 /* Keeps the lesser of two. Values have no order that could be relied on. */
@@ -148,9 +166,8 @@ group_name_address(const struct conn *c, const struct names *n, LDAPMessage *ent
 	return n->local_part == NULL ? NULL : add_names(NULL, c, n, entry, domain);
 }
 
-/* The text of the first value of an attribute, allocated; NULL where there is none. */
-static char *
-first_value(const struct conn *c, LDAPMessage *entry, const char *attribute)
+char *
+ldap_value(const struct conn *c, LDAPMessage *entry, const char *attribute)
 {
 	struct berval **values = conn_values(c, entry, attribute);
 	char *text = NULL;
@@ -164,7 +181,7 @@ first_value(const struct conn *c, LDAPMessage *entry, const char *attribute)
 static char *
 errors_address(const struct conn *c, LDAPMessage *entry, const char *attribute)
 {
-	char *text = first_value(c, entry, attribute), *canonical = NULL;
+	char *text = ldap_value(c, entry, attribute), *canonical = NULL;
 	struct address a;
 
 	if (text != NULL && ldap_mailbox(text, strlen(text), &a)) {
@@ -191,7 +208,7 @@ struct list *
 ldap_list(const struct conn *c, const struct names *n, LDAPMessage *entry, const char *address)
 {
 	char *dn = ldap_get_dn(c->ld, entry);
-	struct list *list = list_new(mem_text(address), first_value(c, entry, n->name), mem_text(dn),
+	struct list *list = list_new(mem_text(address), ldap_value(c, entry, n->name), mem_text(dn),
 	                             errors_address(c, entry, n->errors));
 
 	ldap_memfree(dn);

@@ -35,6 +35,9 @@ struct abilities {
 	bool deref;                       /* the dereference control */
 	bool entry_dn;                    /* a search by (entryDN=...) finds what it should */
 	bool probed_entry_dn;
+	const char *dn_attribute;         /* the attribute that it does so by */
+	struct text_list no_people;       /* DNs of naming contexts without, see ldap_refer.c */
+	bool probed_contexts;
 };
 
 struct guard;
@@ -85,6 +88,9 @@ struct berval **conn_values(const struct conn *, LDAPMessage *entry, const char 
  * given to ldap_memfree().
  */
 BerVarray conn_values_in_place(const struct conn *, LDAPMessage *entry, const char *attribute);
+
+/* ldap_refer.c: whether something may be missing because of a reference to another server. */
+bool conn_refers(struct conn *, LDAPMessage *reference, struct deadline);
 
 /*
  * complain() with the URI, and the library's words for a result code (or the connection's last, for

@@ -57,16 +57,21 @@ walk_owners(struct walk *w, const struct list *list, const struct via *via)
 {
 	static char nothing[] = LDAP_NO_ATTRS;
 	const struct names *n = &w->config->names;
-	char *attributes[] = { n->owner == NULL ? nothing : n->owner, NULL };
+	char **attributes = mem_array(n->owner.count + 2, sizeof(*attributes));
 	struct timeval patience = conn_patience(&w->config->conn, w->by);
 	LDAPMessage *message = NULL, *entry;
 	enum found found = FOUND_UNSURE;
-	int rc = ldap_search_ext_s(w->conn->ld, list->key, LDAP_SCOPE_BASE, "(objectClass=*)",
-	                           attributes, 0, NULL, NULL, &patience, 0, &message);
+	int rc;
 
+	attributes[0] = nothing;
+	for (size_t i = 0; i < n->owner.count; i++)
+		attributes[i] = n->owner.items[i];
+	rc = ldap_search_ext_s(w->conn->ld, list->key, LDAP_SCOPE_BASE, "(objectClass=*)", attributes, 0,
+	                       NULL, NULL, &patience, 0, &message);
 	entry = rc == LDAP_SUCCESS ? ldap_first_entry(w->conn->ld, message) : NULL;
 	if (entry != NULL) {
-		(void)walk_values(w, entry, n->owner, queue_owner, via);
+		for (size_t i = 0; i < n->owner.count; i++)
+			(void)walk_values(w, entry, n->owner.items[i], queue_owner, via);
 		found = FOUND_YES;
 	} else if (rc == LDAP_NO_SUCH_OBJECT) {
 		found = FOUND_NO;
@@ -75,7 +80,8 @@ walk_owners(struct walk *w, const struct list *list, const struct via *via)
 		(void)conn_complain(w->conn, rc, w->why, "reading owners");
 	}
 	ldap_msgfree(message);
-	if (found == FOUND_YES && n->owner == NULL && n->owner_prefix != NULL && n->local_part != NULL)
+	free(attributes);
+	if (found == FOUND_YES && n->owner.count == 0 && n->owner_prefix != NULL && n->local_part != NULL)
 		found = queue_owner_group(w, list->address, via);
 	return found;
 }

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* What all flavours have. RFC 2307 section 3: logins are those of a posixAccount. */
 #define PEOPLE                                                                                       \
@@ -15,6 +16,9 @@
 	[NAME_ADDRESS] = "mail, mailAlternateAddress", [NAME_NAME] = "description",                  \
 	[NAME_MEMBER_ADDRESS] = "mgrpRFC822MailMember, rfc822MailMember", [NAME_OWNER] = "owner",    \
 	[NAME_ERRORS] = "mgrpErrorsTo"
+
+#define ACTIVE_DIRECTORY_LISTS                                                                       \
+	"(|(objectCategory=group)(objectCategory=msExchDynamicDistributionList))"
 
 const struct preset ldap_presets[] = {
 	{
@@ -60,10 +64,56 @@ const struct preset ldap_presets[] = {
 			[NAME_GROUP_CLASSES] = "nisMailAlias",
 		},
 	},
+	{
+		.name = "activeDirectory",
+		.names = {
+			[NAME_GROUPS] = ACTIVE_DIRECTORY_LISTS,
+			[NAME_ADDRESS] = "mail, proxyAddresses",
+			[NAME_NAME] = "displayName",
+			[NAME_MEMBER] = "member",
+			[NAME_OWNER] = "managedBy, msExchCoManagedByLink",
+			[NAME_MAIL] = "mail, proxyAddresses, targetAddress",
+			[NAME_LOGIN] = "sAMAccountName",
+			[NAME_PEOPLE] = "(&(objectCategory=person)(objectClass=user))",
+			[NAME_CLASSES] = "objectClass",
+			[NAME_GROUP_CLASSES] = "group",
+			[NAME_NEVER_EMPTY] = "msExchDynamicDistributionList",
+			/* MS-ADTS 2.2.16: ADS_UF_ACCOUNT_DISABLE */
+			[NAME_DISABLED] = "userAccountControl&2",
+			/* Linked, shared, room and equipment mailboxes belong to disabled accounts. */
+			[NAME_ENABLED] = "msExchRecipientTypeDetails&54",
+			[NAME_HIDDEN] = "hideDLMembership",
+			[NAME_DYNAMIC_FILTER] = "msExchDynamicDLFilter",
+			[NAME_DYNAMIC_BASE] = "msExchDynamicDLBaseDN",
+			[NAME_PRIMARY_GROUP] = "primaryGroupToken",
+			[NAME_PRIMARY_MEMBER] = "primaryGroupID",
+		},
+	},
+	{
+		/* Groups are not told by posixGroup: those of the compatibility tree have that, too. */
+		.name = "freeIPA",
+		.names = {
+			[NAME_GROUPS] = "(objectClass=ipaUserGroup)",
+			/* Its groups have no addresses: these come with mailGroup, which 389-ds knows. */
+			[NAME_ADDRESS] = "mail, mailAlternateAddress",
+			[NAME_NAME] = "description",
+			[NAME_MEMBER] = "member",
+			[NAME_MEMBER_ADDRESS] = "mgrpRFC822MailMember",
+			[NAME_ERRORS] = "mgrpErrorsTo",
+			[NAME_OWNER] = "memberManager, owner",
+			[NAME_MAIL] = "mail",
+			[NAME_LOGIN] = "uid",
+			[NAME_PEOPLE] = "(&(objectClass=posixAccount)(objectClass=inetOrgPerson))",
+			[NAME_CLASSES] = "objectClass",
+			/* In 389-ds they may have no member, unlike in RFC 4519. */
+			[NAME_GROUP_CLASSES] = "ipaUserGroup, nestedGroup, groupOfNames, groupOfUniqueNames",
+			[NAME_DISABLED] = "nsAccountLock=TRUE",
+		},
+	},
 };
 
 const char *const ldap_preset_words[] = { "groupOfNames", "groupOfUniqueNames", "posixGroup",
-	                                  "nisMailAlias", NULL };
+	                                  "nisMailAlias", "activeDirectory", "freeIPA", NULL };
 
 /* RFC 4512 section 2.5: a name or a number, and options. */
 static int
@@ -78,9 +128,28 @@ check_attribute(const char *text, struct complaint *why)
 	return *text == '\0' ? complain(why, "an attribute has a name") : 0;
 }
 
+/* attribute=value, or attribute&bits: see ldap_conditions.c. */
+static int
+check_condition(const char *text, struct complaint *why)
+{
+	size_t length = strcspn(text, "=&");
+	char *attribute = mem_copy(text, length);
+	int64_t bits;
+	int rc = check_attribute(attribute, why);
+
+	free(attribute);
+	if (rc == 0 && text_same(text, "none"))
+		return 0;
+	if (rc == 0 && (text[length] == '\0' || text[length + 1] == '\0' ||
+	                (text[length] == '&' && !text_number(text + length + 1, &bits))))
+		rc = complain(why, "\"%s\" is no condition: attribute=value or attribute&bits", text);
+	return rc;
+}
+
 #define NAMES(f) .offset = offsetof(struct names, f)
 #define ATTRIBUTE .kind = KIND_TEXT, .check = check_attribute
 #define ATTRIBUTES .kind = KIND_TEXTS, .check = check_attribute
+#define CONDITIONS .kind = KIND_TEXTS, .check = check_condition
 
 const struct setting names_settings[NAME_COUNT + 1] = {
 	[NAME_GROUPS] = { .name = "groups", .kind = KIND_TEXT, NAMES(groups),
@@ -104,8 +173,8 @@ const struct setting names_settings[NAME_COUNT + 1] = {
 	[NAME_MEMBER_NAME] = { .name = "member-name", ATTRIBUTE, NAMES(member_name),
 	  .help = "The attribute with members as alias files have them: an address, or the name of "
 	          "another group (by local-part), or else the login of a person." },
-	[NAME_OWNER] = { .name = "owner", ATTRIBUTE, NAMES(owner),
-	  .help = "The attribute with the DNs of owners." },
+	[NAME_OWNER] = { .name = "owner", ATTRIBUTES, NAMES(owner),
+	  .help = "Attributes of a group with the DNs of owners." },
 	[NAME_OWNER_PREFIX] = { .name = "owner-prefix", .kind = KIND_TEXT, NAMES(owner_prefix),
 	  .help = "Where no attribute holds owners: what stands before the name of a list in that of the "
 	          "group of its owners (by local-part)." },
@@ -114,9 +183,9 @@ const struct setting names_settings[NAME_COUNT + 1] = {
 	[NAME_SETTINGS] = { .name = "settings", ATTRIBUTE, NAMES(settings),
 	  .help = "The attribute with settings of the list itself, one \"name: value\" each; see posts. They "
 	          "go before those of this file." },
-	[NAME_MAIL] = { .name = "mail", ATTRIBUTE, NAMES(mail),
-	  .help = "The attribute of a person with the address to send to; of several values the first "
-	          "that is a mailbox." },
+	[NAME_MAIL] = { .name = "mail", ATTRIBUTES, NAMES(mail),
+	  .help = "Attributes of a person with the address to send to: of the first that has one, the value "
+	          "that begins with SMTP: in capitals, or else the first that is a mailbox." },
 	[NAME_LOGIN] = { .name = "login", ATTRIBUTE, NAMES(login),
 	  .help = "The attribute of a person with the login. Two people with one login are unsure." },
 	[NAME_PEOPLE] = { .name = "people", .kind = KIND_TEXT, NAMES(people),
@@ -130,6 +199,24 @@ const struct setting names_settings[NAME_COUNT + 1] = {
 	  .help = "The same for groups that have a member by their schema: where none can be seen the post "
 	          "waits, since the directory does not show them all. Write none for a server whose groups "
 	          "of these classes may be empty, and put them into group-classes." },
+	[NAME_DISABLED] = { .name = "disabled", CONDITIONS, NAMES(disabled),
+	  .help = "Conditions of which one holds for people who get no mail: \"attribute=value\", or "
+	          "\"attribute&bits\" for a number that has one of these bits. none: there are none." },
+	[NAME_ENABLED] = { .name = "enabled", CONDITIONS, NAMES(enabled),
+	  .help = "Conditions of which one holds for people who get mail although they are disabled." },
+	[NAME_HIDDEN] = { .name = "hidden", ATTRIBUTE, NAMES(hidden),
+	  .help = "The attribute that is TRUE for groups whose members are hidden: where none can be seen "
+	          "the post waits." },
+	[NAME_DYNAMIC_FILTER] = { .name = "dynamic-filter", ATTRIBUTE, NAMES(dynamic_filter),
+	  .help = "The attribute of a group with a filter that its members match." },
+	[NAME_DYNAMIC_BASE] = { .name = "dynamic-base", ATTRIBUTE, NAMES(dynamic_base),
+	  .help = "The attribute with the DN below which such members are looked for; base, if there is "
+	          "none." },
+	[NAME_PRIMARY_GROUP] = { .name = "primary-group", ATTRIBUTE, NAMES(primary_group),
+	  .help = "The attribute of a group with its number." },
+	[NAME_PRIMARY_MEMBER] = { .name = "primary-member", ATTRIBUTE, NAMES(primary_member),
+	  .help = "The attribute of a person with the number of the primary group, of which that makes a "
+	          "member as well. none: nobody is looked for by it." },
 	[NAME_COUNT] = { .kind = KIND_END },
 };
 

@@ -16,16 +16,23 @@ struct names {
 	struct text_list member_address;  /* addresses */
 	char *member_login;               /* logins of people */
 	char *member_name;                /* addresses, names of groups, or logins of people */
-	char *owner;                      /* DNs */
+	struct text_list owner;           /* DNs */
 	char *owner_prefix;               /* of the name of the group of owners */
 	char *errors;                     /* an address */
 	char *settings;                   /* of the list, "name: value" */
-	char *mail;                       /* of a person */
+	struct text_list mail;            /* of a person, the first that has one */
 	char *login;                      /* of a person */
 	char *people;                     /* a filter: who has a login */
 	char *classes;                    /* the attribute that tells groups from people */
 	struct text_list group_classes;   /* its values that make an entry a group */
 	struct text_list never_empty;     /* those of groups that have members by their schema */
+	struct text_list disabled;        /* conditions, see ldap_conditions.c: who gets no mail */
+	struct text_list enabled;         /* and who gets it all the same */
+	char *hidden;                     /* TRUE where the members of a group are hidden */
+	char *dynamic_filter;             /* a filter that members match */
+	char *dynamic_base;               /* the DN below which they are looked for */
+	char *primary_group;              /* a number of the group */
+	char *primary_member;             /* which people have who are its members */
 };
 
 /* The rows of `attributes:`, in this order. */
@@ -48,6 +55,13 @@ enum name_id {
 	NAME_CLASSES,
 	NAME_GROUP_CLASSES,
 	NAME_NEVER_EMPTY,
+	NAME_DISABLED,
+	NAME_ENABLED,
+	NAME_HIDDEN,
+	NAME_DYNAMIC_FILTER,
+	NAME_DYNAMIC_BASE,
+	NAME_PRIMARY_GROUP,
+	NAME_PRIMARY_MEMBER,
 	NAME_COUNT
 };
 

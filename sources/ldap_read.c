@@ -7,6 +7,7 @@
  * read by itself before it counts as missing.
  */
 #include "base/mem.h"
+#include "sources/ldap_dn.h"
 #include "sources/ldap_query.h"
 #include "sources/ldap_walk.h"
 
@@ -52,24 +53,13 @@ walk_search(struct walk *w, const char *base, int scope, const char *filter, cha
 static bool
 send_deref(struct walk *w, struct queue_of_dns *q, struct request *r)
 {
-	/*
-	 * In this order: OpenLDAP's overlay takes what it has found of the last attribute of an
-	 * entry for its answer about the next value, where both are `member`.
-	 */
-	const struct names *n = &w->config->names;
-	char *wanted[6] = { n->mail, n->member };
-	LDAPDerefSpec spec[] = { { n->member, wanted }, { NULL, NULL } };
+	char *member = w->config->names.member;
+	LDAPDerefSpec spec[] = { { member, w->deref_attributes }, { NULL, NULL } };
 	LDAPControl control = { (char *)LDAP_CONTROL_X_DEREF, { 0, NULL }, 1 };
 	LDAPControl *controls[] = { &control, NULL };
-	size_t count = 2;
 	bool sent;
 	int rc;
 
-	if (n->member_login != NULL)
-		wanted[count++] = n->member_login;
-	if (n->member_name != NULL)
-		wanted[count++] = n->member_name;
-	wanted[count] = n->classes;
 	rc = ldap_create_deref_control_value(w->conn->ld, spec, &control.ldctl_value);
 	if (rc != LDAP_SUCCESS)
 		return failed(w, rc, "dereference control");
@@ -162,7 +152,7 @@ send_or(struct walk *w, struct queue_of_dns *q, struct request *r)
 	     r->count++) {
 		const char *dn = q->items[r->first + r->count].dn;
 
-		query_equals(&filter, "entryDN", dn, strlen(dn));
+		query_equals(&filter, w->conn->can.dn_attribute, dn, strlen(dn));
 	}
 	bytes_add_char(&filter, ')');
 	r->answered = mem_array(r->count, sizeof(*r->answered));
@@ -178,21 +168,6 @@ send_or(struct walk *w, struct queue_of_dns *q, struct request *r)
 	return sent;
 }
 
-/* Whether two DNs are the same but for the case of letters and the writing of blanks. */
-static bool
-same_dn(const char *a, const char *b)
-{
-	char *na = NULL, *nb = NULL;
-	bool same = strcasecmp(a, b) == 0;
-
-	if (!same && ldap_dn_normalize(a, LDAP_DN_FORMAT_LDAP, &na, LDAP_DN_FORMAT_LDAPV3) == 0 &&
-	    ldap_dn_normalize(b, LDAP_DN_FORMAT_LDAP, &nb, LDAP_DN_FORMAT_LDAPV3) == 0)
-		same = strcasecmp(na, nb) == 0;
-	ldap_memfree(na);
-	ldap_memfree(nb);
-	return same;
-}
-
 static bool
 entry_or(struct walk *w, struct queue_of_dns *q, struct request *r, LDAPMessage *entry)
 {
@@ -205,7 +180,7 @@ entry_or(struct walk *w, struct queue_of_dns *q, struct request *r, LDAPMessage 
 		i++;
 	if (i == r->count)
 		for (i = 0; i < r->count; i++)
-			if (!r->answered[i] && same_dn(dn, q->items[r->first + i].dn))
+			if (!r->answered[i] && dn_same(dn, q->items[r->first + i].dn))
 				break;
 	if (i < r->count) {
 		r->answered[i] = true;
@@ -234,26 +209,39 @@ done_or(struct walk *w, struct queue_of_dns *q, struct request *r, int code)
 	return true;
 }
 
-/*
- * Whether the server finds entries by their DN: asked of the one entry that is known to be there.
- */
+/* Whether the server finds by this attribute the one entry that is known to be there. */
 static bool
-probe_entry_dn(struct walk *w)
+probe(struct walk *w, const char *attribute)
 {
 	static char nothing[] = LDAP_NO_ATTRS;
 	char *attributes[] = { nothing, NULL };
 	struct timeval patience = conn_patience(&w->config->conn, w->by);
 	struct bytes filter = { 0 };
 	LDAPMessage *message = NULL;
+	bool found = false;
 
-	query_equals(&filter, "entryDN", w->config->base, strlen(w->config->base));
+	query_equals(&filter, attribute, w->config->base, strlen(w->config->base));
 	if (ldap_search_ext_s(w->conn->ld, w->config->base, LDAP_SCOPE_BASE, filter.data, attributes, 0,
 	                      NULL, NULL, &patience, 0, &message) == LDAP_SUCCESS)
-		w->conn->can.entry_dn = ldap_count_entries(w->conn->ld, message) == 1;
-	w->conn->can.probed_entry_dn = true;
+		found = ldap_count_entries(w->conn->ld, message) == 1;
 	ldap_msgfree(message);
 	bytes_free(&filter);
-	return w->conn->can.entry_dn;
+	return found;
+}
+
+/* Whether the server finds entries by their DN: under the one name (RFC 5020) or Active Directory's. */
+static void
+probe_entry_dn(struct walk *w)
+{
+	struct abilities *can = &w->conn->can;
+
+	can->probed_entry_dn = true;
+	can->dn_attribute = "entryDN";
+	can->entry_dn = probe(w, can->dn_attribute);
+	if (!can->entry_dn && probe(w, "distinguishedName")) {
+		can->dn_attribute = "distinguishedName";
+		can->entry_dn = true;
+	}
 }
 
 /* ---- several at a time ---- */
@@ -281,6 +269,8 @@ hear(struct reading *g, struct request *requests, LDAPMessage *message, int type
 	if (type == LDAP_RES_SEARCH_ENTRY)
 		return g->entry(w, g->queue, r, message);
 	if (type == LDAP_RES_SEARCH_REFERENCE) {
+		if (!conn_refers(w->conn, message, w->by))
+			return true;
 		(void)complain(w->why, "%s: the server refers to another for a member", w->conn->uri);
 		return false;
 	}
@@ -350,9 +340,9 @@ use_or(struct walk *w)
 {
 	if (w->technique == TECHNIQUE_BASE || todo_waiting(&w->people) <= FEW)
 		return false;
-	if (w->technique == TECHNIQUE_OR || w->conn->can.probed_entry_dn)
-		return w->technique == TECHNIQUE_OR || w->conn->can.entry_dn;
-	return probe_entry_dn(w);
+	if (!w->conn->can.probed_entry_dn)
+		probe_entry_dn(w);
+	return w->technique == TECHNIQUE_OR || w->conn->can.entry_dn;
 }
 
 /* The first queue of names that is not empty: those of groups before those of people. */
@@ -374,6 +364,14 @@ walk_read(struct walk *w)
 	while (ok) {
 		struct reading g = { .walk = w };
 
+		if (todo_waiting(&w->parted) > 0) {
+			ok = parts_run(w);
+			continue;
+		}
+		if (todo_waiting(&w->groups) == 0 && finds_waiting(w)) {
+			ok = finds_run(w);
+			continue;
+		}
 		if (todo_waiting(&w->groups) > 0 && w->technique == TECHNIQUE_DEREF)
 			g = (struct reading){ w, &w->groups, (size_t)c->group_window, send_deref,
 				              entry_deref, done_single };

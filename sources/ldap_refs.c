@@ -58,12 +58,10 @@ is_person(const struct walk *w, struct view classes, struct view *people)
 static bool
 has_members(const struct walk *w, struct view attributes)
 {
-	const struct names *n = &w->config->names;
-	const char *const kinds[] = { n->member, n->member_login, n->member_name };
 	struct view values;
 
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
-		if (kinds[i] != NULL && deref_attribute(attributes, kinds[i], &values))
+	for (size_t i = 0; w->group_signs != NULL && w->group_signs[i] != NULL; i++)
+		if (deref_attribute(attributes, w->group_signs[i], &values))
 			return true;
 	return false;
 }
@@ -74,13 +72,14 @@ take_reference(struct walk *w, const struct deref *d, struct view *people, const
 {
 	const char *dn = (const char *)d->dn.at;
 	size_t length = walk_dn_length(w, dn, (size_t)(d->dn.end - d->dn.at));
+	const struct text_list *mail = &w->config->names.mail;
+	struct address_choice c = { 0 };
 	struct view values, value;
-	struct address a;
-	bool more;
+	bool more = true;
 
 	if (has_members(w, d->attributes)) {
 		if (set_add(w->seen_groups, dn, length)) {
-			bool named = deref_attribute(d->attributes, w->config->names.mail, &values) &&
+			bool named = deref_attribute(d->attributes, mail->items[0], &values) &&
 			             deref_value(&values, &value);
 
 			todo_add(&w->groups, dn, length,
@@ -90,22 +89,23 @@ take_reference(struct walk *w, const struct deref *d, struct view *people, const
 		}
 		return true;
 	}
+	for (size_t k = 0; k < mail->count && !c.found; k++)
+		if (deref_attribute(d->attributes, mail->items[k], &values))
+			while (deref_value(&values, &value))
+				address_choice_offer(&c, (const char *)value.at,
+				                     (size_t)(value.end - value.at));
 	if (!deref_attribute(d->attributes, w->config->names.classes, &values) ||
-	    !is_person(w, values, people) ||
-	    !deref_attribute(d->attributes, w->config->names.mail, &values)) {
+	    !is_person(w, values, people) || !c.offered)
 		/* A group without members, no mail, no entry, or nothing we may see: it tells. */
 		walk_queue(w, dn, length, via);
-		return true;
-	}
-	while (deref_value(&values, &value)) {
-		if (!ldap_mailbox((const char *)value.at, (size_t)(value.end - value.at), &a))
-			continue;
-		more = walk_address(w, &a, via, false);
-		address_free(&a);
-		return more;
-	}
-	w->report->refused++;
-	return true;
+	else if (walk_is_disabled_deref(w, d->attributes))
+		w->report->closed++;
+	else if (c.found)
+		more = walk_address(w, &c.address, via, false);
+	else
+		w->report->refused++;
+	address_free(&c.address);
+	return more;
 }
 
 static void
@@ -123,15 +123,15 @@ static bool
 take_references(struct walk *w, LDAPMessage *entry, const LDAPControl *control,
                 const struct via *via)
 {
-	struct naming n = { .values = conn_values_in_place(w->conn, entry,
-		                                           w->config->names.member) };
+	struct naming n = { .values = conn_values_in_place(w->conn, entry, w->config->names.member) };
 	struct view refs = { 0 }, people = { 0 };
 	struct deref d;
 	bool more;
 	bool broken = control != NULL && !deref_open(control->ldctl_value.bv_val,
 	                                             control->ldctl_value.bv_len, &refs);
 
-	more = walk_members_shown(w, entry, control != NULL || walk_has_members(w, entry));
+	/* 389-ds gives the control, empty, for a group of which it shows no member. */
+	more = walk_members_shown(w, entry, refs.at != refs.end || walk_has_members(w, entry));
 	while (more && !broken && deref_next(&refs, &d, &broken)) {
 		note_named(&n, d.dn);
 		more = take_reference(w, &d, &people, via);
@@ -158,5 +158,9 @@ walk_group_deref(struct walk *w, LDAPMessage *entry, const struct via *via)
 	ok = walk_is_whole(w, entry) && walk_literals(w, entry, via) &&
 	     take_references(w, entry, ldap_control_find(LDAP_CONTROL_X_DEREF, controls, NULL), via);
 	ldap_controls_free(controls);
+	if (ok && walk_in_parts(w, entry))
+		walk_queue_parts(w, entry, via);
+	if (ok)
+		walk_queue_finds(w, entry, via, 0);
 	return ok;
 }

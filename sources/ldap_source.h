@@ -7,7 +7,7 @@
 #include "sources/ldap_presets.h"
 #include "sources/source.h"
 
-enum technique { TECHNIQUE_AUTO, TECHNIQUE_DEREF, TECHNIQUE_OR, TECHNIQUE_BASE };
+enum technique { TECHNIQUE_AUTO, TECHNIQUE_DEREF, TECHNIQUE_OR, TECHNIQUE_BASE, TECHNIQUE_MEMBEROF };
 
 struct ldap_config {
 	struct conn_config conn;
@@ -41,8 +41,25 @@ enum found ldap_walk(struct ldap_source *, struct conn *, const struct list *, e
                      struct deadline, member_fn *, void *arg, struct walk_report *,
                      struct complaint *);
 
-/* ldap_addresses.c. The text of an address attribute's value: without "mailto:" before it. */
+/*
+ * ldap_addresses.c. The text of an address attribute's value: without "mailto:" before it, or the
+ * "smtp:" of proxyAddresses.
+ */
 bool ldap_mailbox(const char *value, size_t length, struct address *);
+
+/*
+ * Which of several values is a person's address: the one that begins with "SMTP:" in capitals, as
+ * Exchange marks it, or else the first that is a mailbox. Zeroed before the first; the address is to
+ * be freed.
+ */
+struct address_choice {
+	struct address address;
+	bool offered, found, primary;
+};
+void address_choice_offer(struct address_choice *, const char *value, size_t length);
+
+/* The text of the first value of an attribute, allocated; NULL where there is none. */
+char *ldap_value(const struct conn *, LDAPMessage *entry, const char *attribute);
 
 /* The addresses of a group, canonical and once each. */
 struct group_addresses {

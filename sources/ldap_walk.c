@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "sources/ldap_dn.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -45,7 +46,7 @@ todo_waiting(const struct queue_of_dns *q)
 	return q->count - q->first;
 }
 
-static void
+void
 todo_free(struct queue_of_dns *q)
 {
 	for (size_t i = 0; i < q->count; i++)
@@ -57,26 +58,6 @@ todo_free(struct queue_of_dns *q)
 /* How many members that are not there are named in the log, for each walk and kind. */
 enum { NAMED_MOST = 3 };
 
-/* Whether an entry lies, or would lie, right beside another. */
-static bool
-is_beside(const char *a, const char *b)
-{
-	LDAPDN da = NULL, db = NULL;
-	char *ua = NULL, *ub = NULL;
-	bool beside = ldap_str2dn(a, &da, LDAP_DN_FORMAT_LDAPV3) == LDAP_SUCCESS &&
-	              ldap_str2dn(b, &db, LDAP_DN_FORMAT_LDAPV3) == LDAP_SUCCESS && da != NULL &&
-	              db != NULL &&
-	              ldap_dn2str(da + 1, &ua, LDAP_DN_FORMAT_LDAPV3) == LDAP_SUCCESS &&
-	              ldap_dn2str(db + 1, &ub, LDAP_DN_FORMAT_LDAPV3) == LDAP_SUCCESS &&
-	              strcasecmp(ua, ub) == 0;
-
-	ldap_memfree(ua);
-	ldap_memfree(ub);
-	ldap_dnfree(da);
-	ldap_dnfree(db);
-	return beside;
-}
-
 /*
  * Nothing tells a group that is gone from a person, but for where its DN points to: a group may have
  * been many people, and somebody should hear of it.
@@ -84,7 +65,7 @@ is_beside(const char *a, const char *b)
 void
 walk_dangling(struct walk *w, const char *dn, const struct via *via)
 {
-	bool group = is_beside(dn, w->list);
+	bool group = dn_beside(dn, w->list);
 	size_t *named = group ? &w->named_groups : &w->named_members;
 	enum log_level level = group ? LEVEL_WARN : LEVEL_INFO;
 
@@ -137,16 +118,18 @@ walk_queue(struct walk *w, const char *dn, size_t length, const struct via *via)
 		todo_add(&w->people, dn, length, via);
 }
 
-/* A server that gives values in ranges (MS-ADTS 3.1.1.3.1.3.3) has given a part of them only. */
+/* Of other attributes than that of members nobody has so many values. */
 bool
 walk_is_whole(struct walk *w, LDAPMessage *entry)
 {
+	const char *member = w->config->names.member;
 	BerElement *ber = NULL;
 	bool whole = true;
 
 	for (char *a = ldap_first_attribute(w->conn->ld, entry, &ber); a != NULL;
 	     a = ldap_next_attribute(w->conn->ld, entry, ber)) {
-		if (whole && strcasestr(a, ";range=") != NULL) {
+		if (whole && strcasestr(a, ";range=") != NULL &&
+		    (member == NULL || !text_same_n(a, strcspn(a, ";"), member))) {
 			(void)complain(w->why, "%s: the server gives only a range of %.*s", w->conn->uri,
 			               (int)strcspn(a, ";"), a);
 			whole = false;
@@ -217,10 +200,11 @@ has_values(struct walk *w, LDAPMessage *entry, const char *attribute)
 bool
 walk_has_members(struct walk *w, LDAPMessage *entry)
 {
-	const struct names *n = &w->config->names;
+	char *const *sign = w->group_signs;
 
-	return has_values(w, entry, n->member) || has_values(w, entry, n->member_login) ||
-	       has_values(w, entry, n->member_name);
+	while (sign != NULL && *sign != NULL && !has_values(w, entry, *sign))
+		sign++;
+	return (sign != NULL && *sign != NULL) || walk_in_parts(w, entry);
 }
 
 static bool
@@ -273,22 +257,42 @@ walk_members_shown(struct walk *w, LDAPMessage *entry, bool any)
 {
 	const char *member = w->config->names.member;
 	enum entry_kind kind = any ? ENTRY_GROUP : kind_of(w, entry);
+	char *said = any ? NULL : ldap_value(w->conn, entry, w->config->names.hidden);
+	bool closed = said != NULL && text_same(said, "TRUE");
 
+	free(said);
 	if (kind == ENTRY_UNKNOWN)
 		return hidden(w, entry, w->config->names.classes);
-	return kind != ENTRY_FULL_GROUP || hidden(w, entry, member == NULL ? "members" : member);
+	return (kind != ENTRY_FULL_GROUP && !closed) || hidden(w, entry, member == NULL ? "members" : member);
+}
+
+/* All members of a group that has them as values. */
+static bool
+queue_members(struct walk *w, LDAPMessage *entry, const struct via *via, size_t *count)
+{
+	size_t before = todo_waiting(&w->people);
+	bool ok = true;
+
+	if (walk_in_parts(w, entry))
+		walk_queue_parts(w, entry, via);
+	else
+		ok = walk_values(w, entry, w->config->names.member, queue_member, via);
+	*count = todo_waiting(&w->people) - before;
+	return ok;
 }
 
 bool
 walk_group_entry(struct walk *w, LDAPMessage *entry, const struct via *via)
 {
 	bool any = walk_has_members(w, entry);
+	size_t count;
 
 	w->report->groups++;
 	if (!walk_is_whole(w, entry) || !walk_members_shown(w, entry, any) ||
-	    !walk_literals(w, entry, via))
+	    !walk_literals(w, entry, via) || !queue_members(w, entry, via, &count))
 		return false;
-	return walk_values(w, entry, w->config->names.member, queue_member, via);
+	walk_queue_finds(w, entry, via, walk_in_parts(w, entry) ? SIZE_MAX : count);
+	return true;
 }
 
 const struct via *
@@ -324,21 +328,28 @@ walk_queue_group(struct walk *w, LDAPMessage *entry, const struct via *via)
 bool
 walk_person(struct walk *w, LDAPMessage *entry, const struct via *via)
 {
-	struct berval **values = conn_values(w->conn, entry, w->config->names.mail);
-	struct address a = { 0 };
-	bool more = true, found = false;
-	size_t i = 0;
+	const struct text_list *mail = &w->config->names.mail;
+	struct address_choice c = { 0 };
+	bool more = true;
 
-	for (; !found && values != NULL && values[i] != NULL; i++)
-		found = ldap_mailbox(values[i]->bv_val, values[i]->bv_len, &a);
-	if (found)
-		more = walk_address(w, &a, via, false);
-	else if (i > 0)
+	if (walk_is_disabled(w, entry)) {
+		w->report->closed++;
+		return true;
+	}
+	for (size_t k = 0; k < mail->count && !c.found; k++) {
+		struct berval **values = conn_values(w->conn, entry, mail->items[k]);
+
+		for (size_t i = 0; values != NULL && values[i] != NULL; i++)
+			address_choice_offer(&c, values[i]->bv_val, values[i]->bv_len);
+		ldap_value_free_len(values);
+	}
+	if (c.found)
+		more = walk_address(w, &c.address, via, false);
+	else if (c.offered)
 		w->report->refused++;
 	else
 		w->report->without_address++;
-	address_free(&a);
-	ldap_value_free_len(values);
+	address_free(&c.address);
 	return more;
 }
 
@@ -365,59 +376,12 @@ walk_any_entry(struct walk *w, LDAPMessage *entry, const struct via *via)
 	return ok;
 }
 
-/* Adds an attribute to those to ask for, unless it is NULL or among them. */
-static void
-ask_for(char ***attributes, const char *name)
-{
-	size_t count = 0;
-
-	while (*attributes != NULL && (*attributes)[count] != NULL)
-		if (name == NULL || text_same((*attributes)[count++], name))
-			return;
-	if (name == NULL)
-		return;
-	*attributes = mem_resize(*attributes, (count + 2) * sizeof(**attributes));
-	(*attributes)[count] = (char *)name;
-	(*attributes)[count + 1] = NULL;
-}
-
-static void
-ask_for_all(char ***attributes, const struct text_list *names)
-{
-	for (size_t i = 0; i < names->count; i++)
-		ask_for(attributes, names->items[i]);
-}
-
-/* The attributes to ask for. */
-static void
-choose_attributes(struct walk *w)
-{
-	const struct names *n = &w->config->names;
-	char ***const groups[] = { &w->group_attributes, &w->member_attributes };
-
-	for (size_t i = 0; i < sizeof(groups) / sizeof(*groups); i++) {
-		ask_for_all(groups[i], &n->member_address);
-		ask_for(groups[i], n->member);
-		ask_for(groups[i], n->member_login);
-		ask_for(groups[i], n->member_name);
-		ask_for(groups[i], n->classes);
-	}
-	ask_for(&w->member_attributes, n->mail);
-	if (n->address.count > 0)
-		ask_for(&w->member_attributes, n->address.items[0]);
-	ask_for(&w->member_attributes, n->local_part);
-	ask_for(&w->person_attributes, n->mail);
-	ask_for(&w->person_attributes, n->login);
-	ask_for_all(&w->list_attributes, &n->address);
-	ask_for(&w->list_attributes, n->local_part);
-}
-
 /* Whether so many members are missing that the directory itself seems to lack something. */
 static bool
 too_many_dangling(const struct walk *w)
 {
 	const struct walk_report *r = w->report;
-	size_t all = r->members + r->dangling + r->without_address + r->refused;
+	size_t all = r->members + r->dangling + r->without_address + r->refused + r->closed;
 
 	if (r->dangling * 100 <= all * (size_t)w->config->dangling)
 		return false;
@@ -432,6 +396,8 @@ walk_free(struct walk *w)
 	todo_free(&w->people);
 	todo_free(&w->single);
 	todo_free(&w->addresses);
+	todo_free(&w->parted);
+	finds_free(w);
 	for (size_t i = 0; i < NAMING_COUNT; i++)
 		todo_free(&w->named[i]);
 	set_close(&w->seen_groups);
@@ -439,10 +405,7 @@ walk_free(struct walk *w)
 	set_close(&w->seen_addresses);
 	set_close(&w->seen_groups_named);
 	set_close(&w->seen_logins);
-	free(w->member_attributes);
-	free(w->group_attributes);
-	free(w->person_attributes);
-	free(w->list_attributes);
+	walk_free_attributes(w);
 	while (w->vias != NULL) {
 		struct via_node *n = w->vias;
 
@@ -472,7 +435,7 @@ ldap_walk(struct ldap_source *l, struct conn *c, const struct list *list, enum p
 	w.seen_addresses = set_open();
 	w.seen_groups_named = set_open();
 	w.seen_logins = set_open();
-	choose_attributes(&w);
+	walk_choose_attributes(&w);
 	if (whom == PEOPLE_MEMBERS) {
 		(void)set_add(w.seen_groups, list->key, strlen(list->key));
 		todo_add(&w.groups, list->key, strlen(list->key), via);

@@ -6,6 +6,7 @@
 #define SOURCES_LDAP_WALK_H
 
 #include "base/set.h"
+#include "sources/ldap_deref.h"
 #include "sources/ldap_source.h"
 
 /* A DN that is to be read. */
@@ -22,6 +23,7 @@ struct queue_of_dns {
 
 void todo_add(struct queue_of_dns *, const char *dn, size_t length, const struct via *);
 size_t todo_waiting(const struct queue_of_dns *);
+void todo_free(struct queue_of_dns *);
 
 struct via_node;
 
@@ -49,15 +51,23 @@ struct walk {
 	struct queue_of_dns people;       /* entries of either kind, not read yet */
 	struct queue_of_dns single;       /* those that an OR did not find: to be read one by one */
 	struct queue_of_dns addresses;    /* not DNs: of members, to be looked for among the lists */
+	struct queue_of_dns parted;       /* groups whose members come in parts */
+	struct queue_of_dns filters, bases; /* not DNs: what members match, and where they are */
+	struct queue_of_dns primaries;    /* not DNs: numbers of groups */
+	struct queue_of_dns holders;      /* groups whose members are looked for by memberOf */
 	struct queue_of_dns named[NAMING_COUNT]; /* not DNs: names of members, to be looked for */
 	struct set *seen_groups;          /* DNs, so that cycles end and diamonds cost nothing */
 	struct set *seen_people;
 	struct set *seen_addresses;       /* canonical, of the queue */
 	struct set *seen_groups_named, *seen_logins;
+	struct set *waiting_people, *found; /* DNs, during a search by memberOf */
 	struct via_node *vias;            /* all of them, to be freed at the end */
 
 	char **member_attributes;         /* what is asked of an entry that may be a person or a group */
 	char **group_attributes;          /* what is asked of a group */
+	char **group_signs;               /* what only groups have */
+	char **deref_attributes;          /* what the dereference control is to tell of members */
+	struct text_list conditions;      /* attributes that say who is disabled */
 	char **person_attributes;         /* what is asked of a person who is looked for by login */
 	char **list_attributes;           /* what is asked of a list that is looked for */
 	bool root_gone;
@@ -82,7 +92,7 @@ enum entry_kind walk_kind(const struct walk *, enum entry_kind, const char *clas
 /* Whether so many members in sight are believable for a group of its kind. */
 bool walk_members_shown(struct walk *, LDAPMessage *entry, bool any);
 
-/* Whether the server has given all members of a group, not a range of them. */
+/* Whether the server has given all values, but for those of `member`: see walk_in_parts(). */
 bool walk_is_whole(struct walk *, LDAPMessage *entry);
 
 /* Whether an entry has members of any kind. */
@@ -132,6 +142,35 @@ enum found walk_owners(struct walk *, const struct list *, const struct via *);
 
 /* ldap_refs.c: a group with the dereference control's answer. */
 bool walk_group_deref(struct walk *, LDAPMessage *entry, const struct via *);
+
+/* ldap_attributes.c: what to ask for. */
+void walk_choose_attributes(struct walk *);
+void walk_free_attributes(struct walk *);
+
+/*
+ * ldap_conditions.c: which attributes tell who is disabled, and whether a person is, who then gets
+ * no mail.
+ */
+void walk_name_conditions(struct walk *);
+bool walk_is_disabled(const struct walk *, LDAPMessage *entry);
+bool walk_is_disabled_deref(const struct walk *, struct view attributes);
+
+/*
+ * ldap_range.c: whether a group came with a part of its members only; queues it; and reads the next of
+ * the queue. False: a part is missing, or may be.
+ */
+bool walk_in_parts(const struct walk *, LDAPMessage *entry);
+void walk_queue_parts(struct walk *, LDAPMessage *entry, const struct via *);
+bool parts_run(struct walk *);
+
+/*
+ * ldap_found.c: queues the searches that find members of a group, of which `members` are known by
+ * their DN; and runs the next of them. False: it cannot be run, or did not find all.
+ */
+void walk_queue_finds(struct walk *, LDAPMessage *entry, const struct via *, size_t members);
+bool finds_waiting(const struct walk *);
+bool finds_run(struct walk *);
+void finds_free(struct walk *);
 
 /* A request under way: which DNs of a queue it is about. */
 struct request {

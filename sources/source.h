@@ -54,6 +54,7 @@ struct walk_report {
 	size_t dangling;                  /* members that do not exist, or cannot be read */
 	size_t without_address;           /* that exist and have no mail address */
 	size_t refused;                   /* whose address is no mailbox */
+	size_t closed;                    /* people whose entry says that they get no mail */
 };
 
 /*

@@ -223,6 +223,7 @@ read_from(const struct walk *w, struct source *s, const struct list *list, enum 
 	all->dangling += one.dangling;
 	all->without_address += one.without_address;
 	all->refused += one.refused;
+	all->closed += one.closed;
 	list_drop(&own);
 	return found;
 }

@@ -49,6 +49,8 @@ log_expansion(const struct expansion *x, const char *id, size_t count, int64_t b
 		log_number(&l, "without_address", (int64_t)x->report.without_address);
 	if (x->report.refused > 0)
 		log_number(&l, "refused", (int64_t)x->report.refused);
+	if (x->report.closed > 0)
+		log_number(&l, "closed", (int64_t)x->report.closed);
 	log_ms(&l, "ms", took);
 	log_end(&l);
 }

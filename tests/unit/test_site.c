@@ -154,7 +154,7 @@ mistakes(void **state)
 		  ":16:13: filter: \"mail=*\" is no filter: (attribute=value)" },
 		{ "uri: ldap://127.0.0.1", "uri: ldap://127.0.0.1\n    preset: groupOfName",
 		  ":16:13: preset: \"groupOfName\" is not one of groupOfNames, groupOfUniqueNames, posixGroup, "
-		  "nisMailAlias; did you mean \"groupOfNames\"?" },
+		  "nisMailAlias, activeDirectory, freeIPA; did you mean \"groupOfNames\"?" },
 		{ "uri: ldap://127.0.0.1", "uri: ldap://127.0.0.1\n    preset: nisMailAlias",
 		  ":16:13: preset: nisMailAlias makes lists of entries that have no address, which needs a "
 		  "filter that says of which: filter: \"(objectClass=nisMailAlias)\" for all" },

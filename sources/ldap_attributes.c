@@ -1,0 +1,87 @@
+/* Which attributes a walk asks for, of which kind of entry. */
+#include "base/mem.h"
+#include "sources/ldap_walk.h"
+
+#include <stdlib.h>
+
+/* Adds an attribute to those to ask for, unless it is NULL or among them. */
+static void
+ask_for(char ***attributes, const char *name)
+{
+	size_t count = 0;
+
+	while (*attributes != NULL && (*attributes)[count] != NULL)
+		if (name == NULL || text_same((*attributes)[count++], name))
+			return;
+	if (name == NULL)
+		return;
+	*attributes = mem_resize(*attributes, (count + 2) * sizeof(**attributes));
+	(*attributes)[count] = (char *)name;
+	(*attributes)[count + 1] = NULL;
+}
+
+static void
+ask_for_all(char ***attributes, const struct text_list *names)
+{
+	for (size_t i = 0; i < names->count; i++)
+		ask_for(attributes, names->items[i]);
+}
+
+/* What only groups have. */
+static void
+ask_for_signs(char ***attributes, const struct names *n)
+{
+	ask_for(attributes, n->member);
+	ask_for(attributes, n->member_login);
+	ask_for(attributes, n->member_name);
+	ask_for(attributes, n->dynamic_filter);
+}
+
+void
+walk_choose_attributes(struct walk *w)
+{
+	const struct names *n = &w->config->names;
+	char ***const groups[] = { &w->group_attributes, &w->member_attributes };
+
+	walk_name_conditions(w);
+	ask_for_signs(&w->group_signs, n);
+	for (size_t i = 0; i < sizeof(groups) / sizeof(*groups); i++) {
+		ask_for_all(groups[i], &n->member_address);
+		ask_for_signs(groups[i], n);
+		ask_for(groups[i], n->dynamic_base);
+		ask_for(groups[i], n->hidden);
+		ask_for(groups[i], n->primary_group);
+		ask_for(groups[i], n->classes);
+	}
+	ask_for_all(&w->member_attributes, &n->mail);
+	ask_for_all(&w->member_attributes, &w->conditions);
+	ask_for(&w->member_attributes, n->primary_member);
+	if (n->address.count > 0)
+		ask_for(&w->member_attributes, n->address.items[0]);
+	ask_for(&w->member_attributes, n->local_part);
+	/*
+	 * In this order: OpenLDAP's overlay takes what it has found of the last attribute of an
+	 * entry for its answer about the next value, where both are `member`.
+	 */
+	ask_for_all(&w->deref_attributes, &n->mail);
+	ask_for_signs(&w->deref_attributes, n);
+	ask_for_all(&w->deref_attributes, &w->conditions);
+	ask_for(&w->deref_attributes, n->classes);
+	ask_for_all(&w->person_attributes, &n->mail);
+	ask_for(&w->person_attributes, n->login);
+	ask_for_all(&w->person_attributes, &w->conditions);
+	ask_for_all(&w->list_attributes, &n->address);
+	ask_for(&w->list_attributes, n->local_part);
+}
+
+void
+walk_free_attributes(struct walk *w)
+{
+	text_list_free(&w->conditions);
+	free(w->member_attributes);
+	free(w->group_attributes);
+	free(w->group_signs);
+	free(w->deref_attributes);
+	free(w->person_attributes);
+	free(w->list_attributes);
+}
