@@ -49,7 +49,7 @@ class Ranges:
     def __init__(self, host, port=389, limit=1500):
         self.to, self.limit = (host, port), limit
         self.part = self.spoil = None
-        self.parts = 0
+        self.parts = self.asked = 0       # parts given, requests taken
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.uri = f"ldap://127.0.0.1:{self.listener.getsockname()[1]}"
         threading.Thread(target=self.accept, daemon=True).start()
@@ -64,7 +64,7 @@ class Ranges:
             except OSError:
                 return
             server = socket.create_connection(self.to)
-            threading.Thread(target=self.pass_on, args=(client, server, bytes), daemon=True).start()
+            threading.Thread(target=self.pass_on, args=(client, server, self.count), daemon=True).start()
             threading.Thread(target=self.pass_on, args=(server, client, self.cut), daemon=True).start()
 
     @staticmethod
@@ -80,6 +80,10 @@ class Ranges:
             pass
         for s in (source, to):
             s.close()
+
+    def count(self, message):
+        self.asked += 1
+        return message
 
     def cut(self, message):
         _, begin, end = element(message, 0)
