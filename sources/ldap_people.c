@@ -57,11 +57,12 @@ hand_out(struct finding *f, const struct address *a)
 static bool
 each_of(struct finding *f, LDAPMessage *entry, bool (*fn)(struct finding *, const struct address *))
 {
-	const struct text_list *also = &f->names->alternates;
-	bool more = each_value(f, entry, f->names->mail, fn);
+	const struct text_list *const lists[] = { &f->names->mail, &f->names->alternates };
+	bool more = true;
 
-	for (size_t i = 0; more && i < also->count; i++)
-		more = each_value(f, entry, also->items[i], fn);
+	for (size_t k = 0; k < 2; k++)
+		for (size_t i = 0; more && i < lists[k]->count; i++)
+			more = each_value(f, entry, lists[k]->items[i], fn);
 	return more;
 }
 
@@ -92,10 +93,12 @@ static char **
 address_attributes(const struct names *n)
 {
 	static char nothing[] = LDAP_NO_ATTRS;
-	char **attributes = mem_array(n->alternates.count + 2, sizeof(char *));
+	char **attributes = mem_array(n->mail.count + n->alternates.count + 2, sizeof(char *));
 	size_t count = 0;
 
-	attributes[count++] = n->mail == NULL ? nothing : n->mail;
+	attributes[count++] = nothing;    /* counts only where it is alone */
+	for (size_t i = 0; i < n->mail.count; i++)
+		attributes[count++] = n->mail.items[i];
 	for (size_t i = 0; i < n->alternates.count; i++)
 		attributes[count++] = n->alternates.items[i];
 	return attributes;
@@ -124,7 +127,7 @@ ldap_each_address(struct ldap_source *l, struct conn *c, const char *canonical, 
 	struct bytes filter = { 0 };
 	bool ok, more = true;
 
-	if (f.names->mail == NULL)
+	if (f.names->mail.count == 0)
 		return FOUND_NO;
 	query_person(&filter, f.names, canonical);
 	ok = search(l, &f, bytes_text(&filter), by, take_poster, "looking for a poster");

@@ -34,8 +34,14 @@ query_equals(struct bytes *out, const char *attribute, const char *value, size_t
 static void
 add_address(struct bytes *out, const struct text_list *attributes, const char *address)
 {
-	for (size_t i = 0; i < attributes->count; i++)
-		query_equals(out, attributes->items[i], address, strlen(address));
+	for (size_t i = 0; i < attributes->count; i++) {
+		/* Exchange's attribute says of which kind an address is. */
+		bool typed = text_same(attributes->items[i], "proxyAddresses");
+		char *value = mem_format("%s%s", typed ? "smtp:" : "", address);
+
+		query_equals(out, attributes->items[i], value, strlen(value));
+		free(value);
+	}
 }
 
 /* The same address with its domain in U-labels, allocated; NULL where that is no different. */
@@ -95,7 +101,7 @@ query_person(struct bytes *out, const struct names *names, const char *canonical
 
 	bytes_add_text(out, "(|");
 	for (size_t i = 0; i < 2 && forms[i] != NULL; i++) {
-		query_equals(out, names->mail, forms[i], strlen(forms[i]));
+		add_address(out, &names->mail, forms[i]);
 		add_address(out, &names->alternates, forms[i]);
 	}
 	bytes_add_char(out, ')');
