@@ -205,7 +205,7 @@ wants_pieces(void *arg, int id)
 	struct reading *g = arg;
 	struct request *r = find_request(g, id);
 
-	if (r == NULL)
+	if (r == NULL || !r->deref)
 		return NULL;
 	if (r->pieces == NULL)
 		r->pieces = pieces_open(g->walk, g->queue->items[r->first].via);
