@@ -14,15 +14,16 @@ BASE = base32 bytes child cipher clock complaint config control daemon digest dn
 MAIL = address automatic date dsn encoded footer header list mailboxes member_list mime notice \
        phrase poster receipt reply stamp subject syntax trace verdict
 SOURCES = cache described fail file ldap ldap_addresses ldap_attributes ldap_climb ldap_conn \
-          ldap_covers ldap_deref ldap_dn ldap_dynamic ldap_each ldap_find ldap_lists ldap_logins \
-          ldap_or ldap_owners ldap_paged ldap_people ldap_person ldap_posting ldap_presets \
-          ldap_query ldap_read ldap_refs ldap_server ldap_state ldap_stream ldap_url ldap_walk \
-          nested people person program registry source sql sql_pool sql_postgresql sql_sqlite \
-          table table_cdb table_lmdb union union_people
+          ldap_covers ldap_deref ldap_dn ldap_dynamic ldap_each ldap_find ldap_found ldap_lists \
+          ldap_logins ldap_member ldap_names ldap_or ldap_owners ldap_paged ldap_people ldap_person \
+          ldap_posting ldap_presets ldap_query ldap_range ldap_read ldap_refer ldap_refs \
+          ldap_server ldap_state ldap_stream ldap_url ldap_walk nested people person program \
+          registry source sql sql_pool sql_postgresql sql_sqlite table table_cdb table_lmdb union \
+          union_people
 POLICIES = admit authenticated auto_submitted bulkhead chain content_type destinations drain fail \
            header_match implicit_dest inquiry loop max_recipients max_size metrics own_size \
-           policy_service posters posters_judge preferences program question rate registry require_tls \
-           site site_find stamps style style_rows subject
+           policy_service posters posters_judge preferences program question rate registry \
+           require_tls site site_find stamps style style_rows subject
 QUEUES = distribution entry progress queue schedule spool spool_deaths spool_entry spool_hold \
          spool_list spool_progress spool_receipt spool_scan spool_write
 MILTER = ask ending hooks lookup main message metrics pacemaker query recipients service session \
@@ -171,7 +172,7 @@ $(BUILD)/tests/test_%: $(BUILD)/tests/unit/test_%.o $(BUILD)/librollcall.a
 	$(LINK) -lcmocka $(LIBS)
 
 # Preloaded into daemons whatever these were built with.
-$(BUILD)/testbed/faults.so: testbed/faults.c
+$(BUILD)/testbed/%.so: testbed/%.c
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) -std=c17 -D_GNU_SOURCE -O2 -pthread $(WARNINGS) -fPIC -shared -o $@ $< -ldl
 
@@ -189,7 +190,7 @@ layers:
 unit: $(TESTS)
 	@tests/unit.sh $(UNIT:%=$(BUILD)/tests/test_%)
 
-system: all $(TESTS) $(BUILD)/testbed/faults.so $(BUILD)/tests/crash_expander
+system: all $(TESTS) $(BUILD)/testbed/faults.so $(BUILD)/testbed/unpacked.so $(BUILD)/tests/crash_expander
 	@$(PYTEST) tests/system $(ONLY)
 
 check: tests-install

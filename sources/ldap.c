@@ -12,7 +12,7 @@
 #include <string.h>
 
 static const char *const bind_words[] = { "none", "simple", "external", NULL };
-const char *const ldap_technique_words[] = { "auto", "deref", "or", "base", NULL };
+const char *const ldap_technique_words[] = { "auto", "deref", "or", "base", "memberof", NULL };
 
 #define FIELD(f) offsetof(struct ldap_config, f)
 
@@ -50,7 +50,8 @@ static const struct setting settings[] = {
 	  .words = ldap_technique_words,
 	  .help = "How addresses of members are read: deref (the dereference control), or (filters "
 	          "with many DNs), base (one search for each). auto takes the first of these that the "
-	          "server is seen to support." },
+	          "server is seen to support. memberof (a search for each group, by that attribute of its "
+	          "members, and for those it does not find as auto) is never taken by itself." },
 	{ .name = "or-terms", .kind = KIND_NUMBER, .offset = FIELD(or_terms), .fallback = "50",
 	  .min = "1", .max = "1000", .help = "DNs, logins or names in one filter." },
 	{ .name = "or-window", .kind = KIND_NUMBER, .offset = FIELD(or_window), .fallback = "4",

@@ -11,13 +11,44 @@
 bool
 ldap_mailbox(const char *value, size_t length, struct address *a)
 {
+	static const char *const before[] = { "mailto:", "smtp:" };
 	struct complaint unused;
 
-	if (length > 7 && strncasecmp(value, "mailto:", 7) == 0) {
-		value += 7;
-		length -= 7;
+	for (size_t i = 0; i < sizeof(before) / sizeof(*before); i++) {
+		size_t skip = strlen(before[i]);
+
+		if (length > skip && strncasecmp(value, before[i], skip) == 0)
+			return address_parse(a, value + skip, length - skip, &unused) == 0;
 	}
 	return address_parse(a, value, length, &unused) == 0;
+}
+
+void
+address_choice_offer(struct address_choice *c, const char *value, size_t length)
+{
+	bool primary = length > 5 && memcmp(value, "SMTP:", 5) == 0;
+	struct address a;
+
+	if (c->found && (c->primary || !primary))
+		return;
+	if (!ldap_mailbox(value, length, &a)) {
+		if (c->refused == NULL) {
+			c->refused = mem_copy(value, length);
+			c->length = length;
+		}
+		return;
+	}
+	address_free(&c->address);
+	c->address = a;
+	c->found = true;
+	c->primary = primary;
+}
+
+void
+address_choice_free(struct address_choice *c)
+{
+	address_free(&c->address);
+	free(c->refused);
 }
 
 /* Keeps the lesser of two. Values have no order that could be relied on. */
@@ -161,9 +192,8 @@ group_name_address(const struct conn *c, const struct names *n, LDAPMessage *ent
 	return n->local_part == NULL ? NULL : add_names(NULL, c, n, entry, domain);
 }
 
-/* The text of the first value of an attribute, allocated; NULL where there is none. */
-static char *
-first_value(const struct conn *c, LDAPMessage *entry, const char *attribute)
+char *
+ldap_value(const struct conn *c, LDAPMessage *entry, const char *attribute)
 {
 	struct berval **values = conn_values(c, entry, attribute);
 	char *text = NULL;
@@ -177,7 +207,7 @@ first_value(const struct conn *c, LDAPMessage *entry, const char *attribute)
 static char *
 errors_address(const struct conn *c, LDAPMessage *entry, const char *attribute)
 {
-	char *text = first_value(c, entry, attribute), *canonical = NULL;
+	char *text = ldap_value(c, entry, attribute), *canonical = NULL;
 	struct address a;
 
 	if (text != NULL && ldap_mailbox(text, strlen(text), &a)) {
@@ -204,7 +234,7 @@ take_settings(struct list *list, const struct conn *c, LDAPMessage *entry, const
 static void
 take_tag(struct list *list, const struct conn *c, LDAPMessage *entry, const char *attribute)
 {
-	char *tag = first_value(c, entry, attribute), *setting;
+	char *tag = ldap_value(c, entry, attribute), *setting;
 	size_t length = tag == NULL ? 0 : strlen(tag);
 
 	while (length > 0 && tag[length - 1] == ' ')
@@ -221,7 +251,7 @@ struct list *
 ldap_list(const struct conn *c, const struct names *n, LDAPMessage *entry, const char *address)
 {
 	char *dn = ldap_get_dn(c->ld, entry);
-	struct list *list = list_new(mem_text(address), first_value(c, entry, n->name), mem_text(dn),
+	struct list *list = list_new(mem_text(address), ldap_value(c, entry, n->name), mem_text(dn),
 	                             errors_address(c, entry, n->errors));
 
 	ldap_memfree(dn);

@@ -72,28 +72,29 @@ walk_choose_attributes(struct walk *w)
 	for (size_t i = 0; i < sizeof(groups) / sizeof(*groups); i++) {
 		ask_for_all(groups[i], &n->member_address);
 		ask_for_signs(groups[i], n);
+		ask_for(groups[i], n->member_filter_base);
 		ask_for(groups[i], n->member_except);
+		ask_for(groups[i], n->primary_group);
+		ask_for(groups[i], n->hidden);
 		ask_for_all(groups[i], &n->state);
 		ask_for(groups[i], n->classes);
 		if (n->address.count > 0)
 			ask_for(groups[i], n->address.items[0]);
 	}
-	ask_for(&w->member_attributes, n->mail);
-	ask_for_all(&w->member_attributes, &n->person_state);
+	ask_for_all(&w->member_attributes, &n->mail);
+	ask_for(&w->member_attributes, n->primary_member);
 	ask_for(&w->member_attributes, n->local_part);
 	/*
 	 * In this order: OpenLDAP's overlay takes what it has found of the last attribute of an
 	 * entry for its answer about the next value, where both are `member`.
 	 */
-	ask_for(&w->deref_attributes, n->mail);
+	ask_for_all(&w->deref_attributes, &n->mail);
 	ask_for_signs(&w->deref_attributes, n);
-	ask_for_all(&w->deref_attributes, &n->person_state);
 	for (size_t i = 0; i < w->config->wish_count; i++)
 		ask_for(&w->deref_attributes, w->config->wishes[i].attribute);
 	ask_for(&w->deref_attributes, n->classes);
-	ask_for(&w->person_attributes, n->mail);
+	ask_for_all(&w->person_attributes, &n->mail);
 	ask_for(&w->person_attributes, n->login);
-	ask_for_all(&w->person_attributes, &n->person_state);
 	ask_for(&w->person_attributes, n->every_mail.count > 0 ? n->classes : NULL);
 	ask_for_all(&w->list_attributes, &n->address);
 	ask_for(&w->list_attributes, n->local_part);

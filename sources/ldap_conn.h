@@ -38,6 +38,9 @@ struct abilities {
 	bool deref_proven;                /* it has named a member, with an address */
 	bool entry_dn;                    /* a search by (entryDN=...) finds what it should */
 	bool probed_entry_dn;
+	const char *dn_attribute;         /* the attribute that it does so by */
+	struct text_list no_people;       /* DNs of naming contexts without, see ldap_refer.c */
+	bool probed_contexts;
 };
 
 struct guard;
@@ -87,6 +90,9 @@ struct timeval conn_patience(const struct conn_config *, struct deadline);
  * the controls, which it copies.
  */
 struct berval **conn_values(const struct conn *, LDAPMessage *entry, const char *attribute);
+
+/* ldap_refer.c: whether something may be missing because of a reference to another server. */
+bool conn_refers(struct conn *, LDAPMessage *reference, struct deadline);
 
 /*
  * complain() with the URI, and the library's words for a result code (or the connection's last, for

@@ -38,7 +38,7 @@ static bool
 have_searches(const struct names *n)
 {
 	return n->member_also.count > 0 || n->member_url.count > 0 || n->member_filter != NULL ||
-	       n->member_of != NULL;
+	       n->member_of != NULL || n->primary_member != NULL;
 }
 
 struct sought {
@@ -213,7 +213,7 @@ owners_name(const struct ask *a)
 	const struct names *n = &a->source->config.names;
 	char *local, *name;
 
-	if (n->owner != NULL || n->owner_prefix == NULL || n->local_part == NULL)
+	if (n->owner.count > 0 || n->owner_prefix == NULL || n->local_part == NULL)
 		return NULL;
 	local = address_local(a->list->address);
 	name = mem_format("%s%s", n->owner_prefix, local);

@@ -17,6 +17,7 @@
 /* What is the same for all searches of one group. */
 struct of_group {
 	struct text_list except;          /* DNs */
+	char *base;                       /* of its filters */
 	const struct via *via;
 };
 
@@ -64,11 +65,15 @@ queue_url(struct walk *w, const struct of_group *g, const char *text, struct com
 static int
 queue_filter(struct walk *w, const struct of_group *g, const char *text, struct complaint *why)
 {
-	char *filter = url_filter(text, why);
+	const char *base = g->base == NULL ? w->config->base : g->base;
+	char *filter;
 
+	if (url_check_base(base, w->config->base, &w->config->url_bases, why) < 0)
+		return -1;
+	filter = url_filter(text, why);
 	if (filter == NULL)
 		return -1;
-	queue_search(w, g, w->config->base, LDAP_SCOPE_SUBTREE, filter);
+	queue_search(w, g, base, LDAP_SCOPE_SUBTREE, filter);
 	return 0;
 }
 
@@ -137,7 +142,7 @@ bool
 walk_dynamic(struct walk *w, LDAPMessage *entry, const struct via *via)
 {
 	const struct names *n = &w->config->names;
-	struct of_group g = { .via = via };
+	struct of_group g = { .base = ldap_value(w->conn, entry, n->member_filter_base), .via = via };
 	bool ok = true;
 
 	read_exceptions(w, entry, &g);
@@ -147,6 +152,29 @@ walk_dynamic(struct walk *w, LDAPMessage *entry, const struct via *via)
 	if (ok && n->member_of != NULL)
 		queue_reverse(w, entry, &g);
 	text_list_free(&g.except);
+	free(g.base);
+	return ok;
+}
+
+bool
+walk_find(struct walk *w, const struct dynamic *d, const char *doing, bool (*entry)(void *, LDAPMessage *),
+          void *arg)
+{
+	const struct paged_search s = { .base = d->base, .scope = d->scope, .filter = d->filter,
+		                        .attributes = w->member_attributes, .page = w->config->page,
+		                        .by = w->by, .doing = doing, .entry = entry, .arg = arg };
+
+	return paged_run(&s, w->conn, w->why);
+}
+
+bool
+walk_take_found(struct walk *w, LDAPMessage *entry, const struct via *via)
+{
+	char *dn = ldap_get_dn(w->conn->ld, entry);
+	/* Who is named as well is in the queue already. */
+	bool ok = !set_add(w->seen_people, dn, strlen(dn)) || walk_any_entry(w, entry, via);
+
+	ldap_memfree(dn);
 	return ok;
 }
 
@@ -162,15 +190,12 @@ take_found(void *arg, LDAPMessage *entry)
 	const struct finding *f = arg;
 	struct walk *w = f->walk;
 	char *dn = ldap_get_dn(w->conn->ld, entry);
-	bool excepted = false, ok = true;
+	bool excepted = false;
 
 	for (size_t i = 0; !excepted && i < f->search->except.count; i++)
 		excepted = dn_same(dn, f->search->except.items[i]);
-	/* Who is named as well is in the queue already. */
-	if (!excepted && set_add(w->seen_people, dn, strlen(dn)))
-		ok = walk_any_entry(w, entry, f->search->via);
 	ldap_memfree(dn);
-	return ok;
+	return excepted || walk_take_found(w, entry, f->search->via);
 }
 
 static void
@@ -194,10 +219,7 @@ searches_run(struct walk *w)
 	struct dynamic d = w->searches.items[w->searches.first++];
 	struct finding f = { w, &d };
 	char *doing = mem_format("searching for members of %s", d.via->name);
-	const struct paged_search s = { .base = d.base, .scope = d.scope, .filter = d.filter,
-		                        .attributes = w->member_attributes, .page = w->config->page,
-		                        .by = w->by, .doing = doing, .entry = take_found, .arg = &f };
-	bool ok = paged_run(&s, w->conn, w->why);
+	bool ok = walk_find(w, &d, doing, take_found, &f);
 
 	dynamic_free(&d);
 	free(doing);

@@ -79,7 +79,7 @@ ldap_find(struct ldap_source *l, struct conn *c, const char *const *addresses, s
 		if (type == LDAP_RES_SEARCH_ENTRY)
 			take_entry(&s, message);
 		else
-			referred = true;
+			referred = referred || conn_refers(c, message, by);
 		ldap_msgfree(message);
 	}
 	if (type > 0 &&

@@ -26,7 +26,7 @@ or_send(struct walk *w, struct queue_of_dns *q, struct request *r)
 	     r->count++) {
 		const char *dn = q->items[r->first + r->count].dn;
 
-		query_equals(&filter, "entryDN", dn, strlen(dn));
+		query_equals(&filter, w->conn->can.dn_attribute, dn, strlen(dn));
 	}
 	bytes_add_char(&filter, ')');
 	r->answered = mem_array(r->count, sizeof(*r->answered));
@@ -72,8 +72,7 @@ bool
 or_done(struct walk *w, struct queue_of_dns *q, struct request *r, int code)
 {
 	if (code != LDAP_SUCCESS && code != LDAP_NO_SUCH_OBJECT && code != LDAP_SIZELIMIT_EXCEEDED &&
-	    code != LDAP_ADMINLIMIT_EXCEEDED && code != LDAP_INVALID_DN_SYNTAX)
-		{
+	    code != LDAP_ADMINLIMIT_EXCEEDED && code != LDAP_INVALID_DN_SYNTAX) {
 		(void)conn_complain(w->conn, code, w->why, "reading members");
 		return false;
 	}
@@ -86,23 +85,40 @@ or_done(struct walk *w, struct queue_of_dns *q, struct request *r, int code)
 	return true;
 }
 
-bool
-or_works(struct conn *c, const char *base, struct deadline by)
+/* Whether the server finds by this attribute the one entry that is known to be there. */
+static bool
+finds(struct conn *c, const char *attribute, const char *base, struct deadline by)
 {
 	static char nothing[] = LDAP_NO_ATTRS;
 	char *attributes[] = { nothing, NULL };
 	struct timeval patience = conn_patience(c->config, by);
 	struct bytes filter = { 0 };
 	LDAPMessage *message = NULL;
+	bool found = false;
 
-	if (c->can.probed_entry_dn)
-		return c->can.entry_dn;
-	query_equals(&filter, "entryDN", base, strlen(base));
+	query_equals(&filter, attribute, base, strlen(base));
 	if (ldap_search_ext_s(c->ld, base, LDAP_SCOPE_BASE, filter.data, attributes, 0, NULL, NULL,
 	                      &patience, 0, &message) == LDAP_SUCCESS)
-		c->can.entry_dn = ldap_count_entries(c->ld, message) == 1;
-	c->can.probed_entry_dn = true;
+		found = ldap_count_entries(c->ld, message) == 1;
 	ldap_msgfree(message);
 	bytes_free(&filter);
-	return c->can.entry_dn;
+	return found;
+}
+
+/* Under the one name (RFC 5020), or Active Directory's. */
+bool
+or_works(struct conn *c, const char *base, struct deadline by)
+{
+	struct abilities *can = &c->can;
+
+	if (can->probed_entry_dn)
+		return can->entry_dn;
+	can->probed_entry_dn = true;
+	can->dn_attribute = "entryDN";
+	can->entry_dn = finds(c, can->dn_attribute, base, by);
+	if (!can->entry_dn && finds(c, "distinguishedName", base, by)) {
+		can->dn_attribute = "distinguishedName";
+		can->entry_dn = true;
+	}
+	return can->entry_dn;
 }

@@ -57,20 +57,24 @@ walk_owners(struct walk *w, const struct list *list, const struct via *via)
 {
 	static char nothing[] = LDAP_NO_ATTRS;
 	const struct names *n = &w->config->names;
-	char **attributes = mem_array(n->owner_address.count + 2, sizeof(*attributes));
+	char **attributes = mem_array(n->owner.count + n->owner_address.count + 2, sizeof(*attributes));
 	struct timeval patience = conn_patience(&w->config->conn, w->by);
 	LDAPMessage *message = NULL, *entry;
 	enum found found = FOUND_UNSURE;
+	size_t count = 0;
 	int rc;
 
-	attributes[0] = n->owner == NULL ? nothing : n->owner;
+	attributes[count++] = nothing;    /* counts only where it is alone */
+	for (size_t i = 0; i < n->owner.count; i++)
+		attributes[count++] = n->owner.items[i];
 	for (size_t i = 0; i < n->owner_address.count; i++)
-		attributes[i + 1] = n->owner_address.items[i];
+		attributes[count++] = n->owner_address.items[i];
 	rc = ldap_search_ext_s(w->conn->ld, list->key, LDAP_SCOPE_BASE, "(objectClass=*)", attributes, 0,
 	                       NULL, NULL, &patience, 0, &message);
 	entry = rc == LDAP_SUCCESS ? ldap_first_entry(w->conn->ld, message) : NULL;
 	if (entry != NULL) {
-		(void)walk_values(w, entry, n->owner, queue_owner, via);
+		for (size_t i = 0; i < n->owner.count; i++)
+			(void)walk_values(w, entry, n->owner.items[i], queue_owner, via);
 		found = FOUND_YES;
 		for (size_t i = 0; found == FOUND_YES && i < n->owner_address.count; i++)
 			if (!walk_values(w, entry, n->owner_address.items[i], walk_literal, via))
@@ -83,7 +87,7 @@ walk_owners(struct walk *w, const struct list *list, const struct via *via)
 	}
 	ldap_msgfree(message);
 	free(attributes);
-	if (found == FOUND_YES && n->owner == NULL && n->owner_prefix != NULL && n->local_part != NULL)
+	if (found == FOUND_YES && n->owner.count == 0 && n->owner_prefix != NULL && n->local_part != NULL)
 		found = queue_owner_group(w, list->address, via);
 	return found;
 }

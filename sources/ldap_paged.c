@@ -102,7 +102,8 @@ hear_page(struct reading *r, int id)
 		else if (type == LDAP_RES_SEARCH_RESULT)
 			ok = take_end(r, message);
 		else if (type > 0)
-			ok = broken(r, "the server refers to another");
+			ok = !conn_refers(r->conn, message, s->by) ||
+			     broken(r, "the server refers to another");
 		else if (type == 0)
 			ok = broken(r, "the directory fell silent");
 		else

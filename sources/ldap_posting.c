@@ -444,8 +444,8 @@ ldap_read_posting(struct list *list, const struct conn *c, const struct names *n
 	read_rules(list, c, entry, POSTER_DENY, &n->deny);
 	read_rules(list, c, entry, POSTER_ALLOW, &n->policy);
 	read_rules(list, c, entry, POSTER_ALLOW, &n->allow);
-	if (n->owner != NULL)
-		read_values(list, c, entry, POSTER_IS_OWNER, n->owner, read_poster);
+	for (size_t i = 0; i < n->owner.count; i++)
+		read_values(list, c, entry, POSTER_IS_OWNER, n->owner.items[i], read_poster);
 	for (size_t i = 0; i < n->owner_address.count; i++)
 		read_values(list, c, entry, POSTER_IS_OWNER, n->owner_address.items[i], read_address);
 	for (size_t i = 0; i < n->moderator.count; i++)
@@ -467,7 +467,6 @@ ldap_posting_attributes(const struct names *n, struct text_list *to)
 	add_names(to, &n->deny);
 	add_names(to, &n->policy);
 	add_names(to, &n->moderator);
-	if (n->owner != NULL)
-		text_list_add(to, n->owner, strlen(n->owner));
+	add_names(to, &n->owner);
 	add_names(to, &n->owner_address);
 }

@@ -20,10 +20,13 @@ struct names {
 	char *member_name;                /* addresses, names of groups, or logins of people */
 	struct text_list member_url;      /* LDAP URLs whose search finds members */
 	char *member_filter;              /* filters that do */
+	char *member_filter_base;         /* the DN below which they do */
 	char *member_of;                  /* of members: the address of the group they are in */
 	char *member_of_filter;           /* a filter: who counts of those */
 	char *member_except;              /* DNs that those searches find in vain */
-	char *owner;                      /* DNs */
+	char *primary_group;              /* a number of the group */
+	char *primary_member;             /* which people have who are its members */
+	struct text_list owner;           /* DNs */
 	struct text_list owner_address;   /* addresses */
 	char *owner_prefix;               /* of the name of the group of owners */
 	char *errors;                     /* an address */
@@ -38,18 +41,19 @@ struct names {
 	struct text_list allow, deny;     /* "attribute kind": who may post, and who may not */
 	struct text_list policy;          /* "attribute kind": with words of its own for that */
 	struct text_list moderator;       /* DNs, addresses */
-	char *mail;                       /* of a person */
+	struct text_list mail;            /* of a person, the first that has one */
 	struct text_list every_mail;      /* classes of entries that are several people */
-	struct text_list person_state;    /* words that say whether a person gets mail */
-	struct text_list person_states;   /* what they mean */
+	struct text_list disabled;        /* conditions: who gets no mail, */
+	struct text_list enabled;         /* and who gets it all the same */
 	char *login;                      /* of a person */
 	struct text_list person_address;  /* of a person: all of them */
 	char *person_groups;              /* of a person: DNs of groups, where that can be trusted */
 	char *people;                     /* a filter: who has a login */
-	struct text_list no_mail, digest, not_mine;      /* of a person, "attribute=value" */
+	struct text_list no_mail, digest, not_mine;      /* conditions: who wants what */
 	char *classes;                    /* the attribute that tells groups from people */
 	struct text_list group_classes;   /* its values that make an entry a group */
 	struct text_list never_empty;     /* those of groups that have members by their schema */
+	char *hidden;                     /* TRUE where the members of a group are hidden */
 };
 
 /* The rows of `attributes:`, in this order. */
@@ -65,9 +69,12 @@ enum name_id {
 	NAME_MEMBER_NAME,
 	NAME_MEMBER_URL,
 	NAME_MEMBER_FILTER,
+	NAME_MEMBER_FILTER_BASE,
 	NAME_MEMBER_OF,
 	NAME_MEMBER_OF_FILTER,
 	NAME_MEMBER_EXCEPT,
+	NAME_PRIMARY_GROUP,
+	NAME_PRIMARY_MEMBER,
 	NAME_OWNER,
 	NAME_OWNER_ADDRESS,
 	NAME_OWNER_PREFIX,
@@ -86,8 +93,8 @@ enum name_id {
 	NAME_MODERATOR,
 	NAME_MAIL,
 	NAME_EVERY_MAIL,
-	NAME_PERSON_STATE,
-	NAME_PERSON_STATES,
+	NAME_DISABLED,
+	NAME_ENABLED,
 	NAME_LOGIN,
 	NAME_PERSON_ADDRESS,
 	NAME_PERSON_GROUPS,
@@ -98,6 +105,7 @@ enum name_id {
 	NAME_CLASSES,
 	NAME_GROUP_CLASSES,
 	NAME_NEVER_EMPTY,
+	NAME_HIDDEN,
 	NAME_COUNT
 };
 
@@ -109,10 +117,12 @@ struct preset {
 extern const struct preset ldap_presets[];
 extern const char *const ldap_preset_words[];
 
-/* What a person wants, where an attribute has a value. */
+/* A condition: what a person wants, or is, where an attribute has a value. */
 struct wish {
-	char *attribute, *value;          /* "*": any */
-	unsigned preference;              /* enum preference */
+	char *attribute;
+	char *value;                      /* "*": any; NULL: a number that has one of the bits */
+	int64_t bits;
+	unsigned preference;              /* enum preference, or what wishes_mail() knows */
 };
 
 /* All wishes of the names, allocated. */
@@ -120,6 +130,8 @@ struct wish *wishes_read(const struct names *, size_t *count_r);
 void wishes_free(struct wish **, size_t count);
 /* Whether a value of the attribute says so. */
 bool wish_is(const struct wish *, const char *value, size_t length);
+/* Whether a person gets mail by all that was found. Leaves enum preference. */
+bool wishes_mail(unsigned *found);
 
 /* What a word means by "word=meaning" texts; "*" is any other, and LIST_OPEN what is not said. */
 enum list_state names_state(const struct text_list *states, const char *word, size_t length);

@@ -33,15 +33,18 @@ query_equals(struct bytes *out, const char *attribute, const char *value, size_t
 void
 query_address(struct bytes *out, const char *attribute, const char *address)
 {
+	/* Exchange's attribute says of which kind an address is. */
+	const char *kind = text_same(attribute, "proxyAddresses") ? "smtp:" : "";
 	const char *own = address_domain(address);
-	char *unicode = domain_unicode(own), *other;
+	char *unicode = domain_unicode(own), *value = mem_format("%s%s", kind, address);
 
-	query_equals(out, attribute, address, strlen(address));
+	query_equals(out, attribute, value, strlen(value));
+	free(value);
 	if (unicode == NULL)
 		return;
-	other = mem_format("%.*s%s", (int)(own - address), address, unicode);
-	query_equals(out, attribute, other, strlen(other));
-	free(other);
+	value = mem_format("%s%.*s%s", kind, (int)(own - address), address, unicode);
+	query_equals(out, attribute, value, strlen(value));
+	free(value);
 	free(unicode);
 }
 

@@ -233,6 +233,8 @@ hear(struct reading *g, LDAPMessage *message, int type, size_t *busy)
 	if (type == LDAP_RES_SEARCH_ENTRY)
 		return g->entry(w, g->queue, r, message);
 	if (type == LDAP_RES_SEARCH_REFERENCE) {
+		if (!conn_refers(w->conn, message, w->by))
+			return true;
 		(void)complain(w->why, "%s: the server refers to another for a member", w->conn->uri);
 		return false;
 	}
@@ -317,7 +319,7 @@ use_or(struct walk *w)
 {
 	if (w->technique == TECHNIQUE_BASE || todo_waiting(&w->people) <= FEW)
 		return false;
-	return w->technique == TECHNIQUE_OR || or_works(w->conn, w->config->base, w->by);
+	return or_works(w->conn, w->config->base, w->by) || w->technique == TECHNIQUE_OR;
 }
 
 /* The first queue of names that is not empty: those of groups before those of people. */
@@ -338,15 +340,20 @@ walk_read(struct walk *w)
 
 	while (ok) {
 		struct reading g = { .walk = w };
+		bool (*run)(struct walk *) = NULL;
 
-		if (todo_waiting(&w->groups) > 0)
+		if (todo_waiting(&w->parted) > 0)
+			run = parts_run;
+		else if (todo_waiting(&w->groups) > 0)
 			g = (struct reading){ w, &w->groups, (size_t)c->group_window, NULL,
 				              send_any_group, entry_any_group, done_any_group };
 		else if (todo_waiting(&w->single) > 0)
 			g = (struct reading){ w, &w->single, (size_t)c->window, NULL, send_single,
 				              entry_single, done_single };
 		else if (searches_waiting(w))
-			g.send = NULL;
+			run = searches_run;
+		else if (finds_waiting(w))
+			run = finds_run;
 		else if (todo_waiting(&w->people) > 0 && use_or(w))
 			g = (struct reading){ w, &w->people, (size_t)c->or_window, NULL, or_send,
 				              or_entry, or_done };
@@ -361,7 +368,7 @@ walk_read(struct walk *w)
 				              lists_entry, lists_done };
 		else
 			return FOUND_YES;
-		ok = g.send == NULL ? searches_run(w) : work_off(&g);
+		ok = run == NULL ? work_off(&g) : run(w);
 	}
 	return w->root_gone ? FOUND_NO : FOUND_UNSURE;
 }

@@ -31,7 +31,7 @@ struct pieces {
 	struct block *first, *last;       /* values that were not named */
 	size_t at;                        /* of the first block: where the first such value is */
 	struct set *others;               /* what was named out of the values' order; NULL: nothing was */
-	bool answered;                    /* the control is there */
+	bool answered;                    /* the control has named somebody; it may be there for nobody */
 	struct bytes people;              /* classes that were seen to be those of people */
 };
 
@@ -173,22 +173,6 @@ has_members(const struct walk *w, struct view attributes)
 	return *sign != NULL;
 }
 
-/* Whether a person gets mail. */
-static bool
-gets_mail(const struct walk *w, struct view attributes)
-{
-	const struct names *n = &w->config->names;
-	struct view values, value;
-	bool gets = true;
-
-	for (size_t i = 0; gets && i < n->person_state.count; i++)
-		if (deref_attribute(attributes, n->person_state.items[i], &values))
-			while (gets && deref_value(&values, &value))
-				gets = names_state(&n->person_states, (const char *)value.at,
-				                   (size_t)(value.end - value.at)) != LIST_CLOSED;
-	return gets;
-}
-
 /* What somebody wants, by attributes of the entry. */
 static unsigned
 preferences_of(const struct walk *w, struct view attributes)
@@ -208,52 +192,68 @@ preferences_of(const struct walk *w, struct view attributes)
 	return found;
 }
 
+/* A group that the control tells of. */
+static void
+queue_group(struct pieces *p, const struct deref *d, size_t length)
+{
+	struct walk *w = p->walk;
+	const struct text_list *mail = &w->config->names.mail;
+	const char *dn = (const char *)d->dn.at;
+	struct view values, value;
+	bool named = mail->count > 0 && deref_attribute(d->attributes, mail->items[0], &values) &&
+	             deref_value(&values, &value);
+
+	if (set_add(w->seen_groups, dn, length))
+		todo_add(&w->groups, dn, length,
+		         named ? walk_via(w, p->via, (const char *)value.at,
+		                          (size_t)(value.end - value.at))
+		               : walk_via(w, p->via, dn, length));
+}
+
+static void
+choose_address(const struct walk *w, struct view attributes, struct address_choice *c)
+{
+	const struct text_list *mail = &w->config->names.mail;
+	struct view values, value;
+
+	for (size_t k = 0; k < mail->count && !c->found; k++)
+		if (deref_attribute(attributes, mail->items[k], &values))
+			while (deref_value(&values, &value))
+				address_choice_offer(c, (const char *)value.at,
+				                     (size_t)(value.end - value.at));
+}
+
 /* One value of the control. */
 static bool
 take_reference(struct pieces *p, const struct deref *d)
 {
 	struct walk *w = p->walk;
-	const struct via *via = p->via;
 	const char *dn = (const char *)d->dn.at;
 	size_t length = walk_dn_length(w, dn, (size_t)(d->dn.end - d->dn.at));
-	struct view values, value = { 0 };
-	struct address a;
-	bool more;
+	struct address_choice c = { 0 };
+	unsigned wants = preferences_of(w, d->attributes);
+	struct view classes;
+	bool more = true;
 
 	if (has_members(w, d->attributes)) {
-		if (set_add(w->seen_groups, dn, length)) {
-			bool named = deref_attribute(d->attributes, w->config->names.mail, &values) &&
-			             deref_value(&values, &value);
-
-			todo_add(&w->groups, dn, length,
-			         named ? walk_via(w, via, (const char *)value.at,
-			                          (size_t)(value.end - value.at))
-			               : walk_via(w, via, dn, length));
-		}
+		queue_group(p, d, length);
 		return true;
 	}
-	if (!deref_attribute(d->attributes, w->config->names.classes, &values) ||
-	    !is_person(p, values) ||
-	    !deref_attribute(d->attributes, w->config->names.mail, &values)) {
+	choose_address(w, d->attributes, &c);
+	if (!deref_attribute(d->attributes, w->config->names.classes, &classes) ||
+	    !is_person(p, classes) || (!c.found && c.refused == NULL)) {
 		/* A group without members, no mail, no entry, or nothing we may see: it tells. */
-		walk_queue(w, dn, length, via);
-		return true;
-	}
-	if (!gets_mail(w, d->attributes)) {
+		walk_queue(w, dn, length, p->via);
+	} else if (!wishes_mail(&wants)) {
 		w->report->closed++;
-		return true;
-	}
-	while (deref_value(&values, &value)) {
-		if (!ldap_mailbox((const char *)value.at, (size_t)(value.end - value.at), &a))
-			continue;
+	} else if (c.found) {
 		w->conn->can.deref_proven = true;
-		more = walk_address(w, &a, via, false, preferences_of(w, d->attributes));
-		address_free(&a);
-		return more;
+		more = walk_address(w, &c.address, p->via, false, wants);
+	} else {
+		source_refuse(w->report, p->via, c.refused, c.length, "mailbox address");
 	}
-	source_refuse(w->report, via, (const char *)value.at, (size_t)(value.end - value.at),
-	              "mailbox address");
-	return true;
+	address_choice_free(&c);
+	return more;
 }
 
 bool
@@ -268,9 +268,8 @@ pieces_take(struct pieces *p, enum piece piece, struct view v)
 	}
 	if (piece == PIECE_VALUE) {
 		keep_value(p, v);
-	} else if (piece == PIECE_ANSWER) {
-		p->answered = true;
 	} else if (deref_read(v, &d)) {
+		p->answered = true;
 		note_named(p, d.dn);
 		return take_reference(p, &d);
 	} else {
@@ -311,7 +310,11 @@ walk_group_pieces(struct walk *w, LDAPMessage *entry, struct pieces *p)
 	w->report->groups++;
 	ok = walk_is_whole(w, entry) && walk_literals(w, entry, p->via) &&
 	     walk_members_shown(w, entry, p->answered || walk_has_members(w, entry));
-	if (ok)
-		queue_unnamed(p);
-	return ok;
+	if (!ok)
+		return false;
+	queue_unnamed(p);
+	if (walk_in_parts(w, entry))
+		walk_queue_parts(w, entry, p->via);
+	walk_queue_finds(w, entry, p->via, 0);
+	return true;
 }

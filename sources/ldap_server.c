@@ -75,9 +75,9 @@ choose(struct ldap_source *l, struct conn *c, struct deadline by, struct server_
 		             group == NULL ? "nothing, since no group has members" : group);
 	} else {
 		r->technique = ldap_technique_words[by_dn ? TECHNIQUE_OR : TECHNIQUE_BASE];
-		bytes_format(reason, "the server %s the dereference control, and a search by entryDN %s",
+		bytes_format(reason, "the server %s the dereference control, and a search by %s %s",
 		             c->can.deref ? "lists and refuses" : "does not list",
-		             by_dn ? "finds the base" : "does not find the base");
+		             c->can.dn_attribute, by_dn ? "finds the base" : "does not find the base");
 	}
 	r->reason = bytes_text(reason);
 	free(group);

@@ -7,7 +7,7 @@
 #include "sources/ldap_presets.h"
 #include "sources/source.h"
 
-enum technique { TECHNIQUE_AUTO, TECHNIQUE_DEREF, TECHNIQUE_OR, TECHNIQUE_BASE };
+enum technique { TECHNIQUE_AUTO, TECHNIQUE_DEREF, TECHNIQUE_OR, TECHNIQUE_BASE, TECHNIQUE_MEMBEROF };
 
 extern const char *const ldap_technique_words[];
 
@@ -50,7 +50,7 @@ enum found ldap_each_address(struct ldap_source *, struct conn *, const char *ca
 enum found ldap_each_match(struct ldap_source *, struct conn *, const char *filter, struct deadline,
                            member_fn *, void *arg, struct complaint *);
 
-/* What somebody wants, by attributes of the entry: enum preference. */
+/* What somebody wants, by attributes of the entry, for wishes_mail(). */
 unsigned ldap_preferences(const struct ldap_config *, const struct conn *, LDAPMessage *entry);
 
 /* ldap_walk.c */
@@ -58,8 +58,27 @@ enum found ldap_walk(struct ldap_source *, struct conn *, const struct list *, e
                      struct deadline, member_fn *, void *arg, struct walk_report *,
                      struct complaint *);
 
-/* ldap_addresses.c. The text of an address attribute's value: without "mailto:" before it. */
+/*
+ * ldap_addresses.c. The text of an address attribute's value: without "mailto:" before it, or the
+ * "smtp:" of proxyAddresses.
+ */
 bool ldap_mailbox(const char *value, size_t length, struct address *);
+
+/*
+ * Which of several values is a person's address: the one that begins with "SMTP:" in capitals, as
+ * Exchange marks it, or else the first that is a mailbox. Zeroed before the first.
+ */
+struct address_choice {
+	struct address address;
+	bool found, primary;
+	char *refused;                    /* the first value that is no mailbox; NULL: there was none */
+	size_t length;
+};
+void address_choice_offer(struct address_choice *, const char *value, size_t length);
+void address_choice_free(struct address_choice *);
+
+/* The text of the first value of an attribute, allocated; NULL where there is none. */
+char *ldap_value(const struct conn *, LDAPMessage *entry, const char *attribute);
 
 /* The addresses of a group, canonical and once each. */
 struct group_addresses {

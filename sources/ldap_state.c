@@ -79,14 +79,3 @@ walk_group_state(struct walk *w, LDAPMessage *entry, const struct via *via)
 	free(word);
 	return state;
 }
-
-bool
-walk_gets_mail(struct walk *w, LDAPMessage *entry)
-{
-	const struct names *n = &w->config->names;
-	char *word = NULL;
-	bool gets = entry_state(w->conn, entry, &n->person_state, &n->person_states, &word) != LIST_CLOSED;
-
-	free(word);
-	return gets;
-}

@@ -220,8 +220,7 @@ take_references(struct layer *l, size_t end)
 {
 	size_t inner;
 	struct view reference = { 0 };
-	bool ok = hand_on(l, PIECE_ANSWER, reference) && enter_as(l, end, TAG_SEQUENCE, &inner) &&
-	          inner == end;
+	bool ok = enter_as(l, end, TAG_SEQUENCE, &inner) && inner == end;
 
 	while (ok && l->position < inner)
 		ok = whole(l, inner, TAG_SEQUENCE, &reference) && hand_on(l, PIECE_REFERENCE, reference);

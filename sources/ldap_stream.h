@@ -17,7 +17,6 @@
 /* What an entry is taken apart into. */
 enum piece {
 	PIECE_VALUE,                      /* of the attribute; libldap gets the first as well */
-	PIECE_ANSWER,                     /* the control is there; no bytes */
 	PIECE_REFERENCE                   /* one value of the control, for deref_read() */
 };
 

@@ -18,14 +18,14 @@ url_filter(const char *text, struct complaint *why)
 	return filter;
 }
 
-static bool
-is_allowed(const char *dn, const char *base, const struct text_list *bases)
+int
+url_check_base(const char *dn, const char *base, const struct text_list *bases, struct complaint *why)
 {
 	bool allowed = dn_within(dn, base);
 
 	for (size_t i = 0; !allowed && i < bases->count; i++)
 		allowed = dn_within(dn, bases->items[i]);
-	return allowed;
+	return allowed ? 0 : complain(why, "%s lies below neither base nor url-bases", dn);
 }
 
 /* What a URL must not say. libldap makes no server of some texts that stand where one belongs. */
@@ -42,9 +42,9 @@ check_url(const char *text, const LDAPURLDesc *url, const char *base, const stru
 		return complain(why, "it names the server %.*s", (int)length, server);
 	if (url->lud_crit_exts > 0)
 		return complain(why, "it asks for an extension");
-	if (url->lud_dn != NULL && *url->lud_dn != '\0' && !is_allowed(url->lud_dn, base, bases))
-		return complain(why, "%s lies below neither base nor url-bases", url->lud_dn);
-	return 0;
+	if (url->lud_dn == NULL || *url->lud_dn == '\0')
+		return 0;
+	return url_check_base(url->lud_dn, base, bases, why);
 }
 
 int

@@ -21,6 +21,9 @@ struct url_search {
 int url_search_read(struct url_search *, const char *text, const char *base,
                     const struct text_list *bases, struct complaint *);
 
+/* Whether a search from the directory may begin there: within `base`, or one of `bases`. */
+int url_check_base(const char *dn, const char *base, const struct text_list *bases, struct complaint *);
+
 /* A filter from the directory, with parentheses around it, allocated; NULL with a complaint. */
 char *url_filter(const char *text, struct complaint *);
 

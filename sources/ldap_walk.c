@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "sources/ldap_dn.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,7 +47,7 @@ todo_waiting(const struct queue_of_dns *q)
 	return q->count - q->first;
 }
 
-static void
+void
 todo_free(struct queue_of_dns *q)
 {
 	for (size_t i = 0; i < q->count; i++)
@@ -116,16 +117,18 @@ walk_queue(struct walk *w, const char *dn, size_t length, const struct via *via)
 		todo_add(&w->people, dn, length, via);
 }
 
-/* A server that gives values in ranges (MS-ADTS 3.1.1.3.1.3.3) has given a part of them only. */
+/* Of other attributes than that of members nobody has so many values. */
 bool
 walk_is_whole(struct walk *w, LDAPMessage *entry)
 {
+	const char *member = w->config->names.member;
 	BerElement *ber = NULL;
 	bool whole = true;
 
 	for (char *a = ldap_first_attribute(w->conn->ld, entry, &ber); a != NULL;
 	     a = ldap_next_attribute(w->conn->ld, entry, ber)) {
-		if (whole && strcasestr(a, ";range=") != NULL) {
+		if (whole && strcasestr(a, ";range=") != NULL &&
+		    (member == NULL || !text_same_n(a, strcspn(a, ";"), member))) {
 			(void)complain(w->why, "%s: the server gives only a range of %.*s", w->conn->uri,
 			               (int)strcspn(a, ";"), a);
 			whole = false;
@@ -204,7 +207,7 @@ walk_has_members(struct walk *w, LDAPMessage *entry)
 
 	while (sign != NULL && *sign != NULL && !has_values(w, entry, *sign))
 		sign++;
-	return sign != NULL && *sign != NULL;
+	return (sign != NULL && *sign != NULL) || walk_in_parts(w, entry);
 }
 
 enum entry_kind
@@ -248,10 +251,30 @@ walk_members_shown(struct walk *w, LDAPMessage *entry, bool any)
 {
 	const char *member = w->config->names.member;
 	enum entry_kind kind = any ? ENTRY_GROUP : kind_of(w, entry);
+	char *said = any ? NULL : ldap_value(w->conn, entry, w->config->names.hidden);
+	bool closed = said != NULL && text_same(said, "TRUE");
 
+	free(said);
 	if (kind == ENTRY_UNKNOWN)
 		return hidden(w, entry, w->config->names.classes);
-	return kind != ENTRY_FULL_GROUP || hidden(w, entry, member == NULL ? "members" : member);
+	return (kind != ENTRY_FULL_GROUP && !closed) || hidden(w, entry, member == NULL ? "members" : member);
+}
+
+/* All members of a group that has them as values, and how many these are as far as that is known. */
+static bool
+queue_members(struct walk *w, LDAPMessage *entry, const struct via *via, size_t *count)
+{
+	size_t before = todo_waiting(&w->people);
+	bool ok = true;
+
+	if (walk_in_parts(w, entry)) {
+		walk_queue_parts(w, entry, via);
+		*count = SIZE_MAX;
+	} else {
+		ok = walk_values(w, entry, w->config->names.member, queue_member, via);
+		*count = todo_waiting(&w->people) - before;
+	}
+	return ok;
 }
 
 bool
@@ -259,14 +282,16 @@ walk_group_entry(struct walk *w, LDAPMessage *entry, const struct via *via)
 {
 	bool any = walk_has_members(w, entry);
 	enum list_state state = walk_group_state(w, entry, via);
+	size_t count;
 
 	if (state != LIST_OPEN)
 		return state == LIST_CLOSED;
 	w->report->groups++;
 	if (!walk_is_whole(w, entry) || !walk_members_shown(w, entry, any) ||
-	    !walk_literals(w, entry, via))
+	    !walk_literals(w, entry, via) || !queue_members(w, entry, via, &count))
 		return false;
-	return walk_values(w, entry, w->config->names.member, queue_member, via);
+	walk_queue_finds(w, entry, via, count);
+	return true;
 }
 
 const struct via *
@@ -297,63 +322,6 @@ walk_queue_group(struct walk *w, LDAPMessage *entry, const struct via *via)
 	if (set_add(w->seen_groups, dn, strlen(dn)))
 		todo_add(&w->groups, dn, strlen(dn), walk_via_group(w, via, entry, dn));
 	ldap_memfree(dn);
-}
-
-static void
-omit_person(struct walk *w, LDAPMessage *entry, enum omission reason, const struct via *via)
-{
-	char *dn = ldap_get_dn(w->conn->ld, entry);
-
-	walk_omit(w->report, reason, dn == NULL ? "" : dn, dn == NULL ? 0 : strlen(dn), via);
-	ldap_memfree(dn);
-}
-
-/* Whether an entry is not one person with several addresses, but several people. */
-static bool
-is_several(struct walk *w, LDAPMessage *entry)
-{
-	const struct names *n = &w->config->names;
-	struct berval **values = n->every_mail.count == 0 ? NULL : conn_values(w->conn, entry, n->classes);
-	bool several = false;
-
-	for (size_t i = 0; !several && values != NULL && values[i] != NULL; i++)
-		several = text_list_same(&n->every_mail, values[i]->bv_val, values[i]->bv_len);
-	ldap_value_free_len(values);
-	return several;
-}
-
-bool
-walk_person(struct walk *w, LDAPMessage *entry, const struct via *via)
-{
-	struct berval **values;
-	bool every, more = true, found = false;
-	unsigned wants;
-	size_t i = 0;
-
-	if (!walk_gets_mail(w, entry)) {
-		w->report->closed++;
-		return true;
-	}
-	every = is_several(w, entry);
-	wants = ldap_preferences(w->config, w->conn, entry);
-	values = conn_values(w->conn, entry, w->config->names.mail);
-	for (; more && (every || !found) && values != NULL && values[i] != NULL; i++) {
-		struct address a;
-
-		if (ldap_mailbox(values[i]->bv_val, values[i]->bv_len, &a)) {
-			found = true;
-			more = walk_address(w, &a, via, false, wants);
-			address_free(&a);
-		} else if (every) {
-			walk_refuse(w, values[i], via, "mailbox address");
-		}
-	}
-	if (i == 0)
-		omit_person(w, entry, OMITTED_WITHOUT_ADDRESS, via);
-	else if (!found && !every)
-		walk_refuse(w, values[0], via, "mailbox address");
-	ldap_value_free_len(values);
-	return more;
 }
 
 bool
@@ -399,6 +367,8 @@ walk_free(struct walk *w)
 	todo_free(&w->people);
 	todo_free(&w->single);
 	todo_free(&w->addresses);
+	todo_free(&w->parted);
+	finds_free(w);
 	for (size_t i = 0; i < NAMING_COUNT; i++)
 		todo_free(&w->named[i]);
 	set_close(&w->seen_groups);

@@ -24,6 +24,7 @@ struct queue_of_dns {
 
 void todo_add(struct queue_of_dns *, const char *dn, size_t length, const struct via *);
 size_t todo_waiting(const struct queue_of_dns *);
+void todo_free(struct queue_of_dns *);
 
 /* A search for members, as a group asks for it. */
 struct dynamic {
@@ -65,13 +66,17 @@ struct walk {
 	struct queue_of_dns people;       /* entries of either kind, not read yet */
 	struct queue_of_dns single;       /* those that an OR did not find: to be read one by one */
 	struct queue_of_dns addresses;    /* not DNs: of members, to be looked for among the lists */
+	struct queue_of_dns parted;       /* groups whose members come in parts */
 	struct queue_of_searches searches;
+	struct queue_of_dns primaries;    /* not DNs: numbers of groups */
+	struct queue_of_dns holders;      /* groups whose members are looked for by memberOf */
 	struct queue_of_dns named[NAMING_COUNT]; /* not DNs: names of members, to be looked for */
 	struct set *seen_groups;          /* DNs, so that cycles end and diamonds cost nothing */
 	struct set *seen_people;
 	struct set *seen_addresses;       /* canonical, of the queue */
 	struct set *seen_groups_named, *seen_logins;
 	struct set *seen_searches;
+	struct set *waiting_people, *found; /* DNs, during a search by memberOf */
 	struct via_node *vias;            /* all of them, to be freed at the end */
 
 	char **member_attributes;         /* what is asked of an entry that may be a person or a group */
@@ -102,7 +107,7 @@ enum entry_kind walk_kind(const struct walk *, enum entry_kind, const char *clas
 /* Whether so many members in sight are believable for a group of its kind. */
 bool walk_members_shown(struct walk *, LDAPMessage *entry, bool any);
 
-/* Whether the server has given all members of a group, not a range of them. */
+/* Whether the server has given all values, but for those of `member`: see walk_in_parts(). */
 bool walk_is_whole(struct walk *, LDAPMessage *entry);
 
 /* Whether an entry has members of any kind. */
@@ -114,7 +119,7 @@ size_t walk_dn_length(const struct walk *, const char *value, size_t length);
 /* The members of a group that are no values of `member`. */
 bool walk_literals(struct walk *, LDAPMessage *entry, const struct via *);
 
-/* A member that is this person. */
+/* ldap_person.c: a member that is this person. */
 bool walk_person(struct walk *, LDAPMessage *entry, const struct via *);
 
 /* A value that is the address of a member. */
@@ -210,11 +215,35 @@ bool searches_run(struct walk *);
 void searches_free(struct walk *);
 
 /*
+ * The same file: runs one search for members, whose doing is for complaints; and takes what one found,
+ * unless it was a member before.
+ */
+bool walk_find(struct walk *, const struct dynamic *, const char *doing,
+               bool (*entry)(void *, LDAPMessage *), void *arg);
+bool walk_take_found(struct walk *, LDAPMessage *entry, const struct via *);
+
+/*
+ * ldap_found.c: queues the searches for members of a group by numbers and by memberOf, of whom
+ * `members` are known by their DN; and runs the next of them. False: it did not find all.
+ */
+void walk_queue_finds(struct walk *, LDAPMessage *entry, const struct via *, size_t members);
+bool finds_waiting(const struct walk *);
+bool finds_run(struct walk *);
+void finds_free(struct walk *);
+
+/*
+ * ldap_range.c: whether a group came with a part of its members only; queues it; and reads the next of
+ * the queue. False: a part is missing, or may be.
+ */
+bool walk_in_parts(const struct walk *, LDAPMessage *entry);
+void walk_queue_parts(struct walk *, LDAPMessage *entry, const struct via *);
+bool parts_run(struct walk *);
+
+/*
  * ldap_state.c: whether a group on the way is closed, which is logged, or paused, and then the walk
- * has failed; and whether a person gets mail.
+ * has failed.
  */
 enum list_state walk_group_state(struct walk *, LDAPMessage *entry, const struct via *);
-bool walk_gets_mail(struct walk *, LDAPMessage *entry);
 
 /* ldap_attributes.c: what to ask for. */
 void walk_choose_attributes(struct walk *);

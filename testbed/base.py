@@ -72,12 +72,12 @@ def wait_until(condition, seconds=20, what="something", every=0.01):
         time.sleep(every)
 
 
-def make_certificates(directory, name="directory.example.com"):
-    """ca.pem, cert.pem and key.pem: a CA of its own, and a certificate for the name and 127.0.0.1."""
+def make_certificates(directory, name="directory.example.com", address="127.0.0.1"):
+    """ca.pem, cert.pem and key.pem: a CA of its own, and a certificate for the name and the address."""
     def openssl(*words):
         subprocess.run(["openssl", *words], cwd=directory, check=True, stdout=subprocess.DEVNULL,
                        stderr=subprocess.DEVNULL)
-    (directory / "san").write_text(f"subjectAltName=DNS:{name},IP:127.0.0.1\n")
+    (directory / "san").write_text(f"subjectAltName=DNS:{name},IP:{address}\n")
     openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=Test CA",
             "-keyout", "cakey.pem", "-out", "ca.pem")
     openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", "key.pem", "-out", "req.pem")
@@ -110,3 +110,16 @@ def end_process(process, seconds=10):
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def run_unpacked(root, *places):
+    """The environment for a server that is only unpacked below `root`, with libraries of its own in these places."""
+    env = dict(os.environ)
+    if root != pathlib.Path("/"):
+        preload = BUILD / "testbed/unpacked.so"
+        subprocess.run(["make", "-s", f"BUILD={BUILD.relative_to(ROOT)}", preload.relative_to(ROOT)], cwd=ROOT,
+                       check=True)
+        libraries = [d / p for d in (root / "usr/lib").glob("*-linux-gnu*") for p in ("", *places)]
+        libraries += (root / "lib").glob("*-linux-gnu*")
+        env.update(LD_LIBRARY_PATH=":".join(map(str, libraries)), LD_PRELOAD=str(preload), UNPACKED=str(root))
+    return env

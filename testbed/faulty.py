@@ -292,6 +292,8 @@ class Faulty:
     def entry(self, r, e):
         dn, attributes = e
         references = None
+        if self.most:
+            attributes = {**attributes, "uSNChanged": ["1"]}
         if DEREF in r.controls and "member" in attributes:
             wanted = self.deref_attributes(r)
             references = [("member", v, self.chosen(self.entries[v.lower()][1], wanted)) for v in attributes["member"]

@@ -63,20 +63,28 @@ def company_ldif():
 
 
 class Site:
-    """`mta` is "postfix", "sendmail" or "sink": with that the sink takes the injections itself, for faults."""
+    """
+    `mta` is "postfix", "sendmail" or "sink": with that the sink takes the injections itself, for faults. `server` is a
+    directory that runs already, with the settings of a source for it; without it there is a slapd of its own.
+    """
 
     def __init__(self, path, ldif, mta="postfix", **options):
         self.path = path
-        self.slapd = slapd.Slapd(path / "ldap", **options.pop("slapd", {}))
-        self.slapd.load(ldif)
-        self.slapd.start()
+        server = options.pop("server", None)
+        self.slapd = None if server else slapd.Slapd(path / "ldap", **options.pop("slapd", {}))
+        if self.slapd:
+            self.slapd.load(ldif)
+            self.slapd.start()
         self.proxy = None
-        uri = self.slapd.uri
+        uri = (server or self.slapd).uri
         if options.pop("through_proxy", False):
             self.proxy = proxy.Proxy(("127.0.0.1", self.slapd.port))
             uri = self.proxy.uri
         self.sink = sink.Sink()
         self.mta = self.postfix = None
+        if server:
+            options["sources"] = "corp:\n  kind: ldap\n" + "".join(
+                f"  {k.replace('_', '-')}: {v}\n" for k, v in {"uri": f'"{uri}"', **server.settings()}.items())
         sources = options.pop("sources", None) or f"""
             corp:
               kind: ldap

@@ -622,7 +622,7 @@ def test_a_post(make_site, mta, name):
     ("url-bases: [ 'no dn' ]", 'url-bases: "no dn" is no DN'),
     ("attributes: { states: [ closed ] }", '"closed" is no meaning of a word: word=open'),
     ("attributes: { states: [ off=shut ] }", '"off=shut" is no meaning of a word'),
-    ("attributes: { person-states: [ =open ] }", '"=open" is no meaning of a word'),
+    ("attributes: { states: [ =open ] }", '"=open" is no meaning of a word'),
     ("attributes: { alternate-flag: l }", "alternate-flag: needs an alternate-word"),
     ("attributes: { member-of-filter: x }", 'member-of-filter: "x" is no filter'),
     ("attributes: { member-url: [ 'a b' ] }", '"a b" is no attribute'),

@@ -157,7 +157,7 @@ mistakes(void **state)
 		{ "uri: ldap://127.0.0.1", "uri: ldap://127.0.0.1\n    preset: groupOfName",
 		  ":16:13: preset: \"groupOfName\" is not one of groupOfNames, groupOfUniqueNames, posixGroup, "
 		  "nisMailAlias, rfc2307bis, groupOfURLs, sendmail, mailGroup, inetMailGroup, qmailGroup, "
-		  "iRedMail, zimbra, tmail; did you mean \"groupOfNames\"?" },
+		  "iRedMail, zimbra, tmail, activeDirectory, freeIPA; did you mean \"groupOfNames\"?" },
 		{ "uri: ldap://127.0.0.1", "uri: ldap://127.0.0.1\n    preset: nisMailAlias",
 		  ":16:13: preset: nisMailAlias makes lists of entries that have no address, which needs a "
 		  "filter that says of which: filter: \"(objectClass=nisMailAlias)\" for all" },
