@@ -26,7 +26,11 @@ ldap_wait(const struct ldap_source *l, struct conn *c, int id, struct deadline b
 	    ldap_parse_result(c->ld, *message_r, &code, NULL, NULL, NULL, NULL, 0) != LDAP_SUCCESS)
 		code = LDAP_DECODING_ERROR;
 	if (type > 0 && (code == LDAP_SUCCESS || code == LDAP_NO_SUCH_OBJECT)) {
-		if (ldap_count_references(c->ld, *message_r) == 0)
+		LDAPMessage *r = ldap_first_reference(c->ld, *message_r);
+
+		while (r != NULL && !conn_refers(c, r, by))
+			r = ldap_next_reference(c->ld, r);
+		if (r == NULL)
 			return true;
 		(void)complain(why, "%s: %s: the server refers to another", c->uri, doing);
 	} else {

@@ -260,7 +260,8 @@ const struct preset ldap_presets[] = {
 			[NAME_PEOPLE] = "(&(objectClass=posixAccount)(objectClass=inetOrgPerson))",
 			[NAME_CLASSES] = "objectClass",
 			/* In 389-ds they may have no member, unlike in RFC 4519. */
-			[NAME_GROUP_CLASSES] = "ipaUserGroup, nestedGroup, groupOfNames, groupOfUniqueNames",
+			[NAME_GROUP_CLASSES] = ("ipaUserGroup, nestedGroup, groupOfNames, "
+			                        "groupOfUniqueNames, posixGroup"),
 			[NAME_DISABLED] = "nsAccountLock=TRUE",
 		},
 	},

@@ -24,6 +24,18 @@ aci: (targetattr != "userPassword")(version 3.0; acl "read"; allow (read, search
 """
 
 
+# What groups of a person are looked for by, and 389 has no index of as it comes.
+INDEXED = ("mgrpRFC822MailMember", "rfc822MailMember")
+INDEX = """dn: cn={attribute},cn=index,cn=userRoot,cn=ldbm database,cn=plugins,cn=config
+objectClass: top
+objectClass: nsIndex
+cn: {attribute}
+nsSystemIndex: false
+nsIndexType: eq
+
+"""
+
+
 class Ds389:
     """
     `deref` and `memberof` say whether these plugins are on: by default the one is and the other is not, as in 389
@@ -107,5 +119,6 @@ class Ds389:
         """Its entries are added while it runs: an import passes the plugins by, which compute memberOf. It stays up."""
         self.create()
         self.start()
+        self.modify("".join(INDEX.format(attribute=a) for a in INDEXED), "ldapadd")
         self.modify(ldif, "ldapadd")
         self.modify(ANYBODY_READS.format(suffix=self.suffix))

@@ -137,7 +137,6 @@ EVERY_WAY = pytest.mark.parametrize("technique", ["auto", "base", "memberof"])
     dict(technique="or", or_terms=1, or_window=1),
     dict(technique="base", window=1, group_window=1),
     dict(technique="memberof", page=1),
-    dict(base=f'"OU=groups,{SUFFIX}"'),           # members need not be below it
 ], ids=str)
 def test_the_contract(domain, how):
     run_contract(domain, **{**domain.settings(), "attributes": NAMES, **how})
