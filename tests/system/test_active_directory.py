@@ -229,6 +229,12 @@ def test_dynamic_lists(config, technique):
     assert listed(r, "narrow")[0] == ["few@partner.example.net"]
     addresses, got = listed(r, "withdynamic")
     assert addresses == ["ann@example.com", "comma@example.com", "joerg@example.com"] and got["groups"] == 2
+    groups = f'"OU=groups,{SUFFIX}"'
+    outside = config(technique=technique, base=groups)
+    unsure(outside, "narrow", f"OU=few,{SUFFIX} lies below neither base nor url-bases")
+    allowed = config(technique=technique, base=groups, url_bases=f'[ "OU=few,{SUFFIX}" ]')
+    assert listed(allowed, "narrow")[0] == ["few@partner.example.net"]
+    r = config(technique=technique, page=1)
     unsure(r, "broken", "is no filter: a parenthesis is open")
     unsure(r, "nofilter", "cannot be read")
 

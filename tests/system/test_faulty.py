@@ -279,7 +279,7 @@ def ranges(r, messages):
 
 @TECHNIQUES
 def test_ranges_of_values(bench, technique):
-    """A server that gives a part of the values says so: they are asked for to their end (as `group`), or it is unsure."""
+    """A server that gives a part of the values says so: they are asked for to their end, as `group`, or it is unsure."""
     b = bench(most=3)
     cases = [("in ranges", None, COMPLETE)]
     for kind in ("group", "deref"):
