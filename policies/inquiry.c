@@ -79,13 +79,14 @@ ask_at_once(struct question *q)
 {
 	const struct policy *p = q->link->policy;
 	const struct facts f = facts_of(q);
+	int64_t began = clock_ticks_us();
 
-	q->began = clock_ticks_us();
 	if (p->resource == RESOURCE_NONE)
 		q->said = ask(q, -1);
 	else if (p->at_once == NULL || !p->at_once(q->link->config, &f, q->inquiry->moment, &q->said))
 		return false;
-	q->took = clock_ticks_us() - q->began;
+	q->began = began;
+	q->took = clock_ticks_us() - began;
 	q->open = false;
 	q->inquiry->refused |= q->said.decision != DECISION_PASS;
 	return true;

@@ -165,6 +165,7 @@ def test_that_is_not_needed_any_more(make_site, faulty):
 
 def test_over_tcp(make_site, place):
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(20)
         site = make_site(mta="sink", destinations=asking(f"server: 'inet:127.0.0.1:{listener.getsockname()[1]}'"))
         m = Milter(site.rollcall.milter_socket)
         m.connect()
