@@ -21,8 +21,8 @@ SOURCES = cache described fail file ldap ldap_addresses ldap_attributes ldap_cli
           table table_cdb table_lmdb union union_people
 POLICIES = admit authenticated auto_submitted bulkhead chain content_type destinations drain fail \
            header_match implicit_dest inquiry loop max_recipients max_size metrics own_size \
-           policy_service posters posters_judge preferences program question rate registry require_tls \
-           site site_find stamps style style_rows subject
+           policy_service posters posters_judge preferences program question rate registry reject \
+           require_tls senders site site_find stamps style style_rows subject
 QUEUES = distribution entry progress queue schedule spool spool_deaths spool_entry spool_hold \
          spool_list spool_progress spool_receipt spool_scan spool_write
 MILTER = ask ending hooks lookup main message metrics pacemaker query recipients service session \
@@ -143,8 +143,8 @@ clean:
 
 UNIT = address base config dsn footer header inquiry intake json keys ldap ldif list member_list \
        metric milter net pace people policies post program progress receipt report resolver roster \
-       setting site socketmap sources spool sql stamp style subject syntax table union verdict \
-       wire
+       senders setting site socketmap sources spool sql stamp style subject syntax table union \
+       verdict wire
 TESTS = $(UNIT:%=$(BUILD)/tests/test_%) $(BUILD)/tests/contract_ldap
 
 $(BUILD)/tests/test_spool: $(BUILD)/tests/unit/queue_contract.o $(BUILD)/tests/unit/queue_memory.o

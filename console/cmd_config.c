@@ -120,7 +120,12 @@ print_manual(void)
 			           source_kinds[i]->attributes);
 	}
 	print_rows("cache of a source", "What is remembered of lookups.", cache_settings);
+	print_rows("A block in senders",
+	           "Who sends: all of it must hold, and of each setting one value.", senders_settings);
 	print_rows("A destination", "A domain of lists.", destination_settings);
+	print_rows("A block in senders of a destination",
+	           "Under the name that the senders have in\n.Ic senders\nat the top.",
+	           sender_checks_settings);
 	print_rows("posts of a destination, and a list in lists",
 	           "What posts look like to members, and who gets them. What the list has in its source\n"
 	           "goes first, then what stands in its block, then what stands in\n.Ic posts .",

@@ -75,6 +75,8 @@ const struct setting destination_settings[] = {
 	PART("lists", "Lists that differ in that: a block for each, under its address or what stands before "
 	     "the @ of it, with the same settings."),
 	PART("check", "What is asked about a posting, in order; see rollcall-policies below."),
+	PART("senders", "What is asked about those of some senders: a block for each, under the name that it "
+	     "has at the top."),
 	{ .kind = KIND_END },
 };
 
@@ -274,7 +276,9 @@ read_destination(struct site *s, const struct node *block, unsigned *links, stru
 		goto out;
 	if (take_destination(s, d, block, &v, why) == 0 && read_styles(s, d, block, path, why) == 0) {
 		d->chain = chain_open(node_child(block, "check"), path, links, &s->effective, why);
-		rc = d->chain == NULL ? -1 : 0;
+		rc = d->chain == NULL ? -1
+		                      : rules_read(block, s->senders, s->sender_count, path, &d->rules,
+		                                   &d->rule_count, links, &s->effective, why);
 	}
 	setting_free(destination_settings, &v);
 out:
@@ -291,6 +295,24 @@ holds_lists_only(const struct site *s, const char *canonical)
 	return d != NULL && !d->shared;
 }
 
+/* Senders that no destination has anything to say about. */
+static int
+check_senders(const struct site *s, const struct node *root, struct complaint *why)
+{
+	for (size_t i = 0; i < s->sender_count; i++) {
+		bool used = s->senders[i].chain != NULL;
+
+		for (size_t d = 0; d < s->destination_count; d++)
+			for (size_t r = 0; r < s->destinations[d].rule_count; r++)
+				used |= s->destinations[d].rules[r].who == &s->senders[i];
+		if (!used)
+			return node_complain(node_child(root, "senders")->children[i], why,
+			                     "%s: nothing is asked of them: there is no check here, and no "
+			                     "destination names them", s->senders[i].name);
+	}
+	return 0;
+}
+
 int
 destinations_read(struct site *s, const struct node *root, struct complaint *why)
 {
@@ -300,10 +322,14 @@ destinations_read(struct site *s, const struct node *root, struct complaint *why
 	if (n == NULL || n->kind != NODE_MAP || n->count == 0)
 		return node_complain(n == NULL ? root : n, why,
 		                     "\"destinations\" is missing: a block for each domain of lists");
+	if (senders_read(root, &s->senders, &s->sender_count, &links, &s->effective, why) < 0)
+		return -1;
 	s->destinations = mem_array(n->count, sizeof(*s->destinations));
 	for (size_t i = 0; i < n->count; i++)
 		if (read_destination(s, n->children[i], &links, why) < 0)
 			return -1;
+	if (check_senders(s, root, why) < 0)
+		return -1;
 	if (s->errors != NULL && holds_lists_only(s, s->errors))
 		return node_complain(place(root, "errors"), why,
 		                     "errors: %s is in a domain of lists: failures would go to a list",
@@ -325,8 +351,10 @@ destinations_free(struct site *s)
 		}
 		free(d->lists);
 		chain_close(&d->chain);
+		rules_free(d->rules, d->rule_count);
 	}
 	free(s->destinations);
+	senders_free(s->senders, s->sender_count);
 }
 
 int

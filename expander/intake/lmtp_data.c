@@ -199,6 +199,7 @@ log_recipient(const struct reception *r, const struct mail *m, const struct reci
 		log_text(&l, "login", r->credentials.stamp.login);
 		log_text(&l, "judged", j->stamped ? "before" : "now");
 		log_text(&l, "by", j->by);
+		log_text(&l, "senders", target_senders(j->target));
 	}
 	(void)snprintf(code, sizeof(code), "%d %s", reply->code, reply->enhanced);
 	log_text(&l, "reply", code);
@@ -295,7 +296,7 @@ reply_of_judgement(const struct judgement *j)
 
 /* What becomes of it for each list and role, in their order. */
 static void
-judge_all(struct reception *r, const struct mail *m, struct judgement *judgements)
+judge_all(struct reception *r, struct mail *m, struct judgement *judgements)
 {
 	const struct arrival arrival = { .sender = m->sender_canonical, .queue_id = r->queue_id,
 		                         .ident = m->ident, .header = bytes_text(&r->header),
@@ -306,7 +307,7 @@ judge_all(struct reception *r, const struct mail *m, struct judgement *judgement
 	metric_add(&expander_metrics[STAMPS], r->credentials.state, 0, 0, 1);
 	for (size_t i = 0; i < m->count; i++)
 		if (m->recipients[i].same_as == i)
-			judgements[count++].subject = admit_subject(&m->recipients[i].target);
+			judgements[count++].target = &m->recipients[i].target;
 	judge(r->service, &arrival, &r->credentials, deadline_in(r->service->lmtp.lookup), judgements, count);
 }
 
