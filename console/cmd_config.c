@@ -130,6 +130,9 @@ print_manual(void)
 	           "What posts look like to members, and who gets them. What the list has in its source\n"
 	           "goes first, then what stands in its block, then what stands in\n.Ic posts .",
 	           style_settings);
+	print_rows("The step remove of modify", "Fields that posts go without.", modifier_remove_settings);
+	print_rows("The step add of modify", "A field more.", modifier_add_settings);
+	print_rows("The step rewrite of modify", "Fields whose values change.", modifier_rewrite_settings);
 	print_rows("Every check", "Beside its own settings.", action_settings);
 	for (size_t i = 0; policies[i] != NULL; i++) {
 		(void)printf(".Ss The check %s\n%s\n.Bl -tag -width Ds\n", policies[i]->name,

@@ -90,6 +90,8 @@ const struct setting senders_settings[] = {
 
 const struct setting sender_checks_settings[] = {
 	CHECK("What is asked about their posts to this domain, in the place of everything else."),
+	{ .name = "modify", .kind = KIND_PART,
+	  .help = "What is changed in their posts, in the place of what the destination changes." },
 	{ .kind = KIND_END },
 };
 
@@ -302,6 +304,9 @@ rules_read(const struct node *block, const struct senders *senders, size_t count
 			return -1;
 		if (r.chain != NULL)
 			(*rules)[(*rule_count)++] = r;
+		if (own != NULL && modifiers_read(own, path, &(*rules)[*rule_count - 1].modifiers, effective,
+		                                  why) < 0)
+			return -1;
 	}
 	return 0;
 }
@@ -309,9 +314,11 @@ rules_read(const struct node *block, const struct senders *senders, size_t count
 void
 rules_free(struct rule *rules, size_t count)
 {
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		if (rules[i].own)
 			chain_close(&rules[i].chain);
+		modifiers_close(&rules[i].modifiers);
+	}
 	free(rules);
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/net.h"
 #include "policies/chain.h"
+#include "policies/modifiers.h"
 
 /* Where a client came in: what the MTA calls its own socket. NULL: not known. */
 struct doorway {
@@ -38,6 +39,7 @@ void senders_free(struct senders *, size_t count);
 struct rule {
 	const struct senders *who;
 	struct chain *chain;
+	struct modifiers *modifiers;      /* of their posts; NULL: those of others */
 	bool own;                         /* the chain is the destination's, not the block's */
 };
 

@@ -24,6 +24,7 @@
 struct list_block {
 	char *address;                    /* canonical */
 	struct style style;
+	struct modifiers *modifiers;      /* of its posts; NULL: those of its senders, or its destination */
 };
 
 struct destination {
@@ -37,6 +38,7 @@ struct destination {
 	struct list_block *lists;
 	size_t list_count;
 	struct chain *chain;              /* of senders whom no rule is about */
+	struct modifiers *modifiers;      /* of its posts; or NULL */
 	struct rule *rules;
 	size_t rule_count;
 };
@@ -134,6 +136,9 @@ void target_dispatch(struct target *, const struct facts *, const struct doorway
 /* What is asked about mail to it; and the name of the block `senders` that says so, or NULL. */
 struct chain *target_chain(const struct target *);
 const char *target_senders(const struct target *);
+
+/* What is changed in its posts: as its list, its senders or its destination say; NULL: nothing. */
+const struct modifiers *target_modifiers(const struct target *);
 
 /* Asks the source, waiting until the deadline. */
 enum found site_find(const struct destination *, const char *canonical, struct deadline,

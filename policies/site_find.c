@@ -81,6 +81,19 @@ target_senders(const struct target *t)
 	return t->rule == NULL ? NULL : t->rule->who->name;
 }
 
+const struct modifiers *
+target_modifiers(const struct target *t)
+{
+	const struct destination *d = t->destination;
+
+	if (t->role != ROLE_POST)
+		return NULL;
+	for (size_t i = 0; i < d->list_count; i++)
+		if (d->lists[i].modifiers != NULL && strcmp(d->lists[i].address, t->list->address) == 0)
+			return d->lists[i].modifiers;
+	return t->rule != NULL && t->rule->modifiers != NULL ? t->rule->modifiers : d->modifiers;
+}
+
 /* Asks one of the two questions about everything that the address could mean. */
 static enum found
 ask(const struct destination *d, const char *canonical, const struct deadline *by, bool stale,

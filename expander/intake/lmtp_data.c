@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "expander/intake/heading.h"
+#include "expander/intake/modify.h"
 #include "expander/intake/judge.h"
 #include "expander/metrics.h"
 #include "mail/header.h"
@@ -269,8 +270,17 @@ static void
 add_entry(struct entries *es, struct reception *r, const struct mail *m, struct recipient *to,
           struct judgement *j, const char *lhlo)
 {
+	struct complaint why;
+
 	r->queues->ops->entry_name(r->draft, to->target.list->address, role_word(to->target.role), to->id);
 	fill_envelope(&es->envelopes[es->count], r, m, to, to->id, lhlo);
+	if (modify_heading(&es->envelopes[es->count], &to->target, bytes_text(&r->header), r->header.length,
+	                   &why) < 0) {
+		to->reply = REPLY_LOCAL_ERROR;
+		log_recipient(r, m, to, j, why.text);
+		envelope_free(&es->envelopes[es->count]);
+		return;
+	}
 	if (to->target.role == ROLE_POST)
 		add_before(es, &r->credentials, j);
 	es->commitments[es->count] = (struct commitment){
