@@ -15,24 +15,24 @@ MAIL = address automatic date dsn encoded footer header list mailboxes member_li
        phrase poster receipt reply stamp subject syntax trace verdict
 SOURCES = cache described fail file ldap ldap_addresses ldap_attributes ldap_climb ldap_conn \
           ldap_covers ldap_deref ldap_dn ldap_dynamic ldap_each ldap_find ldap_found ldap_lists \
-          ldap_logins ldap_member ldap_names ldap_or ldap_owners ldap_paged ldap_people ldap_person \
-          ldap_posting ldap_presets ldap_query ldap_range ldap_read ldap_refer ldap_refs \
-          ldap_server ldap_state ldap_stream ldap_url ldap_walk nested people person program \
-          registry source sql sql_pool sql_postgresql sql_sqlite table table_cdb table_lmdb union \
-          union_people
+          ldap_logins ldap_member ldap_names ldap_or ldap_owners ldap_paged ldap_people \
+          ldap_person ldap_posting ldap_presets ldap_query ldap_range ldap_read ldap_refer \
+          ldap_refs ldap_server ldap_state ldap_stream ldap_url ldap_walk nested people person \
+          program registry source sql sql_pool sql_postgresql sql_sqlite table table_cdb \
+          table_lmdb union union_people
 POLICIES = admit authenticated auto_submitted bulkhead chain content_type destinations drain fail \
-           header_match implicit_dest inquiry loop max_recipients max_size metrics own_size \
-           policy_service posters posters_judge preferences program question rate registry \
-           require_tls site site_find stamps style style_rows subject
+           header_match implicit_dest inquiry loop max_recipients max_size metrics modifiers \
+           own_size policy_service posters posters_judge preferences program question rate \
+           registry reject require_tls senders site site_find stamps style style_rows subject
 QUEUES = distribution entry progress queue schedule spool spool_deaths spool_entry spool_hold \
          spool_list spool_progress spool_receipt spool_scan spool_write
 MILTER = ask ending hooks lookup main message metrics pacemaker query recipients service session \
          settings socketmap
 EXPANDER = access main pace pulse recipients service settings work intake/content intake/heading \
-           intake/judge intake/lmtp_data intake/lmtp_server intake/lmtp_session fanout/backlog \
-           fanout/doubts fanout/expand fanout/farm fanout/inject fanout/lane fanout/later \
-           fanout/learnt fanout/order fanout/post fanout/prepare fanout/refused fanout/report \
-           fanout/roster fanout/sending fanout/settle fanout/sift fanout/smtp_client \
+           intake/judge intake/lmtp_data intake/lmtp_server intake/lmtp_session intake/modify \
+           fanout/backlog fanout/doubts fanout/expand fanout/farm fanout/inject fanout/lane \
+           fanout/later fanout/learnt fanout/order fanout/post fanout/prepare fanout/refused \
+           fanout/report fanout/roster fanout/sending fanout/settle fanout/sift fanout/smtp_client \
            fanout/smtp_open fanout/throttle fanout/turns fanout/wire bounces/handover metrics
 CONSOLE = cmd_compare cmd_config cmd_daemons cmd_drain cmd_explain cmd_import cmd_key cmd_lists \
           cmd_lookup cmd_members cmd_metrics cmd_preferences cmd_preview cmd_queue cmd_release \
@@ -97,7 +97,8 @@ $(BUILD)/rollcall-expander: $(EXPANDER:%=$(BUILD)/expander/%.o) $(BUILD)/libroll
 
 $(BUILD)/rollcallctl: $(CONSOLE:%=$(BUILD)/console/%.o) $(BUILD)/milter/message.o \
                       $(BUILD)/milter/settings.o $(BUILD)/expander/settings.o $(BUILD)/expander/pace.o \
-                      $(BUILD)/expander/intake/heading.o $(BUILD)/expander/fanout/post.o \
+                      $(BUILD)/expander/intake/heading.o $(BUILD)/expander/intake/modify.o \
+                      $(BUILD)/expander/fanout/post.o \
                       $(PREPARE:%=$(BUILD)/expander/fanout/%.o) $(BUILD)/librollcall.a
 	$(LINK) $(LIBS)
 
@@ -143,13 +144,14 @@ clean:
 # ---- tests ----
 
 UNIT = address base config dsn footer header inquiry intake json keys ldap ldif list member_list \
-       metric milter net pace people policies post program progress receipt report resolver roster \
-       setting site socketmap sources spool sql stamp style subject syntax table union verdict \
-       wire
+       metric milter modify net pace people policies post program progress receipt report resolver \
+       roster senders setting site socketmap sources spool sql stamp style subject syntax table \
+       union verdict wire
 TESTS = $(UNIT:%=$(BUILD)/tests/test_%) $(BUILD)/tests/contract_ldap
 
 $(BUILD)/tests/test_spool: $(BUILD)/tests/unit/queue_contract.o $(BUILD)/tests/unit/queue_memory.o
 $(BUILD)/tests/test_intake: $(BUILD)/expander/intake/content.o $(BUILD)/expander/intake/heading.o
+$(BUILD)/tests/test_modify: $(BUILD)/expander/intake/modify.o
 $(BUILD)/tests/test_style: $(BUILD)/expander/intake/heading.o
 $(BUILD)/tests/test_post: $(BUILD)/expander/fanout/post.o $(BUILD)/expander/fanout/settle.o $(BUILD)/expander/metrics.o \
                           $(BUILD)/expander/fanout/learnt.o $(BUILD)/tests/unit/queue_contract.o \

@@ -411,6 +411,18 @@ networks_have(const struct networks *n, const struct sockaddr *address)
 	return false;
 }
 
+bool
+networks_have_text(const struct networks *n, const char *ip)
+{
+	struct sockaddr_in6 six = { .sin6_family = AF_INET6 };
+	struct sockaddr_in four = { .sin_family = AF_INET };
+
+	if (inet_pton(AF_INET6, ip, &six.sin6_addr) == 1)
+		return networks_have(n, (const struct sockaddr *)&six);
+	return inet_pton(AF_INET, ip, &four.sin_addr) == 1 &&
+	       networks_have(n, (const struct sockaddr *)&four);
+}
+
 void
 networks_close(struct networks **n)
 {

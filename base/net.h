@@ -68,6 +68,7 @@ int networks_add(struct networks *, const char *cidr, struct complaint *);
 int networks_add_all(struct networks *, const struct text_list *, struct complaint *);
 int network_check(const char *cidr, struct complaint *);                /* for rows of settings */
 bool networks_have(const struct networks *, const struct sockaddr *);
+bool networks_have_text(const struct networks *, const char *ip);       /* no for what is no address */
 void networks_close(struct networks **);
 
 #endif

@@ -120,11 +120,19 @@ print_manual(void)
 			           source_kinds[i]->attributes);
 	}
 	print_rows("cache of a source", "What is remembered of lookups.", cache_settings);
+	print_rows("A block in senders",
+	           "Who sends: all of it must hold, and of each setting one value.", senders_settings);
 	print_rows("A destination", "A domain of lists.", destination_settings);
+	print_rows("A block in senders of a destination",
+	           "Under the name that the senders have in\n.Ic senders\nat the top.",
+	           sender_checks_settings);
 	print_rows("posts of a destination, and a list in lists",
 	           "What posts look like to members, and who gets them. What the list has in its source\n"
 	           "goes first, then what stands in its block, then what stands in\n.Ic posts .",
 	           style_settings);
+	print_rows("The step remove of modify", "Fields that posts go without.", modifier_remove_settings);
+	print_rows("The step add of modify", "A field more.", modifier_add_settings);
+	print_rows("The step rewrite of modify", "Fields whose values change.", modifier_rewrite_settings);
 	print_rows("Every check", "Beside its own settings.", action_settings);
 	for (size_t i = 0; policies[i] != NULL; i++) {
 		(void)printf(".Ss The check %s\n%s\n.Bl -tag -width Ds\n", policies[i]->name,

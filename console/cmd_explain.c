@@ -10,7 +10,6 @@
 #include "policies/stamps.h"
 
 #include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +20,7 @@ struct post {
 	const struct site *site;
 	const struct milter_settings *milter;
 	struct facts facts;
+	struct doorway doorway;
 	struct target target;
 	struct message message;
 	bool has_message;
@@ -170,7 +170,7 @@ static void
 show_lacking(struct post *p)
 {
 	const struct link *link;
-	struct verdict v = chain_lacking(p->target.destination->chain, p->target.role,
+	struct verdict v = chain_lacking(target_chain(&p->target), p->target.role,
 	                                 facts_lacking(&p->facts), &link);
 
 	if (!p->facts.session && link != NULL)
@@ -222,6 +222,7 @@ show_outcome(struct post *p)
 	js_set_text(j, "from", p->facts.sender == NULL ? "" : p->facts.sender);
 	js_set_text(j, "client", p->facts.client);
 	js_set_text(j, "login", p->facts.login);
+	js_set_text(j, "senders", p->target.list == NULL ? NULL : target_senders(&p->target));
 	if (p->target.list != NULL) {
 		js_set_text(j, "list", p->target.list->address);
 		js_set_text(j, "role", role_word(p->target.role));
@@ -251,6 +252,12 @@ show_list(const struct post *p)
 	ctl_say("%s: %s of the list %s, %s", t->recipient, role_word(t->role), t->list->address,
 	        t->list->key);
 	(void)fputc('\n', stdout);
+	if (t->rule != NULL)
+		ctl_say("senders: %s", target_senders(t));
+	else if (t->destination->rule_count > 0)
+		ctl_say("senders: others");
+	if (t->destination->rule_count > 0)
+		(void)fputc('\n', stdout);
 }
 
 /* Finds the list and asks. False where the address is in no domain of lists. */
@@ -267,6 +274,7 @@ judge(struct post *p, const char *canonical)
 	if (found == FOUND_NO && d->shared)
 		return false;
 	if (found == FOUND_YES) {
+		target_dispatch(&p->target, &p->facts, &p->doorway);
 		show_list(p);
 		ask_all(p);
 	} else if (found == FOUND_NO) {
@@ -283,18 +291,14 @@ judge(struct post *p, const char *canonical)
 static int
 take_client(struct facts *f, const struct site *s, const char *text, struct complaint *why)
 {
-	struct sockaddr_in6 six = { .sin6_family = AF_INET6 };
-	struct sockaddr_in four = { .sin_family = AF_INET };
-	const struct sockaddr *address = (struct sockaddr *)&four;
+	unsigned char unused[16];
 
 	if (text == NULL)
 		return 0;
-	if (inet_pton(AF_INET6, text, &six.sin6_addr) == 1)
-		address = (struct sockaddr *)&six;
-	else if (inet_pton(AF_INET, text, &four.sin_addr) != 1)
+	if (inet_pton(AF_INET6, text, unused) != 1 && inet_pton(AF_INET, text, unused) != 1)
 		return complain(why, "--client: \"%s\" is no IP address", text);
 	f->client = text;
-	f->trusted = networks_have(s->networks, address);
+	f->trusted = networks_have_text(s->networks, text);
 	return 0;
 }
 
@@ -334,14 +338,16 @@ run(const struct ctl *given)
 {
 	struct ctl c = *given;
 	const char *login = ctl_value(&c, "--auth"), *client = ctl_value(&c, "--client");
-	struct post p = { .ctl = &c, .verdict = verdict_pass() };
+	const char *port = ctl_value(&c, "--port");
+	struct post p = { .ctl = &c, .verdict = verdict_pass(), .doorway = { port, port } };
 	struct milter_settings milter = { 0 };
 	struct site *s;
 	int status;
 
 	p.facts = (struct facts){ .session = !ctl_option(&c, "--past-milter"), .client = "203.0.113.0",
 		                  .recipients = 1, .login = login, .encrypted = ctl_option(&c, "--tls") };
-	if (c.argc < 2 || c.argc > 3 || (login != NULL && *login == '\0'))
+	if (c.argc < 2 || c.argc > 3 || (login != NULL && *login == '\0') ||
+	    (port != NULL && *port == '\0'))
 		return CTL_USAGE;
 	s = ctl_site_with(&c, &milter);
 	if (s == NULL)

@@ -42,31 +42,61 @@ struct report {
 	size_t unasked;                   /* that take it over LMTP */
 };
 
+/* As one of the senders of a rule; NULL: as somebody whom no block is about by name. */
 static enum decision
-may_post(const struct report *r, const struct list *list, enum role role, size_t poster)
+may_post(const struct report *r, const struct list *list, enum role role, size_t poster,
+         const struct rule *rule)
 {
-	const struct target t = { .destination = r->destination, .list = (struct list *)list,
-		                  .role = role, .recipient = list->address };
+	static const struct doorway unknown = { 0 };
+	struct target t = { .destination = r->destination, .list = (struct list *)list, .role = role,
+		            .recipient = list->address, .rule = rule };
 	const struct terms terms = { .moment = MOMENT_RCPT, .facts = &posters[poster].facts,
 		                     .by = deadline_in(PATIENCE) };
 	struct subject asked;
-	struct verdict v = admit_rcpt(r->site, &t, &terms, &asked);
+	struct verdict v;
 	const struct link *unused;
 
+	if (rule == NULL)
+		target_dispatch(&t, terms.facts, &unknown);
+	v = admit_rcpt(r->site, &t, &terms, &asked);
 	subject_free(&asked);
 	if (v.decision == DECISION_PASS && !terms.facts->session)
-		v = chain_lacking(t.destination->chain, role, facts_lacking(terms.facts), &unused);
+		v = chain_lacking(target_chain(&t), role, facts_lacking(terms.facts), &unused);
 	return v.decision;
+}
+
+/* Whether such a client can be one of the senders of a rule. */
+static bool
+can_be(const struct rule *rule, size_t poster)
+{
+	return rule == NULL || senders_may_be(rule->who, posters[poster].facts.login != NULL);
+}
+
+/* Whether a mail to that role is taken from anybody, whatever they have to say they are. */
+static bool
+is_open(const struct report *r, const struct list *list, enum role role)
+{
+	const struct destination *d = r->destination;
+
+	if (may_post(r, list, role, ANYONE, NULL) == DECISION_PASS)
+		return true;
+	for (size_t i = 0; i < d->rule_count; i++)
+		if (senders_are_anyone(d->rules[i].who) &&
+		    may_post(r, list, role, ANYONE, &d->rules[i]) == DECISION_PASS)
+			return true;
+	return false;
 }
 
 /* Adds the clients that may post: "networks,authenticated", "nobody". */
 static void
-add_clients(struct bytes *out, const struct report *r, const struct list *list)
+add_clients(struct bytes *out, const struct report *r, const struct list *list, const struct rule *rule)
 {
 	const char *between = "";
 
+	if (rule != NULL)
+		bytes_format(out, " %s:", rule->who->name);
 	for (size_t i = ANYONE; i < LMTP; i++) {
-		enum decision d = may_post(r, list, ROLE_POST, i);
+		enum decision d = can_be(rule, i) ? may_post(r, list, ROLE_POST, i, rule) : DECISION_REJECT;
 
 		if (d == DECISION_REJECT)
 			continue;
@@ -77,17 +107,40 @@ add_clients(struct bytes *out, const struct report *r, const struct list *list)
 		bytes_add_text(out, "nobody");
 }
 
-/* Adds who may post by SMTP: "anyone"; or whom posters lets in, in its words; or else which clients. */
+/*
+ * Adds who may post by SMTP: "anyone"; or whom posters lets in, in its words; or else which clients.
+ * Of the senders of a rule behind their name.
+ */
 static void
-add_posters(struct bytes *out, const struct report *r, const struct list *list)
+add_posters(struct bytes *out, const struct report *r, const struct list *list, const struct rule *rule)
 {
-	if (may_post(r, list, ROLE_POST, ANYONE) == DECISION_PASS) {
+	const struct target t = { .destination = r->destination, .rule = rule };
+	struct bytes words = { 0 };
+
+	if (rule != NULL)
+		bytes_format(out, " %s:", rule->who->name);
+	if (can_be(rule, ANYONE) && may_post(r, list, ROLE_POST, ANYONE, rule) == DECISION_PASS) {
 		bytes_add_text(out, posters[ANYONE].word);
 		return;
 	}
-	chain_describe(r->destination->chain, list, out);
-	if (out->length == 0)
-		add_clients(out, r, list);
+	chain_describe(target_chain(&t), list, &words);
+	if (words.length == 0)
+		add_clients(&words, r, list, rule);
+	bytes_add(out, words.data, words.length);
+	bytes_free(&words);
+}
+
+/* An answer to each kind of client, for programs. */
+static struct js *
+clients_to_json(const struct report *r, const struct list *list, const struct rule *rule)
+{
+	struct js *from = js_object();
+
+	for (size_t i = ANYONE; i < (rule == NULL ? POSTERS : LMTP); i++)
+		if (can_be(rule, i))
+			js_set_text(from, posters[i].word,
+			            decision_word(may_post(r, list, ROLE_POST, i, rule)));
+	return from;
 }
 
 static void
@@ -98,7 +151,9 @@ print_line(const struct report *r, const struct list *list, const struct text_li
 
 	bytes_format(&line, "%-40s ", list->address);
 	if (r->exposed) {
-		add_posters(&who, r, list);
+		add_posters(&who, r, list, NULL);
+		for (size_t i = 0; i < r->destination->rule_count; i++)
+			add_posters(&who, r, list, &r->destination->rules[i]);
 		bytes_format(&line, "%-22s ", bytes_text(&who));
 	}
 	bytes_format(&line, "%s: %s", r->destination->source->name, list->key);
@@ -117,7 +172,7 @@ static void
 print_object(const struct report *r, const struct list *list, const struct text_list *also,
              bool twice)
 {
-	struct js *j = js_object(), *array = js_array(), *from;
+	struct js *j = js_object(), *array = js_array(), *senders;
 	struct bytes text = { 0 };
 
 	for (size_t i = 0; i < also->count; i++)
@@ -132,14 +187,15 @@ print_object(const struct report *r, const struct list *list, const struct text_
 	if (r->exposed) {
 		struct bytes who = { 0 };
 
-		add_posters(&who, r, list);
+		add_posters(&who, r, list, NULL);
 		js_set_text(j, "posters", bytes_text(&who));
 		bytes_free(&who);
-		from = js_object();
-		for (size_t i = ANYONE; i < POSTERS; i++)
-			js_set_text(from, posters[i].word,
-			            decision_word(may_post(r, list, ROLE_POST, i)));
-		js_set(j, "from", from);
+		js_set(j, "from", clients_to_json(r, list, NULL));
+		senders = js_object();
+		for (size_t i = 0; i < r->destination->rule_count; i++)
+			js_set(senders, r->destination->rules[i].who->name,
+			       clients_to_json(r, list, &r->destination->rules[i]));
+		js_set(j, "senders", senders);
 	}
 	js_print(j, false, &text);
 	(void)fprintf(r->to, "%s%s", r->lists == 0 ? "\n" : ",\n", bytes_text(&text));
@@ -161,9 +217,9 @@ take(void *arg, const struct list *list, const struct text_list *also)
 		print_line(r, list, also, twice);
 	r->lists++;
 	r->twice += twice;
-	r->open += may_post(r, list, ROLE_POST, ANYONE) == DECISION_PASS;
-	r->owned += may_post(r, list, ROLE_OWNER, ANYONE) == DECISION_PASS;
-	r->unasked += may_post(r, list, ROLE_POST, LMTP) == DECISION_PASS;
+	r->open += is_open(r, list, ROLE_POST);
+	r->owned += is_open(r, list, ROLE_OWNER);
+	r->unasked += may_post(r, list, ROLE_POST, LMTP, NULL) == DECISION_PASS;
 	return !ferror(r->to);
 }
 

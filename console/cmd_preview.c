@@ -7,6 +7,7 @@
 #include "console/ctl.h"
 #include "expander/fanout/post.h"
 #include "expander/intake/heading.h"
+#include "expander/intake/modify.h"
 #include "mail/address.h"
 #include "mail/header.h"
 #include "mail/mime.h"
@@ -82,8 +83,8 @@ refused(struct preview *p, bool bare_newline, size_t header)
 }
 
 /* As the expander does it: name, heading, then what is around the body. */
-static void
-compose(struct preview *p, bool eight_bit, size_t header)
+static int
+compose(struct preview *p, bool eight_bit, size_t header, struct complaint *why)
 {
 	struct digest *digest = digest_open();
 	unsigned char sum[DIGEST_SIZE];
@@ -100,10 +101,13 @@ compose(struct preview *p, bool eight_bit, size_t header)
 	};
 	heading_compose(&p->envelope, p->site, &p->target, id, p->site->hostname,
 	                bytes_text(&p->message), header);
+	if (modify_heading(&p->envelope, &p->target, bytes_text(&p->message), header, why) < 0)
+		return -1;
 	post_rewrite(&p->envelope, bytes_text(&p->message), p->message.length, &p->sent, &body);
 	bytes_add(&p->sent, bytes_text(&p->message) + body, p->message.length - body);
 	if (p->envelope.inject_after_body != NULL)
 		bytes_add_text(&p->sent, p->envelope.inject_after_body);
+	return 0;
 }
 
 /* The parameters of MAIL that the post itself asks for. A header of UTF-8 has come with SMTPUTF8. */
@@ -171,6 +175,7 @@ show(struct preview *p)
 {
 	size_t header = header_length(bytes_text(&p->message), p->message.length);
 	bool bare = false, eight_bit = false;
+	struct complaint failed;
 	const char *why;
 
 	scan(&p->message, &bare, &eight_bit);
@@ -178,7 +183,9 @@ show(struct preview *p)
 	if (why != NULL)
 		return ctl_fail(CTL_NO, "%s: %s would not get it: %s", p->ctl->argv[2],
 		                p->target.list->address, why);
-	compose(p, eight_bit, header);
+	if (compose(p, eight_bit, header, &failed) < 0)
+		return ctl_fail(CTL_UNSURE, "%s: %s would not get it now: %s", p->ctl->argv[2],
+		                p->target.list->address, failed.text);
 	print(p, parameters(p, header));
 	return CTL_YES;
 }

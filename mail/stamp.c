@@ -25,6 +25,8 @@ stamp_free(struct stamp *s)
 	free(s->sender);
 	free(s->client);
 	free(s->login);
+	free(s->port);
+	free(s->port_name);
 	*s = (struct stamp){ 0 };
 }
 
@@ -137,6 +139,8 @@ stamp_print(const struct stamp *s, struct bytes *out)
 	js_set_text(j, "digest", s->digest);
 	js_set_text(j, "client", s->client);
 	js_set_text(j, "login", s->login);
+	js_set_text(j, "port", s->port);
+	js_set_text(j, "port_name", s->port_name);
 	js_set_flag(j, "trusted", s->trusted);
 	js_set_flag(j, "encrypted", s->encrypted);
 	js_set_number(j, "announced", s->announced);
@@ -211,6 +215,8 @@ stamp_parse(const char *text, size_t length, struct stamp *s, struct complaint *
 		s->sender = mem_text(js_text(j, "sender"));
 		s->client = mem_text(js_text(j, "client"));
 		s->login = mem_text(js_text(j, "login"));
+		s->port = mem_text(js_text(j, "port"));
+		s->port_name = mem_text(js_text(j, "port_name"));
 		s->trusted = js_flag(j, "trusted", false);
 		s->encrypted = js_flag(j, "encrypted", false);
 		s->announced = js_number(j, "announced", 0);

@@ -36,6 +36,7 @@ struct stamp {
 	/* The session. */
 	char *client;                     /* its address, as text */
 	char *login;                      /* NULL: it has not authenticated */
+	char *port, *port_name;           /* of the MTA, that it came in by; NULL: not known */
 	bool trusted, encrypted;
 	int64_t announced, recipients;
 	/* Those that passed come first; each list and role once. */

@@ -98,7 +98,7 @@ session_prepare(struct session *s)
 		return;
 	s->prepared = true;
 	for (size_t i = 0; i < s->list_count; i++)
-		if (chain_needs(s->lists[i].destination->chain, NEED_FILE, s->lists[i].role))
+		if (chain_needs(target_chain(&s->lists[i]), NEED_FILE, s->lists[i].role))
 			message_keep(&s->message, &s->service->site->limits,
 			             s->service->site->state);
 }
@@ -112,7 +112,7 @@ session_data(struct session *s, const char *queue_id)
 	free(s->outcomes);
 	s->outcomes = mem_array(s->list_count, sizeof(*s->outcomes));
 	for (size_t i = 0; i < s->list_count; i++)
-		asks |= chain_asks(s->lists[i].destination->chain, MOMENT_DATA, s->lists[i].role, 0);
+		asks |= chain_asks(target_chain(&s->lists[i]), MOMENT_DATA, s->lists[i].role, 0);
 	if (!asks || s->refused.decision != DECISION_PASS)
 		return verdict_pass();
 	ask_lists(s, MOMENT_DATA, verdict_pass(), s->service->settings.deadline, queue_id);
@@ -133,7 +133,7 @@ count_posts(const struct session *s)
 		facts.list = s->lists[i].list;
 		facts.recipient = s->lists[i].recipient;
 		facts.role = s->lists[i].role;
-		chain_accepted(s->lists[i].destination->chain, &facts);
+		chain_accepted(target_chain(&s->lists[i]), &facts);
 	}
 }
 
@@ -177,8 +177,9 @@ fill_stamp(struct session *s, const char *queue_id, struct stamp *stamp)
 {
 	*stamp = (struct stamp){
 		.time = clock_wall(), .queue_id = mem_text(queue_id), .sender = mem_text(s->sender),
-		.client = mem_text(s->client), .login = mem_text(s->login), .trusted = s->trusted,
-		.encrypted = s->encrypted, .announced = s->announced,
+		.client = mem_text(s->client), .login = mem_text(s->login),
+		.port = mem_text(s->doorway.port), .port_name = mem_text(s->doorway.name),
+		.trusted = s->trusted, .encrypted = s->encrypted, .announced = s->announced,
 		.recipients = (int64_t)(s->list_count + s->others + s->unknown),
 	};
 	stamp_digest(bytes_text(&s->message.header), s->message.header.length, stamp->digest);

@@ -94,7 +94,7 @@ answer(SMFICTX *ctx, struct verdict v, const char *names)
 static void
 ask_for_macros(SMFICTX *ctx)
 {
-	static char id[] = "i", port[] = "{daemon_port}";
+	static char id[] = "i", port[] = "{daemon_port} {daemon_name}";
 	static char login[] = "i {auth_authen} {mail_addr} {tls_version}", recipient[] = "i {rcpt_addr}";
 
 	(void)smfi_setsymlist(ctx, SMFIM_CONNECT, port);
@@ -161,12 +161,13 @@ on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps, unsigned 
 static sfsistat
 on_connect(SMFICTX *ctx, char *host, _SOCK_ADDR *address)
 {
-	static char name[] = "{daemon_port}";
+	static char port_name[] = "{daemon_port}", daemon[] = "{daemon_name}";
 	bool no_replies = smfi_getpriv(ctx) == &no_replies_mark;
 	struct session *s = session_new(pacemaker, address, no_replies), *before = session_of(ctx);
-	const char *port = smfi_getsymval(ctx, name);
+	const char *port = macro(ctx, port_name);
 
 	session_set_name(s, host);
+	session_set_doorway(s, port, macro(ctx, daemon));
 	if (port != NULL && strcmp(port, "0") == 0)   /* Postfix' non_smtpd_milters */
 		session_set_local(s);
 	(void)smfi_setpriv(ctx, s);

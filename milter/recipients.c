@@ -25,7 +25,7 @@ fits(struct session *s, const struct target *t)
 	if (session_mixed(s) != MIXED_SPLIT)
 		return true;
 	if (t != NULL)
-		chain_later(t->destination->chain, t->list, t->role, &later);
+		chain_later(target_chain(t), t->list, t->role, &later);
 	if (s->list_count + s->others > 0) {
 		same = strcmp(bytes_text(&later), bytes_text(&s->later)) == 0;
 	} else {
@@ -59,6 +59,7 @@ judge_list(struct session *s, struct judged *j, struct deadline by)
 	const struct terms terms = { .moment = MOMENT_RCPT, .facts = &facts, .by = by,
 		                     .around = session_wait, .arg = s->pacemaker };
 
+	target_dispatch(&j->target, &facts, &s->doorway);
 	if (s->announced > s->service->site->limits.message) {
 		decide(j, "size", verdict_reject(REPLY_TOO_BIG, "SIZE= is above the limit"));
 		return;

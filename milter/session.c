@@ -38,6 +38,7 @@ session_free(struct session **session)
 	session_reset(s);
 	mem_drop(&s->client_name);
 	mem_drop(&s->helo);
+	session_set_doorway(s, NULL, NULL);
 	bytes_free(&s->later);
 	bytes_free(&s->names);
 	message_free(&s->message);
@@ -72,6 +73,14 @@ session_set_helo(struct session *s, const char *helo)
 {
 	mem_drop(&s->helo);
 	s->helo = mem_text(helo);
+}
+
+void
+session_set_doorway(struct session *s, const char *port, const char *name)
+{
+	mem_drop((char **)&s->doorway.port);
+	mem_drop((char **)&s->doorway.name);
+	s->doorway = (struct doorway){ mem_text(port), mem_text(name) };
 }
 
 void
@@ -229,6 +238,7 @@ session_log(const struct session *s, const char *event, const char *queue_id, co
 	if (t != NULL && t->list != NULL) {
 		log_text(&l, "list", t->list->address);
 		log_text(&l, "role", role_word(t->role));
+		log_text(&l, "senders", target_senders(t));
 	}
 	log_text(&l, "from", s->sender == NULL ? "<>" : s->sender);
 	log_text(&l, "client", s->client);

@@ -32,6 +32,9 @@ void session_set_local(struct session *);
 void session_set_name(struct session *, const char *name);
 void session_set_helo(struct session *, const char *helo);
 
+/* The port of the MTA that the client came in by, and the MTA's name for it. May be NULL. */
+void session_set_doorway(struct session *, const char *port, const char *name);
+
 /* Whether the client's connection is encrypted by now. */
 void session_set_encrypted(struct session *, bool encrypted);
 

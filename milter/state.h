@@ -24,6 +24,7 @@ struct session {
 	bool encrypted;
 	char client[INET6_ADDRSTRLEN];
 	char *client_name, *helo;         /* NULL: not known */
+	struct doorway doorway;           /* its texts are ours */
 
 	/* The message. */
 	char *sender;                     /* canonical, or as given where no mailbox; NULL: <> */

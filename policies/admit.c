@@ -4,7 +4,7 @@
 struct subject
 admit_subject(const struct target *t)
 {
-	return (struct subject){ .chain = t->destination->chain, .list = t->list,
+	return (struct subject){ .chain = target_chain(t), .list = t->list,
 		                 .source = t->destination->source, .stale = t->stale,
 		                 .recipient = t->recipient, .role = t->role,
 		                 .verdict = verdict_pass() };

@@ -358,6 +358,11 @@ void
 chain_describe(const struct chain *c, const struct list *list, struct bytes *out)
 {
 	for (size_t i = 0; i < c->count; i++)
+		if (c->links[i].policy == &policy_reject && link_worst(&c->links[i]) != DECISION_PASS) {
+			bytes_add_text(out, "nobody");
+			return;
+		}
+	for (size_t i = 0; i < c->count; i++)
 		if (c->links[i].policy->describe != NULL && link_worst(&c->links[i]) != DECISION_PASS)
 			c->links[i].policy->describe(c->links[i].config, list, out);
 }

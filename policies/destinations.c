@@ -75,6 +75,9 @@ const struct setting destination_settings[] = {
 	PART("lists", "Lists that differ in that: a block for each, under its address or what stands before "
 	     "the @ of it, with the same settings."),
 	PART("check", "What is asked about a posting, in order; see rollcall-policies below."),
+	PART("modify", "What is changed in posts, step by step, see below. Nothing, unless it says so."),
+	PART("senders", "What is asked about those of some senders: a block for each, under the name that it "
+	     "has at the top."),
 	{ .kind = KIND_END },
 };
 
@@ -161,12 +164,12 @@ take_destination(struct site *s, struct destination *d, const struct node *block
 
 /* The rows of one block of settings of posts. */
 static int
-read_style(struct site *s, const struct destination *d, struct style *style, const struct node *block,
-           const char *path, struct complaint *why)
+read_style(struct site *s, const struct destination *d, const struct setting *rows, struct style *style,
+           const struct node *block, const char *path, struct complaint *why)
 {
 	struct complaint what;
 
-	if (setting_read(style_settings, style, block, path, &s->effective, why) < 0)
+	if (setting_read(rows, style, block, path, &s->effective, why) < 0)
 		return -1;
 	if (block == NULL || style_check_roles(style, d->domain, &what) == 0)
 		return 0;
@@ -205,12 +208,26 @@ style_of_list(const struct destination *d, const char *address)
 	return NULL;
 }
 
+/* The rows of a list's block: those of its posts, and what else may stand there. Allocated. */
+static struct setting *
+list_rows(void)
+{
+	static const struct setting modify = PART("modify", "What is changed in its posts.");
+	struct setting *rows = mem_array(STYLE_COUNT + 2, sizeof(*rows));
+
+	memcpy(rows, style_settings, STYLE_COUNT * sizeof(*rows));
+	rows[STYLE_COUNT] = modify;
+	rows[STYLE_COUNT + 1].kind = KIND_END;
+	return rows;
+}
+
 static int
 read_list(struct site *s, struct destination *d, const struct node *block, const char *path,
           struct complaint *why)
 {
 	char *address = named_list(d, block, why), *own;
 	struct list_block *l;
+	struct setting *rows;
 	int rc;
 
 	if (address == NULL)
@@ -222,7 +239,11 @@ read_list(struct site *s, struct destination *d, const struct node *block, const
 	l = &d->lists[d->list_count++];
 	l->address = address;
 	own = mem_format("%s.lists.%s", path, block->key);
-	rc = read_style(s, d, &l->style, block, own, why);
+	rows = list_rows();
+	rc = read_style(s, d, rows, &l->style, block, own, why);
+	if (rc == 0)
+		rc = modifiers_read(block, own, &l->modifiers, &s->effective, why);
+	free(rows);
 	free(own);
 	return rc;
 }
@@ -233,7 +254,7 @@ read_styles(struct site *s, struct destination *d, const struct node *block, con
 {
 	const struct node *lists = node_child(block, "lists");
 	char *posts = mem_format("%s.posts", path);
-	int rc = read_style(s, d, &d->style, node_child(block, "posts"), posts, why);
+	int rc = read_style(s, d, style_settings, &d->style, node_child(block, "posts"), posts, why);
 
 	if (rc == 0)
 		style_complete(&d->style, posts, &s->effective);
@@ -274,7 +295,11 @@ read_destination(struct site *s, const struct node *block, unsigned *links, stru
 		goto out;
 	if (take_destination(s, d, block, &v, why) == 0 && read_styles(s, d, block, path, why) == 0) {
 		d->chain = chain_open(node_child(block, "check"), path, links, &s->effective, why);
-		rc = d->chain == NULL ? -1 : 0;
+		rc = d->chain == NULL ||
+		                     modifiers_read(block, path, &d->modifiers, &s->effective, why) < 0
+		             ? -1
+		             : rules_read(block, s->senders, s->sender_count, path, &d->rules,
+		                          &d->rule_count, links, &s->effective, why);
 	}
 	setting_free(destination_settings, &v);
 out:
@@ -291,6 +316,24 @@ holds_lists_only(const struct site *s, const char *canonical)
 	return d != NULL && !d->shared;
 }
 
+/* Senders that no destination has anything to say about. */
+static int
+check_senders(const struct site *s, const struct node *root, struct complaint *why)
+{
+	for (size_t i = 0; i < s->sender_count; i++) {
+		bool used = s->senders[i].chain != NULL;
+
+		for (size_t d = 0; d < s->destination_count; d++)
+			for (size_t r = 0; r < s->destinations[d].rule_count; r++)
+				used |= s->destinations[d].rules[r].who == &s->senders[i];
+		if (!used)
+			return node_complain(node_child(root, "senders")->children[i], why,
+			                     "%s: nothing is asked of them: there is no check here, and no "
+			                     "destination names them", s->senders[i].name);
+	}
+	return 0;
+}
+
 int
 destinations_read(struct site *s, const struct node *root, struct complaint *why)
 {
@@ -300,10 +343,14 @@ destinations_read(struct site *s, const struct node *root, struct complaint *why
 	if (n == NULL || n->kind != NODE_MAP || n->count == 0)
 		return node_complain(n == NULL ? root : n, why,
 		                     "\"destinations\" is missing: a block for each domain of lists");
+	if (senders_read(root, &s->senders, &s->sender_count, &links, &s->effective, why) < 0)
+		return -1;
 	s->destinations = mem_array(n->count, sizeof(*s->destinations));
 	for (size_t i = 0; i < n->count; i++)
 		if (read_destination(s, n->children[i], &links, why) < 0)
 			return -1;
+	if (check_senders(s, root, why) < 0)
+		return -1;
 	if (s->errors != NULL && holds_lists_only(s, s->errors))
 		return node_complain(place(root, "errors"), why,
 		                     "errors: %s is in a domain of lists: failures would go to a list",
@@ -322,11 +369,15 @@ destinations_free(struct site *s)
 		for (size_t k = 0; k < d->list_count; k++) {
 			free(d->lists[k].address);
 			setting_free(style_settings, &d->lists[k].style);
+			modifiers_close(&d->lists[k].modifiers);
 		}
 		free(d->lists);
 		chain_close(&d->chain);
+		rules_free(d->rules, d->rule_count);
+		modifiers_close(&d->modifiers);
 	}
 	free(s->destinations);
+	senders_free(s->senders, s->sender_count);
 }
 
 int

@@ -128,9 +128,9 @@ struct policy {
 /* All policies, in the order of the manual, ended by NULL. */
 extern const struct policy *const policies[];
 
-extern const struct policy policy_posters, policy_authenticated, policy_require_tls, policy_max_size,
-	policy_own_size, policy_max_recipients, policy_implicit_dest, policy_header_match,
-	policy_content_type, policy_auto_submitted, policy_loop, policy_rate, policy_program,
-	policy_service, policy_fail;
+extern const struct policy policy_posters, policy_reject, policy_authenticated, policy_require_tls,
+	policy_max_size, policy_own_size, policy_max_recipients, policy_implicit_dest,
+	policy_header_match, policy_content_type, policy_auto_submitted, policy_loop, policy_rate,
+	policy_program, policy_service, policy_fail;
 
 #endif

@@ -5,6 +5,7 @@
 
 const struct policy *const policies[] = {
 	&policy_posters,
+	&policy_reject,
 	&policy_authenticated,
 	&policy_require_tls,
 	&policy_max_size,

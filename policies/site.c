@@ -47,6 +47,8 @@ const struct setting site_settings[] = {
 	PART("limits", "What is too big, see below."),
 	PART("stamp", "What the milter tells the expander, and when it is believed, see below."),
 	PART("sources", "Where lists come from: a block for each, under a name of your own."),
+	PART("senders", "Kinds of senders, of whom other things are asked: a block for each, under a name "
+	     "of your own. The first that holds counts."),
 	PART("destinations", "The domains of lists: a block for each, under the domain."),
 	PART("workers", "How many checks that wait do so at the same time, see below."),
 	PART("dns", "How names are looked up, see below."),
@@ -307,13 +309,28 @@ site_reload(const char *program, const struct site *old, const struct site *new,
 	return 0;
 }
 
+static bool
+has_need(const struct chain *c, enum need need)
+{
+	size_t i = 0;
+
+	while (i < c->count && !(c->links[i].policy->needs & need))
+		i++;
+	return i < c->count;
+}
+
 bool
 site_needs(const struct site *s, enum need need)
 {
-	for (size_t d = 0; d < s->destination_count; d++)
-		for (size_t i = 0; i < s->destinations[d].chain->count; i++)
-			if (s->destinations[d].chain->links[i].policy->needs & need)
+	for (size_t i = 0; i < s->destination_count; i++) {
+		const struct destination *d = &s->destinations[i];
+
+		if (has_need(d->chain, need))
+			return true;
+		for (size_t r = 0; r < d->rule_count; r++)
+			if (has_need(d->rules[r].chain, need))
 				return true;
+	}
 	return false;
 }
 

@@ -14,6 +14,7 @@
 #include "base/net.h"
 #include "base/resolver.h"
 #include "policies/inquiry.h"
+#include "policies/senders.h"
 #include "policies/style.h"
 #include "sources/source.h"
 
@@ -23,6 +24,7 @@
 struct list_block {
 	char *address;                    /* canonical */
 	struct style style;
+	struct modifiers *modifiers;      /* of its posts; NULL: those of its senders, or its destination */
 };
 
 struct destination {
@@ -35,7 +37,10 @@ struct destination {
 	struct style style;               /* of its posts, complete */
 	struct list_block *lists;
 	size_t list_count;
-	struct chain *chain;
+	struct chain *chain;              /* of senders whom no rule is about */
+	struct modifiers *modifiers;      /* of its posts; or NULL */
+	struct rule *rules;
+	size_t rule_count;
 };
 
 /*
@@ -69,6 +74,8 @@ struct site {
 	struct stamp_rules stamp;
 	struct source **sources;          /* as they are named, then what unites several */
 	size_t named_count, source_count;
+	struct senders *senders;
+	size_t sender_count;
 	struct destination *destinations;
 	size_t destination_count;
 	struct bulkheads *bulkheads;      /* the workers of policies */
@@ -118,9 +125,20 @@ struct target {
 	bool stale;                       /* from an old memory, see source_peek_list() */
 	enum role role;
 	char *recipient;                  /* canonical: what was written to */
+	const struct rule *rule;          /* for its senders; NULL: the destination's own checks hold */
 	const char *style[STYLE_COUNT];   /* of its posts, see style_merge(); with ROLE_POST only */
 };
 void target_drop(struct target *);
+
+/* Looks which rule holds for whoever sends. Needs of the facts the session and the sender. */
+void target_dispatch(struct target *, const struct facts *, const struct doorway *);
+
+/* What is asked about mail to it; and the name of the block `senders` that says so, or NULL. */
+struct chain *target_chain(const struct target *);
+const char *target_senders(const struct target *);
+
+/* What is changed in its posts: as its list, its senders or its destination say; NULL: nothing. */
+const struct modifiers *target_modifiers(const struct target *);
 
 /* Asks the source, waiting until the deadline. */
 enum found site_find(const struct destination *, const char *canonical, struct deadline,

@@ -63,6 +63,37 @@ target_drop(struct target *t)
 	*t = (struct target){ 0 };
 }
 
+void
+target_dispatch(struct target *t, const struct facts *f, const struct doorway *d)
+{
+	t->rule = rules_find(t->destination->rules, t->destination->rule_count, f, d);
+}
+
+struct chain *
+target_chain(const struct target *t)
+{
+	return t->rule == NULL ? t->destination->chain : t->rule->chain;
+}
+
+const char *
+target_senders(const struct target *t)
+{
+	return t->rule == NULL ? NULL : t->rule->who->name;
+}
+
+const struct modifiers *
+target_modifiers(const struct target *t)
+{
+	const struct destination *d = t->destination;
+
+	if (t->role != ROLE_POST)
+		return NULL;
+	for (size_t i = 0; i < d->list_count; i++)
+		if (d->lists[i].modifiers != NULL && strcmp(d->lists[i].address, t->list->address) == 0)
+			return d->lists[i].modifiers;
+	return t->rule != NULL && t->rule->modifiers != NULL ? t->rule->modifiers : d->modifiers;
+}
+
 /* Asks one of the two questions about everything that the address could mean. */
 static enum found
 ask(const struct destination *d, const char *canonical, const struct deadline *by, bool stale,

@@ -196,21 +196,25 @@ judge(const struct service *s, const struct arrival *a, const struct credentials
       struct judgement *all, size_t count)
 {
 	struct group knowing = { .service = s, .facts = facts_of(s, a), .by = by }, blind = knowing;
+	const struct doorway doorway = { c->stamp.port, c->stamp.port_name };
 	bool valid = c->state == STAMP_VALID, by_digest = s->site->stamp.match == STAMP_BY_DIGEST;
 
 	if (valid)
 		add_session(&knowing.facts, &c->stamp);
 	for (size_t i = 0; i < count; i++) {
 		struct judgement *j = &all[i];
-		const struct stamped *said = stamp_find(&c->stamp, j->subject.list->address, j->subject.role);
+		const struct stamped *said = stamp_find(&c->stamp, j->target->list->address, j->target->role);
+		bool known = valid && (said != NULL || !by_digest);
 
+		target_dispatch(j->target, known ? &knowing.facts : &blind.facts, &doorway);
+		j->subject = admit_subject(j->target);
 		j->stamped = said != NULL && said->decision != DECISION_DEFER;
 		decide(j, verdict_pass(), false, NULL);
 		if (j->stamped && said->decision == DECISION_REJECT)
 			decide(j, verdict_reject(said->reply, "the milter refused it"), said->quiet,
 			       said->by == NULL ? "stamp" : said->by);
 		if (!j->stamped)
-			add_to(valid && (said != NULL || !by_digest) ? &knowing : &blind, j);
+			add_to(known ? &knowing : &blind, j);
 	}
 	judge_group(&knowing, c);
 	judge_group(&blind, c);

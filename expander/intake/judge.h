@@ -31,7 +31,8 @@ void credentials_free(struct credentials *);
 
 /* What becomes of the message for one list. */
 struct judgement {
-	struct subject subject;           /* the caller's to fill, by admit_subject() */
+	struct target *target;            /* the caller's to fill; it is told which senders it is */
+	struct subject subject;
 	struct verdict verdict;
 	bool quiet;                       /* a refusal that is told nobody */
 	const char *by;                   /* what decided; NULL for a pass */

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "expander/intake/heading.h"
+#include "expander/intake/modify.h"
 #include "expander/intake/judge.h"
 #include "expander/metrics.h"
 #include "mail/header.h"
@@ -199,6 +200,7 @@ log_recipient(const struct reception *r, const struct mail *m, const struct reci
 		log_text(&l, "login", r->credentials.stamp.login);
 		log_text(&l, "judged", j->stamped ? "before" : "now");
 		log_text(&l, "by", j->by);
+		log_text(&l, "senders", target_senders(j->target));
 	}
 	(void)snprintf(code, sizeof(code), "%d %s", reply->code, reply->enhanced);
 	log_text(&l, "reply", code);
@@ -268,8 +270,17 @@ static void
 add_entry(struct entries *es, struct reception *r, const struct mail *m, struct recipient *to,
           struct judgement *j, const char *lhlo)
 {
+	struct complaint why;
+
 	r->queues->ops->entry_name(r->draft, to->target.list->address, role_word(to->target.role), to->id);
 	fill_envelope(&es->envelopes[es->count], r, m, to, to->id, lhlo);
+	if (modify_heading(&es->envelopes[es->count], &to->target, bytes_text(&r->header), r->header.length,
+	                   &why) < 0) {
+		to->reply = REPLY_LOCAL_ERROR;
+		log_recipient(r, m, to, j, why.text);
+		envelope_free(&es->envelopes[es->count]);
+		return;
+	}
 	if (to->target.role == ROLE_POST)
 		add_before(es, &r->credentials, j);
 	es->commitments[es->count] = (struct commitment){
@@ -295,7 +306,7 @@ reply_of_judgement(const struct judgement *j)
 
 /* What becomes of it for each list and role, in their order. */
 static void
-judge_all(struct reception *r, const struct mail *m, struct judgement *judgements)
+judge_all(struct reception *r, struct mail *m, struct judgement *judgements)
 {
 	const struct arrival arrival = { .sender = m->sender_canonical, .queue_id = r->queue_id,
 		                         .ident = m->ident, .header = bytes_text(&r->header),
@@ -306,7 +317,7 @@ judge_all(struct reception *r, const struct mail *m, struct judgement *judgement
 	metric_add(&expander_metrics[STAMPS], r->credentials.state, 0, 0, 1);
 	for (size_t i = 0; i < m->count; i++)
 		if (m->recipients[i].same_as == i)
-			judgements[count++].subject = admit_subject(&m->recipients[i].target);
+			judgements[count++].target = &m->recipients[i].target;
 	judge(r->service, &arrival, &r->credentials, deadline_in(r->service->lmtp.lookup), judgements, count);
 }
 

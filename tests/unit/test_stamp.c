@@ -85,7 +85,8 @@ static struct stamp
 full(void)
 {
 	struct stamp s = { .time = 1795337410827, .queue_id = mem_text("4ABC"),
-		           .sender = mem_text("ann@example.com"), .client = mem_text("192.0.2.1"), .login = mem_text("jane"), .trusted = true,
+		           .sender = mem_text("ann@example.com"), .client = mem_text("192.0.2.1"), .login = mem_text("jane"),
+		           .port = mem_text("587"), .port_name = mem_text("submission"), .trusted = true,
 		           .encrypted = true, .announced = 1234, .recipients = 3 };
 	struct verdict no = refused(REPLY_TOO_MANY_TO), quiet = refused(REPLY_LOOP), later;
 
@@ -120,6 +121,8 @@ written_and_read(void **state)
 	assert_true(again.time == s.time && again.trusted && again.encrypted);
 	assert_true(again.announced == 1234 && again.recipients == 3);
 	same_text("login", again.login, "jane");
+	same_text("port", again.port, "587");
+	same_text("its name", again.port_name, "submission");
 	stamp_print(&again, &twice);
 	same_text("the same again", twice.data, text.data);
 	stamp_free(&s);
