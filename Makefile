@@ -10,7 +10,7 @@ V          ?= 0
 
 BASE = base32 bytes child cipher clock complaint config control daemon digest file hash json keyring keys log map \
        mem metric monitor net notify pattern pool process set setting stream text
-MAIL = address automatic date dsn encoded footer header list mailboxes mime phrase receipt reply \
+MAIL = address automatic date dsn encoded footer header list mailboxes mime notice phrase receipt reply \
        stamp subject syntax trace verdict
 SOURCES = cache fail file ldap ldap_addresses ldap_conn ldap_deref ldap_each ldap_find ldap_lists \
           ldap_logins ldap_owners ldap_presets ldap_query ldap_read ldap_refs ldap_walk nested \
@@ -25,9 +25,10 @@ MILTER = ask ending hooks lookup main message metrics pacemaker query recipients
 EXPANDER = main pulse recipients service settings work intake/content intake/heading \
            intake/judge intake/lmtp_data intake/lmtp_server intake/lmtp_session fanout/doubts fanout/expand \
            fanout/inject fanout/later fanout/learnt fanout/post fanout/report fanout/sending \
-           fanout/settle fanout/smtp_client fanout/wire bounces/handover metrics
+           fanout/settle fanout/smtp_client fanout/wire bounces/handover metrics moderation/moderate \
+           moderation/notices
 CONSOLE = cmd_config cmd_daemons cmd_drain cmd_explain cmd_key cmd_lists cmd_lookup cmd_members \
-          cmd_metrics cmd_preview cmd_queue cmd_release daemons listing main
+          cmd_metrics cmd_moderate cmd_preview cmd_queue cmd_release daemons listing main
 
 LIBRARY = $(BASE:%=base/%) $(MAIL:%=mail/%) $(SOURCES:%=sources/%) $(POLICIES:%=policies/%) \
           $(QUEUES:%=queues/%)

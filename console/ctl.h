@@ -34,7 +34,8 @@ struct command {
 };
 
 extern const struct command command_lookup, command_members, command_lists, command_preview,
-	command_explain, command_queue, command_retry, command_release, command_discard, command_drain,
+	command_explain, command_queue, command_retry, command_held,
+	command_accept, command_reject, command_release, command_discard, command_drain,
 	command_resume, command_metrics, command_key, command_reload, command_config;
 
 /* Whether the option is among the words; takes it out. */

@@ -14,7 +14,8 @@
 
 static const struct command *const commands[] = { &command_lookup,  &command_members, &command_lists,
 	                                          &command_preview, &command_explain, &command_queue,
-	                                          &command_retry,   &command_release, &command_discard,
+	                                          &command_retry,   &command_held,    &command_accept,
+	                                          &command_reject,  &command_release, &command_discard,
 	                                          &command_drain,   &command_resume,  &command_metrics,
 	                                          &command_key,     &command_reload,  &command_config,
 	                                          NULL };
@@ -103,10 +104,12 @@ ctl_site_with(const struct ctl *c, struct milter_settings *milter)
 	struct socketmap_settings socketmap = { 0 };
 	struct lmtp_settings lmtp = { 0 };
 	struct outbound_settings outbound = { 0 };
+	struct moderation_settings moderation = { 0 };
 	const struct site_part parts[] = { { "milter", milter_setting_rows, milter },
 		                           { "socketmap", socketmap_setting_rows, &socketmap },
 		                           { "lmtp", lmtp_setting_rows, &lmtp },
 		                           { "outbound", outbound_setting_rows, &outbound },
+		                           { "moderation", moderation_setting_rows, &moderation },
 		                           { 0 } };
 	struct complaint why;
 	struct site *s = site_load(c->config_file, true, parts, &why);
@@ -116,6 +119,7 @@ ctl_site_with(const struct ctl *c, struct milter_settings *milter)
 	setting_free(socketmap_setting_rows, &socketmap);
 	setting_free(lmtp_setting_rows, &lmtp);
 	setting_free(outbound_setting_rows, &outbound);
+	setting_free(moderation_setting_rows, &moderation);
 	return s;
 }
 

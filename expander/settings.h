@@ -30,9 +30,14 @@ struct outbound_settings {
 	int64_t rescan;                   /* ms */
 };
 
+struct moderation_settings {
+	int64_t keep;                     /* ms */
+	int64_t notices;
+};
+
 /* Where an MTA is: smtp:host:port. */
 int mta_parse(const char *text, struct endpoint *, struct complaint *);
 
-extern const struct setting lmtp_setting_rows[], outbound_setting_rows[];
+extern const struct setting lmtp_setting_rows[], outbound_setting_rows[], moderation_setting_rows[];
 
 #endif

@@ -86,6 +86,7 @@ struct policy {
 	bool always;                      /* asked with its fallbacks where it is not named */
 	bool every_role;                  /* not of posts alone */
 	bool quiet;                       /* nobody waits for an answer to what it refuses */
+	bool holds;                       /* what fails is held, unless configuration says otherwise */
 	bool repeats;                     /* may stand several times in one `check` */
 	const struct setting *settings;   /* none of them called on_fail or on_unsure */
 	size_t config_size;

@@ -99,14 +99,19 @@ spool_note(struct entry *entry, const struct record *r, bool durable, struct com
 		return complain(why, "nothing is added to it: %s", entry->damage);
 	monitor_enter(&e->appending);     /* several lanes may come at once */
 	rc = append(e, r, why);
-	if (rc == 0 && (r->kind == RECORD_DEFER || r->kind == RECORD_RESULT))
+	if (rc == 0 && (r->kind == RECORD_DEFER || r->kind == RECORD_RESULT || r->kind == RECORD_DECIDED))
 		e->begun = false;
 	monitor_leave(&e->appending);
 	if (r->kind == RECORD_INTENT || r->kind == RECORD_RESULT || r->kind == RECORD_DEFER)
 		step(r->kind == RECORD_INTENT ? 11 : 14);
+	else if (r->kind == RECORD_DECIDED)
+		step(21);
 	if (rc == 0 && durable) {
 		rc = file_sync(e->progress, "progress", why);
-		step(r->kind == RECORD_INTENT ? 12 : r->kind == RECORD_LINE ? 13 : 15);
+		step(r->kind == RECORD_INTENT    ? 12
+		     : r->kind == RECORD_LINE    ? 13
+		     : r->kind == RECORD_DECIDED ? 22
+		                                 : 15);
 	}
 	return rc;
 }

@@ -55,22 +55,8 @@ store(struct queues *queues, const struct bytes *text, struct envelope *envelope
       struct complaint *why)
 {
 	char *key = mem_format("report of %s", envelope->report_of);
-	struct commitment c = { .queue = QUEUE_BOUNCE, .envelope = envelope };
-	enum stored result;
-	struct draft *d = queues->ops->draft(queues, &result, why);
+	enum stored result = queue_put(queues, QUEUE_BOUNCE, envelope, key, text, id, why);
 
-	if (d == NULL) {
-		free(key);
-		return -1;
-	}
-	result = queues->ops->write(d, text->data, text->length, why);
-	if (result == STORED) {
-		queues->ops->name_by(d, key);
-		queues->ops->entry_name(d, envelope->list, envelope->role, id);
-		queues->ops->commit(d, &c, 1, why);
-		result = c.result;
-	}
-	queues->ops->discard(&d);
 	free(key);
 	return result == STORED || result == STORED_BEFORE ? 0 : -1;
 }

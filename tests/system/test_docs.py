@@ -42,7 +42,7 @@ def test_every_program_has_its_manual():
 def test_the_manual_of_rollcallctl_has_every_command():
     usage = subprocess.run([BUILD / "rollcallctl", "--help"], check=True, stdout=subprocess.PIPE, text=True).stdout
     commands = re.findall(r"(?m)^  ([a-z]+) ", usage)
-    assert len(commands) == 15
+    assert len(commands) == 18
     for command in commands:
         assert f".It Ic {command}" in MANUALS["rollcallctl.8"]
 
