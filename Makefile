@@ -16,7 +16,7 @@ SOURCES = cache fail file ldap ldap_addresses ldap_conn ldap_deref ldap_each lda
           ldap_logins ldap_owners ldap_presets ldap_query ldap_read ldap_refs ldap_walk nested \
           program registry source sql sql_postgresql sql_sqlite table table_cdb table_lmdb union
 POLICIES = admit authenticated auto_submitted bulkhead chain destinations drain fail header_match \
-           implicit_dest inquiry loop max_recipients max_size metrics posters program rate registry \
+           implicit_dest inquiry loop max_recipients max_size metrics moderated posters program rate registry \
            require_tls site site_find stamps style
 QUEUES = distribution entry progress queue schedule spool spool_deaths spool_entry spool_hold \
          spool_list spool_progress spool_receipt spool_scan spool_write

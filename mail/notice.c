@@ -118,17 +118,17 @@ add_text(const struct notice *n, struct bytes *out)
 		             "Without a word from anybody it is thrown away about %s.\r\n",
 		             n->id, n->id, n->id, date);
 		if (n->last)
-			bytes_add_text(out, "\r\nThis is the last notice for this list today; rollcallctl held "
-			                    "shows all that waits.\r\n");
+			bytes_add_text(out, "\r\nThis is the last notice for this list today; "
+			                    "rollcallctl held shows all that waits.\r\n");
 		break;
 	case NOTICE_EXPIRED:
-		bytes_add_text(out, "\r\nwas held, and nobody has decided on it in time. It was thrown away, and "
-		                    "sent to nobody.\r\n");
+		bytes_add_text(out, "\r\nwas held, and nobody has decided on it in time. It was thrown "
+		                    "away, and sent to nobody.\r\n");
 		add_reason(n, "Why it was held: ", out);
 		break;
 	case NOTICE_REJECTED:
-		bytes_add_text(out, "\r\nwas held, and whoever looks after the list has not let it go. It was "
-		                    "sent to nobody.\r\n");
+		bytes_add_text(out, "\r\nwas held, and whoever looks after the list has not let it go. "
+		                    "It was sent to nobody.\r\n");
 		add_reason(n, "They say: ", out);
 		break;
 	}

@@ -28,13 +28,13 @@ const struct setting action_settings[] = {
 	          "lets it go (rollcallctl held), or log-only, which is how to try one out." },
 	{ .name = "on_unsure", .kind = KIND_WORD, .offset = offsetof(struct actions, on_unsure),
 	  .fallback = "defer", .words = action_words,
-	  .help = "What becomes of one where the check cannot know: defer (4xx), hold or reject; log-only is for "
-	          "checks that refuse nothing when they fail either, where it needs not be written." },
+	  .help = "What becomes of one where the check cannot know: defer (4xx), hold or reject; log-only is "
+	          "for checks that refuse nothing when they fail either, where it needs not be written." },
 	{ .name = "without_session", .kind = KIND_WORD, .offset = offsetof(struct actions, without_session),
 	  .fallback = "accept", .words = without_words,
 	  .help = "What becomes of a posting that came past the milter, so that the check cannot be asked "
-	          "for want of the session: accept, hold, defer (4xx) or reject. The MTA writes to the sender "
-	          "of what is refused there, or put off for too long. Only of checks that need the "
+	          "for want of the session: accept, hold, defer (4xx) or reject. The MTA writes to the "
+	          "sender of what is refused there, or put off for too long. Only of checks that need the "
 	          "session." },
 	{ .kind = KIND_END },
 };
@@ -82,7 +82,7 @@ all_rows(const struct policy *p)
 	memcpy(rows + own, action_settings, (more + 1) * sizeof(*rows));
 	for (size_t i = own; i < own + more; i++) {
 		rows[i].offset += actions_at(p);
-		if (p->holds && strcmp(rows[i].name, "on_fail") == 0)
+		if (p->holds && strcmp(rows[i].name, "on_unsure") != 0)
 			rows[i].fallback = "hold";
 	}
 	return rows;

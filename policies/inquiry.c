@@ -393,17 +393,6 @@ settle(struct inquiry *i, struct parts *parts, const struct terms *t)
 		(void)eventfd_write(i->cancelled, 1);
 }
 
-static bool
-must_wait(struct inquiry *i, struct parts *parts, bool everything)
-{
-	bool wait;
-
-	monitor_enter(&i->monitor);
-	wait = everything ? i->open > 0 : may_change(i, parts, NULL);
-	monitor_leave(&i->monitor);
-	return wait;
-}
-
 static void
 fill_in(const struct inquiry *i, const struct parts *parts, struct subject *s, size_t which)
 {
@@ -424,7 +413,7 @@ fill_in(const struct inquiry *i, const struct parts *parts, struct subject *s, s
 				? (struct answer){ .link = part->link, .how = q->how }
 				: (struct answer){ part->link, q->how, q->said,
 				                   link_verdict(part->link, q->said), q->took };
-		if (q->how != ANSWER_APART && s->verdict.decision == DECISION_HOLD &&
+		if (s->verdict.decision == DECISION_HOLD &&
 		    s->answers[s->answer_count - 1].verdict.decision == DECISION_HOLD)
 			verdict_also(&s->verdict, part->link->policy->name, q->said.reason);
 	}
@@ -435,6 +424,7 @@ inquiry_run(struct bulkheads *b, const struct terms *t, struct subject *subjects
 {
 	struct inquiry *i = mem_new(sizeof(*i));
 	struct parts parts = { 0 };
+	bool wait;
 
 	atomic_init(&i->references, 1);
 	i->moment = t->moment;
@@ -446,7 +436,10 @@ inquiry_run(struct bulkheads *b, const struct terms *t, struct subject *subjects
 	parts.standings = mem_array(count, sizeof(*parts.standings));
 	collect(i, &parts, subjects, count);
 	start(b, i, &parts, t->everything);
-	if (must_wait(i, &parts, t->everything)) {
+	monitor_enter(&i->monitor);
+	wait = t->everything ? i->open > 0 : may_change(i, &parts, NULL);
+	monitor_leave(&i->monitor);
+	if (wait) {
 		if (t->around != NULL)
 			t->around(t->arg, true);
 		settle(i, &parts, t);

@@ -48,8 +48,8 @@ const struct metric policy_metrics[] = {
 		.labels = { { "check", POLICY_MOST, policy_word },
 		            { "answer", OUTCOME_COUNT, outcome_word } },
 		.cells = METRIC_CELLS(POLICY_MOST * OUTCOME_COUNT), .by_daemon = true,
-		.help = "Answers of checks: pass; reject, defer, hold and log-only, which are what became of a "
-		        "failure; unsure; late, at the deadline; busy, without a free worker; cancelled, "
+		.help = "Answers of checks: pass; reject, defer, hold and log-only, which are what became of "
+		        "a failure; unsure; late, at the deadline; busy, without a free worker; cancelled, "
 		        "when it could change nothing any more." },
 	[SECONDS] = {
 		.name = "rollcall_policy_seconds", .kind = METRIC_TIMES,

@@ -86,7 +86,8 @@ struct policy {
 	bool always;                      /* asked with its fallbacks where it is not named */
 	bool every_role;                  /* not of posts alone */
 	bool quiet;                       /* nobody waits for an answer to what it refuses */
-	bool holds;                       /* what fails is held, unless configuration says otherwise */
+	bool holds;                       /* what fails, and what comes past the milter, is held where nothing
+	                                     else is said */
 	bool repeats;                     /* may stand several times in one `check` */
 	const struct setting *settings;   /* none of them called on_fail or on_unsure */
 	size_t config_size;
@@ -106,6 +107,6 @@ extern const struct policy *const policies[];
 
 extern const struct policy policy_posters, policy_authenticated, policy_require_tls, policy_max_size,
 	policy_max_recipients, policy_implicit_dest, policy_header_match, policy_auto_submitted, policy_loop,
-	policy_rate, policy_program, policy_fail;
+	policy_rate, policy_program, policy_moderated, policy_fail;
 
 #endif

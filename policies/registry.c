@@ -6,6 +6,6 @@
 const struct policy *const policies[] = {
 	&policy_posters,        &policy_authenticated,  &policy_require_tls,    &policy_max_size,
 	&policy_max_recipients, &policy_implicit_dest,  &policy_header_match,   &policy_auto_submitted,
-	&policy_loop,           &policy_rate,           &policy_program,        &policy_fail,
-	NULL,
+	&policy_loop,           &policy_rate,           &policy_program,        &policy_moderated,
+	&policy_fail,           NULL,
 };

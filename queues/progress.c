@@ -351,6 +351,18 @@ leave_open(struct tally *t)
 	}
 }
 
+/* The first one holds. */
+static void
+decide(struct tally *t, const struct record *r)
+{
+	if (t->decided != DECIDED_NOT)
+		return;
+	t->decided = r->decided;
+	t->decided_at = r->at;
+	t->decided_by = mem_text(r->id);
+	t->decided_why = mem_text(r->text);
+}
+
 static void
 apply(void *arg, const struct record *r)
 {
@@ -409,12 +421,7 @@ apply(void *arg, const struct record *r)
 		}
 		break;
 	case RECORD_DECIDED:
-		if (t->decided != DECIDED_NOT)    /* the first one holds */
-			break;
-		t->decided = r->decided;
-		t->decided_at = r->at;
-		t->decided_by = mem_text(r->id);
-		t->decided_why = mem_text(r->text);
+		decide(t, r);
 		break;
 	case RECORD_DAMAGE:
 		break;

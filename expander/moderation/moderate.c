@@ -78,7 +78,8 @@ expire(struct moderation *m)
 {
 	const struct record r = { .kind = RECORD_DECIDED, .decided = DECIDED_EXPIRE, .at = clock_wall() };
 
-	if (m->entry->decided == DECIDED_NOT && m->entry->queues->ops->note(m->entry, &r, true, &m->why) < 0)
+	if (m->entry->decided == DECIDED_NOT &&
+	    m->entry->queues->ops->note(m->entry, &r, true, &m->why) < 0)
 		return -1;
 	if (m->service->moderation.notices > 0 &&
 	    notice_store(m->entry, m->service, NOTICE_EXPIRED, m->entry->envelope.reason, false,
@@ -99,7 +100,8 @@ keep(struct moderation *m)
 		return expire(m);
 	if (m->entry->tries == 0) {
 		metric_add(&expander_metrics[MODERATIONS], MODERATION_HELD, 0, 0, 1);
-		if (notice_counts_take(m->counts, list, m->service->moderation.notices, clock_wall(), &last) &&
+		if (notice_counts_take(m->counts, list, m->service->moderation.notices, clock_wall(),
+		                       &last) &&
 		    notice_store(m->entry, m->service, NOTICE_HELD, m->entry->envelope.reason, last,
 		                 &m->why) < 0)
 			return -1;

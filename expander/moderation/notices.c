@@ -75,8 +75,8 @@ kind_word(enum notice_kind kind)
 }
 
 int
-notice_store(struct entry *entry, const struct service *s, enum notice_kind kind, const char *reason, bool last,
-             struct complaint *why)
+notice_store(struct entry *entry, const struct service *s, enum notice_kind kind, const char *reason,
+             bool last, struct complaint *why)
 {
 	const struct envelope *post = &entry->envelope;
 	bool to_poster = kind == NOTICE_REJECTED;
@@ -87,8 +87,8 @@ notice_store(struct entry *entry, const struct service *s, enum notice_kind kind
 		              .recipient = to_poster ? post->sender : owner,
 		              .to = to_poster ? post->sender : NULL };
 	struct notice n = { .kind = kind, .hostname = s->site->hostname, .id = entry->id, .list = post->list,
-		            .to = e.recipient, .reason = reason, .now = clock_wall(), .arrived = post->arrived,
-		            .keep = s->moderation.keep, .last = last };
+		            .to = e.recipient, .reason = reason, .now = clock_wall(),
+		            .arrived = post->arrived, .keep = s->moderation.keep, .last = last };
 	struct bytes text = { 0 };
 	enum stored result;
 

@@ -161,6 +161,22 @@ def test_lists_that_pass_come_before_those_that_hold(make):
     assert posts(site) == sorted({*first, *ALL_OF_STAFF})
 
 
+def test_moderated(make):
+    """All posts wait, but of those who need no moderation; by an alias they wait, too."""
+    site = make("moderated: { bypass: [ '@example.com' ] }", moderation="notices: 0")
+    site.post()
+    assert site.wait_for(4) == ALL_OF_STAFF
+    site.post(sender="guest@partner.example.net")
+    (entry,) = wait_until(lambda: held(site), what="the held post")
+    assert (entry["sender"], entry["reason"]) == ("guest@partner.example.net", "moderated")
+    assert site.submit(message=client.message(subject="by an alias")).code == 250
+    assert [h["subject"] for h in held(site)].count("by an alias") == 1
+    with site.smtp_from_abroad() as c:                       # who says so is nobody proven
+        assert c.mail("ann@example.com").code == 250 and c.rcpt(STAFF).code == 250
+        assert c.data(client.message(subject="from abroad")).code == 250
+    wait_until(lambda: "from abroad" in [h["subject"] for h in held(site)], what="the stranger's")
+
+
 def test_worse_is_worse(make):
     """A list that holds it does not save it from a check that refuses it later."""
     site = make("fail: { at: rcpt, answer: fail, on_fail: hold }", "max-size: { limit: 4k }")
