@@ -11,7 +11,7 @@ V          ?= 0
 BASE = base32 bytes child cipher clock complaint config control daemon digest dns file hash json \
        keyring keys ldif log map mem metric monitor net notify pattern pool process programs \
        resolver set setting stream text tls
-MAIL = address automatic date dsn encoded footer header list mailboxes member_list mime notice \
+MAIL = address automatic date dsn encoded footer header held_notice list mailboxes member_list mime notice \
        phrase poster receipt reply stamp subject syntax trace verdict
 SOURCES = cache described fail file ldap ldap_addresses ldap_attributes ldap_climb ldap_conn \
           ldap_covers ldap_deref ldap_dn ldap_dynamic ldap_each ldap_find ldap_found ldap_lists \
@@ -21,9 +21,9 @@ SOURCES = cache described fail file ldap ldap_addresses ldap_attributes ldap_cli
           program registry source sql sql_pool sql_postgresql sql_sqlite table table_cdb \
           table_lmdb union union_people
 POLICIES = admit authenticated auto_submitted bulkhead chain content_type destinations drain fail \
-           header_match implicit_dest inquiry loop max_recipients max_size metrics modifiers \
-           own_size policy_service posters posters_judge preferences program question rate \
-           registry reject require_tls senders site site_find stamps style style_rows subject
+           header_match implicit_dest inquiry loop max_recipients max_size metrics moderated \
+           modifiers own_size policy_service posters posters_judge preferences program question \
+           rate registry reject require_tls senders site site_find stamps style style_rows subject
 QUEUES = distribution entry progress queue schedule spool spool_deaths spool_entry spool_hold \
          spool_list spool_progress spool_receipt spool_scan spool_write
 MILTER = ask ending hooks lookup main message metrics pacemaker query recipients service session \
@@ -33,10 +33,11 @@ EXPANDER = access main pace pulse recipients service settings work intake/conten
            fanout/backlog fanout/doubts fanout/expand fanout/farm fanout/inject fanout/lane \
            fanout/later fanout/learnt fanout/order fanout/post fanout/prepare fanout/refused \
            fanout/report fanout/roster fanout/sending fanout/settle fanout/sift fanout/smtp_client \
-           fanout/smtp_open fanout/throttle fanout/turns fanout/wire bounces/handover metrics
+           fanout/smtp_open fanout/throttle fanout/turns fanout/wire bounces/handover metrics \
+           moderation/moderate moderation/notices
 CONSOLE = cmd_compare cmd_config cmd_daemons cmd_drain cmd_explain cmd_import cmd_key cmd_lists \
-          cmd_lookup cmd_members cmd_metrics cmd_preferences cmd_preview cmd_queue cmd_release \
-          cmd_source comparison daemons import_ldif import_mailman listing main
+          cmd_lookup cmd_members cmd_metrics cmd_moderate cmd_preferences cmd_preview cmd_queue \
+          cmd_release cmd_source comparison daemons import_ldif import_mailman listing main
 
 # Who gets a post: rollcallctl tells as well.
 PREPARE = order prepare roster sift

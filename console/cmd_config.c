@@ -155,6 +155,9 @@ print_manual(void)
 	print_rows("outbound",
 	           "Settings of\n.Xr rollcall-expander 8 :\nhow it puts mail into the MTA.",
 	           outbound_setting_rows);
+	print_rows("moderation",
+	           "Settings of\n.Xr rollcall-expander 8 :\nwhat becomes of posts that are held.",
+	           moderation_setting_rows);
 }
 
 static void

@@ -26,7 +26,7 @@ struct post {
 	bool has_message;
 	struct js *answers;
 	struct js *stamp;                 /* of the message; NULL: it has none */
-	/* The first verdict that is no pass. */
+	/* The first verdict that is a refusal, or all that hold it. */
 	struct verdict verdict;
 	char *decided_by;
 };
@@ -37,9 +37,14 @@ static const char *const moments[] = { [MOMENT_RCPT] = "rcpt", [MOMENT_DATA] = "
 static void
 decide(struct post *p, struct verdict v, const char *by)
 {
-	if (p->verdict.decision != DECISION_PASS || v.decision == DECISION_PASS)
+	bool held = p->verdict.decision == DECISION_HOLD && v.decision == DECISION_HOLD;
+
+	if (!verdict_takes(&p->verdict) || v.decision == DECISION_PASS)
 		return;
-	p->verdict = v;
+	p->verdict = verdict_join(p->verdict, v);
+	if (held)
+		return;
+	free(p->decided_by);
 	p->decided_by = mem_text(by);
 }
 
@@ -208,7 +213,7 @@ static void
 show_outcome(struct post *p)
 {
 	const struct verdict *v = &p->verdict;
-	const struct reply *r = reply_of(v->decision == DECISION_PASS ? REPLY_OK : v->reply);
+	const struct reply *r = reply_of(verdict_takes(v) ? REPLY_OK : v->reply);
 	struct js *j;
 
 	if (!p->ctl->json) {
@@ -316,8 +321,8 @@ explain(struct post *p, const char *from, const char *to, const char *client, co
 	    (file != NULL && read_message(p, file, &why) < 0)) {
 		(void)ctl_fail(status, "%s", why.text);
 	} else {
-		static const int statuses[] = { [DECISION_PASS] = CTL_YES, [DECISION_DEFER] = CTL_UNSURE,
-			                        [DECISION_REJECT] = CTL_NO };
+		static const int statuses[] = { [DECISION_PASS] = CTL_YES, [DECISION_HOLD] = CTL_YES,
+			                        [DECISION_DEFER] = CTL_UNSURE, [DECISION_REJECT] = CTL_NO };
 
 		p->facts.sender = sender.canonical;
 		p->facts.announced = p->message.size;

@@ -31,21 +31,21 @@ read_up(struct metric_page *p)
 static void
 read_entries(struct metric_page *p)
 {
-	for (enum queue_id q = QUEUE_PENDING; q < QUEUE_COUNT; q++)
+	for (enum queue_id q = 0; q < QUEUE_COUNT; q++)
 		metric_sample_of(p, "queue", queue_word(q), (double)seen.counts[q].entries);
 }
 
 static void
 read_held(struct metric_page *p)
 {
-	for (enum queue_id q = QUEUE_PENDING; q < QUEUE_DONE; q++)
+	for (enum queue_id q = 0; q < QUEUE_DONE; q++)
 		metric_sample_of(p, "queue", queue_word(q), (double)seen.counts[q].held);
 }
 
 static void
 read_oldest(struct metric_page *p)
 {
-	for (enum queue_id q = QUEUE_PENDING; q < QUEUE_DONE; q++) {
+	for (enum queue_id q = 0; q < QUEUE_DONE; q++) {
 		int64_t oldest = seen.counts[q].oldest, age = clock_wall() - oldest;
 
 		metric_sample_of(p, "queue", queue_word(q),

@@ -25,7 +25,7 @@ print_line(const struct entry_summary *sum)
 		listing_age(clock_wall() - sum->envelope->arrived, age, sizeof(age));
 	if (t->until > clock_wall())
 		listing_age(t->until - clock_wall(), next, sizeof(next));
-	ctl_say("%s  %-8s %5s  %s", sum->id, queue_word(sum->queue), age,
+	ctl_say("%s  %-10s %5s  %s", sum->id, queue_word(sum->queue), age,
 	        sum->envelope == NULL ? "(cannot be read)" : sum->envelope->list);
 	if (sum->envelope != NULL && strcmp(sum->envelope->role, "post") != 0)
 		ctl_say(" (%s)", sum->envelope->role);
@@ -91,14 +91,15 @@ print_counts(struct listing *l, const struct site *s)
 	struct js *j, *counts;
 
 	if (l->array == NULL) {
-		(void)printf("pending %zu, outbound %zu, bounce %zu (%zu kept), done %zu\n",
+		(void)printf("pending %zu, outbound %zu, bounce %zu (%zu kept), moderation %zu, done %zu\n",
 		             l->counts[QUEUE_PENDING], l->counts[QUEUE_OUTBOUND],
-		             l->counts[QUEUE_BOUNCE], l->kept, l->counts[QUEUE_DONE]);
+		             l->counts[QUEUE_BOUNCE], l->kept, l->counts[QUEUE_MODERATION],
+		             l->counts[QUEUE_DONE]);
 		return;
 	}
 	j = js_object();
 	counts = js_object();
-	for (enum queue_id q = QUEUE_PENDING; q < QUEUE_COUNT; q++)
+	for (enum queue_id q = 0; q < QUEUE_COUNT; q++)
 		js_set_number(counts, queue_word(q), (int64_t)l->counts[q]);
 	js_set_number(counts, "kept", (int64_t)l->kept);
 	js_set_number(counts, "held", (int64_t)l->held);
@@ -137,7 +138,7 @@ list(const struct ctl *c, const struct site *s)
 	int status = CTL_YES;
 
 	/* What is done may be many, and is counted without being read. */
-	if (listing_each(s, QUEUE_PENDING, QUEUE_OUTBOUND, see, &l, &why) < 0 ||
+	if (listing_each(s, QUEUE_MODERATION, QUEUE_OUTBOUND, see, &l, &why) < 0 ||
 	    listing_count(s, all, &why) < 0) {
 		status = ctl_fail(CTL_FAILED, "%s", why.text);
 	} else {

@@ -1,5 +1,6 @@
-/* rollcallctl release, rollcallctl discard: what becomes of entries that are held. */
+/* rollcallctl release, rollcallctl discard: what becomes of entries that nobody is to work on. */
 #include "console/ctl.h"
+#include "console/moderate.h"
 #include "queues/queue.h"
 
 #include <stdio.h>
@@ -18,6 +19,8 @@ decide(const struct ctl *c, const struct site *s, bool discard)
 	free(path);
 	if (rc < 0)
 		return ctl_fail(CTL_FAILED, "%s", why.text);
+	if (count == 0 && id != NULL && discard)
+		return moderate(c, s, DECIDED_DISCARD, NULL);
 	if (count == 0 && id != NULL)
 		return ctl_fail(CTL_NO, "no entry \"%s\" is held", id);
 	if (c->json) {
@@ -60,5 +63,5 @@ const struct command command_release = {
 	"release", "ID | all", "works again on entries that are held", run_release,
 };
 const struct command command_discard = {
-	"discard", "ID | all", "is done with entries that are held", run_discard,
+	"discard", "ID | all", "is done with entries or posts that are held", run_discard,
 };

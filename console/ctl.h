@@ -50,6 +50,9 @@ extern const struct command command_key;
 extern const struct command command_import;
 extern const struct command command_source;
 extern const struct command command_preferences;
+extern const struct command command_held;
+extern const struct command command_accept;
+extern const struct command command_reject;
 extern const struct command command_reload;
 extern const struct command command_config;
 

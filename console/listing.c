@@ -54,7 +54,7 @@ listing_count(const struct site *s, struct queue_count counts[QUEUE_COUNT], stru
 	int rc = open_spool(s, &queues, why);
 
 	memset(counts, 0, QUEUE_COUNT * sizeof(*counts));
-	for (enum queue_id q = QUEUE_PENDING; queues != NULL && q < QUEUE_COUNT && rc == 0; q++)
+	for (enum queue_id q = 0; queues != NULL && q < QUEUE_COUNT && rc == 0; q++)
 		rc = queues->ops->count(queues, q, &counts[q], why);
 	queues_close(&queues);
 	return rc;

@@ -32,6 +32,9 @@ static const struct command *const commands[] = {
 	&command_import,
 	&command_source,
 	&command_preferences,
+	&command_held,
+	&command_accept,
+	&command_reject,
 	&command_reload,
 	&command_config,
 	NULL,
@@ -140,10 +143,12 @@ ctl_site_with(const struct ctl *c, struct milter_settings *milter)
 	struct socketmap_settings socketmap = { 0 };
 	struct lmtp_settings lmtp = { 0 };
 	struct outbound_settings outbound = { 0 };
+	struct moderation_settings moderation = { 0 };
 	const struct site_part parts[] = { { "milter", milter_setting_rows, milter },
 		                           { "socketmap", socketmap_setting_rows, &socketmap },
 		                           { "lmtp", lmtp_setting_rows, &lmtp },
 		                           { "outbound", outbound_setting_rows, &outbound },
+		                           { "moderation", moderation_setting_rows, &moderation },
 		                           { 0 } };
 	struct complaint why;
 	struct site *s = site_load(c->config_file, true, parts, &why);
@@ -153,6 +158,7 @@ ctl_site_with(const struct ctl *c, struct milter_settings *milter)
 	setting_free(socketmap_setting_rows, &socketmap);
 	setting_free(lmtp_setting_rows, &lmtp);
 	setting_free(outbound_setting_rows, &outbound);
+	setting_free(moderation_setting_rows, &moderation);
 	return s;
 }
 

@@ -13,6 +13,7 @@
 #include "expander/fanout/inject.h"
 #include "expander/intake/lmtp_server.h"
 #include "expander/metrics.h"
+#include "expander/moderation/moderate.h"
 #include "expander/pulse.h"
 #include "policies/drain.h"
 #include "policies/metrics.h"
@@ -37,9 +38,9 @@ static const char program[] = "rollcall-expander";
 static const char *config_file = ROLLCALL_CONFIG;
 
 /* The queues this process works on; all by default. */
-enum { WORKS_INBOUND, WORKS_PENDING, WORKS_OUTBOUND, WORKS_BOUNCE, WORKS_COUNT };
-static const char *const works_words[] = { "inbound", "pending", "outbound", "bounce", NULL };
-static bool works[WORKS_COUNT] = { true, true, true, true };
+enum { WORKS_INBOUND, WORKS_MODERATION, WORKS_PENDING, WORKS_OUTBOUND, WORKS_BOUNCE, WORKS_COUNT };
+static const char *const works_words[] = { "inbound", "moderation", "pending", "outbound", "bounce", NULL };
+static bool works[WORKS_COUNT] = { true, true, true, true, true };
 
 /* Everything that runs. */
 struct expander {
@@ -155,6 +156,16 @@ run_handover(void *arg)
 }
 
 static void *
+run_moderation(void *arg)
+{
+	(void)pthread_setname_np(pthread_self(), "moderation");
+	pulse_begin("moderation");
+	moderation_worker(arg);
+	pulse_end();
+	return NULL;
+}
+
+static void *
 run_lane(void *arg)
 {
 	(void)pthread_setname_np(pthread_self(), "lane");
@@ -218,6 +229,7 @@ start(struct expander *x, const struct service *s, struct complaint *why)
 		x->injector = injector_open(&x->work);
 	if ((works[WORKS_PENDING] &&
 	     start_threads(x, run_expand, &x->work, s->outbound.workers, why) < 0) ||
+	    (works[WORKS_MODERATION] && start_threads(x, run_moderation, &x->work, 1, why) < 0) ||
 	    (works[WORKS_BOUNCE] && start_threads(x, run_handover, &x->work, 1, why) < 0) ||
 	    (works[WORKS_OUTBOUND] &&
 	     (start_threads(x, run_lane, x->injector, s->outbound.lanes * s->weight, why) < 0 ||
@@ -384,7 +396,8 @@ choose_queues(const char *text)
 static int
 usage(void)
 {
-	(void)fprintf(stderr, "usage: %s [-c file] [--queues inbound,pending,outbound,bounce] [-V]\n",
+	(void)fprintf(stderr, "usage: %s [-c file] [--queues inbound,moderation,pending,outbound,bounce] "
+	              "[-V]\n",
 	              program);
 	return 64;
 }

@@ -59,6 +59,14 @@ bounce_result(size_t i)
 }
 
 static const char *
+moderation_result(size_t i)
+{
+	static const char *const words[] = { "held", "accepted", "rejected", "discarded", "expired" };
+
+	return words[i];
+}
+
+static const char *
 receipt_result(size_t i)
 {
 	return receipt_word((enum receipt_fate)i);
@@ -148,6 +156,12 @@ const struct metric expander_metrics[] = {
 		.labels = { { "result", DOUBT_RESULTS, doubt_result } },
 		.cells = METRIC_CELLS(DOUBT_RESULTS),
 		.help = "Batches that were in doubt: queued, as their receipt told, or sent again." },
+	[MODERATIONS] = {
+		.name = "rollcall_moderation_total", .kind = METRIC_COUNTER,
+		.labels = { { "result", MODERATION_RESULTS, moderation_result } },
+		.cells = METRIC_CELLS(MODERATION_RESULTS),
+		.help = "Posts that were held, and what became of them: accepted, rejected, discarded or "
+		        "expired." },
 	[MTA_CONNECTIONS] = {
 		.name = "rollcall_mta_connections", .kind = METRIC_GAUGE, .cells = METRIC_CELLS(1),
 		.help = "Open connections to the MTA." },

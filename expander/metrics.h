@@ -21,6 +21,7 @@ enum expander_metric {
 	BOUNCES,                          /* by enum bounce_result */
 	RECEIPTS,                         /* by enum receipt_fate */
 	DOUBTS,                           /* by enum doubt_result */
+	MODERATIONS,                      /* by enum moderation_result */
 	MTA_CONNECTIONS
 };
 
@@ -31,6 +32,9 @@ enum recipient_result { RECIPIENT_SENT, RECIPIENT_REFUSED, RECIPIENT_LATER, RECI
 enum post_result { POST_DONE, POST_LATER, POST_EXPIRED, POST_RESULTS };
 enum doubt_result { DOUBT_QUEUED, DOUBT_AGAIN, DOUBT_RESULTS };
 enum bounce_result { BOUNCE_HANDED, BOUNCE_KEPT, BOUNCE_DROPPED, BOUNCE_LATER, BOUNCE_RESULTS };
+
+enum moderation_result { MODERATION_HELD, MODERATION_ACCEPTED, MODERATION_REJECTED, MODERATION_DISCARDED,
+	                 MODERATION_EXPIRED, MODERATION_RESULTS };
 
 extern const struct metric expander_metrics[];
 

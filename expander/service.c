@@ -59,6 +59,7 @@ service_load(const char *file, bool strict, struct complaint *why)
 	struct service *s = mem_new(sizeof(*s));
 	const struct site_part parts[] = { { "lmtp", lmtp_setting_rows, &s->lmtp },
 		                           { "outbound", outbound_setting_rows, &s->outbound },
+		                           { "moderation", moderation_setting_rows, &s->moderation },
 		                           { 0 } };
 
 	atomic_init(&s->references, 1);
@@ -115,6 +116,7 @@ service_drop(struct service **service)
 	site_drop(&s->site);
 	setting_free(lmtp_setting_rows, &s->lmtp);
 	setting_free(outbound_setting_rows, &s->outbound);
+	setting_free(moderation_setting_rows, &s->moderation);
 	networks_close(&s->networks);
 	for (size_t i = 0; i < s->mta_count; i++)
 		mta_free(&s->mtas[i]);

@@ -15,6 +15,7 @@ struct service {
 	struct site *site;
 	struct lmtp_settings lmtp;
 	struct outbound_settings outbound;
+	struct moderation_settings moderation;
 	struct networks *networks;        /* that may connect to LMTP */
 	struct keys *keys;                /* see service_prepare() */
 	struct mta *mtas;

@@ -204,3 +204,15 @@ const struct setting outbound_setting_rows[] = {
 	  .help = "How often the spool is searched for entries that other programs put there." },
 	{ .kind = KIND_END },
 };
+
+const struct setting moderation_setting_rows[] = {
+	{ .name = "keep", .kind = KIND_TIME, .offset = offsetof(struct moderation_settings, keep),
+	  .fallback = "14d", .min = "1s", .max = "365d",
+	  .help = "How long a post that is held waits for somebody to decide on it before it is thrown away, "
+	          "and the list's owners are told." },
+	{ .name = "notices", .kind = KIND_NUMBER, .offset = offsetof(struct moderation_settings, notices),
+	  .fallback = "20", .min = "0", .max = "10000",
+	  .help = "How many notices of posts that are held the owners of one list get a day; 0 for none at "
+	          "all." },
+	{ .kind = KIND_END },
+};

@@ -41,6 +41,11 @@ struct outbound_settings {
 	char *auth_user, *auth_password_file;
 };
 
+struct moderation_settings {
+	int64_t keep;                     /* ms */
+	int64_t notices;
+};
+
 enum rate_of { RATE_ALL, RATE_LANE, RATE_LIST, RATE_DOMAIN, RATE_COUNT };
 
 /* An MTA that posts are put into. */
@@ -54,6 +59,6 @@ struct mta {
 int mta_parse(const char *text, struct mta *, struct complaint *);
 void mta_free(struct mta *);
 
-extern const struct setting lmtp_setting_rows[], outbound_setting_rows[];
+extern const struct setting lmtp_setting_rows[], outbound_setting_rows[], moderation_setting_rows[];
 
 #endif

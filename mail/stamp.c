@@ -10,7 +10,8 @@
 
 enum { VERSION = 1, LINE = 70 };
 
-static const char *const decisions[] = { [DECISION_PASS] = "pass", [DECISION_DEFER] = "defer",
+static const char *const decisions[] = { [DECISION_PASS] = "pass", [DECISION_HOLD] = "hold",
+	                                 [DECISION_DEFER] = "defer",
 	                                 [DECISION_REJECT] = "reject", NULL };
 
 void
@@ -19,6 +20,7 @@ stamp_free(struct stamp *s)
 	for (size_t i = 0; i < s->count; i++) {
 		free(s->lists[i].list);
 		free(s->lists[i].by);
+		free(s->lists[i].reason);
 	}
 	free(s->lists);
 	free(s->queue_id);
@@ -59,6 +61,22 @@ move_up(struct stamp *s)
 	s->lists[at] = last;
 }
 
+/* Cut to STAMP_EACH, with nothing in it that would be longer as JSON. */
+static char *
+reason_of(const struct verdict *v)
+{
+	enum { MOST = 100 };
+	char *reason;
+
+	if (v->decision != DECISION_HOLD)
+		return NULL;
+	reason = mem_copy(v->reason, strnlen(v->reason, MOST));
+	for (char *at = reason; *at != '\0'; at++)
+		if (*at < ' ' || *at > '~' || *at == '"' || *at == '\\')
+			*at = '?';
+	return reason;
+}
+
 void
 stamp_add(struct stamp *s, const char *list, enum role role, const struct verdict *v, bool quiet,
           const char *by)
@@ -72,13 +90,15 @@ stamp_add(struct stamp *s, const char *list, enum role role, const struct verdic
 
 		free(before->list);
 		free(before->by);
+		free(before->reason);
 		s->count--;
 		memmove(before, before + 1, (s->count - at) * sizeof(*before));
 	}
 	s->lists = mem_resize(s->lists, (s->count + 1) * sizeof(*s->lists));
 	s->lists[s->count++] = (struct stamped){ .list = mem_text(list), .role = role,
 		                                 .decision = v->decision, .reply = v->reply,
-		                                 .by = mem_text(by), .quiet = quiet };
+		                                 .by = mem_text(by), .quiet = quiet,
+		                                 .reason = reason_of(v) };
 	move_up(s);
 }
 
@@ -120,7 +140,8 @@ list_to_json(const struct stamped *l)
 		js_set_text(j, "role", role_word(l->role));
 	if (l->decision != DECISION_PASS) {
 		js_set_text(j, "verdict", decisions[l->decision]);
-		js_set_text(j, "reply", reply_of(l->reply)->text);
+		js_set_text(j, "reply", l->reply == REPLY_NONE ? NULL : reply_of(l->reply)->text);
+		js_set_text(j, "reason", l->reason);
 		js_set_text(j, "by", l->by);
 		js_set_flag(j, "quiet", l->quiet);
 	}
@@ -181,8 +202,10 @@ take_list(struct stamp *s, const struct js *j, struct complaint *why)
 	    (word == NULL && js_get(j, "verdict") != NULL))
 		return complain(why, "a list of the stamp is none");
 	v = (struct verdict){ .decision = (enum decision)d };
-	if (v.decision != DECISION_PASS)
+	if (!verdict_takes(&v))
 		v.reply = reply_of_text(js_text(j, "reply"), v.decision);
+	if (v.decision == DECISION_HOLD && js_text(j, "reason") != NULL)
+		v = verdict_because(v, "%s", js_text(j, "reason"));
 	stamp_add(s, list, role, &v, js_flag(j, "quiet", false), js_text(j, "by"));
 	return 0;
 }

@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 static struct verdict
 make(enum decision decision, enum reply_id reply, const char *reason)
@@ -54,22 +55,82 @@ verdict_merge(struct verdict first, struct verdict second)
 	return verdict_yields(&first, second.decision, second.place) ? second : first;
 }
 
+bool
+verdict_takes(const struct verdict *v)
+{
+	return v->decision <= DECISION_HOLD;
+}
+
+/* Whether the text is one of the reasons already. */
+static bool
+has_reason(const struct verdict *v, const char *text, size_t length)
+{
+	const char *at = v->reason;
+
+	while (at != NULL) {
+		size_t n = strcspn(at, ";");
+
+		if (n == length && memcmp(at, text, length) == 0)
+			return true;
+		at = at[n] == '\0' ? NULL : at + n + 2;
+	}
+	return false;
+}
+
+static void
+add_reason(struct verdict *v, const char *text, size_t length)
+{
+	size_t used = strlen(v->reason);
+
+	if (!has_reason(v, text, length))
+		(void)snprintf(v->reason + used, sizeof(v->reason) - used, "%s%.*s", used == 0 ? "" : "; ",
+		               (int)length, text);
+}
+
+void
+verdict_also(struct verdict *v, const char *check, const char *reason)
+{
+	char text[REASON_SIZE];
+	int n = snprintf(text, sizeof(text), "%s%s%s", check, *reason == '\0' ? "" : ": ", reason);
+
+	for (char *at = text; *at != '\0'; at++)
+		if (*at == ';')                   /* it parts the reasons */
+			*at = ',';
+	add_reason(v, text, n < (int)sizeof(text) ? (size_t)n : sizeof(text) - 1);
+}
+
+struct verdict
+verdict_join(struct verdict before, struct verdict now)
+{
+	const char *at = now.reason;
+
+	if (before.decision != DECISION_HOLD || now.decision != DECISION_HOLD)
+		return verdict_merge(before, now);
+	while (*at != '\0') {
+		size_t n = strcspn(at, ";");
+
+		add_reason(&before, at, n);
+		at += at[n] == '\0' ? n : n + 2;
+	}
+	return before;
+}
+
 const char *
 decision_word(enum decision d)
 {
-	static const char *const words[] = { "pass", "defer", "reject" };
+	static const char *const words[] = { "pass", "hold", "defer", "reject" };
 
 	return words[d];
 }
 
-/* The worst of those that are to be told, or of all; of the decision given, where one is. */
+/* The worst that those say who are to be told, or all; of the decision given, where one is. */
 static struct verdict
 worst_of(const struct voice *s, size_t count, bool quiet, enum decision most)
 {
 	struct verdict worst = verdict_pass();
 
 	for (size_t i = 0; i < count; i++)
-		if ((quiet || !s[i].quiet) && s[i].verdict.decision <= most)
+		if ((quiet || !s[i].quiet) && !verdict_takes(&s[i].verdict) && s[i].verdict.decision <= most)
 			worst = verdict_merge(worst, s[i].verdict);
 	return worst;
 }
@@ -81,7 +142,7 @@ verdict_of_all(enum mixed mixed, const struct voice *s, size_t count, size_t oth
 	bool taken = others > 0;
 
 	for (size_t i = 0; i < count; i++)
-		taken |= s[i].verdict.decision == DECISION_PASS;
+		taken |= verdict_takes(&s[i].verdict);
 	if (!taken && told.decision == DECISION_PASS)
 		return worst_of(s, count, true, DECISION_REJECT);
 	if (mixed != MIXED_BOUNCE || told.decision == DECISION_PASS)

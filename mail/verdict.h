@@ -10,13 +10,18 @@
 #include <stdbool.h>
 
 /* From the best to the worst. */
-enum decision { DECISION_PASS, DECISION_DEFER, DECISION_REJECT };
+enum decision {
+	DECISION_PASS,
+	DECISION_HOLD,                    /* it is taken, and waits for somebody to let it go */
+	DECISION_DEFER,
+	DECISION_REJECT
+};
 
 enum { REASON_SIZE = 400 };
 
 struct verdict {
 	enum decision decision;
-	enum reply_id reply;              /* REPLY_NONE for a pass */
+	enum reply_id reply;              /* REPLY_NONE for a pass, and where it is held */
 	/* Where in the configuration it was asked, from 1; 0 for the rules that hold everywhere. */
 	unsigned place;
 	char reason[REASON_SIZE];         /* for the log; cut off where it is longer */
@@ -34,6 +39,18 @@ struct verdict verdict_because(struct verdict, const char *format, ...) __attrib
  * stand at one place.
  */
 struct verdict verdict_merge(struct verdict first, struct verdict second);
+
+/* Whether the client is told that it is taken. */
+bool verdict_takes(const struct verdict *);
+
+/*
+ * A posting is held, for one more reason: each stands in the verdict once, behind the name of its check.
+ * They are cut off where they are longer than there is room.
+ */
+void verdict_also(struct verdict *, const char *check, const char *reason);
+
+/* The same of what was said at one moment and, later, at another. */
+struct verdict verdict_join(struct verdict before, struct verdict now);
 
 /* Whether a further answer that is at worst `worst` could take the place of this one. */
 bool verdict_yields(const struct verdict *, enum decision worst, unsigned place);

@@ -44,7 +44,18 @@ name_lists(struct session *s, const struct voice *voices, enum decision decision
 		bytes_format(&s->names, " and %zu more", more);
 }
 
-/* Asks those that have said nothing against it so far. */
+/* What was said earlier counts as well: a list that held the message, holds it still. */
+static void
+add_outcome(struct outcome *o, struct outcome now)
+{
+	struct verdict joined = verdict_join(o->voice.verdict, now.voice.verdict);
+
+	if (o->by == NULL || joined.decision != DECISION_HOLD)
+		*o = now;
+	o->voice.verdict = joined;
+}
+
+/* Asks those that have not refused it so far. */
 static void
 ask_lists(struct session *s, enum moment moment, struct verdict fault, int64_t wait, const char *queue_id)
 {
@@ -55,20 +66,19 @@ ask_lists(struct session *s, enum moment moment, struct verdict fault, int64_t w
 	size_t count = 0;
 
 	for (size_t i = 0; i < s->list_count; i++)
-		if (s->outcomes[i].by == NULL)
+		if (verdict_takes(&s->outcomes[i].voice.verdict))
 			subjects[count++] = admit_subject(&s->lists[i]);
 	if (fault.decision == DECISION_PASS)
 		inquiry_run(s->service->site->bulkheads, &terms, subjects, count);
 	for (size_t i = 0; i < s->list_count; i++) {
 		struct outcome *o = &s->outcomes[i];
 
-		if (o->by != NULL)
+		if (!verdict_takes(&o->voice.verdict))
 			continue;
-		*o = outcome_of(next, fault);
+		add_outcome(o, outcome_of(next, fault));
 		if (moment == MOMENT_END || o->by != NULL)
 			session_log(s, moment == MOMENT_END ? "end" : "data", queue_id, NULL, &s->lists[i],
-			            o->voice.verdict, next,
-			            fault.decision != DECISION_PASS ? o->by : NULL, 0);
+			            o->voice.verdict, next, o->by, 0);
 		subject_free(next++);
 	}
 	free(subjects);
@@ -109,8 +119,6 @@ session_data(struct session *s, const char *queue_id)
 	bool asks = false;
 
 	s->past_data = true;
-	free(s->outcomes);
-	s->outcomes = mem_array(s->list_count, sizeof(*s->outcomes));
 	for (size_t i = 0; i < s->list_count; i++)
 		asks |= chain_asks(target_chain(&s->lists[i]), MOMENT_DATA, s->lists[i].role, 0);
 	if (!asks || s->refused.decision != DECISION_PASS)
@@ -128,7 +136,7 @@ count_posts(const struct session *s)
 	for (size_t i = 0; i < s->list_count; i++) {
 		const struct voice *v = &s->outcomes[i].voice;
 
-		if (v->verdict.decision != DECISION_PASS && !v->quiet)
+		if (!verdict_takes(&v->verdict) && !v->quiet)
 			continue;
 		facts.list = s->lists[i].list;
 		facts.recipient = s->lists[i].recipient;

@@ -65,7 +65,7 @@ judge_list(struct session *s, struct judged *j, struct deadline by)
 		return;
 	}
 	j->verdict = admit_rcpt(s->service->site, &j->target, &terms, &j->subject);
-	if (j->verdict.decision != DECISION_PASS)
+	if (!verdict_takes(&j->verdict))
 		return;
 	if (drain_is_on(s->service->site))
 		decide(j, "drain", verdict_defer(REPLY_DRAINING, "draining"));
@@ -100,8 +100,13 @@ judge(struct session *s, const struct destination *d, const char *canonical, str
 }
 
 static void
-keep_list(struct session *s, struct target *t)
+keep_list(struct session *s, struct judged *j)
 {
+	struct target *t = &j->target;
+
+	s->outcomes = mem_resize(s->outcomes, (s->list_count + 1) * sizeof(*s->outcomes));
+	s->outcomes[s->list_count] = (struct outcome){ .voice.verdict = j->verdict,
+		                                       .by = admit_decided_by(&j->subject) };
 	s->lists = mem_resize(s->lists, (s->list_count + 1) * sizeof(*s->lists));
 	s->lists[s->list_count++] = *t;
 	*t = (struct target){ 0 };
@@ -159,8 +164,10 @@ read_recipient(struct session *s, const struct address *a, const char *queue_id,
 		count_recipient(*v, &j.target, began);
 	if (v->decision != DECISION_PASS)
 		session_log(s, "rcpt", queue_id, a->canonical, &j.target, *v, &j.subject, j.rule, began);
-	else if (decided)
-		keep_list(s, &j.target);
+	if (decided && verdict_takes(v)) {
+		keep_list(s, &j);
+		*v = verdict_pass();
+	}
 	subject_free(&j.subject);
 	target_drop(&j.target);
 	return decided;

@@ -244,9 +244,9 @@ session_log(const struct session *s, const char *event, const char *queue_id, co
 	log_text(&l, "client", s->client);
 	log_text(&l, "login", s->login);
 	log_text(&l, "verdict", decision_word(v.decision));
-	if (v.reply != REPLY_NONE) {
+	if (v.decision != DECISION_PASS) {
 		(void)snprintf(reply, sizeof(reply), "%d %s", r->code, r->enhanced);
-		log_text(&l, "reply", reply);
+		log_text(&l, "reply", v.reply == REPLY_NONE ? NULL : reply);
 		log_text(&l, "by", rule != NULL ? rule : admit_decided_by(asked));
 		log_text(&l, "reason", v.reason);
 	}

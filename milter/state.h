@@ -32,7 +32,7 @@ struct session {
 	char instance[40];                /* of all messages of all hosts */
 	int64_t announced;                /* SIZE=, or 0 */
 	struct target *lists;             /* accepted recipients that are lists */
-	struct outcome *outcomes;         /* one for each list, from DATA on */
+	struct outcome *outcomes;         /* one for each list: a pass, or held, until DATA */
 	size_t list_count;
 	size_t others;                    /* recipients that are none of our business */
 	size_t unknown;                   /* of a local message, that are no lists */

@@ -15,26 +15,26 @@ struct actions {
 };
 
 static const char *const action_words[] = { [ACTION_REJECT] = "reject", [ACTION_DEFER] = "defer",
-	                                    [ACTION_LOG_ONLY] = "log-only", NULL };
+	                                    [ACTION_HOLD] = "hold", [ACTION_LOG_ONLY] = "log-only", NULL };
 
 /* Of these words; as actions they stand in without_actions[]. */
-static const char *const without_words[] = { "accept", "defer", "reject", NULL };
-static const enum action without_actions[] = { ACTION_ACCEPT, ACTION_DEFER, ACTION_REJECT };
+static const char *const without_words[] = { "accept", "hold", "defer", "reject", NULL };
+static const enum action without_actions[] = { ACTION_ACCEPT, ACTION_HOLD, ACTION_DEFER, ACTION_REJECT };
 
 const struct setting action_settings[] = {
 	{ .name = "on_fail", .kind = KIND_WORD, .offset = offsetof(struct actions, on_fail),
 	  .fallback = "reject", .words = action_words,
-	  .help = "What becomes of a posting that fails the check: reject, defer (4xx), or log-only, "
-	          "which is how to try one out." },
+	  .help = "What becomes of a posting that fails the check: reject, defer (4xx), hold, until somebody "
+	          "lets it go (rollcallctl held), or log-only, which is how to try one out." },
 	{ .name = "on_unsure", .kind = KIND_WORD, .offset = offsetof(struct actions, on_unsure),
 	  .fallback = "defer", .words = action_words,
-	  .help = "What becomes of one where the check cannot know: defer (4xx) or reject; log-only is for "
-	          "checks that refuse nothing when they fail either, where it needs not be written." },
+	  .help = "What becomes of one where the check cannot know: defer (4xx), hold or reject; log-only is "
+	          "for checks that refuse nothing when they fail either, where it needs not be written." },
 	{ .name = "without_session", .kind = KIND_WORD, .offset = offsetof(struct actions, without_session),
 	  .fallback = "accept", .words = without_words,
 	  .help = "What becomes of a posting that came past the milter, so that the check cannot be asked "
-	          "for want of the session: accept, defer (4xx) or reject. The MTA writes to the sender "
-	          "of what is refused there, or put off for too long. Only of checks that need the "
+	          "for want of the session: accept, hold, defer (4xx) or reject. The MTA writes to the "
+	          "sender of what is refused there, or put off for too long. Only of checks that need the "
 	          "session." },
 	{ .kind = KIND_END },
 };
@@ -80,8 +80,11 @@ all_rows(const struct policy *p)
 	rows = mem_array(own + more + 1, sizeof(*rows));
 	memcpy(rows, p->settings, own * sizeof(*rows));
 	memcpy(rows + own, action_settings, (more + 1) * sizeof(*rows));
-	for (size_t i = own; i < own + more; i++)
+	for (size_t i = own; i < own + more; i++) {
 		rows[i].offset += actions_at(p);
+		if (p->holds && strcmp(rows[i].name, "on_unsure") != 0)
+			rows[i].fallback = "hold";
+	}
 	return rows;
 }
 
@@ -117,9 +120,6 @@ check_actions(const struct node *block, struct complaint *why)
 
 		if (n == NULL || n->kind != NODE_TEXT)
 			continue;
-		if (text_same(n->text, "hold"))
-			return node_complain(n, why, "%s: there is no moderation yet to hold a posting in",
-			                     settings[i]);
 		if (text_same(n->text, "tag"))
 			return node_complain(n, why, "%s: there is no way yet to tag a posting",
 			                     settings[i]);
@@ -280,6 +280,23 @@ link_asks(const struct link *l, enum moment moment, enum role role, unsigned lac
 	return p->asks == NULL || p->asks(l->config, moment);
 }
 
+/* What an action makes of a posting. */
+static enum decision
+decision_of(enum action a)
+{
+	return a == ACTION_REJECT  ? DECISION_REJECT
+	       : a == ACTION_DEFER ? DECISION_DEFER
+	       : a == ACTION_HOLD  ? DECISION_HOLD
+	                           : DECISION_PASS;
+}
+
+/* And what is said then: `refusal` where it is refused for good. */
+static enum reply_id
+reply_to(enum decision d, enum reply_id refusal)
+{
+	return d == DECISION_REJECT ? refusal : d == DECISION_DEFER ? REPLY_LATER : REPLY_NONE;
+}
+
 struct verdict
 chain_lacking(const struct chain *c, enum role role, unsigned lacking, const struct link **decided_by)
 {
@@ -296,10 +313,11 @@ chain_lacking(const struct chain *c, enum role role, unsigned lacking, const str
 		if (!asked || !(l->policy->needs & lacking) || l->on_fail == ACTION_LOG_ONLY ||
 		    l->without_session == ACTION_ACCEPT)
 			continue;
-		v = l->without_session == ACTION_REJECT ? verdict_reject(REPLY_UNCHECKED, "") :
-		                                          verdict_defer(REPLY_LATER, "");
+		v = (struct verdict){ .place = l->place, .decision = decision_of(l->without_session) };
+		v.reply = reply_to(v.decision, REPLY_UNCHECKED);
 		v = verdict_because(v, "it came past the milter, and %s cannot be asked", l->policy->name);
-		v.place = l->place;
+		if (v.decision == DECISION_HOLD && worst.decision == DECISION_HOLD)
+			verdict_also(&worst, v.reason, "");
 		if (verdict_yields(&worst, v.decision, v.place)) {
 			worst = v;
 			*decided_by = l;
@@ -370,34 +388,25 @@ chain_describe(const struct chain *c, const struct list *list, struct bytes *out
 struct verdict
 link_verdict(const struct link *l, struct verdict answer)
 {
-	bool fails = answer.decision == DECISION_REJECT, refuses;
-	enum action action = fails ? l->on_fail : l->on_unsure;
+	bool fails = answer.decision == DECISION_REJECT;
+	enum decision d = decision_of(fails ? l->on_fail : l->on_unsure);
 
 	answer.place = l->place;
 	if (answer.decision == DECISION_PASS)
 		return answer;
-	if (action == ACTION_LOG_ONLY) {
-		answer.decision = DECISION_PASS;
-		answer.reply = REPLY_NONE;
-		return answer;
-	}
-	refuses = action == ACTION_REJECT;
-	answer.decision = refuses ? DECISION_REJECT : DECISION_DEFER;
 	/* The policy has a reply for a failure that is refused, and for not knowing. */
-	if (refuses && !fails)
-		answer.reply = REPLY_UNCHECKED;
-	else if (!refuses && fails)
-		answer.reply = REPLY_LATER;
+	if (d != answer.decision)
+		answer.reply = reply_to(d, REPLY_UNCHECKED);
+	answer.decision = d;
 	return answer;
 }
 
 enum decision
 link_worst(const struct link *l)
 {
-	if (l->on_fail == ACTION_LOG_ONLY)
-		return DECISION_PASS;
-	return l->on_fail == ACTION_REJECT || l->on_unsure == ACTION_REJECT ? DECISION_REJECT
-	                                                                    : DECISION_DEFER;
+	enum decision fail = decision_of(l->on_fail), unsure = decision_of(l->on_unsure);
+
+	return fail > unsure ? fail : unsure;
 }
 
 void
@@ -406,7 +415,7 @@ chain_later(const struct chain *c, const struct list *list, enum role role, stru
 	for (size_t i = 0; i < c->count; i++) {
 		const struct link *l = &c->links[i];
 
-		if (l->policy->quiet || link_worst(l) == DECISION_PASS ||
+		if (l->policy->quiet || link_worst(l) <= DECISION_HOLD ||
 		    !link_concerns(l, list) ||
 		    (!link_asks(l, MOMENT_DATA, role, 0) && !link_asks(l, MOMENT_END, role, 0)))
 			continue;

@@ -231,9 +231,13 @@ may_change(const struct inquiry *i, struct parts *parts, const struct question *
 		const struct part *part = &parts->all[p];
 		const struct question *q = &i->questions[part->question];
 
+		const struct verdict *now = &parts->standings[part->subject].verdict;
+		enum decision worst = link_worst(part->link);
+
+		/* Whoever decides on what is held is told all that speaks against it. */
 		if (q->open && (only == NULL ? q->began != 0 : q == only) &&
-		    verdict_yields(&parts->standings[part->subject].verdict, link_worst(part->link),
-		                   part->link->place))
+		    (verdict_yields(now, worst, part->link->place) ||
+		     (worst == DECISION_HOLD && now->decision == DECISION_HOLD)))
 			return true;
 	}
 	return false;
@@ -349,6 +353,8 @@ fill_in(const struct inquiry *i, const struct parts *parts, struct subject *s, s
 {
 	s->verdict = parts->standings[which].verdict;
 	s->decided_by = parts->standings[which].decided_by;
+	if (s->verdict.decision == DECISION_HOLD)
+		s->verdict.reason[0] = '\0';
 	s->answers = mem_array(s->chain->count, sizeof(*s->answers));
 	s->answer_count = 0;
 	for (size_t p = 0; p < parts->count; p++) {
@@ -362,6 +368,9 @@ fill_in(const struct inquiry *i, const struct parts *parts, struct subject *s, s
 				? (struct answer){ .link = part->link, .how = q->how }
 				: (struct answer){ part->link, q->how, q->said,
 				                   link_verdict(part->link, q->said), q->took };
+		if (s->verdict.decision == DECISION_HOLD &&
+		    s->answers[s->answer_count - 1].verdict.decision == DECISION_HOLD)
+			verdict_also(&s->verdict, part->link->policy->name, q->said.reason);
 	}
 }
 

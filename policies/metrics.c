@@ -10,6 +10,7 @@ enum outcome {
 	OUTCOME_PASS,
 	OUTCOME_REJECT,
 	OUTCOME_DEFER,
+	OUTCOME_HOLD,
 	OUTCOME_LOG_ONLY,
 	OUTCOME_UNSURE,
 	OUTCOME_LATE,
@@ -33,7 +34,8 @@ outcome_word(size_t i)
 	static const char *const words[] = {
 		[OUTCOME_PASS] = "pass",         [OUTCOME_REJECT] = "reject",
 		[OUTCOME_DEFER] = "defer",       [OUTCOME_LOG_ONLY] = "log-only",
-		[OUTCOME_UNSURE] = "unsure",     [OUTCOME_LATE] = "late",
+		[OUTCOME_HOLD] = "hold",         [OUTCOME_UNSURE] = "unsure",
+		[OUTCOME_LATE] = "late",
 		[OUTCOME_BUSY] = "busy",         [OUTCOME_CANCELLED] = "cancelled",
 	};
 
@@ -46,8 +48,8 @@ const struct metric policy_metrics[] = {
 		.labels = { { "check", POLICY_MOST, policy_word },
 		            { "answer", OUTCOME_COUNT, outcome_word } },
 		.cells = METRIC_CELLS(POLICY_MOST * OUTCOME_COUNT), .by_daemon = true,
-		.help = "Answers of checks: pass; reject, defer and log-only, which are what became of a "
-		        "failure; unsure; late, at the deadline; busy, without a free worker; cancelled, "
+		.help = "Answers of checks: pass; reject, defer, hold and log-only, which are what became of "
+		        "a failure; unsure; late, at the deadline; busy, without a free worker; cancelled, "
 		        "when it could change nothing any more." },
 	[SECONDS] = {
 		.name = "rollcall_policy_seconds", .kind = METRIC_TIMES,
@@ -71,6 +73,7 @@ outcome_of(enum answer_kind how, enum decision said, enum decision verdict)
 		return OUTCOME_UNSURE;
 	return verdict == DECISION_REJECT  ? OUTCOME_REJECT
 	       : verdict == DECISION_DEFER ? OUTCOME_DEFER
+	       : verdict == DECISION_HOLD  ? OUTCOME_HOLD
 	                                   : OUTCOME_LOG_ONLY;
 }
 

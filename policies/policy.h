@@ -96,6 +96,8 @@ struct policy {
 	bool always;                      /* asked with its fallbacks where it is not named */
 	bool every_role;                  /* not of posts alone */
 	bool quiet;                       /* nobody waits for an answer to what it refuses */
+	bool holds;                       /* what fails, and what comes past the milter, is held where nothing
+	                                     else is said */
 	bool repeats;                     /* may stand several times in one `check` */
 	bool last;                        /* asking has effects: it waits until all others have passed */
 	const struct setting *settings;   /* none of them called on_fail or on_unsure */
@@ -128,9 +130,22 @@ struct policy {
 /* All policies, in the order of the manual, ended by NULL. */
 extern const struct policy *const policies[];
 
-extern const struct policy policy_posters, policy_reject, policy_authenticated, policy_require_tls,
-	policy_max_size, policy_own_size, policy_max_recipients, policy_implicit_dest,
-	policy_header_match, policy_content_type, policy_auto_submitted, policy_loop, policy_rate,
-	policy_program, policy_service, policy_fail;
+extern const struct policy policy_posters;
+extern const struct policy policy_reject;
+extern const struct policy policy_authenticated;
+extern const struct policy policy_require_tls;
+extern const struct policy policy_max_size;
+extern const struct policy policy_own_size;
+extern const struct policy policy_max_recipients;
+extern const struct policy policy_implicit_dest;
+extern const struct policy policy_header_match;
+extern const struct policy policy_content_type;
+extern const struct policy policy_auto_submitted;
+extern const struct policy policy_loop;
+extern const struct policy policy_rate;
+extern const struct policy policy_program;
+extern const struct policy policy_service;
+extern const struct policy policy_moderated;
+extern const struct policy policy_fail;
 
 #endif

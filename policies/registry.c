@@ -19,6 +19,7 @@ const struct policy *const policies[] = {
 	&policy_rate,
 	&policy_program,
 	&policy_service,
+	&policy_moderated,
 	&policy_fail,
 	NULL,
 };

@@ -56,6 +56,7 @@ const struct setting site_settings[] = {
 	PART("socketmap", "Settings of rollcall-milter: how it tells the MTA what is a list."),
 	PART("lmtp", "Settings of rollcall-expander: how it takes mail in."),
 	PART("outbound", "Settings of rollcall-expander: how it puts mail into the MTA."),
+	PART("moderation", "Settings of rollcall-expander: what becomes of posts that are held."),
 	{ .kind = KIND_END },
 };
 

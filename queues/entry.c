@@ -36,6 +36,8 @@ envelope_free(struct envelope *e)
 	free(e->identity);
 	free(e->proof);
 	free(e->verdict);
+	free(e->reason);
+	free(e->to);
 	free(e->inject_sender);
 	free(e->inject_add);
 	free(e->inject_before_body);
@@ -77,6 +79,8 @@ envelope_print(const struct envelope *e, struct bytes *out)
 	js_set_text(j, "identity", e->identity);
 	js_set_text(j, "proof", e->proof);
 	js_set_text(j, "verdict", e->verdict);
+	js_set_text(j, "reason", e->reason);
+	js_set_text(j, "to", e->to);
 	js_set_text(j, "report_of", e->report_of);
 	if (e->shadow)
 		js_set_flag(j, "shadow", true);
@@ -160,6 +164,8 @@ envelope_parse(const char *text, size_t length, struct envelope *e, struct compl
 	    take_text(j, "identity", false, &e->identity, why) < 0 ||
 	    take_text(j, "proof", false, &e->proof, why) < 0 ||
 	    take_text(j, "verdict", false, &e->verdict, why) < 0 ||
+	    take_text(j, "reason", false, &e->reason, why) < 0 ||
+	    take_text(j, "to", false, &e->to, why) < 0 ||
 	    take_text(j, "report_of", false, &e->report_of, why) < 0 ||
 	    take_texts(j, "before", &e->before, why) < 0 || take_inject(j, e, why) < 0)
 		goto out;

@@ -34,7 +34,9 @@ struct envelope {
 	char *stamp;                      /* "valid", or what was wrong with it; "none" */
 	char *client;                     /* address of who posted */
 	char *identity, *proof;           /* the login, and how it is proven: "login" or "networks" */
-	char *verdict;                    /* of the policies: "pass" */
+	char *verdict;                    /* of the policies: "pass" or "hold" */
+	char *reason;                     /* why it is held; NULL where it is not */
+	char *to;                         /* the one person it is for; NULL: whoever looks after the list */
 	char *report_of;                  /* entry whose failures it reports; NULL: it is no report */
 	bool shadow;                      /* members are read and frozen, and nobody is sent anything */
 	struct text_list before;          /* lists the message also came for, whose members have it */

@@ -10,6 +10,28 @@
 
 enum { PROGRESS_VERSION = 1 };
 
+static const char *const decided_words[DECIDED_COUNT] = {
+	[DECIDED_NOT] = "",           [DECIDED_ACCEPT] = "accept", [DECIDED_REJECT] = "reject",
+	[DECIDED_DISCARD] = "discard", [DECIDED_EXPIRE] = "expire",
+};
+
+const char *
+decided_word(enum decided d)
+{
+	return decided_words[d];
+}
+
+/* DECIDED_COUNT for none. */
+static enum decided
+decided_of(const char *word)
+{
+	enum decided d = DECIDED_ACCEPT;
+
+	while (d < DECIDED_COUNT && strcmp(decided_words[d], word) != 0)
+		d++;
+	return d;
+}
+
 static void
 add_line(struct bytes *out, struct js **j)
 {
@@ -50,6 +72,8 @@ progress_print(const struct record *r, struct bytes *out)
 
 	if (r->kind == RECORD_BEGIN) {
 		js_set_text(j, "begin", r->text);
+	} else if (r->kind == RECORD_DECIDED) {
+		js_set_text(j, "decided", decided_word(r->decided));
 	} else if (r->kind == RECORD_DEFER) {
 		js_set_number(j, "defer", r->until);
 		js_set_number(j, "tries", r->tries);
@@ -133,6 +157,11 @@ parse_record(const struct js *j, struct record *r, uint32_t **lines_r)
 		r->kind = RECORD_BEGIN;
 		r->text = js_text(j, "begin");
 		return !damaged;
+	}
+	if (js_text(j, "decided") != NULL) {
+		r->kind = RECORD_DECIDED;
+		r->decided = decided_of(js_text(j, "decided"));
+		return !damaged && r->decided != DECIDED_COUNT;
 	}
 	if (r->until >= 0) {
 		r->kind = RECORD_DEFER;
@@ -326,6 +355,18 @@ leave_open(struct tally *t)
 	}
 }
 
+/* The first one holds. */
+static void
+decide(struct tally *t, const struct record *r)
+{
+	if (t->decided != DECIDED_NOT)
+		return;
+	t->decided = r->decided;
+	t->decided_at = r->at;
+	t->decided_by = mem_text(r->id);
+	t->decided_why = mem_text(r->text);
+}
+
 static void
 apply(void *arg, const struct record *r)
 {
@@ -340,9 +381,9 @@ apply(void *arg, const struct record *r)
 		t->last = r->at;
 	if (r->batch > t->batches)
 		t->batches = r->batch;
-	if (r->kind == RECORD_DEFER || r->kind == RECORD_RESULT)
+	if (r->kind == RECORD_DEFER || r->kind == RECORD_RESULT || r->kind == RECORD_DECIDED)
 		t->begun_in[0] = '\0';
-	if (r->text != NULL && r->kind != RECORD_BEGIN && r->code / 100 != 2) {
+	if (r->text != NULL && r->kind != RECORD_BEGIN && r->kind != RECORD_DECIDED && r->code / 100 != 2) {
 		free(t->reason);
 		t->reason = mem_text(r->text);
 	}
@@ -383,6 +424,9 @@ apply(void *arg, const struct record *r)
 			t->since = r->at;
 		}
 		break;
+	case RECORD_DECIDED:
+		decide(t, r);
+		break;
 	case RECORD_DAMAGE:
 		break;
 	}
@@ -409,5 +453,7 @@ tally_free(struct tally *t)
 	free(t->refusals);
 	free(t->lines);
 	free(t->reason);
+	free(t->decided_by);
+	free(t->decided_why);
 	*t = (struct tally){ 0 };
 }

@@ -12,6 +12,7 @@
  *	{"batch":1,"at":…,"code":250,"id":"4bXn…"}      result: the others of the batch are queued
  *	{"batch":2,"at":…,"code":451,"text":"…"}        result: none of the batch was queued
  *	{"batch":3,"at":…,"code":0,"held":554,…}        the same, by a refusal that is not believed yet
+ *	{"decided":"accept","at":…,"id":"root",…}       what became of an entry that was held, and by whom
  *	{"defer":…,"at":…,"tries":3,"spent":…,…}        the whole entry waits until then
  *
  * A batch with an intent and no result is in doubt, until its receipt is heard. A last line without an
@@ -35,8 +36,15 @@ enum record_kind {
 	RECORD_LINE,
 	RECORD_RESULT,
 	RECORD_DEFER,
+	RECORD_DECIDED,
 	RECORD_DAMAGE                     /* a line that is no record: `line` from 1, and why in `text` */
 };
+
+/* What became of an entry that waited for somebody to decide on it. */
+enum decided { DECIDED_NOT, DECIDED_ACCEPT, DECIDED_REJECT, DECIDED_DISCARD, DECIDED_EXPIRE, DECIDED_COUNT };
+
+/* "accept" …; "" for not. */
+const char *decided_word(enum decided);
 
 struct record {
 	enum record_kind kind;
@@ -49,7 +57,8 @@ struct record {
 	int held;                         /* of a result: the code that does not count yet; of a defer: the
 	                                     entry is held, and its deaths are history; 0: neither */
 	const char *text;                 /* the reply, or the reason; may be NULL */
-	const char *id;                   /* the MTA's queue id; may be NULL */
+	const char *id;                   /* the MTA's queue id; of a decision, who made it; may be NULL */
+	enum decided decided;
 	const char *receipt;              /* of an intent: the token of its receipt; NULL: it asks for none */
 	const char *mta;                  /* of an intent: where to; NULL: it does not say */
 	int64_t until;                    /* of a defer */
@@ -104,6 +113,9 @@ struct tally {
 	int64_t put_off;                  /* when that was written */
 	int64_t spent, since;             /* queue_spent() at a time; 0 and 0: it was never said */
 	int64_t last;                     /* time of the last record */
+	enum decided decided;
+	char *decided_by, *decided_why;   /* NULL: not said */
+	int64_t decided_at;
 	char begun_in[16];                /* the queue where work began that had no outcome, or "" */
 	size_t deaths;                    /* times it had none and began again, since a batch went */
 	int64_t held;                     /* queue_spent() when a refusal was not believed first; -1: none */

@@ -8,6 +8,7 @@
 enum { FEWEST_TRIES = 3 };                /* before an entry is given up */
 
 static const char *const words[QUEUE_COUNT] = {
+	[QUEUE_MODERATION] = "moderation",
 	[QUEUE_PENDING] = "pending",
 	[QUEUE_BOUNCE] = "bounce",
 	[QUEUE_OUTBOUND] = "outbound",
@@ -71,4 +72,25 @@ queue_expired(const struct entry *entry, const struct schedule *schedule)
 {
 	return (entry->damage != NULL || entry->tries + 1 >= FEWEST_TRIES) &&
 	       schedule_expired(schedule, queue_spent(entry, schedule));
+}
+
+enum stored
+queue_put(struct queues *queues, enum queue_id queue, const struct envelope *envelope, const char *key,
+          const struct bytes *text, char id[DIGEST_NAME + 1], struct complaint *why)
+{
+	struct commitment c = { .queue = queue, .envelope = envelope };
+	enum stored result;
+	struct draft *d = queues->ops->draft(queues, &result, why);
+
+	if (d == NULL)
+		return result;
+	result = queues->ops->write(d, text->data, text->length, why);
+	if (result == STORED) {
+		queues->ops->name_by(d, key);
+		queues->ops->entry_name(d, envelope->list, envelope->role, id);
+		queues->ops->commit(d, &c, 1, why);
+		result = c.result;
+	}
+	queues->ops->discard(&d);
+	return result;
 }

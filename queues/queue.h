@@ -30,7 +30,7 @@
 #include <stdint.h>
 
 /* In the direction in which entries move; never the other way. */
-enum queue_id { QUEUE_PENDING, QUEUE_BOUNCE, QUEUE_OUTBOUND, QUEUE_DONE, QUEUE_COUNT };
+enum queue_id { QUEUE_MODERATION, QUEUE_PENDING, QUEUE_BOUNCE, QUEUE_OUTBOUND, QUEUE_DONE, QUEUE_COUNT };
 
 const char *queue_word(enum queue_id);
 
@@ -71,6 +71,7 @@ struct entry {
 	struct envelope envelope;
 	int64_t tries, until;             /* as the last defer record says */
 	int64_t spent, since;             /* ms it had been tried for at `since`; see queue_spent() */
+	enum decided decided;             /* by whoever moderates it */
 	char *damage;                     /* why its progress cannot be read, and nothing be noted; or NULL */
 };
 
@@ -130,6 +131,12 @@ struct queue_ops {
 	 * Entries whose envelope cannot be read are logged and left alone for a while.
 	 */
 	struct entry *(*claim)(struct queues *, enum queue_id);
+
+	/*
+	 * This entry of the queue, due or not, if nobody has it. 1, 0 where it is not there; -1 with a
+	 * complaint where it cannot be had now.
+	 */
+	int (*take)(struct queues *, enum queue_id, const char *id, struct entry **, struct complaint *);
 
 	/* Waits until claim() may find something, or the deadline, or wake(). */
 	void (*wait)(struct queues *, enum queue_id, struct deadline);
@@ -204,6 +211,10 @@ struct queue_ops {
 	            void (*see)(void *, const struct entry_summary *), void *arg,
 	            struct complaint *);
 
+	/* Calls see for that entry, in whatever queue. Whether there is one. */
+	bool (*look)(struct queues *, const char *id, void (*see)(void *, const struct entry_summary *),
+	             void *arg);
+
 	/* Counts the entries of a queue; cheap enough to be asked every few seconds. */
 	int (*count)(struct queues *, enum queue_id, struct queue_count *, struct complaint *);
 
@@ -239,6 +250,13 @@ int64_t queue_spent(const struct entry *, const struct schedule *);
 
 /* Whether the time for trying is over, and it was tried some times. */
 bool queue_expired(const struct entry *, const struct schedule *);
+
+/*
+ * Makes an entry of a text, named by a key: made again, in other words, it is still the same. `id` is set
+ * where it is STORED or STORED_BEFORE.
+ */
+enum stored queue_put(struct queues *, enum queue_id, const struct envelope *, const char *key,
+                      const struct bytes *text, char id[DIGEST_NAME + 1], struct complaint *);
 
 /* ---- the spool ---- */
 

@@ -17,7 +17,7 @@ close_spool(struct queues *queues)
 {
 	struct spool *s = (struct spool *)queues;
 
-	for (enum queue_id q = QUEUE_PENDING; q < QUEUE_COUNT; q++) {
+	for (enum queue_id q = 0; q < QUEUE_COUNT; q++) {
 		line_up_free(&s->line_ups[q]);
 		if (s->dirs[q] >= 0)
 			(void)close(s->dirs[q]);
@@ -42,6 +42,7 @@ static const struct queue_ops ops = {
 	.commit = spool_commit,
 	.discard = spool_discard,
 	.claim = spool_claim,
+	.take = spool_take,
 	.wait = spool_wait,
 	.wake = spool_wake,
 	.hurry = spool_hurry,
@@ -60,6 +61,7 @@ static const struct queue_ops ops = {
 	.release = spool_release,
 	.leave = spool_leave,
 	.each = spool_each,
+	.look = spool_look,
 	.count = spool_count,
 	.forget = spool_forget,
 	.close = close_spool,
@@ -88,7 +90,7 @@ open_root(struct spool *s, struct complaint *why)
 		return complain(why, "%s lies on %s: the spool needs a file system of this host",
 		                s->config.path, kind);
 	s->tmp = open_dir(s, "tmp", why);
-	for (enum queue_id q = QUEUE_PENDING; q < QUEUE_COUNT && s->tmp >= 0; q++) {
+	for (enum queue_id q = 0; q < QUEUE_COUNT && s->tmp >= 0; q++) {
 		s->dirs[q] = open_dir(s, queue_word(q), why);
 		if (s->dirs[q] < 0)
 			return -1;
@@ -109,7 +111,7 @@ spool_open(const struct spool_config *config, struct complaint *why)
 	s->config.path = mem_text(config->path);
 	s->root = s->tmp = s->held = -1;
 	monitor_init(&s->monitor);
-	for (enum queue_id q = QUEUE_PENDING; q < QUEUE_COUNT; q++) {
+	for (enum queue_id q = 0; q < QUEUE_COUNT; q++) {
 		s->dirs[q] = -1;
 		line_up_init(&s->line_ups[q]);
 	}

@@ -99,6 +99,7 @@ void spool_discard(struct draft **);
 
 /* spool_entry.c */
 struct entry *spool_claim(struct queues *, enum queue_id);
+int spool_take(struct queues *, enum queue_id, const char *id, struct entry **, struct complaint *);
 int spool_message(struct entry *, const char **, size_t *, struct complaint *);
 int spool_freeze_begin(struct entry *, struct complaint *);
 int spool_freeze_add(struct entry *, const char *, const char *, struct complaint *);
@@ -133,6 +134,9 @@ int spool_identify(const struct spool *, struct complaint *);
 bool spool_is_held(const struct spool *, const char *id);
 
 /* spool_list.c */
+/* A name as this program makes them; whatever else lies in a queue is not ours. */
+bool spool_is_name(const char *);
+bool spool_look(struct queues *, const char *id, void (*)(void *, const struct entry_summary *), void *);
 int spool_each_in(const struct spool *, const char *directory, void (*)(void *, const char *), void *,
                   struct complaint *);
 int spool_each_name(const struct spool *, enum queue_id, void (*)(void *, const char *), void *,

@@ -144,6 +144,7 @@ read_progress(struct spool *s, struct spool_entry *e, struct complaint *why)
 	e->entry.tries = t.tries;
 	e->deaths = t.deaths + (strcmp(t.begun_in, queue_word(e->entry.queue)) == 0);
 	e->entry.until = waits_until(s, &t);
+	e->entry.decided = t.decided;
 	e->entry.spent = t.spent;
 	e->entry.since = t.since != 0 ? t.since : e->entry.envelope.arrived;
 	if (t.damaged != 0)
@@ -285,6 +286,35 @@ spool_claim(struct queues *queues, enum queue_id queue)
 		}
 	}
 	return NULL;
+}
+
+int
+spool_take(struct queues *queues, enum queue_id queue, const char *id, struct entry **entry,
+           struct complaint *why)
+{
+	struct spool *s = (struct spool *)queues;
+	struct spool_entry *e;
+	enum claimed c;
+
+	if (!spool_is_name(id))
+		return 0;
+	if (spool_is_held(s, id))
+		return complain(why, "%s is held; rollcallctl release lets it go", id);
+	c = try_claim(s, queue, id, &e, why);
+	if (c == CLAIM_GONE || c == CLAIM_REPEAT)
+		return 0;
+	if (c == CLAIM_TAKEN)
+		return complain(why, "somebody else is working on %s", id);
+	if (c != CLAIMED)
+		return -1;
+	spool_keep(s, queue, id);
+	if (spool_begin(s, e) == BEGUN) {
+		*entry = &e->entry;
+		return 1;
+	}
+	spool_put_back(s, queue, id, s->config.rescan);
+	close_entry(e);
+	return complain(why, "the expander ended while it was working on %s", id);
 }
 
 int

@@ -176,7 +176,7 @@ hold_all(const struct spool *s, size_t *count, struct complaint *why)
 {
 	struct holding h = { .spool = s, .why = why };
 
-	for (enum queue_id q = QUEUE_PENDING; q < QUEUE_DONE && h.rc == 0; q++)
+	for (enum queue_id q = 0; q < QUEUE_DONE && h.rc == 0; q++)
 		if (spool_each_name(s, q, hold_one, &h, why) < 0)
 			h.rc = -1;
 	*count = h.count;
@@ -244,7 +244,7 @@ discard_entry(const struct release *r, const char *id)
 	char message[DIGEST_NAME + sizeof("/message.eml")];
 
 	(void)snprintf(message, sizeof(message), "%s/message.eml", id);
-	for (enum queue_id q = QUEUE_PENDING; q < QUEUE_DONE; q++) {
+	for (enum queue_id q = 0; q < QUEUE_DONE; q++) {
 		if (renameat2(s->dirs[q], id, s->dirs[QUEUE_DONE], id, RENAME_NOREPLACE) < 0) {
 			if (errno == ENOENT)
 				continue;

@@ -14,9 +14,8 @@
 
 enum { LARGEST_FILE = 1 << 30, DEAD_AFTER = 60 };
 
-/* A name as this program makes them; whatever else lies in a queue is not ours. */
-static bool
-is_name(const char *name)
+bool
+spool_is_name(const char *name)
 {
 	return strlen(name) == DIGEST_NAME &&
 	       strspn(name, "abcdefghijklmnopqrstuvwxyz234567") == DIGEST_NAME;
@@ -44,7 +43,7 @@ spool_each_in(const struct spool *s, const char *directory, void (*visit)(void *
 	if (dir == NULL)
 		return complain_errno(why, "cannot read the queue %s", directory);
 	while ((e = readdir(dir)) != NULL)
-		if (is_name(e->d_name))
+		if (spool_is_name(e->d_name))
 			visit(arg, e->d_name);
 	(void)closedir(dir);
 	return 0;
@@ -117,6 +116,34 @@ spool_each(struct queues *queues, enum queue_id queue,
 	struct summing g = { (struct spool *)queues, queue, see, arg };
 
 	return spool_each_name(g.spool, queue, sum_up, &g, why);
+}
+
+struct looking {
+	void (*see)(void *, const struct entry_summary *);
+	void *arg;
+	bool seen;
+};
+
+static void
+see_it(void *arg, const struct entry_summary *sum)
+{
+	struct looking *l = arg;
+
+	l->seen = true;
+	l->see(l->arg, sum);
+}
+
+bool
+spool_look(struct queues *queues, const char *id, void (*see)(void *, const struct entry_summary *),
+           void *arg)
+{
+	struct looking l = { see, arg, false };
+	struct summing g = { .spool = (struct spool *)queues, .see = see_it, .arg = &l };
+
+	/* In the direction of movement: one that moves meanwhile is met. */
+	for (g.queue = 0; g.queue < QUEUE_COUNT && !l.seen && spool_is_name(id); g.queue++)
+		sum_up(&g, id);
+	return l.seen;
 }
 
 struct counting {

@@ -165,17 +165,21 @@ spool_note(struct entry *entry, const struct record *r, bool durable, struct com
 		return complain(why, "nothing is added to it: %s", entry->damage);
 	monitor_enter(&e->appending);     /* several lanes may come at once */
 	rc = append(e, r, why);
-	if (rc == 0 && (r->kind == RECORD_DEFER || r->kind == RECORD_RESULT))
+	if (rc == 0 && (r->kind == RECORD_DEFER || r->kind == RECORD_RESULT || r->kind == RECORD_DECIDED))
 		e->begun = false;
 	if (rc == 0 && r->kind == RECORD_RESULT && r->code / 100 == 2)
 		remember(e, r);
 	monitor_leave(&e->appending);
-	if (r->kind != RECORD_BEGIN)
+	if (r->kind == RECORD_DECIDED)
+		step(21);
+	else if (r->kind != RECORD_BEGIN)
 		step(r->kind == RECORD_INTENT ? 11 : r->kind == RECORD_LINE ? 12 : 14);
 	if (rc < 0 || !durable)
 		return rc;
 	rc = spool_sync(entry, why);
 	if (r->kind == RECORD_RESULT || r->kind == RECORD_DEFER)
 		step(15);
+	else if (r->kind == RECORD_DECIDED)
+		step(22);
 	return rc;
 }

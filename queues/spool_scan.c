@@ -299,7 +299,7 @@ spool_hurry(struct queues *queues, const char *id)
 	size_t count = 0;
 
 	monitor_enter(&s->monitor);
-	for (enum queue_id q = QUEUE_PENDING; q < QUEUE_DONE; q++) {
+	for (enum queue_id q = 0; q < QUEUE_DONE; q++) {
 		struct line_up *l = &s->line_ups[q];
 		struct hurry h = { .id = id };
 

@@ -161,6 +161,13 @@ spool_later(const struct spool *s, enum queue_id queue, const char *id)
 	return false;
 }
 
+/* In any queue: what it was thought of the first time holds. */
+static bool
+is_there(const struct spool *s, const char *id)
+{
+	return faccessat(s->dirs[0], id, F_OK, 0) == 0 || spool_later(s, 0, id);
+}
+
 /* Makes an empty file, so that its name is durable with the directory's others. */
 static int
 make_empty(int dir, const char *name, struct complaint *why)
@@ -309,8 +316,7 @@ prepare_all(struct spool *s, struct spool_draft *d, struct commitment *all, size
 
 		prepared[i].dir = -1;
 		spool_name(&d->draft, c->envelope->list, c->envelope->role, prepared[i].id);
-		c->result = faccessat(s->dirs[c->queue], id, F_OK, 0) == 0 ||
-		                            spool_later(s, c->queue, id)
+		c->result = is_there(s, id)
 		                    ? STORED_BEFORE
 		                    : STORED;
 	}
@@ -331,13 +337,13 @@ prepare_all(struct spool *s, struct spool_draft *d, struct commitment *all, size
 /*
  * Whether the answer for a commitment depends on what is in a queue. The entry that a repeat met may
  * have come a moment ago by somebody who has not synced it yet, or never will, and may have moved on
- * since: any queue from its own on.
+ * since: any queue.
  */
 static bool
 concerns(const struct commitment *c, enum queue_id queue)
 {
 	return (c->result == STORED && c->queue == queue) ||
-	       (c->result == STORED_BEFORE && c->queue <= queue);
+	       c->result == STORED_BEFORE;
 }
 
 /* Makes the names in one queue durable, if any are new or were found to be there. */
@@ -372,7 +378,7 @@ spool_commit(struct draft *draft, struct commitment *all, size_t count, struct c
 	for (size_t i = 0; i < count; i++)
 		if (all[i].result == STORED)
 			all[i].result = publish(s, all[i].queue, &prepared[i], why);
-	for (enum queue_id q = QUEUE_PENDING; q < QUEUE_COUNT; q++)
+	for (enum queue_id q = 0; q < QUEUE_COUNT; q++)
 		sync_queue(s, q, all, count, why);
 	step(7);
 	for (size_t i = 0; i < count; i++) {

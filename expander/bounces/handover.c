@@ -35,13 +35,17 @@ add_person(struct handover *h, const char *address, struct deadline by)
 
 /*
  * The list's errors address; for a report of ours also its owners; then the site's address.
- * FOUND_NO: there is nobody.
+ * FOUND_NO: there is nobody. What is for one person goes to nobody else.
  */
 static enum found
 choose(struct handover *h, struct deadline by)
 {
 	const struct site *site = h->service->site;
-	enum found found = add_person(h, h->list == NULL ? NULL : h->list->errors, by);
+	const char *to = h->entry->envelope.to;
+	enum found found = add_person(h, to != NULL ? to : h->list == NULL ? NULL : h->list->errors, by);
+
+	if (to != NULL)
+		return found;
 
 	if (found == FOUND_NO && h->list != NULL && h->entry->envelope.report_of != NULL) {
 		found = freezing_add_owners(&h->freezing, site, h->source, h->list, by, &h->why);
@@ -99,7 +103,7 @@ keep(struct handover *h)
 	const struct queue_ops *ops = h->entry->queues->ops;
 	const char *list = h->entry->envelope.list;
 
-	if (!queue_expired(h->entry, &kept)) {
+	if (!queue_expired(h->entry, &kept) && h->entry->envelope.to == NULL) {
 		if (h->entry->tries == 0)
 			log_say(LEVEL_WARN, "bounce",
 			        "%s: kept: neither %s nor the site names an errors address",
@@ -109,8 +113,8 @@ keep(struct handover *h)
 		return;
 	}
 	metric_add(&expander_metrics[BOUNCES], BOUNCE_DROPPED, 0, 0, 1);
-	log_say(LEVEL_WARN, "bounce", "%s: for %s, thrown away: nobody was named in time", h->entry->id,
-	        list);
+	log_say(LEVEL_WARN, "bounce", "%s: for %s, thrown away: %s", h->entry->id, list,
+	        h->entry->envelope.to == NULL ? "nobody was named in time" : "it would go to a list");
 	if (ops->move(&h->entry, QUEUE_DONE, &h->why) < 0)
 		queue_defer(&h->entry, &kept, h->why.text);
 }

@@ -50,20 +50,8 @@ int
 report_store(struct queues *queues, const struct bytes *text, const struct envelope *envelope,
              const char *key, char id[DIGEST_NAME + 1], struct complaint *why)
 {
-	struct commitment c = { .queue = QUEUE_BOUNCE, .envelope = envelope };
-	enum stored result;
-	struct draft *d = queues->ops->draft(queues, &result, why);
+	enum stored result = queue_put(queues, QUEUE_BOUNCE, envelope, key, text, id, why);
 
-	if (d == NULL)
-		return -1;
-	result = queues->ops->write(d, text->data, text->length, why);
-	if (result == STORED) {
-		queues->ops->name_by(d, key);
-		queues->ops->entry_name(d, envelope->list, envelope->role, id);
-		queues->ops->commit(d, &c, 1, why);
-		result = c.result;
-	}
-	queues->ops->discard(&d);
 	return result == STORED ? 0 : result == STORED_BEFORE ? 1 : -1;
 }
 

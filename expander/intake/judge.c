@@ -75,6 +75,15 @@ decide(struct judgement *j, struct verdict v, bool quiet, const char *by)
 	j->by = by;
 }
 
+/* One check more has an opinion. */
+static void
+add(struct judgement *j, struct verdict v, const struct policy *by)
+{
+	bool again = j->verdict.decision == DECISION_HOLD && v.decision == DECISION_HOLD;
+
+	decide(j, verdict_join(j->verdict, v), by->quiet, again ? j->by : by->name);
+}
+
 /* All moments that have been, one after the other, as the milter does. */
 static void
 ask(const struct group *g)
@@ -86,17 +95,16 @@ ask(const struct group *g)
 		size_t count = 0, next = 0;
 
 		for (size_t i = 0; i < g->count; i++)
-			if (g->all[i]->by == NULL)
+			if (verdict_takes(&g->all[i]->verdict))
 				subjects[count++] = g->all[i]->subject;
 		inquiry_run(g->service->site->bulkheads, &terms, subjects, count);
 		for (size_t i = 0; i < g->count; i++) {
 			struct subject *s = &subjects[next];
 
-			if (g->all[i]->by != NULL)
+			if (!verdict_takes(&g->all[i]->verdict))
 				continue;
 			if (s->decided_by != NULL)
-				decide(g->all[i], s->verdict, s->decided_by->policy->quiet,
-				       s->decided_by->policy->name);
+				add(g->all[i], s->verdict, s->decided_by->policy);
 			subject_free(s);
 			next++;
 		}
@@ -120,12 +128,12 @@ miss(const struct group *g, const struct credentials *c)
 		const struct link *link;
 		struct verdict v;
 
-		if (j->by != NULL)
+		if (!verdict_takes(&j->verdict))
 			continue;
 		v = chain_lacking(s->chain, s->role, lacking, &link);
 		if (link != NULL)
-			decide(j, v, false, link->policy->name);
-		else if (before != NULL && chain_needs(s->chain, NEED_FILE, s->role))
+			add(j, v, link->policy);
+		if (verdict_takes(&j->verdict) && before != NULL && chain_needs(s->chain, NEED_FILE, s->role))
 			decide(j, verdict_defer(before->reply, "unsure before, and not to be asked here"),
 			       false, before->by);
 	}
@@ -140,7 +148,7 @@ count_posts(const struct group *g)
 	for (size_t i = 0; i < g->count && facts.session; i++) {
 		const struct subject *s = &g->all[i]->subject;
 
-		if (g->all[i]->by != NULL)
+		if (!verdict_takes(&g->all[i]->verdict))
 			continue;
 		facts.list = s->list;
 		facts.recipient = s->recipient;
@@ -187,6 +195,14 @@ add_session(struct facts *f, const struct stamp *s)
 	f->recipients = (size_t)s->recipients;
 }
 
+static struct verdict
+held_before(const struct stamped *said)
+{
+	const struct verdict v = { .decision = DECISION_HOLD };
+
+	return verdict_because(v, "%s", said->reason == NULL ? "" : said->reason);
+}
+
 /*
  * A list that the stamp does not name, since an alias leads there, is asked with the stamp's facts; not
  * where stamps are known by the digest, which whoever got the message can make again.
@@ -210,6 +226,8 @@ judge(const struct service *s, const struct arrival *a, const struct credentials
 		j->subject = admit_subject(j->target);
 		j->stamped = said != NULL && said->decision != DECISION_DEFER;
 		decide(j, verdict_pass(), false, NULL);
+		if (j->stamped && said->decision == DECISION_HOLD)
+			decide(j, held_before(said), false, said->by == NULL ? "stamp" : said->by);
 		if (j->stamped && said->decision == DECISION_REJECT)
 			decide(j, verdict_reject(said->reply, "the milter refused it"), said->quiet,
 			       said->by == NULL ? "stamp" : said->by);

@@ -151,7 +151,7 @@ read_ids(struct reception *r)
 
 static void
 fill_envelope(struct envelope *e, struct reception *r, const struct mail *m,
-              const struct recipient *to, const char *id, const char *lhlo)
+              const struct recipient *to, const struct verdict *v, const char *lhlo)
 {
 	const struct stamp *s = &r->credentials.stamp;
 
@@ -171,9 +171,10 @@ fill_envelope(struct envelope *e, struct reception *r, const struct mail *m,
 		.client = mem_text(s->client),
 		.identity = mem_text(s->login),
 		.proof = mem_text(stamp_proof(s)),
-		.verdict = mem_text(decision_word(DECISION_PASS)),
+		.verdict = mem_text(decision_word(v->decision)),
+		.reason = v->decision == DECISION_HOLD ? mem_text(v->reason) : NULL,
 	};
-	heading_compose(e, r->service->site, &to->target, id, lhlo, bytes_text(&r->header),
+	heading_compose(e, r->service->site, &to->target, to->id, lhlo, bytes_text(&r->header),
 	                r->header.length);
 }
 
@@ -199,6 +200,7 @@ log_recipient(const struct reception *r, const struct mail *m, const struct reci
 		log_text(&l, "client", r->credentials.stamp.client);
 		log_text(&l, "login", r->credentials.stamp.login);
 		log_text(&l, "judged", j->stamped ? "before" : "now");
+		log_text(&l, "verdict", j->verdict.decision == DECISION_HOLD ? "hold" : NULL);
 		log_text(&l, "by", j->by);
 		log_text(&l, "senders", target_senders(j->target));
 	}
@@ -253,7 +255,8 @@ add_list_before(void *envelope, const char *list)
 
 /*
  * The lists of the same message that come first: their members are left out of this one. For lists that
- * the stamp names it says so, whichever of them comes when; the others follow in the order of LMTP.
+ * the stamp names it says so, whichever of them comes when; the others follow in the order of LMTP, those
+ * that hold it last. Members of a list that holds it are left out of none: it may never go there.
  */
 static void
 add_before(struct entries *es, const struct credentials *c, const struct judgement *j)
@@ -262,7 +265,8 @@ add_before(struct entries *es, const struct credentials *c, const struct judgeme
 
 	stamp_before(&c->stamp, e->list, add_list_before, e);
 	for (size_t i = 0; i < es->count && !j->stamped; i++)
-		if (es->of[i]->target.role == ROLE_POST && !es->judgements[i]->stamped)
+		if (es->of[i]->target.role == ROLE_POST && !es->judgements[i]->stamped &&
+		    es->judgements[i]->verdict.decision == DECISION_PASS)
 			add_list_before(e, es->envelopes[i].list);
 }
 
@@ -273,7 +277,7 @@ add_entry(struct entries *es, struct reception *r, const struct mail *m, struct 
 	struct complaint why;
 
 	r->queues->ops->entry_name(r->draft, to->target.list->address, role_word(to->target.role), to->id);
-	fill_envelope(&es->envelopes[es->count], r, m, to, to->id, lhlo);
+	fill_envelope(&es->envelopes[es->count], r, m, to, &j->verdict, lhlo);
 	if (modify_heading(&es->envelopes[es->count], &to->target, bytes_text(&r->header), r->header.length,
 	                   &why) < 0) {
 		to->reply = REPLY_LOCAL_ERROR;
@@ -284,7 +288,9 @@ add_entry(struct entries *es, struct reception *r, const struct mail *m, struct 
 	if (to->target.role == ROLE_POST)
 		add_before(es, &r->credentials, j);
 	es->commitments[es->count] = (struct commitment){
-		.queue = to->target.role == ROLE_BOUNCES ? QUEUE_BOUNCE : QUEUE_PENDING,
+		.queue = j->verdict.decision == DECISION_HOLD ? QUEUE_MODERATION
+		         : to->target.role == ROLE_BOUNCES    ? QUEUE_BOUNCE
+		                                              : QUEUE_PENDING,
 		.envelope = &es->envelopes[es->count],
 	};
 	es->judgements[es->count] = j;
@@ -299,7 +305,7 @@ add_entry(struct entries *es, struct reception *r, const struct mail *m, struct 
 static enum reply_id
 reply_of_judgement(const struct judgement *j)
 {
-	if (j->verdict.decision == DECISION_PASS)
+	if (verdict_takes(&j->verdict))
 		return REPLY_NONE;
 	return j->quiet ? REPLY_DROPPED : j->verdict.reply;
 }
@@ -321,20 +327,25 @@ judge_all(struct reception *r, struct mail *m, struct judgement *judgements)
 	judge(r->service, &arrival, &r->credentials, deadline_in(r->service->lmtp.lookup), judgements, count);
 }
 
-/* One entry for each list and role that takes the message; the others get their replies here. */
+/*
+ * One entry for each list and role that takes the message, or holds it; the others get their replies here.
+ */
 static void
-collect(struct entries *es, struct reception *r, struct mail *m, struct judgement *next, const char *lhlo)
+collect(struct entries *es, struct reception *r, struct mail *m, struct judgement *next, bool held,
+        const char *lhlo)
 {
 	for (size_t i = 0; i < m->count; i++) {
 		struct recipient *to = &m->recipients[i];
 
 		if (to->same_as != i)
 			continue;
-		to->reply = reply_of_judgement(next);
-		if (to->reply == REPLY_NONE)
-			add_entry(es, r, m, to, next, lhlo);
-		else
-			log_recipient(r, m, to, next, next->verdict.reason);
+		if ((next->verdict.decision == DECISION_HOLD) == held) {
+			to->reply = reply_of_judgement(next);
+			if (to->reply == REPLY_NONE)
+				add_entry(es, r, m, to, next, lhlo);
+			else
+				log_recipient(r, m, to, next, next->verdict.reason);
+		}
 		next++;
 	}
 }
@@ -350,7 +361,8 @@ store(struct reception *r, struct mail *m, const char *lhlo)
 
 	read_ids(r);
 	judge_all(r, m, judgements);
-	collect(&es, r, m, judgements, lhlo);
+	collect(&es, r, m, judgements, false, lhlo);
+	collect(&es, r, m, judgements, true, lhlo);
 	if (es.count > 0)
 		r->queues->ops->commit(r->draft, es.commitments, es.count, &r->why);
 	for (size_t i = 0; i < es.count; i++) {
@@ -359,7 +371,7 @@ store(struct reception *r, struct mail *m, const char *lhlo)
 		es.of[i]->reply = reply_to(result);
 		count_entry(es.of[i], result);
 		log_recipient(r, m, es.of[i], es.judgements[i],
-		              result == STORED          ? NULL
+		              result == STORED          ? es.envelopes[i].reason
 		              : result == STORED_BEFORE ? "a repeat of what is here already"
 		                                        : r->why.text);
 		envelope_free(&es.envelopes[i]);

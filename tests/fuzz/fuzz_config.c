@@ -275,6 +275,7 @@ read_all_rows(const struct node *root, const struct node *again)
 		{ "limits", limits_settings },   { "stamp", stamp_settings },
 		{ "milter", milter_setting_rows },
 		{ "lmtp", lmtp_setting_rows },   { "outbound", outbound_setting_rows },
+		{ "moderation", moderation_setting_rows },
 		{ "cache", cache_settings },     { "destination", destination_settings },
 	};
 
@@ -343,10 +344,12 @@ load_site(const struct node *root, const uint8_t *data, size_t size)
 	struct socketmap_settings socketmap = { 0 };
 	struct lmtp_settings lmtp = { 0 };
 	struct outbound_settings outbound = { 0 };
+	struct moderation_settings moderation = { 0 };
 	const struct site_part parts[] = { { "milter", milter_setting_rows, &milter },
 		                           { "socketmap", socketmap_setting_rows, &socketmap },
 		                           { "lmtp", lmtp_setting_rows, &lmtp },
 		                           { "outbound", outbound_setting_rows, &outbound },
+		                           { "moderation", moderation_setting_rows, &moderation },
 		                           { 0 } };
 	struct complaint why = { "" };
 	char path[32];
@@ -368,6 +371,7 @@ load_site(const struct node *root, const uint8_t *data, size_t size)
 	setting_free(socketmap_setting_rows, &socketmap);
 	setting_free(lmtp_setting_rows, &lmtp);
 	setting_free(outbound_setting_rows, &outbound);
+	setting_free(moderation_setting_rows, &moderation);
 }
 
 int

@@ -345,6 +345,67 @@ an_entry_goes_its_way(struct queues *q)
 }
 
 static void
+see_decided(void *arg, const struct entry_summary *sum)
+{
+	const struct tally *t = sum->tally;
+
+	assert_non_null(t);
+	bytes_format(arg, "%s %s %s", queue_word(sum->queue), decided_word(t->decided),
+	             t->decided_by == NULL ? "-" : t->decided_by);
+}
+
+/* What became of an entry, wherever it is. */
+static void
+found(struct queues *q, const char *id, const char *want)
+{
+	struct bytes got = { 0 };
+
+	assert_int_equal(q->ops->look(q, id, see_decided, &got), *want != '\0');
+	same_text("found", bytes_text(&got), want);
+	bytes_free(&got);
+}
+
+static void
+somebody_decides(struct queues *q)
+{
+	const struct record accept = { .kind = RECORD_DECIDED, .decided = DECIDED_ACCEPT, .at = clock_wall(),
+		                       .id = "ann", .text = "why not" };
+	const struct record reject = { .kind = RECORD_DECIDED, .decided = DECIDED_REJECT, .at = clock_wall() };
+	static const char nobody[] = "aaaaaaaaaaaaaaaaaaaaaaaaaa";
+	char id[DIGEST_NAME + 1], again[DIGEST_NAME + 1];
+	struct entry *e = NULL, *second = NULL;
+	struct complaint why;
+	struct tally t;
+
+	assert_int_equal(store_one(q, QUEUE_MODERATION, hello, "held@l.x", id), STORED);
+	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "held@l.x", again), STORED_BEFORE);
+	assert_int_equal(count(q, QUEUE_MODERATION), 1);
+	found(q, id, "moderation  -");
+	found(q, nobody, "");
+	found(q, "../../etc", "");
+	assert_int_equal(q->ops->take(q, QUEUE_MODERATION, nobody, &e, &why), 0);
+	assert_int_equal(q->ops->take(q, QUEUE_MODERATION, "../../etc", &e, &why), 0);
+	assert_int_equal(q->ops->take(q, QUEUE_PENDING, id, &e, &why), 0);
+	assert_int_equal(q->ops->take(q, QUEUE_MODERATION, id, &e, &why), 1);
+	assert_int_equal(e->decided, DECIDED_NOT);
+	assert_int_equal(q->ops->take(q, QUEUE_MODERATION, id, &second, &why), -1);
+	assert_int_equal(q->ops->note(e, &accept, true, &why), 0);
+	assert_int_equal(q->ops->note(e, &reject, true, &why), 0);
+	q->ops->release(&e, 0);
+	e = must_claim(q, QUEUE_MODERATION, id);
+	assert_int_equal(e->decided, DECIDED_ACCEPT);
+	assert_int_equal(q->ops->progress(e, 0, &t, &why), 0);
+	same_text("why", t.decided_why, "why not");
+	tally_free(&t);
+	found(q, id, "moderation accept ann");
+	assert_int_equal(q->ops->move(&e, QUEUE_PENDING, &why), 0);
+	found(q, id, "pending accept ann");
+	assert_int_equal(q->ops->move(&e, QUEUE_DONE, &why), 0);
+	found(q, id, "done accept ann");
+	assert_int_equal(store_one(q, QUEUE_MODERATION, hello, "held@l.x", id), STORED_BEFORE);
+}
+
+static void
 first_come_first_served(struct queues *q)
 {
 	char ids[20][DIGEST_NAME + 1], list[32];
@@ -389,6 +450,7 @@ queue_contract(const struct back_end *b)
 	what_is_put_off_is_not_due(q);
 	an_entry_goes_its_way(q);
 	an_entry_goes_its_way(q);
+	somebody_decides(q);
 	first_come_first_served(q);
 	what_is_done_is_forgotten_in_time(q);
 	/* Waiting ends at the deadline, and at a call. */

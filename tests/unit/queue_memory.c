@@ -155,6 +155,27 @@ claim(struct queues *q, enum queue_id queue)
 	return e == NULL ? NULL : &e->entry;
 }
 
+static int
+take(struct queues *q, enum queue_id queue, const char *id, struct entry **entry, struct complaint *why)
+{
+	struct memory *m = (struct memory *)q;
+	struct memory_entry *e = m->all;
+	int rc = 0;
+
+	monitor_enter(&m->monitor);
+	while (e != NULL && (e->entry.queue != queue || strcmp(e->entry.id, id) != 0))
+		e = e->next;
+	if (e != NULL && e->claimed) {
+		rc = complain(why, "somebody else has it");
+	} else if (e != NULL) {
+		e->claimed = true;
+		*entry = &e->entry;
+		rc = 1;
+	}
+	monitor_leave(&m->monitor);
+	return rc;
+}
+
 static void
 wait_for_some(struct queues *q, enum queue_id queue, struct deadline by)
 {
@@ -256,6 +277,8 @@ note(struct entry *entry, const struct record *r, bool durable, struct complaint
 {
 	(void)durable, (void)why;
 	progress_print(r, &((struct memory_entry *)entry)->progress);
+	if (r->kind == RECORD_DECIDED && entry->decided == DECIDED_NOT)
+		entry->decided = r->decided;
 	if (r->kind != RECORD_DEFER)
 		return 0;
 	entry->tries = r->tries;
@@ -372,6 +395,24 @@ each(struct queues *q, enum queue_id queue, void (*see)(void *, const struct ent
 	return 0;
 }
 
+static bool
+look(struct queues *q, const char *id, void (*see)(void *, const struct entry_summary *), void *arg)
+{
+	struct memory_entry *e = ((struct memory *)q)->all;
+	struct complaint why;
+	struct tally t;
+
+	while (e != NULL && strcmp(e->entry.id, id) != 0)
+		e = e->next;
+	if (e == NULL)
+		return false;
+	assert_true(tally_read(&t, 0, e->progress.data, e->progress.length, &why) >= 0);
+	see(arg, &(struct entry_summary){ .id = e->entry.id, .queue = e->entry.queue,
+	                                  .envelope = &e->entry.envelope, .tally = &t });
+	tally_free(&t);
+	return true;
+}
+
 static int
 count_queue(struct queues *q, enum queue_id queue, struct queue_count *count, struct complaint *why)
 {
@@ -447,6 +488,7 @@ static const struct queue_ops ops = {
 	.commit = commit,
 	.discard = discard,
 	.claim = claim,
+	.take = take,
 	.wait = wait_for_some,
 	.wake = wake,
 	.hurry = hurry,
@@ -465,6 +507,7 @@ static const struct queue_ops ops = {
 	.release = release,
 	.leave = leave,
 	.each = each,
+	.look = look,
 	.count = count_queue,
 	.forget = forget,
 	.close = close_memory,

@@ -3,6 +3,7 @@
 
 #include "mail/date.h"
 #include "mail/dsn.h"
+#include "mail/held_notice.h"
 #include "mail/phrase.h"
 
 static void
@@ -109,6 +110,61 @@ a_report(void **state)
 	bytes_free(&again);
 }
 
+static void
+notices(void **state)
+{
+	static const char post[] = "From: Ann <ann@x.org>\r\nRollcall-Stamp: aaaa\r\n\tbbbb\r\n"
+	                           "Subject: =?utf-8?Q?Gr=C3=BC=C3=9Fe?=\r\n\r\nits content\r\n";
+	struct held_notice n = { .kind = NOTICE_HELD, .hostname = "mail.x", .id = "abc", .list = "staff@l.x",
+		            .to = "staff-owner@l.x", .reason = "max-size: 12\r\nMB", .now = 1795262460000,
+		            .arrived = 1795262400000, .keep = 86400000, .last = true, .post = post,
+		            .post_length = sizeof(post) - 1 };
+	struct bytes out = { 0 }, big = { 0 };
+
+	(void)state;
+	held_notice_print(&n, &out);
+	assert_non_null(strstr(out.data, "Auto-Submitted: auto-generated\r\n"));
+	assert_non_null(strstr(out.data, "    Subject: Gr\xc3\xbc\xc3\x9f" "e\r\n"));
+	assert_non_null(strstr(out.data, "Why: max-size: 12  MB\r\n"));
+	assert_non_null(strstr(out.data, "    rollcallctl accept abc\r\n"));
+	assert_non_null(strstr(out.data, "thrown away about Sun, 22 Nov 2026"));
+	assert_non_null(strstr(out.data, "last notice for this list today"));
+	assert_non_null(strstr(out.data, "message/rfc822\r\n"));
+	assert_non_null(strstr(out.data, "\r\n\r\nits content\r\n"));
+	assert_null(strstr(out.data, "Rollcall-Stamp"));
+	assert_null(strstr(out.data, "bbbb"));
+	for (const char *p = out.data; (p = strchr(p, '\n')) != NULL; p++)
+		assert_int_equal(p[-1], '\r');
+	/* Of a long one the header; of one that is not to be had, nothing. */
+	bytes_add(&big, post, sizeof(post) - 1);
+	for (size_t i = 0; i < 2000; i++)
+		bytes_add_text(&big, "a line that stands there again and again\r\n");
+	n.post = big.data;
+	n.post_length = big.length;
+	bytes_clear(&out);
+	held_notice_print(&n, &out);
+	assert_non_null(strstr(out.data, "text/rfc822-headers\r\n"));
+	assert_null(strstr(out.data, "again and again"));
+	n.post = "";
+	n.post_length = 0;
+	n.kind = NOTICE_REJECTED;
+	n.reason = NULL;
+	bytes_clear(&out);
+	held_notice_print(&n, &out);
+	assert_non_null(strstr(out.data, "has not let it go"));
+	assert_null(strstr(out.data, "They say"));
+	n.kind = NOTICE_EXPIRED;
+	bytes_clear(&out);
+	held_notice_print(&n, &out);
+	assert_non_null(strstr(out.data, "in time. It was thrown away"));
+	/* A field is cut between characters. */
+	bytes_clear(&out);
+	held_notice_field(post, sizeof(post) - 1, "Subject", 3, &out);
+	same_text("cut", bytes_text(&out), "Gr");
+	bytes_free(&out);
+	bytes_free(&big);
+}
+
 int
 main(void)
 {
@@ -117,6 +173,7 @@ main(void)
 		cmocka_unit_test(long_phrases_are_folded_and_cut),
 		cmocka_unit_test(dates),
 		cmocka_unit_test(a_report),
+		cmocka_unit_test(notices),
 	};
 
 	return RUN(tests);

@@ -94,7 +94,7 @@ draw(unsigned below)
 
 static const char *const says[] = { "pass", "fail", "unsure" };
 static const char *const becomes[] = { "", ", on_fail: defer", ", on_unsure: reject",
-	                               ", on_fail: log-only" };
+	                               ", on_fail: log-only", ", on_fail: hold" };
 
 struct check {
 	unsigned says, becomes;
@@ -138,10 +138,11 @@ a_thousand_shufflings(void **state)
 	for (size_t input = 0; input < INPUTS; input++) {
 		size_t counts[] = { 1 + draw(MOST), 1 + draw(MOST) };
 		enum mixed mixed = (enum mixed)draw(3);
+		char reasons[LISTS][REASON_SIZE];
 
 		for (size_t d = 0; d < 2; d++)
 			for (size_t i = 0; i < counts[d]; i++)
-				checks[d][i] = (struct check){ draw(3), draw(4) };
+				checks[d][i] = (struct check){ draw(3), draw(5) };
 		for (size_t shuffle = 0; shuffle < SHUFFLES; shuffle++) {
 			char *first = write_checks(checks[0], counts[0]);
 			char *second = write_checks(checks[1], counts[1]);
@@ -158,6 +159,12 @@ a_thousand_shufflings(void **state)
 				            want[i].verdict.decision);
 				same_number("reply", got[i].verdict.reply, want[i].verdict.reply);
 				same_number("place", got[i].verdict.place, want[i].verdict.place);
+				/* Whoever decides on it is told the same each time. */
+				if (got[i].verdict.decision != DECISION_HOLD)
+					continue;
+				if (shuffle > 0)
+					same_text("reason", got[i].verdict.reason, reasons[i]);
+				(void)strcpy(reasons[i], got[i].verdict.reason);
 			}
 			same_number("of all", verdict_of_all(mixed, got, LISTS, 1).reply,
 			            verdict_of_all(mixed, want, LISTS, 1).reply);

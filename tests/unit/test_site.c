@@ -40,10 +40,12 @@ load(const char *text, struct complaint *why)
 	struct socketmap_settings socketmap = { 0 };
 	struct lmtp_settings lmtp = { 0 };
 	struct outbound_settings outbound = { 0 };
+	struct moderation_settings moderation = { 0 };
 	const struct site_part parts[] = { { "milter", milter_setting_rows, &milter },
 		                           { "socketmap", socketmap_setting_rows, &socketmap },
 		                           { "lmtp", lmtp_setting_rows, &lmtp },
 		                           { "outbound", outbound_setting_rows, &outbound },
+		                           { "moderation", moderation_setting_rows, &moderation },
 		                           { 0 } };
 	int fd = mkstemp(path);
 	struct site *s;
@@ -65,6 +67,7 @@ load(const char *text, struct complaint *why)
 	setting_free(socketmap_setting_rows, &socketmap);
 	setting_free(lmtp_setting_rows, &lmtp);
 	setting_free(outbound_setting_rows, &outbound);
+	setting_free(moderation_setting_rows, &moderation);
 	(void)unlink(path);
 	return s;
 }
@@ -202,12 +205,8 @@ mistakes(void **state)
 		  ":23:9: the check \"posters\" stands here a second time" },
 		{ "- posters: { allow: [ anyone ] }", "- { a: b, c: d }",
 		  ":22:9: a check is written \"- name: { settings }\"" },
-		{ "{ allow: [ anyone ] }", "{ on_fail: hold }",
-		  ":22:29: on_fail: there is no moderation yet to hold a posting in" },
-		{ "{ allow: [ anyone ] }", "{ without_session: hold }",
-		  ":22:37: without_session: there is no moderation yet to hold a posting in" },
 		{ "{ allow: [ anyone ] }", "{ without_session: rejekt }",
-		  ":22:37: without_session: \"rejekt\" is not one of accept, defer, reject; did you mean "
+		  ":22:37: without_session: \"rejekt\" is not one of accept, hold, defer, reject; did you mean "
 		  "\"reject\"?" },
 		{ "- posters: { allow: [ anyone ] }", "- loop: { without_session: defer }",
 		  ":22:34: without_session: loop needs no session, and is always asked" },
@@ -428,7 +427,7 @@ every_row_has_help(void **state)
 {
 	const struct setting *tables[] = { site_settings, destination_settings, limits_settings, stamp_settings,
 		                           log_settings, milter_setting_rows, socketmap_setting_rows,
-		                           lmtp_setting_rows, outbound_setting_rows, cache_settings,
+		                           lmtp_setting_rows, outbound_setting_rows, cache_settings, moderation_setting_rows,
 		                           action_settings, workers_settings };
 
 	(void)state;

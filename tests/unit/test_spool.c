@@ -204,6 +204,68 @@ stopped_at_every_step(void **state)
 	}
 }
 
+/* ---- moderation ---- */
+
+/* A post that is held and let go, as a process that may be stopped. */
+static void
+live_held(const char *dir)
+{
+	const struct record accept = { .kind = RECORD_DECIDED, .decided = DECIDED_ACCEPT, .at = 1, .id = "ann" };
+	struct queues *q = open_spool((void *)dir);
+	char id[DIGEST_NAME + 1];
+	struct complaint why;
+	struct entry *e;
+
+	(void)store_one(q, QUEUE_MODERATION, hello, "staff@l.x", id);
+	assert_int_equal(q->ops->take(q, QUEUE_MODERATION, id, &e, &why), 1);
+	spool_step = stop;
+	(void)q->ops->note(e, &accept, true, &why);
+	(void)q->ops->move(&e, QUEUE_PENDING, &why);
+	_exit(0);
+}
+
+/* It is decided or not, and in one queue; and the same again is no news. */
+static void
+stopped_while_deciding(void **state)
+{
+	static const struct {
+		int step;
+		enum queue_id queue;
+		enum decided decided;
+	} cases[] = { { 21, QUEUE_MODERATION, DECIDED_ACCEPT }, { 22, QUEUE_MODERATION, DECIDED_ACCEPT },
+		      { 10, QUEUE_PENDING, DECIDED_ACCEPT }, { 99, QUEUE_PENDING, DECIDED_ACCEPT } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char *dir = make_temp_dir(), id[DIGEST_NAME + 1];
+		struct seen seen = { -1, 0 };
+		struct complaint why;
+		struct queues *q;
+		struct entry *e;
+		pid_t pid = fork();
+		int status;
+
+		stop_at = cases[i].step;
+		if (pid == 0)
+			live_held(dir);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(stop_at == 99 ? WIFEXITED(status) : WIFSIGNALED(status));
+		q = open_spool(dir);
+		for (enum queue_id k = 0; k < QUEUE_COUNT; k++)
+			assert_int_equal(q->ops->each(q, k, note_queue, &seen, &why), 0);
+		same_number("queue", seen.queue, cases[i].queue);
+		assert_int_equal(seen.entries, 1);
+		assert_int_equal(store_one(q, QUEUE_PENDING, hello, "staff@l.x", id), STORED_BEFORE);
+		assert_int_equal(store_one(q, QUEUE_MODERATION, hello, "staff@l.x", id), STORED_BEFORE);
+		e = q->ops->claim(q, cases[i].queue);
+		assert_non_null(e);
+		same_number("decided", e->decided, cases[i].decided);
+		q->ops->release(&e, 0);
+		queues_close(&q);
+		remove_temp_dir(dir);
+	}
+}
+
 /* ---- syncs ---- */
 
 /* What was synced, by the last part of its path; in place of the C library's. */
@@ -1228,6 +1290,7 @@ main(void)
 		cmocka_unit_test(contract_memory),
 		cmocka_unit_test(contract_spool),
 		cmocka_unit_test(stopped_at_every_step),
+		cmocka_unit_test(stopped_while_deciding),
 		cmocka_unit_test(a_torn_receipt),
 		cmocka_unit_test(a_receipt_of_long_ago),
 		cmocka_unit_test(a_receipt_of_what_is_known),

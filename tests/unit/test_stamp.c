@@ -49,6 +49,40 @@ lists_in_order(void **state)
 	assert_int_equal(s.count, 0);
 }
 
+/* A list that holds it says why, in as many bytes as there is room for. */
+static void
+what_is_held(void **state)
+{
+	struct stamp s = { .client = mem_text("192.0.2.1") }, read;
+	struct verdict held = { .decision = DECISION_HOLD }, no = refused(REPLY_LOOP);
+	struct bytes text = { 0 };
+	struct complaint why;
+	const struct stamped *l;
+
+	(void)state;
+	memset(s.digest, 'a', DIGEST_NAME);
+	verdict_also(&held, "header-match", "Subject: \"x\"\\\x01\xc3\xb6");
+	stamp_add(&s, "a", ROLE_POST, &no, false, "loop");
+	stamp_add(&s, "b", ROLE_POST, &held, false, "header-match");
+	stamp_add(&s, "c", ROLE_POST, &passed, false, NULL);
+	for (size_t i = 0; i < REASON_SIZE; i++)
+		verdict_also(&held, "max-size", "12 MB");
+	stamp_add(&s, "b", ROLE_POST, &passed, false, NULL);
+	stamp_add(&s, "d", ROLE_POST, &held, false, "header-match");
+	same_lists("held behind what passed", &s, "c/post/pass b/post/pass a/post/reject d/post/hold");
+	stamp_print(&s, &text);
+	if (stamp_parse(text.data, text.length, &read, &why) < 0)
+		fail_msg("%s", why.text);
+	same_lists("as text", &read, "c/post/pass b/post/pass a/post/reject d/post/hold");
+	l = stamp_find(&read, "d", ROLE_POST);
+	same_text("reason", l->reason, "header-match: Subject: ?x??\?\?\?; max-size: 12 MB");
+	same_text("by", l->by, "header-match");
+	same_number("reply", l->reply, REPLY_NONE);
+	bytes_free(&text);
+	stamp_free(&read);
+	stamp_free(&s);
+}
+
 static void
 add_before(void *arg, const char *list)
 {
@@ -283,7 +317,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(lists_in_order), cmocka_unit_test(what_comes_before),
+		cmocka_unit_test(lists_in_order),
+		cmocka_unit_test(what_is_held), cmocka_unit_test(what_comes_before),
 		cmocka_unit_test(written_and_read), cmocka_unit_test(what_is_no_stamp),
 		cmocka_unit_test(digests),        cmocka_unit_test(fields),
 		cmocka_unit_test(whose_it_is),

@@ -3,7 +3,7 @@
 
 #include "mail/verdict.h"
 
-enum { PLACES = 3, CASES = 3 * PLACES };
+enum { PLACES = 3, CASES = 4 * PLACES };
 
 /* Every verdict at every place; replies name them. */
 static struct verdict
@@ -66,18 +66,19 @@ what_may_still_change(void **state)
 
 /* ---- several recipients ---- */
 
-enum { VOICES = 5 };
+enum { VOICES = 6 };
 
-/* Pass; and defer and reject, each told or quiet. */
+/* Pass; defer and reject, each told or quiet; and hold. */
 static struct voice
 voice_number(size_t i, unsigned place)
 {
 	struct voice v = { .verdict = { .decision = i == 0   ? DECISION_PASS
+		                                    : i == 5   ? DECISION_HOLD
 		                                    : i % 2 == 1 ? DECISION_DEFER
 		                                                 : DECISION_REJECT,
 		                        .place = place, .reply = (enum reply_id)(place * 10 + i) } };
 
-	v.quiet = i > 2;
+	v.quiet = i > 2 && i < 5;
 	return v;
 }
 
@@ -88,7 +89,7 @@ check_one(enum mixed mixed, const struct voice *v, size_t count, size_t others)
 	bool taken = others > 0, told = false;
 
 	for (size_t i = 0; i < count; i++) {
-		bool refused = v[i].verdict.decision != DECISION_PASS;
+		bool refused = v[i].verdict.decision > DECISION_HOLD;
 
 		taken |= !refused;
 		told |= refused && !v[i].quiet;
@@ -141,7 +142,7 @@ static void
 by_name(void **state)
 {
 	const struct voice pass = voice_number(0, 1), reject = voice_number(2, 2), defer = voice_number(1, 3);
-	const struct voice dropped = voice_number(4, 2);
+	const struct voice dropped = voice_number(4, 2), held = voice_number(5, 2);
 	const struct {
 		const char *what;
 		enum mixed mixed;
@@ -155,6 +156,11 @@ by_name(void **state)
 		{ "a loop", MIXED_REFUSE_ALL, dropped, pass, 0, DECISION_PASS },
 		{ "a loop, and nobody else", MIXED_REFUSE_ALL, dropped, dropped, 0, DECISION_REJECT },
 		{ "a loop, and one unsure", MIXED_REFUSE_ALL, dropped, defer, 0, DECISION_DEFER },
+		{ "held", MIXED_SPLIT, held, held, 0, DECISION_PASS },
+		{ "held, and one refuses", MIXED_SPLIT, held, reject, 0, DECISION_REJECT },
+		{ "held, and one is unsure", MIXED_SPLIT, defer, held, 0, DECISION_DEFER },
+		{ "held, and to be returned", MIXED_BOUNCE, held, reject, 0, DECISION_PASS },
+		{ "held, and dropped", MIXED_SPLIT, held, dropped, 0, DECISION_PASS },
 		{ "to be returned", MIXED_BOUNCE, reject, pass, 0, DECISION_PASS },
 		{ "to be returned, and nobody takes it", MIXED_BOUNCE, reject, reject, 0, DECISION_REJECT },
 	};
@@ -168,6 +174,37 @@ by_name(void **state)
 	}
 }
 
+/* ---- what is held ---- */
+
+/* All reasons, once each, in their order; cut off, and never glued together. */
+static void
+reasons(void **state)
+{
+	struct verdict v = { .decision = DECISION_HOLD }, later = v, reject = verdict_reject(REPLY_TOO_BIG, "big");
+	char many[200];
+
+	(void)state;
+	verdict_also(&v, "authenticated", "no login; none");
+	same_text("one", v.reason, "authenticated: no login, none");
+	verdict_also(&v, "moderated", "");
+	verdict_also(&v, "authenticated", "no login; none");
+	verdict_also(&later, "moderated", "");
+	verdict_also(&later, "max-size", "12 MB");
+	v = verdict_join(v, later);
+	same_text("joined", v.reason, "authenticated: no login, none; moderated; max-size: 12 MB");
+	same_text("a pass before", verdict_join(verdict_pass(), later).reason, later.reason);
+	same_text("a pass behind", verdict_join(later, verdict_pass()).reason, later.reason);
+	same_text("worse behind", verdict_join(later, reject).reason, "big");
+	same_text("worse before", verdict_join(reject, later).reason, "big");
+	memset(many, 'x', sizeof(many) - 1);
+	many[sizeof(many) - 1] = '\0';
+	verdict_also(&v, "program", many);
+	verdict_also(&v, "rate", many);
+	assert_int_equal(strlen(v.reason), REASON_SIZE - 1);
+	assert_true(verdict_takes(&v) && !verdict_takes(&reject));
+	same_text("word", decision_word(DECISION_HOLD), "hold");
+}
+
 int
 main(void)
 {
@@ -176,6 +213,7 @@ main(void)
 		cmocka_unit_test(what_may_still_change),
 		cmocka_unit_test(every_three_recipients),
 		cmocka_unit_test(by_name),
+		cmocka_unit_test(reasons),
 	};
 
 	return RUN(tests);

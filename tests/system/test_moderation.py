@@ -1,0 +1,222 @@
+"""Posts that are held: nobody gets them until somebody says so, and then everybody does, once."""
+import email
+import email.policy
+
+import pytest
+
+from testbed import client
+from testbed.base import wait_until
+
+STAFF, DEV, EDGE = "staff@lists.example.com", "dev@lists.example.com", "edge@lists.example.com"
+ALL_OF_STAFF = ["ann@example.com", "bob@example.com", "carl@example.com", "guest@partner.example.net"]
+HOLD = "header-match: { fields: 'Subject: secret', on_fail: hold }"
+SECRET = "a secret"
+
+
+def lists(*checks):
+    return f"lists.example.com: {{ sources: [ corp ], check: [ {', '.join(('posters: { allow: anyone }', *checks))} ] }}"
+
+
+@pytest.fixture
+def make(make_site, mta):
+    def make(*checks, **options):
+        keep = options.pop("moderation", "")
+        more = options.pop("more", "") + (f"\nmoderation: {{ {keep} }}" if keep else "")
+        return make_site(mta=mta, destinations=lists(*(checks or (HOLD,))), more=more, **options)
+    return make
+
+
+def held(site, *words):
+    return site.rollcall.ctl_json("held", *words)["held"]
+
+
+def hold_one(site, subject=SECRET, **more):
+    """A post that is held; what `held` says of it."""
+    before = {h["id"] for h in held(site)}
+    site.post(message=client.message(subject=subject, **more))
+    return wait_until(lambda: [h for h in held(site) if h["id"] not in before], what="a held post")[0]
+
+
+def notices(site, to="ann@example.com"):
+    return [email.message_from_bytes(t.data, policy=email.policy.default) for t in site.sink.delivered(to)
+            if b"Auto-Submitted: auto-generated" in t.data]
+
+
+def posts(site):
+    return sorted(r for t in site.sink.delivered() if b"Auto-Submitted" not in t.data for r in t.recipients)
+
+
+def queue_of(site, entry):
+    return {p.parent.name for p in (site.rollcall.dir / "state/spool").glob(f"*/{entry}")}
+
+
+# ---- the way of a post ----
+
+def test_held_and_accepted(make):
+    site = make("fail: { at: rcpt, answer: fail, on_fail: hold }", HOLD)
+    entry = hold_one(site, subject="=?utf-8?Q?Gr=C3=BC=C3=9Fe?= secret")
+    assert (entry["list"], entry["sender"], entry["proof"]) == (STAFF, "ann@example.com", "networks")
+    assert entry["subject"] == "Grüße secret" and entry["size"] > 100
+    # All reasons, once each.
+    assert [r.split(":")[0] for r in entry["reason"].split("; ")] == ["fail", "header-match"]
+    for event, many in ("rcpt", 1), ("end", 1), ("lmtp", 1):
+        (line,) = site.rollcall.log_lines(event, list=STAFF)
+        assert line["verdict"] == "hold", line
+    assert line["reply"].startswith("250 ")
+    (notice,) = wait_until(lambda: notices(site), what="the notice")
+    text = notice.get_body().get_content()
+    assert f"rollcallctl accept {entry['id']}" in text and "Grüße secret" in text and "header-match" in text
+    assert notice["To"] == "staff-owner@lists.example.com" and notice["List-Id"] is None
+    (post,) = [p for p in notice.walk() if p.get_content_type() == "message/rfc822"]
+    assert post.get_content()["Rollcall-Stamp"] is None and "Hello." in str(post.get_content())
+    assert site.sink.delivered("ann@example.com")[0].sender == ""
+    site.rollcall.wait_idle()
+    assert posts(site) == [] and queue_of(site, entry["id"]) == {"moderation"}
+    assert site.rollcall.counts()["moderation"] == 1
+    got = site.rollcall.ctl("accept", entry["id"], check=0)
+    assert "accepted" in got.stdout
+    wait_until(lambda: len(posts(site)) >= 4, what="the post")
+    again = site.rollcall.ctl("accept", entry["id"], check=1)
+    assert "accepted already" in again.stderr
+    assert "accepted already" in site.rollcall.ctl("reject", entry["id"], check=1).stderr
+    assert "accepted already" in site.rollcall.ctl("discard", entry["id"], check=1).stderr
+    site.rollcall.wait_idle()
+    assert posts(site) == ALL_OF_STAFF and held(site) == []
+    page = site.rollcall.ctl("metrics", check=0).stdout
+    assert 'rollcall_moderation_total{result="held"} 1' in page and 'rollcall_moderation_total{result="accepted"} 1' in page
+
+
+def test_rejected(make):
+    """The poster is told, if who that is is proven; a stranger hears nothing: it may be somebody else."""
+    site = make(moderation="notices: 0")
+    entry = hold_one(site)
+    site.rollcall.ctl("reject", entry["id"], "--reason", "Not here, Ann.", check=0)
+    (notice,) = wait_until(lambda: notices(site), what="the notice")
+    text = notice.get_body().get_content()
+    assert "Not here, Ann." in text and SECRET in text and "sent to nobody" in text
+    with site.smtp_from_abroad() as c:
+        assert c.mail("emil@example.com").code == 250 and c.rcpt(STAFF).code == 250
+        assert c.data(client.message(subject=SECRET)).code == 250
+    stranger = wait_until(lambda: held(site), what="the stranger's")[0]
+    assert stranger.get("proof") is None
+    site.rollcall.ctl("reject", stranger["id"], check=0)
+    wait_until(lambda: queue_of(site, stranger["id"]) == {"done"}, what="its end")
+    site.rollcall.wait_idle()
+    assert len(site.sink.delivered()) == 1 and posts(site) == []
+    assert "rejected already" in site.rollcall.ctl("accept", stranger["id"], check=1).stderr
+
+
+def test_discarded(make):
+    site = make(moderation="notices: 0")
+    entry = hold_one(site)
+    site.rollcall.ctl("discard", entry["id"], check=0)
+    wait_until(lambda: queue_of(site, entry["id"]) == {"done"}, what="its end")
+    assert "discarded already" in site.rollcall.ctl("accept", entry["id"], check=1).stderr
+    assert 'no post "nothing" is held' in site.rollcall.ctl("accept", "nothing", check=1).stderr
+    assert site.rollcall.ctl("discard", "a" * 26, check=1).stderr
+    site.rollcall.wait_idle()
+    assert site.sink.delivered() == []
+
+
+def test_expired(make):
+    """Nobody decides on it: it is thrown away, its owners are told, and so is who comes too late."""
+    site = make(moderation="keep: 3s, notices: 1")
+    entry = hold_one(site)
+    wait_until(lambda: queue_of(site, entry["id"]) == {"done"}, seconds=30, what="its end")
+    wait_until(lambda: len(notices(site)) == 2, what="two notices")
+    assert "thrown away" in notices(site)[1]["Subject"] and posts(site) == []
+    assert "thrown away" in site.rollcall.ctl("accept", entry["id"], check=1).stderr
+
+
+def test_no_more_notices_than_so_many_a_day(make):
+    site = make(moderation="notices: 2")
+    for n in range(3):
+        hold_one(site, subject=f"secret {n}")
+    wait_until(lambda: len(notices(site)) == 2, what="two notices")
+    site.rollcall.wait_idle()
+    last = ["last notice" in n.get_body().get_content() for n in notices(site)]
+    assert last == [False, True] and len(held(site)) == 3
+
+
+# ---- several lists, several ways ----
+
+
+
+def test_lists_that_pass_come_before_those_that_hold(make):
+    """In whatever order they were named: members of both get it at once, and once."""
+    site = make("implicit-dest: { on_fail: hold }", moderation="notices: 0")
+    with site.smtp() as c:
+        assert c.mail("ann@example.com").code == 250
+        assert [c.rcpt(r).code for r in (STAFF, EDGE)] == [250, 250]
+        assert c.data(client.message(to=EDGE)).code == 250
+    (entry,) = wait_until(lambda: held(site), what="the held post")
+    assert entry["list"] == STAFF
+    wait_until(lambda: "ann@example.com" in posts(site), what="the other list's post")
+    site.rollcall.wait_idle()
+    first = posts(site)
+    assert "bob@example.com" not in first
+    site.rollcall.ctl("accept", entry["id"], check=0)
+    wait_until(lambda: "bob@example.com" in posts(site), what="the rest")
+    site.rollcall.wait_idle()
+    assert posts(site) == sorted({*first, *ALL_OF_STAFF})
+
+
+def test_moderated(make):
+    """All posts wait, but of those who need no moderation; by an alias they wait, too."""
+    site = make("moderated: { bypass: [ '@example.com' ] }", moderation="notices: 0")
+    site.post()
+    assert site.wait_for(4) == ALL_OF_STAFF
+    site.post(sender="guest@partner.example.net")
+    (entry,) = wait_until(lambda: held(site), what="the held post")
+    assert (entry["sender"], entry["reason"]) == ("guest@partner.example.net", "moderated")
+    assert site.submit(message=client.message(subject="by an alias")).code == 250
+    assert [h["subject"] for h in held(site)].count("by an alias") == 1
+    with site.smtp_from_abroad() as c:                       # who says so is nobody proven
+        assert c.mail("ann@example.com").code == 250 and c.rcpt(STAFF).code == 250
+        assert c.data(client.message(subject="from abroad")).code == 250
+    wait_until(lambda: "from abroad" in [h["subject"] for h in held(site)], what="the stranger's")
+
+
+def test_worse_is_worse(make):
+    """A list that holds it does not save it from a check that refuses it later."""
+    site = make("fail: { at: rcpt, answer: fail, on_fail: hold }", "max-size: { limit: 4k }")
+    with site.smtp() as c:
+        assert c.mail("ann@example.com").code == 250 and c.rcpt(STAFF).code == 250
+        assert c.data(client.message(body="x" * 78 + "\r\n" * 2 + ("y" * 78 + "\r\n") * 100)) == "552 5.3.4"
+    got = site.rollcall.ctl("explain", "ann@example.com", STAFF, "--client", "127.0.0.1", check=0).stdout
+    assert "verdict: hold, by fail" in got and "reply: 250" in got
+    assert held(site) == []
+
+
+def test_by_an_alias_without_a_session(make_site):
+    """Past the milter: held, where the checks that need the session say so."""
+    site = make_site(mta="sink", more="moderation: { notices: 0 }",
+                     destinations=lists("authenticated: { without_session: hold }", "require-tls: { without_session: hold }"))
+    assert site.submit().code == 250
+    (entry,) = held(site, STAFF)
+    assert held(site, DEV) == []
+    assert entry["reason"] == ("it came past the milter, and authenticated cannot be asked; "
+                               "it came past the milter, and require-tls cannot be asked")
+    # The MTA sends it again: it is the same, and known.
+    site.rollcall.ctl("accept", entry["id"], check=0)
+    assert site.wait_for(4) == ALL_OF_STAFF
+
+
+# ---- when something dies ----
+
+def test_what_is_decided_holds_whatever_dies(make_site):
+    """The record of the decision is on disk; whoever comes next carries it out."""
+    site = make_site(mta="sink", more="moderation: { notices: 0 }",
+                     destinations=lists("authenticated: { without_session: hold }"))
+    message = client.message()
+    assert site.submit(message=message).code == 250
+    (entry,) = held(site)
+    site.rollcall.kill_expander()
+    site.rollcall.ctl("accept", entry["id"], check=0)
+    assert queue_of(site, entry["id"]) == {"moderation"} and held(site) == []
+    assert "accepted already" in site.rollcall.ctl("reject", entry["id"], check=1).stderr
+    site.rollcall.start_expander()
+    assert site.wait_for(4) == ALL_OF_STAFF
+    assert site.submit(message=message).code == 250          # and the same again is nothing new
+    site.rollcall.wait_idle()
+    assert sorted(site.sink.recipients()) == ALL_OF_STAFF
