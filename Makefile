@@ -11,8 +11,8 @@ V          ?= 0
 BASE = base32 bytes child cipher clock complaint config control daemon digest dns file hash json \
        keyring keys ldif log map mem metric monitor net notify pattern pool process programs \
        resolver set setting stream text tls
-MAIL = address automatic date dsn encoded footer header list mailboxes mime phrase receipt reply \
-       roster subject syntax trace verdict
+MAIL = address automatic date dmarc dsn encoded footer header list mailboxes mime phrase receipt reply \
+       results roster subject syntax tags trace verdict
 SOURCES = cache described fail file ldap ldap_addresses ldap_conn ldap_deref ldap_dn ldap_each \
           ldap_find ldap_lists ldap_logins ldap_or ldap_owners ldap_presets ldap_query ldap_read \
           ldap_refs ldap_server ldap_stream ldap_walk nested program registry source sql sql_pool \
@@ -52,7 +52,7 @@ CFLAGS   ?= -O2 -g
 ALLCFLAGS = -ffile-prefix-map=$(CURDIR)=. -std=c17 -D_GNU_SOURCE -I. -pthread $(WARNINGS) $(HARDEN) $(CFLAGS) \
             -DROLLCALL_CONFIG='"$(SYSCONFDIR)/rollcall/rollcall.yaml"'
 LIBS      = -lldap -llber -ljansson -lyaml -lidn2 -lunistring -lssl -lcrypto -lpcre2-8 -lsystemd \
-            -lsqlite3 -lpq -llmdb -lcdb -lunbound -lgmime-3.0 -lgobject-2.0 -lglib-2.0
+            -lsqlite3 -lpq -llmdb -lcdb -lunbound -lpsl -lgmime-3.0 -lgobject-2.0 -lglib-2.0
 
 PROGRAMS = $(BUILD)/rollcall-milter $(BUILD)/rollcall-expander $(BUILD)/rollcallctl
 MANUALS  = docs/man/rollcall-milter.8 docs/man/rollcall-expander.8 docs/man/rollcall-postfix.8 \
@@ -135,7 +135,7 @@ clean:
 # ---- tests ----
 
 UNIT = address base config dsn footer header inquiry intake json keys ldap ldif list metric milter \
-       net pace policies post program progress receipt report resolver roster setting site \
+       net pace policies post program progress receipt report resolver results roster setting site \
        socketmap sources spool sql style subject syntax table union verdict wire
 TESTS = $(UNIT:%=$(BUILD)/tests/test_%) $(BUILD)/tests/contract_ldap
 
@@ -247,7 +247,7 @@ tidy:
 	    clang-tidy --quiet FILE -- $(filter-out -Werror,$(ALLCFLAGS)) $(GMIME) 2>/dev/null
 
 FUZZ = address config content deref distribution entry header heading mailboxes phrase progress \
-       query report syntax wire
+       query report results syntax wire
 FUZZ_SECONDS ?= 30
 FUZZERS = $(FUZZ:%=$(BUILD)/fuzz_%)
 
