@@ -12,14 +12,15 @@ BASE = base32 bytes child cipher clock complaint config control daemon digest dn
        keyring keys ldif log map mem metric monitor net notify pattern pool process programs \
        resolver set setting stream text tls
 MAIL = address automatic date dmarc dsn encoded footer header list mailboxes mime phrase receipt reply \
-       results roster subject syntax tags trace verdict
+       results roster signatures subject syntax tags trace verdict
 SOURCES = cache described fail file ldap ldap_addresses ldap_conn ldap_deref ldap_dn ldap_each \
           ldap_find ldap_lists ldap_logins ldap_or ldap_owners ldap_presets ldap_query ldap_read \
           ldap_refs ldap_server ldap_stream ldap_walk nested program registry source sql sql_pool \
           sql_postgresql sql_sqlite table table_cdb table_lmdb union
-POLICIES = admit authenticated auto_submitted bulkhead chain content_type destinations drain fail \
-           header_match implicit_dest inquiry loop max_recipients max_size metrics policy_service \
-           posters program rate registry require_tls site site_find style subject
+POLICIES = admit authenticated auto_submitted bulkhead chain content_type destinations dkim \
+           dmarc drain fail \
+           from_policy header_match implicit_dest inquiry loop max_recipients max_size metrics policy_service \
+           posters program rate rdns registry require_tls site site_find style subject verified
 QUEUES = distribution entry progress queue schedule spool spool_deaths spool_entry spool_hold \
          spool_list spool_progress spool_receipt spool_scan spool_write
 MILTER = ask ending hooks lookup main message metrics pacemaker query recipients service session \
@@ -52,7 +53,7 @@ CFLAGS   ?= -O2 -g
 ALLCFLAGS = -ffile-prefix-map=$(CURDIR)=. -std=c17 -D_GNU_SOURCE -I. -pthread $(WARNINGS) $(HARDEN) $(CFLAGS) \
             -DROLLCALL_CONFIG='"$(SYSCONFDIR)/rollcall/rollcall.yaml"'
 LIBS      = -lldap -llber -ljansson -lyaml -lidn2 -lunistring -lssl -lcrypto -lpcre2-8 -lsystemd \
-            -lsqlite3 -lpq -llmdb -lcdb -lunbound -lpsl -lgmime-3.0 -lgobject-2.0 -lglib-2.0
+            -lsqlite3 -lpq -llmdb -lcdb -lunbound -lopendkim -lpsl -lgmime-3.0 -lgobject-2.0 -lglib-2.0
 
 PROGRAMS = $(BUILD)/rollcall-milter $(BUILD)/rollcall-expander $(BUILD)/rollcallctl
 MANUALS  = docs/man/rollcall-milter.8 docs/man/rollcall-expander.8 docs/man/rollcall-postfix.8 \

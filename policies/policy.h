@@ -22,6 +22,8 @@ enum moment {
 	MOMENT_COUNT
 };
 
+struct resolver;
+
 /* What is known. Read-only; what it points to lives as long as the call. */
 struct facts {
 	/* The session. */
@@ -48,6 +50,7 @@ struct facts {
 	const char *state;                /* the site's directory */
 	bool filed;                       /* `file` is one, with the whole message; see NEED_FILE */
 	int file;
+	struct resolver *resolver;        /* for questions to the DNS; NULL: nobody can be asked */
 };
 
 /* How long somebody waits for an answer. */
@@ -70,6 +73,7 @@ enum resource {
 	RESOURCE_NONE,                    /* it never waits, and is asked where the question arises */
 	RESOURCE_PROGRAM,
 	RESOURCE_SERVICE,
+	RESOURCE_DNS,
 	RESOURCE_FAIL,
 	RESOURCE_COUNT
 };
@@ -108,6 +112,7 @@ extern const struct policy *const policies[];
 
 extern const struct policy policy_posters, policy_authenticated, policy_require_tls, policy_max_size,
 	policy_max_recipients, policy_implicit_dest, policy_header_match, policy_auto_submitted, policy_loop,
-	policy_rate, policy_content_type, policy_program, policy_service, policy_fail;
+	policy_rate, policy_content_type, policy_rdns, policy_dkim, policy_dmarc, policy_program,
+	policy_service, policy_fail;
 
 #endif
