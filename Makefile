@@ -20,13 +20,14 @@ SOURCES = cache described fail file ldap ldap_addresses ldap_conn ldap_deref lda
 POLICIES = admit authenticated auto_submitted bulkhead chain content_type destinations dkim \
            dmarc drain fail \
            from_policy header_match implicit_dest inquiry loop max_recipients max_size metrics policy_service \
-           posters program rate rdns registry require_tls site site_find style subject verified
+           posters program rate rdns registry require_tls site site_find style subject treatment \
+           verified
 QUEUES = distribution entry progress queue schedule spool spool_deaths spool_entry spool_hold \
          spool_list spool_progress spool_receipt spool_scan spool_write
 MILTER = ask ending hooks lookup main message metrics pacemaker query recipients service session \
          settings socketmap
 EXPANDER = access main pace pulse recipients service settings work intake/content intake/heading \
-           intake/lmtp_data intake/lmtp_server intake/lmtp_session fanout/backlog fanout/doubts \
+           intake/lmtp_data intake/lmtp_server intake/lmtp_session intake/treat fanout/backlog fanout/doubts \
            fanout/expand fanout/farm fanout/inject fanout/lane fanout/later fanout/learnt \
            fanout/post fanout/report fanout/sending fanout/settle fanout/smtp_client \
            fanout/smtp_open fanout/throttle fanout/turns fanout/wire bounces/handover metrics
@@ -90,7 +91,8 @@ $(BUILD)/rollcall-expander: $(EXPANDER:%=$(BUILD)/expander/%.o) $(BUILD)/libroll
 
 $(BUILD)/rollcallctl: $(CONSOLE:%=$(BUILD)/console/%.o) $(BUILD)/milter/message.o \
                       $(BUILD)/milter/settings.o $(BUILD)/expander/settings.o $(BUILD)/expander/pace.o \
-                      $(BUILD)/expander/intake/heading.o $(BUILD)/expander/fanout/post.o \
+                      $(BUILD)/expander/intake/heading.o $(BUILD)/expander/intake/treat.o \
+                      $(BUILD)/expander/fanout/post.o \
                       $(BUILD)/librollcall.a
 	$(LINK) $(LIBS)
 
@@ -142,7 +144,7 @@ TESTS = $(UNIT:%=$(BUILD)/tests/test_%) $(BUILD)/tests/contract_ldap
 
 $(BUILD)/tests/test_spool: $(BUILD)/tests/unit/queue_contract.o $(BUILD)/tests/unit/queue_memory.o
 $(BUILD)/tests/test_intake: $(BUILD)/expander/intake/content.o $(BUILD)/expander/intake/heading.o
-$(BUILD)/tests/test_style: $(BUILD)/expander/intake/heading.o
+$(BUILD)/tests/test_style: $(BUILD)/expander/intake/heading.o $(BUILD)/expander/intake/treat.o
 $(BUILD)/tests/test_post: $(BUILD)/expander/fanout/post.o $(BUILD)/expander/fanout/settle.o $(BUILD)/expander/metrics.o \
                           $(BUILD)/expander/fanout/learnt.o $(BUILD)/tests/unit/queue_contract.o \
                           $(BUILD)/tests/unit/queue_memory.o
@@ -253,7 +255,7 @@ FUZZ_SECONDS ?= 30
 FUZZERS = $(FUZZ:%=$(BUILD)/fuzz_%)
 
 $(FUZZERS): $(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/expander/intake/content.o \
-                             $(BUILD)/expander/intake/heading.o \
+                             $(BUILD)/expander/intake/heading.o $(BUILD)/expander/intake/treat.o \
                              $(BUILD)/expander/fanout/post.o $(BUILD)/expander/fanout/wire.o \
                              $(BUILD)/expander/pulse.o $(BUILD)/milter/query.o \
                              $(BUILD)/milter/settings.o $(BUILD)/expander/settings.o $(BUILD)/expander/pace.o \

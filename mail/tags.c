@@ -64,10 +64,10 @@ tag_find(struct slice list, const char *name, struct slice *value)
 }
 
 bool
-tag_has(struct slice value, char between, const char *word)
+tag_word(struct slice *rest, char between, struct slice *word)
 {
-	while (value.length > 0)
-		if (slice_is(cut(&value, between), word))
-			return true;
-	return false;
+	if (rest->length == 0)
+		return false;
+	*word = cut(rest, between);
+	return true;
 }

@@ -16,7 +16,7 @@ bool tag_next(struct slice *rest, struct slice *name, struct slice *value);
 /* The value of the first tag of that name; false where there is none. */
 bool tag_find(struct slice list, const char *name, struct slice *value);
 
-/* Whether a value that is words with `between` between them has that word, but for ASCII case. */
-bool tag_has(struct slice value, char between, const char *word);
+/* The next word of a value that has `between` between its words, without blanks. False at the end. */
+bool tag_word(struct slice *rest, char between, struct slice *word);
 
 #endif

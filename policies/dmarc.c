@@ -10,6 +10,7 @@
 
 struct dmarc_config {
 	struct text_list deny;
+	bool forwards;
 };
 
 static const char *const words[] = { "quarantine", "reject", NULL };
@@ -30,8 +31,19 @@ static const struct setting settings[] = {
 	{ .name = "deny", .kind = KIND_TEXTS, .offset = offsetof(struct dmarc_config, deny),
 	  .fallback = "reject, quarantine", .min = "1", .check = check_word,
 	  .help = "What a domain must wish for mail that is not proven to be its own: reject, quarantine." },
+	{ .name = "forwards", .kind = KIND_FLAG, .offset = offsetof(struct dmarc_config, forwards),
+	  .fallback = "yes",
+	  .help = "Whether the lists send posts on so that signatures still hold. With no, signed posts "
+	          "of such domains fail as well, since members' providers would refuse them." },
 	{ .kind = KIND_END },
 };
+
+static struct verdict
+forbid(const struct from_policy *policy, const char *author, const char *why)
+{
+	return verdict_because(verdict_reject(REPLY_DMARC, ""), "%s wishes %s, and %s", author,
+	                       dmarc_word(policy->wish), why);
+}
 
 /* The domain wishes that for mail that is not its own: is this? */
 static struct verdict
@@ -49,9 +61,8 @@ look_at_signatures(const struct from_policy *policy, const char *author, const s
 	else if (verified_aligned(&v.unsure, author, policy->strict))
 		verdict = verdict_defer(REPLY_LATER, v.why);
 	else
-		verdict = verdict_because(verdict_reject(REPLY_DMARC, ""), "%s wishes %s, and %s", author,
-		                          dmarc_word(policy->wish),
-		                          v.holds.count > 0 ? "the signature is of another domain" : v.none);
+		verdict = forbid(policy, author,
+		                 v.holds.count > 0 ? "the signature is of another domain" : v.none);
 	verified_free(&v);
 	return verdict;
 }
@@ -78,8 +89,10 @@ at_end(const void *config, const struct facts *f, struct patience p)
 		case FOUND_NO:
 			break;
 		case FOUND_YES:
-			if (text_list_has(&c->deny, dmarc_word(policy.wish)))
-				verdict = look_at_signatures(&policy, author, f, p);
+			if (!text_list_has(&c->deny, dmarc_word(policy.wish)))
+				break;
+			verdict = c->forwards ? look_at_signatures(&policy, author, f, p)
+			                      : forbid(&policy, author, "the list changes what it sends on");
 			break;
 		}
 	free(author);

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "mail/address.h"
 #include "mail/phrase.h"
+#include "policies/treatment.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -316,6 +317,10 @@ const struct setting style_settings[STYLE_COUNT + 1] = {
 	  .help = "The From field of posts: keep, or rewrite, which puts the list there under the poster's "
 	          "name, and the poster where answers go: for posters whose domain forbids by DMARC what "
 	          "the list does to their mail." },
+	[STYLE_DMARC] = { .name = "dmarc", STYLE(STYLE_DMARC), .check = treatment_check,
+	  .help = "What becomes of posts whose author's domain forbids by DMARC that they go out as the list "
+	          "makes them: keep; rewrite, as by from; wrap, which puts them whole into a message of the "
+	          "list; domain=rewrite and the like for single domains; or none, which asks nobody." },
 	[STYLE_COUNT] = { .kind = KIND_END },
 };
 
@@ -327,7 +332,7 @@ static const char *const defaults[STYLE_COUNT] = {
 	[STYLE_SENDER] = "none",              [STYLE_PRECEDENCE] = "list",
 	[STYLE_REPLY_TO] = "none",            [STYLE_SUBJECT_TAG] = "none",
 	[STYLE_HEADER] = "none",              [STYLE_FOOTER] = "none",
-	[STYLE_FROM] = "keep",
+	[STYLE_FROM] = "keep",                [STYLE_DMARC] = "none",
 };
 
 void

@@ -3,7 +3,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "expander/intake/heading.h"
+#include "expander/intake/treat.h"
 #include "expander/metrics.h"
 #include "mail/header.h"
 #include "mail/trace.h"
@@ -147,10 +147,22 @@ read_ids(struct reception *r)
 	}
 }
 
-static void
-fill_envelope(struct envelope *e, struct reception *r, const struct mail *m,
-              const struct recipient *to, const char *id, const char *lhlo)
+/* Whether a post has waited long enough for the DNS; also where the MTA does not say for how long. */
+static bool
+waited(const struct reception *r)
 {
+	int64_t taken = trace_taken(bytes_text(&r->header), r->header.length);
+
+	return taken < 0 || clock_wall() - taken > r->service->lmtp.dmarc_wait;
+}
+
+/* FOUND_UNSURE with r->why: how it is to look is not known yet. */
+static enum found
+fill_envelope(struct envelope *e, struct reception *r, const struct mail *m,
+              const struct recipient *to, const char *lhlo, struct deadline by)
+{
+	const struct treat_terms terms = { by, waited(r) };
+
 	*e = (struct envelope){
 		.list = mem_text(to->target.list->address),
 		.role = mem_text(role_word(to->target.role)),
@@ -163,8 +175,8 @@ fill_envelope(struct envelope *e, struct reception *r, const struct mail *m,
 		.utf8 = m->utf8,
 		.eight_bit = r->content.eight_bit,
 	};
-	heading_compose(e, r->service->site, &to->target, id, lhlo, bytes_text(&r->header),
-	                r->header.length);
+	return treat_compose(e, r->service->site, &to->target, to->id, lhlo, bytes_text(&r->header),
+	                     r->header.length, &terms, &r->why);
 }
 
 static void
@@ -240,10 +252,15 @@ add_before(struct entries *es)
 
 static void
 add_entry(struct entries *es, struct reception *r, const struct mail *m, struct recipient *to,
-          const char *lhlo)
+          const char *lhlo, struct deadline by)
 {
 	r->queues->ops->entry_name(r->draft, to->target.list->address, role_word(to->target.role), to->id);
-	fill_envelope(&es->envelopes[es->count], r, m, to, to->id, lhlo);
+	if (fill_envelope(&es->envelopes[es->count], r, m, to, lhlo, by) == FOUND_UNSURE) {
+		envelope_free(&es->envelopes[es->count]);
+		to->reply = REPLY_LATER;
+		log_recipient(r, m, to, r->why.text);
+		return;
+	}
 	if (to->target.role == ROLE_POST)
 		add_before(es);
 	es->commitments[es->count] = (struct commitment){
@@ -291,7 +308,7 @@ collect(struct entries *es, struct reception *r, struct mail *m, const char *lhl
 			continue;
 		to->reply = reply_of_subject(s);
 		if (to->reply == REPLY_NONE)
-			add_entry(es, r, m, to, lhlo);
+			add_entry(es, r, m, to, lhlo, terms.by);
 		else
 			log_recipient(r, m, to, s->verdict.reason);
 		subject_free(s);

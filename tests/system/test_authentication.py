@@ -87,6 +87,8 @@ MESSAGES = [
     ("dmarc", "soft.example", None, "fail", "soft.example wishes quarantine, and it has no signature"),
     ("dmarc: { deny: reject }", "soft.example", None, "pass", ""),
     ("dmarc", "sub.soft.example", None, "pass", ""),
+    ("dmarc: { forwards: no }", "example.org", "example.org", "fail", "example.org wishes reject, and the list changes what it sends on"),
+    ("dmarc: { forwards: no }", "lax.example", None, "pass", ""),
     ("dmarc", "strict.example", "mail.strict.example", "fail", "strict.example wishes reject, and the signature is of another domain"),
     ("dmarc", "twice.example", None, "pass", ""),
     ("dmarc", "nothing.example", None, "pass", ""),
