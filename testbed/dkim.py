@@ -61,12 +61,12 @@ def sign(message, key, names=("From", "To", "Subject", "Date", "Message-ID"), mo
     return own + base64.b64encode(done.stdout) + b"\r\n" + message
 
 
-def verify(message, key):
-    """For each signature of the key's domain, the uppermost first, whether it holds."""
+def verify(message, key, name="DKIM-Signature"):
+    """For each signature of the key's domain, the uppermost first, whether it holds; also for ARC-Message-Signature."""
     fields, body = split(message)
     out = []
     for i, own in enumerate(fields):
-        if not own.lower().startswith(b"dkim-signature:"):
+        if not own.lower().startswith(name.lower().encode() + b":"):
             continue
         text = re.sub(r"\s+", "", relaxed_field(own).partition(b":")[2].decode())
         tags = dict(tag.split("=", 1) for tag in text.split(";") if tag)
