@@ -11,8 +11,9 @@ V          ?= 0
 BASE = base32 bytes child cipher clock complaint config control daemon digest dns file hash json \
        keyring keys ldif log map mem metric monitor net notify pattern pool process programs \
        resolver set setting stream text tls
-MAIL = address automatic date dsn encoded footer header held_notice list mailboxes member_list mime notice \
-       phrase poster receipt reply stamp subject syntax trace verdict
+MAIL = address automatic date dmarc dsn encoded footer header held_notice list mailboxes \
+       member_list mime notice phrase poster receipt reply results signatures stamp subject syntax \
+       tags trace verdict
 SOURCES = cache described fail file ldap ldap_addresses ldap_attributes ldap_climb ldap_conn \
           ldap_covers ldap_deref ldap_dn ldap_dynamic ldap_each ldap_find ldap_found ldap_lists \
           ldap_logins ldap_member ldap_names ldap_or ldap_owners ldap_paged ldap_people \
@@ -20,21 +21,22 @@ SOURCES = cache described fail file ldap ldap_addresses ldap_attributes ldap_cli
           ldap_refs ldap_server ldap_state ldap_stream ldap_url ldap_walk nested people person \
           program registry source sql sql_pool sql_postgresql sql_sqlite table table_cdb \
           table_lmdb union union_people
-POLICIES = admit authenticated auto_submitted bulkhead chain content_type destinations drain fail \
-           header_match implicit_dest inquiry loop max_recipients max_size metrics moderated \
-           modifiers own_size policy_service posters posters_judge preferences program question \
-           rate registry reject require_tls senders site site_find stamps style style_rows subject
+POLICIES = admit authenticated auto_submitted bulkhead chain content_type destinations dkim dmarc \
+           drain fail from_policy header_match implicit_dest inquiry loop max_recipients max_size \
+           metrics moderated modifiers own_size policy_service posters posters_judge preferences \
+           program question rate rdns registry reject require_tls senders site site_find stamps \
+           style style_rows subject treatment verified
 QUEUES = distribution entry progress queue schedule spool spool_deaths spool_entry spool_hold \
          spool_list spool_progress spool_receipt spool_scan spool_write
 MILTER = ask ending hooks lookup main message metrics pacemaker query recipients service session \
          settings socketmap
 EXPANDER = access main pace pulse recipients service settings work intake/content intake/heading \
            intake/judge intake/lmtp_data intake/lmtp_server intake/lmtp_session intake/modify \
-           fanout/backlog fanout/doubts fanout/expand fanout/farm fanout/inject fanout/lane \
-           fanout/later fanout/learnt fanout/order fanout/post fanout/prepare fanout/refused \
-           fanout/report fanout/roster fanout/sending fanout/settle fanout/sift fanout/smtp_client \
-           fanout/smtp_open fanout/throttle fanout/turns fanout/wire bounces/handover metrics \
-           moderation/moderate moderation/notices
+           intake/treat fanout/backlog fanout/doubts fanout/expand fanout/farm fanout/inject \
+           fanout/lane fanout/later fanout/learnt fanout/order fanout/post fanout/prepare \
+           fanout/refused fanout/report fanout/roster fanout/sending fanout/settle fanout/sift \
+           fanout/smtp_client fanout/smtp_open fanout/throttle fanout/turns fanout/wire \
+           bounces/handover metrics moderation/moderate moderation/notices
 CONSOLE = cmd_compare cmd_config cmd_daemons cmd_drain cmd_explain cmd_import cmd_key cmd_lists \
           cmd_lookup cmd_members cmd_metrics cmd_moderate cmd_preferences cmd_preview cmd_queue \
           cmd_release cmd_source comparison daemons import_ldif import_mailman listing main
@@ -61,7 +63,7 @@ CFLAGS   ?= -O2 -g
 ALLCFLAGS = -ffile-prefix-map=$(CURDIR)=. -std=c17 -D_GNU_SOURCE -I. -pthread $(WARNINGS) $(HARDEN) $(CFLAGS) \
             -DROLLCALL_CONFIG='"$(SYSCONFDIR)/rollcall/rollcall.yaml"'
 LIBS      = -lldap -llber -ljansson -lyaml -lidn2 -lunistring -lssl -lcrypto -lpcre2-8 -lsystemd \
-            -lsqlite3 -lpq -llmdb -lcdb -lunbound -lgmime-3.0 -lgobject-2.0 -lglib-2.0
+            -lsqlite3 -lpq -llmdb -lcdb -lunbound -lopendkim -lpsl -lgmime-3.0 -lgobject-2.0 -lglib-2.0
 
 PROGRAMS = $(BUILD)/rollcall-milter $(BUILD)/rollcall-expander $(BUILD)/rollcallctl
 MANUALS  = docs/man/rollcall-milter.8 docs/man/rollcall-expander.8 docs/man/rollcall-postfix.8 \
@@ -99,7 +101,7 @@ $(BUILD)/rollcall-expander: $(EXPANDER:%=$(BUILD)/expander/%.o) $(BUILD)/libroll
 $(BUILD)/rollcallctl: $(CONSOLE:%=$(BUILD)/console/%.o) $(BUILD)/milter/message.o \
                       $(BUILD)/milter/settings.o $(BUILD)/expander/settings.o $(BUILD)/expander/pace.o \
                       $(BUILD)/expander/intake/heading.o $(BUILD)/expander/intake/modify.o \
-                      $(BUILD)/expander/fanout/post.o \
+                      $(BUILD)/expander/intake/treat.o $(BUILD)/expander/fanout/post.o \
                       $(PREPARE:%=$(BUILD)/expander/fanout/%.o) $(BUILD)/librollcall.a
 	$(LINK) $(LIBS)
 
@@ -146,14 +148,14 @@ clean:
 
 UNIT = address base config dsn footer header inquiry intake json keys ldap ldif list member_list \
        metric milter modify net pace people policies post program progress receipt report resolver \
-       roster senders setting site socketmap sources spool sql stamp style subject syntax table \
-       union verdict wire
+       results roster senders setting site socketmap sources spool sql stamp style subject syntax \
+       table union verdict wire
 TESTS = $(UNIT:%=$(BUILD)/tests/test_%) $(BUILD)/tests/contract_ldap
 
 $(BUILD)/tests/test_spool: $(BUILD)/tests/unit/queue_contract.o $(BUILD)/tests/unit/queue_memory.o
 $(BUILD)/tests/test_intake: $(BUILD)/expander/intake/content.o $(BUILD)/expander/intake/heading.o
 $(BUILD)/tests/test_modify: $(BUILD)/expander/intake/modify.o
-$(BUILD)/tests/test_style: $(BUILD)/expander/intake/heading.o
+$(BUILD)/tests/test_style: $(BUILD)/expander/intake/heading.o $(BUILD)/expander/intake/treat.o
 $(BUILD)/tests/test_post: $(BUILD)/expander/fanout/post.o $(BUILD)/expander/fanout/settle.o $(BUILD)/expander/metrics.o \
                           $(BUILD)/expander/fanout/learnt.o $(BUILD)/tests/unit/queue_contract.o \
                           $(BUILD)/tests/unit/queue_memory.o
@@ -260,12 +262,12 @@ tidy:
 	    clang-tidy --quiet FILE -- $(filter-out -Werror,$(ALLCFLAGS)) $(GMIME) 2>/dev/null
 
 FUZZ = address config content deref distribution entry filter header heading mailboxes phrase \
-       progress query report roster stamp syntax url wire
+       progress query report results roster stamp syntax url wire
 FUZZ_SECONDS ?= 30
 FUZZERS = $(FUZZ:%=$(BUILD)/fuzz_%)
 
 $(FUZZERS): $(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/expander/intake/content.o \
-                             $(BUILD)/expander/intake/heading.o \
+                             $(BUILD)/expander/intake/heading.o $(BUILD)/expander/intake/treat.o \
                              $(BUILD)/expander/fanout/post.o $(BUILD)/expander/fanout/wire.o \
                              $(BUILD)/expander/pulse.o $(BUILD)/milter/query.o \
                              $(BUILD)/milter/settings.o $(BUILD)/expander/settings.o $(BUILD)/expander/pace.o \

@@ -56,15 +56,17 @@ read_message(struct post *p, const char *file, struct complaint *why)
 	const struct limits *limits = &p->site->limits;
 	struct bytes mail = { 0 };
 	int rc = ctl_message(file, limits->message * 2, &mail, why);
-	size_t length;
+	size_t length, body;
 
 	if (rc == 0) {
-		length = header_length(bytes_text(&mail), mail.length);
+		body = length = header_length(bytes_text(&mail), mail.length);
+		if (mail.length - body >= 2 && memcmp(mail.data + body, "\r\n", 2) == 0)
+			body += 2;        /* message_complete() writes the empty line */
 		bytes_add(&p->message.header, bytes_text(&mail), length);
 		p->message.header_too_big = (int64_t)length > limits->header;
 		message_keep(&p->message, limits, P_tmpdir);
-		message_body(&p->message, (const unsigned char *)bytes_text(&mail) + length,
-		             mail.length - length);
+		message_body(&p->message, (const unsigned char *)bytes_text(&mail) + body,
+		             mail.length - body);
 		message_complete(&p->message);
 		p->message.size = (int64_t)mail.length;
 		p->has_message = true;
@@ -358,6 +360,7 @@ run(const struct ctl *given)
 	if (s == NULL)
 		return CTL_CONFIG;
 	p.site = s;
+	p.facts.resolver = s->resolver;
 	p.milter = &milter;
 	p.answers = js_array();
 	status = explain(&p, c.argv[0], c.argv[1], client, c.argc == 3 ? c.argv[2] : NULL);

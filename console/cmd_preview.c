@@ -6,8 +6,8 @@
 #include "base/mem.h"
 #include "console/ctl.h"
 #include "expander/fanout/post.h"
-#include "expander/intake/heading.h"
 #include "expander/intake/modify.h"
+#include "expander/intake/treat.h"
 #include "mail/address.h"
 #include "mail/header.h"
 #include "mail/mime.h"
@@ -89,6 +89,7 @@ compose(struct preview *p, bool eight_bit, size_t header, struct complaint *why)
 	struct digest *digest = digest_open();
 	unsigned char sum[DIGEST_SIZE];
 	char id[DIGEST_NAME + 1];
+	struct complaint unused;
 	size_t body;
 
 	digest_add(digest, p->message.data, p->message.length);
@@ -99,8 +100,9 @@ compose(struct preview *p, bool eight_bit, size_t header, struct complaint *why)
 		.arrived = clock_wall(),
 		.eight_bit = eight_bit,
 	};
-	heading_compose(&p->envelope, p->site, &p->target, id, p->site->hostname,
-	                bytes_text(&p->message), header);
+	(void)treat_compose(&p->envelope, p->site, &p->target, id, p->site->hostname, bytes_text(&p->message),
+	                    header, &(struct treat_terms){ resolver_patience(p->site->resolver), true },
+	                    &unused);
 	if (modify_heading(&p->envelope, &p->target, bytes_text(&p->message), header, why) < 0)
 		return -1;
 	post_rewrite(&p->envelope, bytes_text(&p->message), p->message.length, &p->sent, &body);

@@ -95,6 +95,10 @@ const struct setting lmtp_setting_rows[] = {
 	{ .name = "lookup", .kind = KIND_TIME, .offset = LMTP(lookup), .fallback = "10s",
 	  .min = "50ms", .max = "5m",
 	  .help = "How long one recipient may wait for the directory before it is answered 451." },
+	{ .name = "dmarc-wait", .kind = KIND_TIME, .offset = LMTP(dmarc_wait), .fallback = "1h",
+	  .max = "5d",
+	  .help = "How long after the MTA took it a post is answered 451 while the DNS does not say what its "
+	          "author's domain forbids (posts, dmarc). Then it is treated as if it did." },
 	{ .name = "free", .kind = KIND_SIZE, .offset = LMTP(free), .fallback = "10M",
 	  .max = "1G",
 	  .help = "Where the disk has less room than this, besides the message, it is answered 452." },

@@ -15,6 +15,7 @@ struct lmtp_settings {
 	struct text_list networks;
 	int64_t sessions, recipients;
 	int64_t timeout, lookup;          /* ms */
+	int64_t dmarc_wait;
 	int64_t free;                     /* bytes */
 };
 

@@ -66,6 +66,26 @@ mime_mailbox(const char *value, char **name, char **address)
 	return found;
 }
 
+char *
+mime_sole_address(const char *value)
+{
+	InternetAddressList *list;
+	char *address = NULL;
+
+	enter();
+	list = internet_address_list_parse(NULL, value);
+	if (list != NULL && internet_address_list_length(list) == 1) {
+		InternetAddress *a = internet_address_list_get_address(list, 0);
+
+		if (INTERNET_ADDRESS_IS_MAILBOX(a))
+			address = mem_text(internet_address_mailbox_get_addr(INTERNET_ADDRESS_MAILBOX(a)));
+	}
+	if (list != NULL)
+		g_object_unref(list);
+	leave();
+	return address;
+}
+
 void
 mime_type_parse(struct mime_type *m, const char *value)
 {

@@ -23,6 +23,9 @@ char *mime_decode(const char *value);
  */
 bool mime_mailbox(const char *value, char **name, char **address);
 
+/* The address of a field that holds one mailbox and nothing else, allocated; NULL: it does not. */
+char *mime_sole_address(const char *value);
+
 /* What a Content-Type says, with its comments and encodings taken off. Owned. */
 struct mime_type {
 	char *type;                       /* "text/plain"; "" where it cannot be understood */

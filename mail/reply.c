@@ -54,6 +54,10 @@ static const struct reply replies[REPLY_COUNT] = {
 	[REPLY_RATE] = { 550, "5.7.1", "too many posts; wait before you post again" },
 	[REPLY_PROGRAM] = { 550, "5.7.1", "the list does not take this message" },
 	[REPLY_CONTENT] = { 550, "5.7.1", "the list does not take such attachments or content types" },
+	[REPLY_UNSIGNED] = { 550, "5.7.20", "the message has no valid DKIM signature" },
+	[REPLY_NOT_THE_AUTHORS] = { 550, "5.7.22", "no valid DKIM signature is of From's domain" },
+	[REPLY_DMARC] = { 550, "5.7.26", "From's domain forbids messages that are not proven to be its own" },
+	[REPLY_NO_NAME] = { 550, "5.7.25", "your address has no name that leads back to it" },
 	[REPLY_NEED_PROOF] = { 550, "5.7.1", "authenticate to post to this list" },
 };
 

@@ -128,3 +128,20 @@ trace_queue_id(const char *header, size_t length, char *id, size_t size)
 	bytes_free(&value);
 	return n > 0;
 }
+
+int64_t
+trace_taken(const char *header, size_t length)
+{
+	struct bytes value = { 0 };
+	const char *date;
+	struct field f;
+	int64_t taken = -1;
+
+	if (header_find(header, length, "Received", &f)) {
+		field_words(&f, &value);
+		date = strrchr(bytes_text(&value), ';');
+		taken = date == NULL ? -1 : date_parse(date + 1);
+	}
+	bytes_free(&value);
+	return taken;
+}

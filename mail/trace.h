@@ -30,4 +30,7 @@ size_t trace_hops(const char *header, size_t length);
  */
 bool trace_queue_id(const char *header, size_t length, char *id, size_t size);
 
+/* When the MTA says in the top Received field that it took the message (mail/date.h); -1: it does not. */
+int64_t trace_taken(const char *header, size_t length);
+
 #endif

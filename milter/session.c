@@ -210,7 +210,8 @@ session_facts(const struct session *s)
 		               .header = bytes_text(&m->header), .header_length = m->header.length,
 		               .size = m->size, .filed = m->filed, .file = m->file,
 		               .most_hops = s->service->site->limits.hops,
-		               .state = s->service->site->state };
+		               .state = s->service->site->state,
+		               .resolver = s->service->site->resolver };
 }
 
 void

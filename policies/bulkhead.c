@@ -8,6 +8,7 @@
 static const char *const names[RESOURCE_COUNT] = { [RESOURCE_DIRECTORY] = "check-source",
 	                                           [RESOURCE_PROGRAM] = "check-program",
 	                                           [RESOURCE_SERVICE] = "check-service",
+	                                           [RESOURCE_DNS] = "check-dns",
 	                                           [RESOURCE_FAIL] = "check-fail" };
 
 const struct setting workers_settings[] = {
@@ -25,6 +26,10 @@ const struct setting workers_settings[] = {
 	  .max = "1000",
 	  .help = "How many questions to policy services may be open at the same time. As many more may "
 	          "wait for that." },
+	{ .name = "dns", .kind = KIND_NUMBER, .offset = offsetof(struct workers, most[RESOURCE_DNS]),
+	  .fallback = "50", .min = "1", .max = "1000",
+	  .help = "How many checks that ask the DNS (dkim, dmarc, rdns) may work at the same time. As many "
+	          "more may wait for that." },
 	{ .name = "fail", .kind = KIND_NUMBER, .offset = offsetof(struct workers, most[RESOURCE_FAIL]),
 	  .fallback = "50", .min = "1", .max = "10000",
 	  .help = "How many checks of the name fail may wait at the same time." },

@@ -24,6 +24,8 @@ enum moment {
 	MOMENT_COUNT
 };
 
+struct resolver;
+
 /* What is known. Read-only; what it points to lives as long as the call. */
 struct facts {
 	/* The session. */
@@ -52,6 +54,7 @@ struct facts {
 	const char *state;                /* the site's directory */
 	bool filed;                       /* `file` is one, with the whole message; see NEED_FILE */
 	int file;
+	struct resolver *resolver;        /* for questions to the DNS; NULL: nobody can be asked */
 };
 
 /* How long somebody waits for an answer. */
@@ -78,6 +81,7 @@ enum resource {
 	RESOURCE_DIRECTORY,               /* any source of lists */
 	RESOURCE_PROGRAM,
 	RESOURCE_SERVICE,
+	RESOURCE_DNS,
 	RESOURCE_FAIL,
 	RESOURCE_COUNT
 };
@@ -134,12 +138,15 @@ extern const struct policy policy_posters;
 extern const struct policy policy_reject;
 extern const struct policy policy_authenticated;
 extern const struct policy policy_require_tls;
+extern const struct policy policy_rdns;
 extern const struct policy policy_max_size;
 extern const struct policy policy_own_size;
 extern const struct policy policy_max_recipients;
 extern const struct policy policy_implicit_dest;
 extern const struct policy policy_header_match;
 extern const struct policy policy_content_type;
+extern const struct policy policy_dkim;
+extern const struct policy policy_dmarc;
 extern const struct policy policy_auto_submitted;
 extern const struct policy policy_loop;
 extern const struct policy policy_rate;

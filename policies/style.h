@@ -25,6 +25,7 @@ enum style_id {
 	STYLE_HEADER,
 	STYLE_FOOTER,
 	STYLE_FROM,
+	STYLE_DMARC,
 	/* Who gets them, and in which order. */
 	STYLE_NOT_ME,
 	STYLE_WITHOUT,

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "mail/address.h"
 #include "mail/phrase.h"
+#include "policies/treatment.h"
 #include "policies/style.h"
 #include "sources/ldap_query.h"
 
@@ -363,6 +364,10 @@ const struct setting style_settings[STYLE_COUNT + 1] = {
 	  .help = "The From field of posts: keep, or rewrite, which puts the list there under the poster's "
 	          "name, and the poster where answers go: for posters whose domain forbids by DMARC what "
 	          "the list does to their mail." },
+	[STYLE_DMARC] = { .name = "dmarc", STYLE(STYLE_DMARC), .check = treatment_check,
+	  .help = "What becomes of posts whose author's domain forbids by DMARC that they go out as the list "
+	          "makes them: keep; rewrite, as by from; wrap, which puts them whole into a message of the "
+	          "list; domain=rewrite and the like for single domains; or none, which asks nobody." },
 	[STYLE_NOT_ME] = { .name = "not-me", STYLE(STYLE_NOT_ME), .check = check_yes,
 	  .help = "Whether posters get no copy of their own posts: yes or no." },
 	[STYLE_WITHOUT] = { .name = "without", STYLE(STYLE_WITHOUT), .check = check_without,

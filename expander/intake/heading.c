@@ -401,3 +401,13 @@ heading_compose(struct envelope *e, const struct site *site, const struct target
 	e->inject_add = bytes_take(&add);
 	free(role_address);
 }
+
+void
+heading_clear(struct envelope *e)
+{
+	mem_drop(&e->inject_sender);
+	mem_drop(&e->inject_add);
+	mem_drop(&e->inject_before_body);
+	mem_drop(&e->inject_after_body);
+	text_list_free(&e->inject_remove);
+}

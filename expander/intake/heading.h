@@ -15,4 +15,7 @@
 void heading_compose(struct envelope *, const struct site *, const struct target *, const char *id,
                      const char *lhlo, const char *header, size_t length);
 
+/* Takes back what heading_compose() filled in. */
+void heading_clear(struct envelope *);
+
 #endif

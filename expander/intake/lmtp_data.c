@@ -3,9 +3,9 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "expander/intake/heading.h"
-#include "expander/intake/modify.h"
 #include "expander/intake/judge.h"
+#include "expander/intake/modify.h"
+#include "expander/intake/treat.h"
 #include "expander/metrics.h"
 #include "mail/header.h"
 #include "mail/trace.h"
@@ -149,10 +149,21 @@ read_ids(struct reception *r)
 	}
 }
 
-static void
-fill_envelope(struct envelope *e, struct reception *r, const struct mail *m,
-              const struct recipient *to, const struct verdict *v, const char *lhlo)
+/* Whether a post has waited long enough for the DNS; also where the MTA does not say for how long. */
+static bool
+waited(const struct reception *r)
 {
+	int64_t taken = trace_taken(bytes_text(&r->header), r->header.length);
+
+	return taken < 0 || clock_wall() - taken > r->service->lmtp.dmarc_wait;
+}
+
+/* FOUND_UNSURE with r->why: how it is to look is not known yet. */
+static enum found
+fill_envelope(struct envelope *e, struct reception *r, const struct mail *m, const struct recipient *to,
+              const struct verdict *v, const char *lhlo, struct deadline by)
+{
+	const struct treat_terms terms = { by, waited(r) };
 	const struct stamp *s = &r->credentials.stamp;
 
 	*e = (struct envelope){
@@ -174,8 +185,8 @@ fill_envelope(struct envelope *e, struct reception *r, const struct mail *m,
 		.verdict = mem_text(decision_word(v->decision)),
 		.reason = v->decision == DECISION_HOLD ? mem_text(v->reason) : NULL,
 	};
-	heading_compose(e, r->service->site, &to->target, to->id, lhlo, bytes_text(&r->header),
-	                r->header.length);
+	return treat_compose(e, r->service->site, &to->target, to->id, lhlo, bytes_text(&r->header),
+	                     r->header.length, &terms, &r->why);
 }
 
 static void
@@ -243,6 +254,7 @@ struct entries {
 	struct recipient **of;            /* the recipient of each */
 	struct judgement **judgements;    /* and what was thought of it */
 	size_t count;
+	struct deadline by;               /* for what has to be looked up */
 };
 
 static void
@@ -277,7 +289,12 @@ add_entry(struct entries *es, struct reception *r, const struct mail *m, struct 
 	struct complaint why;
 
 	r->queues->ops->entry_name(r->draft, to->target.list->address, role_word(to->target.role), to->id);
-	fill_envelope(&es->envelopes[es->count], r, m, to, &j->verdict, lhlo);
+	if (fill_envelope(&es->envelopes[es->count], r, m, to, &j->verdict, lhlo, es->by) == FOUND_UNSURE) {
+		envelope_free(&es->envelopes[es->count]);
+		to->reply = REPLY_LATER;
+		log_recipient(r, m, to, j, r->why.text);
+		return;
+	}
 	if (modify_heading(&es->envelopes[es->count], &to->target, bytes_text(&r->header), r->header.length,
 	                   &why) < 0) {
 		to->reply = REPLY_LOCAL_ERROR;
@@ -356,7 +373,8 @@ store(struct reception *r, struct mail *m, const char *lhlo)
 	struct entries es = { .envelopes = mem_array(m->count, sizeof(struct envelope)),
 		              .commitments = mem_array(m->count, sizeof(struct commitment)),
 		              .of = mem_array(m->count, sizeof(struct recipient *)),
-		              .judgements = mem_array(m->count, sizeof(struct judgement *)) };
+		              .judgements = mem_array(m->count, sizeof(struct judgement *)),
+		              .by = deadline_in(r->service->lmtp.lookup) };
 	struct judgement *judgements = mem_array(m->count, sizeof(*judgements));
 
 	read_ids(r);

@@ -86,7 +86,8 @@ notice_store(struct entry *entry, const struct service *s, enum notice_kind kind
 		              .role = (char *)role_word(to_poster ? ROLE_BOUNCES : ROLE_OWNER),
 		              .recipient = to_poster ? post->sender : owner,
 		              .to = to_poster ? post->sender : NULL };
-	struct held_notice n = { .kind = kind, .hostname = s->site->hostname, .id = entry->id, .list = post->list,
+	struct held_notice n = { .kind = kind, .hostname = s->site->hostname, .id = entry->id,
+		            .list = post->list,
 		            .to = e.recipient, .reason = reason, .now = clock_wall(),
 		            .arrived = post->arrived, .keep = s->moderation.keep, .last = last };
 	struct bytes text = { 0 };

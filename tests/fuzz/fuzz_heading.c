@@ -6,7 +6,7 @@
 
 #include "base/mem.h"
 #include "expander/fanout/post.h"
-#include "expander/intake/heading.h"
+#include "expander/intake/treat.h"
 #include "mail/header.h"
 
 /* Each line is a field or a fold of one, and ends in CRLF. */
@@ -51,6 +51,9 @@ check_all(const char *message, size_t length, const struct list *list)
 	MUST(style_merge(t.style, list, NULL, &all, &why) == 0);
 	heading_compose(&e, &site, &t, "abc", "mx", message, header_length(message, length));
 	check_fields(e.inject_add);
+	(void)treat_survives(&e, message, header_length(message, length), "example.org", false);
+	if (length % 2 == 1)
+		treat_wrap(&e, message, header_length(message, length));
 	envelope_print(&e, &text);
 	MUST(envelope_parse(text.data, text.length, &again, &why) == 0);
 	MUST(strcmp(again.inject_add, e.inject_add) == 0);

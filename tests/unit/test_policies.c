@@ -133,6 +133,93 @@ each(void **state)
 	}
 }
 
+/* ---- what other servers found out ---- */
+
+#define AR "Authentication-Results: mx.example.com; "
+#define FROM_ANN "From: Ann <ann@mail.example.org>\r\n"
+#define TRUST "authenticated: { by: [ login, results ], trust: [ mx.example.com, other.example.com ]"
+
+static void
+results_of_a_trusted_server(void **state)
+{
+	static const struct {
+		const char *more, *header;
+		bool login;
+		enum reply_id want;
+	} cases[] = {
+		{ "", AR "dkim=pass header.d=example.org\r\n" FROM_ANN, false, REPLY_NONE },
+		{ "", AR "dkim=pass header.d=Mail.Example.ORG\r\n" FROM_ANN, false, REPLY_NONE },
+		{ "", AR "dmarc=pass (p=none) header.from=mail.example.org\r\n" FROM_ANN, false, REPLY_NONE },
+		{ "", FROM_ANN, true, REPLY_NONE },
+		{ ", alignment: strict", AR "dkim=pass header.d=mail.example.org\r\n" FROM_ANN, false, REPLY_NONE },
+		{ ", alignment: strict", AR "dkim=pass header.d=example.org\r\n" FROM_ANN, false, REPLY_NEED_PROOF },
+		/* The pass of another domain, or none. */
+		{ "", AR "dkim=pass header.d=example.net\r\n" FROM_ANN, false, REPLY_NEED_PROOF },
+		{ "", AR "dkim=fail header.d=example.org\r\n" FROM_ANN, false, REPLY_NEED_PROOF },
+		{ "", AR "dkim=fail (dkim=pass header.d=example.org)\r\n" FROM_ANN, false, REPLY_NEED_PROOF },
+		{ "", AR "dmarc=pass header.from=example.org\r\n" FROM_ANN, false, REPLY_NEED_PROOF },
+		{ "", AR "spf=pass smtp.mailfrom=example.org\r\n" FROM_ANN, false, REPLY_NEED_PROOF },
+		{ "", AR "dkim=pass\r\n" FROM_ANN, false, REPLY_NEED_PROOF },
+		{ "", AR "none\r\n" FROM_ANN, false, REPLY_NEED_PROOF },
+		{ "", FROM_ANN, false, REPLY_NEED_PROOF },
+		/* Of whom it would be proven nobody knows. */
+		{ "", AR "dkim=pass header.d=example.org\r\n", false, REPLY_NEED_PROOF },
+		{ "", AR "dkim=pass header.d=example.org\r\n" FROM_ANN "From: eve@x.example\r\n", false,
+		  REPLY_NEED_PROOF },
+		{ "", AR "dkim=pass header.d=example.org\r\nFrom: a@example.org, b@example.org\r\n", false,
+		  REPLY_NEED_PROOF },
+		/* Somebody else says so. */
+		{ "", "Authentication-Results: example.org; dkim=pass header.d=example.org\r\n" FROM_ANN, false,
+		  REPLY_NEED_PROOF },
+		{ "", "X-Authentication-Results: mx.example.com; dkim=pass header.d=example.org\r\n" FROM_ANN,
+		  false, REPLY_NEED_PROOF },
+		/* A forged one stands below what the server wrote, or below what others received. */
+		{ "", AR "dkim=none\r\n" AR "dkim=pass header.d=example.org\r\n" FROM_ANN, false, REPLY_NEED_PROOF },
+		{ ", fields: 2", AR "dkim=none\r\n" AR "dkim=pass header.d=example.org\r\n" FROM_ANN, false,
+		  REPLY_NONE },
+		{ "", "Received: from x by y\r\n" AR "dkim=pass header.d=example.org\r\n" FROM_ANN, false,
+		  REPLY_NEED_PROOF },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char *check = mem_format(TRUST "%s }", cases[i].more);
+		struct verdict v = judge(check, MOMENT_END, (struct facts){
+			.header = cases[i].header, .login = cases[i].login ? "ann" : NULL });
+		char *what = mem_format("%zu %s: %s", i, cases[i].header, v.reason);
+
+		same_number(what, v.reply, cases[i].want);
+		free(what);
+		free(check);
+	}
+}
+
+/* Another MTA puts its field above or below its own Received field; only mail that comes from it counts. */
+static void
+results_of_a_relay(void **state)
+{
+	static const char pass[] = AR "dkim=pass header.d=example.org\r\n";
+	static const char relay[] = "authenticated: { by: results, trust: mx.example.com, relayed: yes }";
+	const struct { const char *format; enum reply_id want; } cases[] = {
+		{ "%sReceived: by mx.example.com\r\n" FROM_ANN, REPLY_NONE },
+		{ "Received: by mx.example.com\r\n%s" FROM_ANN, REPLY_NONE },
+		{ "Received: by mx.example.com\r\nReceived: by x\r\n%s" FROM_ANN, REPLY_NEED_PROOF },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		size_t gap = (size_t)(strstr(cases[i].format, "%s") - cases[i].format);
+		char *header = mem_format("%.*s%s%s", (int)gap, cases[i].format, pass, cases[i].format + gap + 2);
+		struct verdict v = judge(relay, MOMENT_END, (struct facts){ .header = header, .trusted = true });
+
+		same_number(header, v.reply, cases[i].want);
+		/* From elsewhere, whatever else lets it post. */
+		v = judge(relay, MOMENT_END, (struct facts){ .header = header, .login = "ann" });
+		same_number(header, v.reply, REPLY_NEED_PROOF);
+		free(header);
+	}
+}
+
 /* ---- posts that are counted ---- */
 
 static struct verdict
@@ -371,6 +458,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each),
+		cmocka_unit_test(results_of_a_trusted_server),
+		cmocka_unit_test(results_of_a_relay),
 		cmocka_unit_test(counted_posts),
 		cmocka_unit_test(counts_that_cannot_be_read),
 		cmocka_unit_test(who_is_named),

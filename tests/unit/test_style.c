@@ -2,7 +2,10 @@
 #include "tests/unit/unit.h"
 
 #include "base/mem.h"
-#include "expander/intake/heading.h"
+#include "expander/intake/treat.h"
+#include "mail/date.h"
+#include "mail/trace.h"
+#include "policies/treatment.h"
 
 /* A list with settings of its own, one a line. */
 static struct list *
@@ -93,6 +96,15 @@ values(void **state)
 		{ "header: a\x07", "each line is UTF-8" },
 		{ "from: rewrite", NULL },
 		{ "from: list", "is not one of keep, rewrite" },
+		{ "dmarc: none", NULL },
+		{ "dmarc: rewrite", NULL },
+		{ "dmarc: example.org=wrap rewrite a.example.org=keep", NULL },
+		{ "dmarc: rewrit", "did you mean \"rewrite\"?" },
+		{ "dmarc: example.org=munge", "is not one of none, keep, rewrite, wrap, domain=rewrite" },
+		{ "dmarc: =wrap", "" },
+		{ "dmarc: a@b=wrap", "" },
+		{ "dmarc: wrap rewrite", "two words hold for all domains" },
+		{ "dmarc:", "there is nothing" },
 		{ "reply-to : list", NULL },
 		{ "reply-to list", "is no setting" },
 		{ "", "is no setting" },
@@ -399,6 +411,126 @@ rewritten_from(void **state)
 	check_heading("staff@l.x", FEW "from: keep", "From: ann@x\r\n", ID, LOST);
 }
 
+/* ---- DMARC ---- */
+
+static void
+treatments(void **state)
+{
+	static const struct {
+		const char *setting, *domain, *want;
+	} cases[] = {
+		{ "rewrite", "example.org", "rewrite" },
+		{ "rewrite example.org=wrap", "example.org", "wrap" },
+		{ "example.org=wrap rewrite", "a.example.org", "wrap" },
+		{ "rewrite example.org=wrap", "badexample.org", "rewrite" },
+		{ "rewrite example.org=wrap", "org", "rewrite" },
+		{ "a.example.org=keep example.org=wrap rewrite", "b.a.example.org", "keep" },
+		{ "example.org=wrap", "example.net", "keep" },
+		{ NULL, "example.net", "keep" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		same_text(cases[i].domain, treatment_word(treatment_of(cases[i].setting, cases[i].domain)),
+		          cases[i].want);
+}
+
+#define SIGNED(more) "DKIM-Signature: v=1; d=mail.example.org;" more "; b=x\r\n" \
+                     "From: ann@example.org\r\nSubject: x\r\n"
+
+/* Which signatures survive what happens to the header. */
+static void
+surviving(void **state)
+{
+	static const struct {
+		const char *header, *add, *remove, *before;
+		bool strict, want;
+	} cases[] = {
+		{ SIGNED(" h=From : Subject"), "List-Id: <a>\r\n", "List-Id", NULL, false, true },
+		{ SIGNED(" h=From:\r\n\tSubject"), "", NULL, NULL, true, false },
+		{ SIGNED(" h=from:subject"), "Subject: y\r\n", "Subject", NULL, false, false },
+		{ SIGNED(" h=from"), "Subject: y\r\n", "Subject", NULL, false, true },
+		{ SIGNED(" h=from"), "", NULL, "text", false, false },
+		/* One that may not be added: it is named once more than it is there. */
+		{ SIGNED(" h=from:list-id"), "List-Id: <a>\r\n", NULL, NULL, false, false },
+		{ SIGNED(" h=from:list-id"), "List-Id: <a>\r\n", "List-Id", NULL, false, false },
+		{ SIGNED(" h=from:list-id"), "", "List-Id", NULL, false, true },
+		{ SIGNED(" h=from:subject"), "Subject: y\r\n", NULL, NULL, false, true },
+		{ SIGNED(" h=from:subject:subject"), "Subject: y\r\n", NULL, NULL, false, false },
+		/* What is no signature of the author's. */
+		{ SIGNED(" x=y"), "", NULL, NULL, false, false },
+		{ "DKIM-Signature: d=example.net; h=from\r\n", "", NULL, NULL, false, false },
+		{ "DKIM-Signature: d=a b; h=from\r\n", "", NULL, NULL, false, false },
+		{ "DKIM-Signature: h=from\r\n", "", NULL, NULL, false, false },
+		{ "X: d=example.org; h=from\r\n", "", NULL, NULL, false, false },
+		{ "DKIM-Signature: d=example.net; h=from\r\nDKIM-Signature: d=Example.org; h=from\r\n", "", NULL,
+		  NULL, true, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct envelope e = { .inject_add = mem_text(cases[i].add),
+			              .inject_before_body = mem_text(cases[i].before) };
+
+		if (cases[i].remove != NULL)
+			text_list_add(&e.inject_remove, cases[i].remove, strlen(cases[i].remove));
+		same_number(cases[i].header, treat_survives(&e, cases[i].header, strlen(cases[i].header),
+		                                            "example.org", cases[i].strict),
+		            cases[i].want);
+		envelope_free(&e);
+	}
+}
+
+/* A message in another one: fields of the list's take the place of the poster's, and all is in the inner. */
+static void
+wrapped(void **state)
+{
+	static const char header[] = "From: ann@x\r\nTo: b@x\r\nSubject: a\r\n b\r\nReply-To: c@x\r\nX: y\r\n";
+	struct envelope e = { .inject_add = mem_text("From: <l@x>\r\nReply-To: d@x\r\n"), .eight_bit = true };
+
+	(void)state;
+	text_list_add(&e.inject_remove, "Reply-To", 8);
+	text_list_add(&e.inject_remove, "Rollcall-Stamp", 14);
+	treat_wrap(&e, header, sizeof(header) - 1);
+	same_text("outer", e.inject_add,
+	          "From: <l@x>\r\nReply-To: d@x\r\nTo: b@x\r\nSubject: a\r\n b\r\nMIME-Version: 1.0\r\n"
+	          "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n\r\n");
+	same_number("removed", (long long)e.inject_remove.count, 1);
+	same_text("removed", e.inject_remove.items[0], "Rollcall-Stamp");
+	e.utf8 = true, e.eight_bit = false;
+	treat_wrap(&e, header, sizeof(header) - 1);
+	assert_non_null(strstr(e.inject_add, "message/global\r\nContent-Transfer-Encoding: 7bit"));
+	envelope_free(&e);
+}
+
+static void
+dates(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t want;
+	} cases[] = {
+		{ "Thu, 01 Jan 1970 00:00:01 +0000", 1000 },
+		{ " Sat, 21 Nov 2026 23:30:00 +0130 (CET)", 1795298400000 },
+		{ "21 Nov 2026 21:00:00 -0100", 1795298400000 },
+		{ "Sat, 21 Nov 2026 22:00:00 GMT", 1795298400000 },
+		{ "Sat, 21 Nov 2026 22:00:00 CET", -1 },
+		{ "Sat, 21 ovD 2026 22:00:00 +0000", -1 },
+		{ "Sat, 21 Nov 26 22:00:00 +0000", -1 },
+		{ "Sat, 21 Nov 2026", -1 },
+		{ "", -1 },
+	};
+	static const char received[] = "Received: from x; y by z (a; b);\r\n Thu, 1 Jan 1970 00:00:02 +0000 (UTC)\r\n"
+				       "Received: by w; Thu, 1 Jan 1970 00:00:01 +0000\r\n";
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		same_number(cases[i].text, date_parse(cases[i].text), cases[i].want);
+	same_number("received", trace_taken(received, sizeof(received) - 1), 2000);
+	same_number("no date", trace_taken("Received: by z\r\n", 16), -1);
+	same_number("nothing", trace_taken("", 0), -1);
+}
+
 int
 main(void)
 {
@@ -414,6 +546,10 @@ main(void)
 		cmocka_unit_test(subjects),
 		cmocka_unit_test(footers),
 		cmocka_unit_test(rewritten_from),
+		cmocka_unit_test(treatments),
+		cmocka_unit_test(surviving),
+		cmocka_unit_test(wrapped),
+		cmocka_unit_test(dates),
 	};
 
 	return RUN(tests);

@@ -1,0 +1,161 @@
+"""Posts whose author's domain forbids by DMARC what the list does to them."""
+import json
+import time
+
+import pytest
+
+from testbed import client, dkim
+from testbed.base import wait_until
+from testbed.dns import Dns
+
+STAFF = "staff@lists.example.com"
+ZONE = {"_dmarc.example.org": {"TXT": ["v=DMARC1; p=reject"]}, "_dmarc.strict.example": {"TXT": ["v=DMARC1; p=quarantine; adkim=s"]},
+        "_dmarc.lax.example": {"TXT": ["v=DMARC1; p=none"]},
+        "_dmarc.soft.example": {"TXT": ["v=DMARC1; p=reject; sp=none"]}, "_dmarc.looping.example": {"how": "servfail"}}
+
+
+@pytest.fixture
+def dns():
+    server = Dns(ZONE)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def key(tmp_path_factory):
+    return dkim.Key(tmp_path_factory.mktemp("keys") / "key.pem", "mail.example.org")
+
+
+@pytest.fixture
+def make(make_site, place, dns):
+    def make(posts, mta="sink", lmtp="", start=True):
+        (place / "lists.json").write_text(json.dumps({"lists": [
+            {"address": STAFF, "name": "All of us", "members": ["bob@example.com"]}]}))
+        return make_site(mta=mta, start=start, lmtp=lmtp, sources=f"corp: {{ kind: file, path: {place}/lists.json }}",
+                         destinations=f"lists.example.com: {{ sources: [ corp ], check: [ posters: {{ allow: anyone }} ], posts: {{ {posts} }} }}",
+                         more=f"dns: {{ servers: [ '{dns.server}' ], timeout: 500ms }}")
+    return make
+
+
+def message(author, **more):
+    return client.message(sender=f"Ann <ann@{author}>", **more)
+
+
+def received(site, text):
+    """What the member gets, without what MTAs and our list put on top of any post."""
+    before = len(site.sink.delivered("bob@example.com"))
+    site.post(STAFF, sender="ann@example.org", message=text)
+    wait_until(lambda: len(site.sink.delivered("bob@example.com")) > before, what="the post")
+    return site.sink.delivered("bob@example.com")[-1].data
+
+
+def field(text, name):
+    """The values of a field of the outer header, unfolded."""
+    return [f.partition(b":")[2].replace(b"\r\n", b"").strip().decode() for f in dkim.split(text)[0]
+            if f.partition(b":")[0].lower() == name.lower().encode()]
+
+
+def test_whose_mail_is_rewritten(make, mta, key):
+    """Unsigned mail of domains that forbid it; what keeps a signature of its own goes on as it is, and the signature holds."""
+    site = make("dmarc: rewrite", mta=mta)
+    got = received(site, message("example.org"))
+    assert field(got, "From") == ['"Ann via All of us" <staff@lists.example.com>']
+    assert field(got, "Reply-To") == field(got, "Author") == ["Ann <ann@example.org>"]
+    (line,) = site.rollcall.log_lines("dmarc")
+    assert (line["author"], line["wish"], line["treatment"], line["list"]) == ("example.org", "reject", "rewrite", STAFF)
+    signed = dkim.sign(message("example.org", body="Hello.\r\n\r\n.dot\r\n\r\n"), key)
+    got = received(site, signed)
+    assert field(got, "From") == ["Ann <ann@example.org>"] and not field(got, "Reply-To")
+    assert dkim.verify(got, key) == [True]
+    assert signed.partition(b"\r\n\r\n")[2].rstrip() == got.partition(b"\r\n\r\n")[2].rstrip()
+    assert field(received(site, message("lax.example")), "From") == ["Ann <ann@lax.example>"]
+
+
+def preview(site, place, text):
+    (place / "post.eml").write_bytes(text)
+    return site.rollcall.ctl("preview", "--message", STAFF, "bob@example.com", str(place / "post.eml"), check=0).stdout.replace("\n", "\r\n").encode()
+
+
+KEPT, VIA = "kept", "via"
+CASES = [
+    ("dmarc: none", "example.org", False, KEPT),
+    ("dmarc: keep", "example.org", False, KEPT),
+    ("dmarc: rewrite", "example.org", False, VIA),
+    ("dmarc: rewrite", "example.org", True, KEPT),
+    ("dmarc: rewrite", "below.example.org", False, VIA),
+    ("dmarc: rewrite", "lax.example", False, KEPT),
+    ("dmarc: rewrite", "soft.example", False, VIA),
+    ("dmarc: rewrite", "below.soft.example", False, KEPT),
+    ("dmarc: rewrite", "unknown.example", False, KEPT),
+    ("dmarc: rewrite", "looping.example", False, VIA),           # asked for the last time
+    ("dmarc: rewrite", "example.org, eve@example.net", False, KEPT),
+    ("dmarc: rewrite, footer: Bye", "example.org", True, VIA),
+    ("dmarc: rewrite, subject-tag: '[x]'", "example.org", True, VIA),
+    ("dmarc: rewrite, subject-tag: '[x]'", "lax.example", True, KEPT),
+    ("dmarc: 'rewrite example.org=keep'", "example.org", False, KEPT),
+    ("dmarc: 'strict.example=rewrite'", "strict.example", False, VIA),
+    ("dmarc: 'strict.example=rewrite'", "example.org", False, KEPT),
+]
+
+
+def test_each_reason(make, place, dns, key):
+    site = make("dmarc: none", start=False)
+    for posts, author, signed, want in CASES:
+        site.rollcall.destinations = f"lists.example.com: {{ sources: [ corp ], check: [ posters: {{ allow: anyone }} ], posts: {{ {posts} }} }}"
+        site.rollcall.configure()
+        text = message(author)
+        got = field(preview(site, place, dkim.sign(text, key) if signed else text), "From")
+        assert ("staff@lists.example.com" in got[0]) == (want == VIA), (posts, author, signed, got)
+        assert want == VIA or got == field(text, "From")
+    # Of a strict domain a signature of another one of the same organisation is not enough.
+    asked = len(dns.asked)
+    site.rollcall.destinations = site.rollcall.destinations.replace("strict.example=rewrite", "rewrite")
+    site.rollcall.configure()
+    near = dkim.Key(key.path, "mail.strict.example")
+    assert "via" in field(preview(site, place, dkim.sign(message("strict.example"), near)), "From")[0]
+    # One of the very domain is, and nobody needs to be asked.
+    asked = len(dns.asked)
+    own = dkim.Key(key.path, "strict.example")
+    assert "via" not in field(preview(site, place, dkim.sign(message("strict.example"), own)), "From")[0]
+    assert len(dns.asked) == asked
+
+
+def test_wrapped(make, mta, key):
+    """The message whole, and its signature in it, in one of the list's; texts of the list's are left out."""
+    site = make("dmarc: wrap, footer: 'Bye {local}', reply-to: list, subject-tag: '[x]'", mta=mta)
+    text = dkim.sign(message("example.org", fields=["Cc: Carl <carl@example.org>"]), key)
+    got = received(site, text)
+    assert "staff@lists.example.com" in field(got, "From")[0] and field(got, "Reply-To") == ["<staff@lists.example.com>"]
+    assert field(got, "Subject") == ["[x] test"] and field(got, "Cc") == ["Carl <carl@example.org>"]
+    assert field(got, "Message-ID") == field(text, "Message-ID")
+    assert field(got, "Content-Type") == ["message/rfc822"] and b"Bye" not in got
+    inner = got.partition(b"\r\n\r\n")[2]
+    assert dkim.verify(inner, key) == [True]
+    assert inner[inner.index(b"DKIM-Signature"):].rstrip() == text.rstrip()
+
+
+def test_while_the_dns_does_not_know(make, dns):
+    """The MTA keeps the post and tries again; when the DNS knows, the post goes out as it should."""
+    site = make("dmarc: rewrite")
+    dns.zone["_dmarc.slow.example"] = {"how": "servfail"}
+
+    def submit(minutes):
+        taken = time.strftime("%a, %d %b %Y %H:%M:%S +0000", time.gmtime(time.time() - minutes * 60))
+        return site.submit(STAFF, message=f"Received: by mx.example.com id 1; {taken}\r\n".encode() + text)
+
+    text = message("slow.example")
+    assert submit(0) == "451 4.7.1"
+    (line,) = site.rollcall.log_lines("lmtp")
+    assert line["reason"] == "_dmarc.slow.example: the name server does not know"
+    assert site.rollcall.counts()["pending"] == 0
+    # After an hour it goes as if the domain forbade it.
+    assert submit(61).code == 250
+    site.wait_for(1)
+    assert b"Author: Ann <ann@slow.example>" in site.sink.delivered("bob@example.com")[0].data
+    assert site.rollcall.log_lines("dmarc")[0]["wish"] == "unknown"
+    # A post without a date of the MTA's does not wait for ever, and one that nobody forbids is sent as it is.
+    assert site.submit(STAFF, message=message("slow.example")).code == 250
+    text = message("lax.example")
+    assert submit(0).code == 250
+    site.wait_for(3)
+    assert sum(b"\r\nFrom: Ann <ann@lax.example>" in d.data for d in site.sink.delivered("bob@example.com")) == 1
