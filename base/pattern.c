@@ -124,7 +124,7 @@ pattern_check_replacement(const struct pattern *p, const char *with, struct comp
 static void
 expand(struct bytes *out, const char *text, const PCRE2_SIZE *at, int groups, const char *with)
 {
-	for (; *with != '\0';) {
+	while (*with != '\0') {
 		size_t plain = strcspn(with, "$");
 		int n;
 
@@ -137,8 +137,12 @@ expand(struct bytes *out, const char *text, const PCRE2_SIZE *at, int groups, co
 			continue;
 		}
 		n = group_at(&with);
-		if (n >= 0 && n < groups && at[2 * n] != PCRE2_UNSET && at[2 * n + 1] >= at[2 * n])
-			bytes_add(out, text + at[2 * n], at[2 * n + 1] - at[2 * n]);
+		if (n >= 0 && n < groups) {
+			const PCRE2_SIZE *ends = at + (size_t)n * 2;
+
+			if (ends[0] != PCRE2_UNSET && ends[1] >= ends[0])
+				bytes_add(out, text + ends[0], ends[1] - ends[0]);
+		}
 	}
 }
 

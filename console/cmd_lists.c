@@ -93,8 +93,6 @@ add_clients(struct bytes *out, const struct report *r, const struct list *list, 
 {
 	const char *between = "";
 
-	if (rule != NULL)
-		bytes_format(out, " %s:", rule->who->name);
 	for (size_t i = ANYONE; i < LMTP; i++) {
 		enum decision d = can_be(rule, i) ? may_post(r, list, ROLE_POST, i, rule) : DECISION_REJECT;
 

@@ -328,6 +328,8 @@ check_site(const struct site *s, const struct node *root)
 
 		MUST(domain != NULL && strcmp(domain, d->domain) == 0);
 		MUST(d->source != NULL && d->chain != NULL);
+		for (size_t r = 0; r < d->rule_count; r++)
+			MUST(d->rules[r].who != NULL && d->rules[r].chain != NULL);
 		MUST(site_destination(s, address) == d);
 		free(address);
 		free(domain);

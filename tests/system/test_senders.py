@@ -1,7 +1,7 @@
 """Dispatch: who sends decides what is asked, in the milter and, by the stamp, behind the MTA."""
 import pytest
 
-from testbed import client
+from testbed import client, directory
 from testbed.base import free_port, wait_until
 from testbed.milter import Milter
 
@@ -121,10 +121,12 @@ def test_ports_of_sendmail(make_site):
 def small(make_site):
     return make_site(mta="sink", milter="mixed: split", more="""senders:
   submission: { ports: submission, authenticated: yes }
+  inner: { networks: [ 10.0.0.0/8 ] }
   outside: { authenticated: no, check: [ posters: { allow: anyone }, header-match: { fields: "X-No: ." } ] }
 """, destinations="""lists.example.com:
   sources: [ corp ]
   senders:
+    inner: { check: [ posters: { allow: anyone }, authenticated ] }
     submission: { check: [ posters: { allow: authenticated }, max-size: { limit: 5k } ] }
     outside: { check: [ posters: { allow: anyone }, max-size: { limit: 5k } ] }
 open.example.com: { sources: [ corp ], shared: yes }
@@ -154,6 +156,24 @@ def test_recipients_of_one_message_in_blocks_of_their_own(small):
     assert text.startswith(b"452 4.5.3")
     assert m.rcpt(DEV)[0] == b"c"
     m.close()
+
+
+def test_lists_whose_blocks_ask_otherwise_are_split(make_site):
+    """The same sender is in one block here and in another there; others are asked the same in both."""
+    ldif = directory.top() + directory.person("ann") + directory.person("bob") + "".join(
+        directory.group(name, [directory.person_dn("ann")], domain=domain)
+        for name, domain in (("a", "lists.example.com"), ("b", "open.example.com")))
+    site = make_site(ldif, mta="sink", milter="mixed: split",
+                     more="senders:\n  crew: { from: ann@example.com, check: [ max-size: { limit: 5k } ] }\n",
+                     destinations="lists.example.com: { sources: [ corp ], senders: { crew: { check: [ max-size: { limit: 6k } ] } } }\n"
+                                  "open.example.com: { sources: [ corp ] }\n")
+    for sender, want in (("ann@example.com", b"y452 4.5.3"), ("bob@example.com", b"c")):
+        m = Milter(site.rollcall.milter_socket)
+        m.connect()
+        m.mail(sender)
+        assert m.rcpt("a@lists.example.com")[0] == b"c"
+        assert b"".join(m.rcpt("b@open.example.com")).startswith(want)
+        m.close()
 
 
 def test_another_message_of_a_session(small):
@@ -186,10 +206,11 @@ def test_explain_says_who_it_is(small):
 def test_lists_exposed_says_it_for_each_kind(small):
     got = small.rollcall.ctl_json("lists", "--exposed")
     staff = next(r for r in got["lists"] if r["address"] == STAFF)
+    assert staff["senders"].pop("inner") == {"anyone": "reject", "networks": "pass", "authenticated": "pass"}
     assert staff["senders"] == {"submission": {"authenticated": "pass"}, "outside": {"anyone": "pass", "networks": "pass"}}
     assert staff["from"]["anyone"] == "pass"
     lines = small.rollcall.ctl("lists", "--exposed", check=0).stdout
-    assert " submission:authenticated outside:anyone " in next(line for line in lines.splitlines() if line.startswith(STAFF))
+    assert " submission:authenticated inner:networks,authenticated outside:anyone " in next(line for line in lines.splitlines() if line.startswith(STAFF))
 
 
 def test_lists_exposed_counts_what_a_forged_sender_opens(make_site):
