@@ -152,6 +152,19 @@ def test_through_an_mta(make_site, mta, dns, keys):
     site.wait_for(4)
 
 
+def test_the_word_of_a_trusted_server(make_site, mta, dns):
+    """A filter before us puts its field on top; what a milter is shown has no Received field of this MTA's above it."""
+    site = make_site(mta=mta, **settings(dns, "authenticated: { by: results, trust: mx.example.com }"))
+    field = b"Authentication-Results: mx.example.com;\r\n\tdkim=pass (good) header.d=example.org\r\n"
+    received = b"Received: from a by b; Sat, 21 Nov 2026 12:00:00 +0000\r\n"
+    assert through(site, field + received + message("example.org")).code == 250
+    assert through(site, received + field + message("example.org")) == "550 5.7.1"
+    assert through(site, field.replace(b"pass", b"none") + field + message("example.org")) == "550 5.7.1"
+    assert through(site, field + message("example.net")) == "550 5.7.1"
+    (line, *_) = site.rollcall.log_lines("end", verdict="reject")
+    assert (line["by"], line["reason"]) == ("authenticated", "no field of a trusted server is about mail of example.org")
+
+
 def test_replies(make_site, dns, keys):
     site = make_site(**settings(dns, "dmarc"))
     assert through(site, message("example.org")) == "550 5.7.26"
@@ -206,16 +219,19 @@ def ask_milter(site, text, to=STAFF):
 
 
 def test_the_deadline_and_what_is_of_no_use(make_site, dns, keys):
-    """A name server that is silent costs the deadline, and nothing where another check refuses the message anyway."""
+    """A name server that is silent costs the deadline at most, and less where its answer is of no use."""
     text = dkim.sign(message("silent.example"), keys["silent.example"])
     site = make_site(mta="sink", **settings(dns, "dmarc", "dkim", milter="content-deadline: 1s"))
     began = time.monotonic()
     assert ask_milter(site, text) == "451 4.7.1"
     assert 0.9 < time.monotonic() - began < 15
-    site = make_site(mta="sink", **settings(dns, "header-match: { fields: 'Subject: .' }", "dmarc", milter="content-deadline: 60s"))
+    # Another check refuses it a moment later: whoever waits for the DNS is told to stop.
+    site = make_site(mta="sink", **settings(dns, "fail: { answer: fail, at: end, after: 300ms }", "dmarc", timeout="60s",
+                                            milter="content-deadline: 60s"))
+    dns.zone["_dmarc.example.org"] = {"how": "silent"}
     began = time.monotonic()
-    assert ask_milter(site, text) == "550 5.7.1"
-    assert time.monotonic() - began < 15
+    assert ask_milter(site, message("example.org")) == "550 5.7.1"
+    assert ("_dmarc.example.org", "TXT") in dns.asked
     site.rollcall.stop()                                           # waits for whoever still works
     assert time.monotonic() - began < 30
 
@@ -237,4 +253,5 @@ def test_a_hundred_sessions_while_the_dns_hangs(make_site, place, dns):
     for t in threads:
         t.join()
     assert got == ["451 4.7.1"] * 100
-    assert ask_milter(site, message("lax.example")) in ("c", "a")
+    # A name server that was silent so often is tried again soon.
+    wait_until(lambda: ask_milter(site, message("lax.example")) in ("c", "a"), 60, "a name server that is trusted again")

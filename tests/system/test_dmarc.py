@@ -159,3 +159,14 @@ def test_while_the_dns_does_not_know(make, dns):
     assert submit(0).code == 250
     site.wait_for(3)
     assert sum(b"\r\nFrom: Ann <ann@lax.example>" in d.data for d in site.sink.delivered("bob@example.com")) == 1
+
+
+def test_the_mta_tries_again(make, dns):
+    """Nothing is lost or changed by a name server that was away for a while."""
+    dns.zone["_dmarc.away.example"] = {"how": "servfail"}
+    site = make("dmarc: rewrite", mta="postfix")
+    site.post(STAFF, sender="ann@example.org", message=message("away.example"))
+    wait_until(lambda: site.rollcall.log_lines("lmtp", reply="451 4.7.1"), what="a reply that it is to wait")
+    dns.zone["_dmarc.away.example"] = {"TXT": ["v=DMARC1; p=none"]}
+    site.wait_for(1, seconds=60)
+    assert b"\r\nFrom: Ann <ann@away.example>" in site.sink.delivered("bob@example.com")[0].data
