@@ -26,12 +26,13 @@ MILTER = ask ending hooks lookup main message metrics pacemaker query recipients
          settings socketmap
 EXPANDER = access main pace pulse recipients service settings work intake/content intake/heading \
            intake/lmtp_data intake/lmtp_server intake/lmtp_session fanout/backlog fanout/doubts \
-           fanout/expand fanout/farm fanout/inject fanout/lane fanout/later fanout/learnt \
+           fanout/ending fanout/expand fanout/farm fanout/inject fanout/lane fanout/later fanout/learnt \
            fanout/post fanout/report fanout/sending fanout/settle fanout/smtp_client \
            fanout/smtp_open fanout/throttle fanout/turns fanout/wire bounces/handover metrics
 CONSOLE = cmd_compare cmd_config cmd_daemons cmd_drain cmd_explain cmd_import cmd_key cmd_lists \
           cmd_lookup cmd_members cmd_metrics cmd_preview cmd_queue cmd_release cmd_source \
-          comparison daemons import_ldif import_mailman listing main
+          cmd_stop comparison daemons import_ldif import_mailman listing main recall \
+          transactions
 
 LIBRARY = $(BASE:%=base/%) $(MAIL:%=mail/%) $(SOURCES:%=sources/%) $(POLICIES:%=policies/%) \
           $(QUEUES:%=queues/%)
@@ -114,6 +115,7 @@ install: all
 	    $(addprefix $(PREFIX)/lib/,systemd/system sysusers.d tmpfiles.d))
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(SBIN)
 	$(call place,postfix/rollcall-postfix,$(SBIN)/rollcall-postfix,755)
+	install -m 755 packaging/rollcall-recall $(DESTDIR)$(SBIN)
 	install -m 644 postfix/reading.sh postfix/main.cf.part postfix/master.cf.part $(DESTDIR)$(SHARE)/rollcall
 	install -m 644 $(filter %.5,$(MANUALS)) $(DESTDIR)$(SHARE)/man/man5
 	install -m 644 $(filter %.8,$(MANUALS)) $(DESTDIR)$(SHARE)/man/man8

@@ -120,8 +120,8 @@ print_states(const struct listing *l, const struct site *s)
 		return;
 	if (l->held > 0)
 		(void)printf("%zu entries are held: the spool was restored, and they may have been sent "
-		             "already, or the expander ended each time that it worked on them; "
-		             "rollcallctl release or discard\n", l->held);
+		             "already, or the expander ended each time that it worked on them, or by an "
+		             "operator; rollcallctl release or discard\n", l->held);
 	if (since == 0)
 		return;
 	listing_age(clock_wall() - since, age, sizeof(age));

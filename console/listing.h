@@ -34,6 +34,12 @@ int listing_count(const struct site *, struct queue_count counts[QUEUE_COUNT], s
 int listing_recipients(const struct site *, const char *id,
                        void (*see)(void *, const struct address *), void *arg, struct complaint *);
 
+/*
+ * The name of the entry that an operator means: its name, the queue id of the MTA that it came from, or its
+ * Message-ID. CTL_YES, or the status of what was said on standard error.
+ */
+int listing_find(const struct site *, const char *text, char id[DIGEST_NAME + 1]);
+
 /* "3s", "12m", "5h", "2d" */
 void listing_age(int64_t milliseconds, char *text, size_t size);
 

@@ -28,19 +28,24 @@ progress_head(struct bytes *out)
 }
 
 static void
+print_lines(const struct record *r, const char *key, struct js *j)
+{
+	struct js *lines = js_array();
+
+	for (size_t i = 0; i < r->count; i++)
+		js_append(lines, js_integer(r->lines[i]));
+	js_set(j, key, lines);
+}
+
+static void
 print_intent(const struct record *r, struct js *j)
 {
-	struct js *lines;
-
 	if (r->lines == NULL) {
 		js_set_number(j, "first", (int64_t)r->first);
 		js_set_number(j, "count", (int64_t)r->count);
-		return;
+	} else {
+		print_lines(r, "lines", j);
 	}
-	lines = js_array();
-	for (size_t i = 0; i < r->count; i++)
-		js_append(lines, js_integer(r->lines[i]));
-	js_set(j, "lines", lines);
 }
 
 void
@@ -60,6 +65,8 @@ progress_print(const struct record *r, struct bytes *out)
 		js_set_number(j, "at", r->at);
 	if (r->kind == RECORD_INTENT)
 		print_intent(r, j);
+	if (r->kind == RECORD_RECALL)
+		print_lines(r, "recalled", j);
 	if (r->kind == RECORD_LINE)
 		js_set_number(j, "line", (int64_t)r->line);
 	if (r->kind == RECORD_LINE || r->kind == RECORD_RESULT)
@@ -87,18 +94,12 @@ number(const struct js *j, const char *key, int64_t least, int64_t most, bool *d
 	return n;
 }
 
-/* The lines of an intent: a range, or a list, which is to be freed. */
+/* A list of lines, which is to be freed. */
 static uint32_t *
-parse_lines(const struct js *j, struct record *r, bool *damaged)
+parse_list(const struct js *list, struct record *r, bool *damaged)
 {
-	const struct js *list = js_get(j, "lines");
 	uint32_t *lines;
 
-	if (!js_is_array(list)) {
-		r->first = (size_t)number(j, "first", 0, UINT32_MAX, damaged);
-		r->count = (size_t)number(j, "count", 0, UINT32_MAX, damaged);
-		return NULL;
-	}
 	r->count = js_count(list);
 	lines = mem_array(r->count, sizeof(*lines));
 	for (size_t i = 0; i < r->count; i++) {
@@ -109,6 +110,19 @@ parse_lines(const struct js *j, struct record *r, bool *damaged)
 	}
 	r->lines = lines;
 	return lines;
+}
+
+/* The lines of an intent: a range, or a list. */
+static uint32_t *
+parse_lines(const struct js *j, struct record *r, bool *damaged)
+{
+	const struct js *list = js_get(j, "lines");
+
+	if (js_is_array(list))
+		return parse_list(list, r, damaged);
+	r->first = (size_t)number(j, "first", 0, UINT32_MAX, damaged);
+	r->count = (size_t)number(j, "count", 0, UINT32_MAX, damaged);
+	return NULL;
 }
 
 /* Reads one line into a record; *lines_r is to be freed. False where it is none. */
@@ -140,6 +154,11 @@ parse_record(const struct js *j, struct record *r, uint32_t **lines_r)
 	}
 	if (r->batch < 1)
 		return false;
+	if (js_is_array(js_get(j, "recalled"))) {
+		r->kind = RECORD_RECALL;
+		*lines_r = parse_list(js_get(j, "recalled"), r, &damaged);
+		return !damaged;
+	}
 	if (js_get(j, "line") != NULL) {
 		r->kind = RECORD_LINE;
 		r->line = (size_t)number(j, "line", 0, UINT32_MAX, &damaged);
@@ -213,7 +232,8 @@ void
 tally_set(struct tally *t, size_t line, enum line_state state)
 {
 	size_t *sums[] = { [LINE_WAITING] = &t->waiting, [LINE_DOUBT] = &t->doubt,
-		           [LINE_SENT] = &t->sent, [LINE_REFUSED] = &t->refused };
+		           [LINE_SENT] = &t->sent, [LINE_REFUSED] = &t->refused,
+		           [LINE_RECALLED] = &t->recalled };
 
 	if (line >= t->count)
 		return;
@@ -266,8 +286,19 @@ static void
 begin_batch(struct tally *t, const struct record *r)
 {
 	tally_open(t, r);
-	for (size_t i = 0; i < t->open->count; i++)
+	for (size_t i = 0; i < t->open->count; i++) {
 		tally_set(t, line_of(t->open, i), LINE_DOUBT);
+		if (line_of(t->open, i) < t->count)
+			t->late[line_of(t->open, i)] = 0;
+	}
+}
+
+static void
+put_line_off(struct tally *t, size_t line)
+{
+	tally_set(t, line, LINE_WAITING);
+	if (line < t->count)
+		t->late[line] = 1;
 }
 
 static void
@@ -306,6 +337,7 @@ close_batch(struct tally *t, const struct record *r)
 
 		if (line >= t->count || t->lines[line] != LINE_DOUBT)
 			continue;
+		t->late[line] = r->code / 100 == 4;
 		if (r->code / 100 == 5)
 			tally_refuse(t, line, r->code, r->text);
 		else
@@ -323,6 +355,20 @@ leave_open(struct tally *t)
 
 		t->open = b->next;
 		free_batch(b);
+	}
+}
+
+static void
+put_entry_off(struct tally *t, const struct record *r)
+{
+	t->until = r->until;
+	t->put_off = r->at;
+	t->tries = r->tries;
+	if (r->held != 0)
+		t->deaths = 0;
+	if (r->spent >= 0) {
+		t->spent = r->spent;
+		t->since = r->at;
 	}
 }
 
@@ -355,13 +401,19 @@ apply(void *arg, const struct record *r)
 		break;
 	case RECORD_INTENT:
 		t->until = 0;
+		if (t->first == 0)
+			t->first = r->at;
 		begin_batch(t, r);
 		break;
 	case RECORD_LINE:
 		if (r->code / 100 == 5)
 			tally_refuse(t, r->line, r->code, r->text);
 		else
-			tally_set(t, r->line, LINE_WAITING);
+			put_line_off(t, r->line);
+		break;
+	case RECORD_RECALL:
+		for (size_t i = 0; i < r->count; i++)
+			tally_set(t, r->lines[i], LINE_RECALLED);
 		break;
 	case RECORD_RESULT:
 		if (r->held != 0 && t->held < 0)
@@ -373,15 +425,7 @@ apply(void *arg, const struct record *r)
 		close_batch(t, r);
 		break;
 	case RECORD_DEFER:
-		t->until = r->until;
-		t->put_off = r->at;
-		t->tries = r->tries;
-		if (r->held != 0)
-			t->deaths = 0;
-		if (r->spent >= 0) {
-			t->spent = r->spent;
-			t->since = r->at;
-		}
+		put_entry_off(t, r);
 		break;
 	case RECORD_DAMAGE:
 		break;
@@ -393,7 +437,8 @@ tally_read(struct tally *t, size_t count, const char *text, size_t length, struc
 {
 	ptrdiff_t whole;
 
-	*t = (struct tally){ .lines = mem_array(count, 1), .count = count, .waiting = count, .held = -1 };
+	*t = (struct tally){ .lines = mem_array(count, 1), .late = mem_array(count, 1),
+		             .count = count, .waiting = count, .held = -1 };
 	whole = progress_read(text, length, apply, t, why);
 	if (whole < 0)
 		tally_free(t);
@@ -408,6 +453,7 @@ tally_free(struct tally *t)
 	leave_open(t);
 	free(t->refusals);
 	free(t->lines);
+	free(t->late);
 	free(t->reason);
 	*t = (struct tally){ 0 };
 }

@@ -403,6 +403,14 @@ free_entry(struct memory_entry *e)
 	free(e);
 }
 
+/* No operator comes here. */
+static bool
+held(struct entry *entry)
+{
+	(void)entry;
+	return false;
+}
+
 static size_t
 forget(struct queues *q, int64_t before)
 {
@@ -466,6 +474,7 @@ static const struct queue_ops ops = {
 	.leave = leave,
 	.each = each,
 	.count = count_queue,
+	.held = held,
 	.forget = forget,
 	.close = close_memory,
 };
