@@ -31,8 +31,8 @@ EXPANDER = access main pace pulse recipients service settings work intake/conten
            fanout/smtp_open fanout/throttle fanout/turns fanout/wire bounces/handover metrics
 CONSOLE = cmd_compare cmd_config cmd_daemons cmd_drain cmd_explain cmd_import cmd_key cmd_lists \
           cmd_lookup cmd_members cmd_metrics cmd_preview cmd_queue cmd_release cmd_source \
-          cmd_stop comparison daemons import_ldif import_mailman listing main recall \
-          transactions
+          cmd_stop cmd_trace comparison daemons history import_ldif import_mailman listing main \
+          recall transactions
 
 LIBRARY = $(BASE:%=base/%) $(MAIL:%=mail/%) $(SOURCES:%=sources/%) $(POLICIES:%=policies/%) \
           $(QUEUES:%=queues/%)

@@ -45,6 +45,7 @@ extern const struct command command_release;
 extern const struct command command_discard;
 extern const struct command command_hold;
 extern const struct command command_stop;
+extern const struct command command_trace;
 extern const struct command command_drain;
 extern const struct command command_resume;
 extern const struct command command_metrics;

@@ -27,6 +27,7 @@ static const struct command *const commands[] = {
 	&command_discard,
 	&command_hold,
 	&command_stop,
+	&command_trace,
 	&command_drain,
 	&command_resume,
 	&command_metrics,

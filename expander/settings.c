@@ -164,6 +164,9 @@ const struct setting outbound_setting_rows[] = {
 	  .help = "The program, and its first words, by which rollcallctl stop takes back what the MTA "
 	          "still has in its queue: [ /usr/sbin/rollcall-recall, postfix ]. It is run without a "
 	          "shell, by whoever runs rollcallctl, with list or remove and the MTA's queue ids." },
+	{ .name = "mail-log", .kind = KIND_TEXT, .offset = OUT(mail_log), .check = file_check_path,
+	  .help = "The log of the MTA, where it is a file of this host: rollcallctl trace shows what it says "
+	          "of a member." },
 	{ .name = "batch", .kind = KIND_NUMBER, .offset = OUT(batch), .fallback = "1000",
 	  .min = "1", .max = "50000",
 	  .help = "Recipients of one transaction at most. What the MTA takes is found out; Postfix takes "

@@ -36,6 +36,7 @@ struct outbound_settings {
 	bool adapt;
 	char *queue;
 	int64_t queue_most;
+	char *mail_log;
 	struct text_list recall;          /* a program and its words */
 	int64_t tls;                      /* as in struct access */
 	char *tls_ca, *tls_name;
