@@ -102,6 +102,26 @@ listing_recipients(const struct site *s, const char *id, void (*see)(void *, con
 	return l.found;
 }
 
+struct pace_report
+listing_pace(const struct entry_summary *sum, int64_t now)
+{
+	const struct tally *t = sum->tally;
+	struct pace_report r = { .left = -1 };
+	int64_t done;
+
+	if (t == NULL)
+		return r;
+	for (size_t i = 0; i < t->count; i++)
+		r.deferred += t->late[i] != 0 && t->lines[i] == LINE_WAITING;
+	done = (int64_t)(t->sent + t->refused);
+	if (sum->queue != QUEUE_OUTBOUND || sum->held || t->until > now || t->first == 0 || now <= t->first ||
+	    done == 0)
+		return r;
+	r.rate = done * 60000 / (now - t->first);
+	r.left = (int64_t)(t->waiting + t->doubt) * (now - t->first) / done;
+	return r;
+}
+
 struct finding {
 	const char *text;
 	struct bytes ids;
