@@ -211,6 +211,14 @@ check_from(const char *text, struct complaint *why)
 }
 
 static int
+check_report(const char *text, struct complaint *why)
+{
+	static const char *const words[] = { "numbers", "members", NULL };
+
+	return check_word(text, words, "numbers, members", why);
+}
+
+static int
 check_reply_to(const char *text, struct complaint *why)
 {
 	static const char *const words[] = { "none", "poster", "list", NULL };
@@ -316,6 +324,10 @@ const struct setting style_settings[STYLE_COUNT + 1] = {
 	  .help = "The From field of posts: keep, or rewrite, which puts the list there under the poster's "
 	          "name, and the poster where answers go: for posters whose domain forbids by DMARC what "
 	          "the list does to their mail." },
+	[STYLE_REPORT] = { .name = "report", STYLE(STYLE_REPORT), .check = check_report,
+	  .help = "What a report on a post that the MTA did not take for everybody says to those who "
+	          "look after the list: numbers, how many, and by which codes; or members, who they are, "
+	          "and the replies." },
 	[STYLE_COUNT] = { .kind = KIND_END },
 };
 
@@ -327,7 +339,7 @@ static const char *const defaults[STYLE_COUNT] = {
 	[STYLE_SENDER] = "none",              [STYLE_PRECEDENCE] = "list",
 	[STYLE_REPLY_TO] = "none",            [STYLE_SUBJECT_TAG] = "none",
 	[STYLE_HEADER] = "none",              [STYLE_FOOTER] = "none",
-	[STYLE_FROM] = "keep",
+	[STYLE_FROM] = "keep",                [STYLE_REPORT] = "numbers",
 };
 
 void

@@ -25,6 +25,7 @@ enum style_id {
 	STYLE_HEADER,
 	STYLE_FOOTER,
 	STYLE_FROM,
+	STYLE_REPORT,
 	STYLE_COUNT
 };
 

@@ -67,6 +67,8 @@ envelope_print(const struct envelope *e, struct bytes *out)
 	js_set_number(j, "size", e->size);
 	js_set_flag(j, "utf8", e->utf8);
 	js_set_flag(j, "eight_bit", e->eight_bit);
+	if (e->disclose)
+		js_set_flag(j, "disclose", true);
 	js_set_text(j, "report_of", e->report_of);
 	if (e->before.count > 0)
 		js_set(j, "before", array_of(&e->before));
@@ -136,6 +138,7 @@ envelope_parse(const char *text, size_t length, struct envelope *e, struct compl
 	e->size = js_number(j, "size", 0);
 	e->utf8 = js_flag(j, "utf8", false);
 	e->eight_bit = js_flag(j, "eight_bit", false);
+	e->disclose = js_flag(j, "disclose", false);
 	if (take_text(j, "list", true, &e->list, why) < 0 ||
 	    take_text(j, "role", true, &e->role, why) < 0 ||
 	    take_text(j, "recipient", true, &e->recipient, why) < 0 ||

@@ -28,6 +28,7 @@ struct envelope {
 	bool utf8;                        /* came with SMTPUTF8 */
 	bool eight_bit;                   /* holds bytes above 127 */
 	char *report_of;                  /* entry whose failures it reports; NULL: it is no report */
+	bool disclose;                    /* a report may name members */
 	struct text_list before;          /* lists the message also came for, whose members have it */
 
 	/* How to inject it. */
