@@ -27,19 +27,20 @@ POLICIES = admit authenticated auto_submitted bulkhead chain content_type destin
            program question rate rdns registry reject require_tls senders site site_find stamps \
            style style_rows subject treatment verified
 QUEUES = distribution entry progress queue schedule spool spool_deaths spool_entry spool_hold \
-         spool_list spool_progress spool_receipt spool_scan spool_write
+         spool_list spool_progress spool_receipt spool_scan spool_write tally
 MILTER = ask ending hooks lookup main message metrics pacemaker query recipients service session \
          settings socketmap
 EXPANDER = access main pace pulse recipients service settings work intake/content intake/heading \
            intake/judge intake/lmtp_data intake/lmtp_server intake/lmtp_session intake/modify \
-           intake/treat fanout/backlog fanout/doubts fanout/expand fanout/farm fanout/inject \
-           fanout/lane fanout/later fanout/learnt fanout/order fanout/post fanout/prepare \
-           fanout/refused fanout/report fanout/roster fanout/sending fanout/settle fanout/sift \
-           fanout/smtp_client fanout/smtp_open fanout/throttle fanout/turns fanout/wire \
-           bounces/handover metrics moderation/moderate moderation/notices
+           intake/treat fanout/backlog fanout/doubts fanout/ending fanout/expand fanout/farm \
+           fanout/inject fanout/lane fanout/later fanout/learnt fanout/order fanout/post \
+           fanout/prepare fanout/refused fanout/report fanout/roster fanout/sending fanout/settle \
+           fanout/sift fanout/smtp_client fanout/smtp_open fanout/throttle fanout/turns \
+           fanout/wire bounces/handover metrics moderation/moderate moderation/notices
 CONSOLE = cmd_compare cmd_config cmd_daemons cmd_drain cmd_explain cmd_import cmd_key cmd_lists \
           cmd_lookup cmd_members cmd_metrics cmd_moderate cmd_preferences cmd_preview cmd_queue \
-          cmd_release cmd_source comparison daemons import_ldif import_mailman listing main
+          cmd_release cmd_source cmd_stop cmd_trace comparison daemons history import_ldif \
+          import_mailman listing main recall transactions
 
 # Who gets a post: rollcallctl tells as well.
 PREPARE = order prepare roster sift
@@ -126,6 +127,7 @@ install: all
 	    $(addprefix $(PREFIX)/lib/,systemd/system sysusers.d tmpfiles.d))
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(SBIN)
 	$(call place,postfix/rollcall-postfix,$(SBIN)/rollcall-postfix,755)
+	install -m 755 packaging/rollcall-recall $(DESTDIR)$(SBIN)
 	install -m 644 postfix/reading.sh postfix/main.cf.part postfix/master.cf.part $(DESTDIR)$(SHARE)/rollcall
 	install -m 644 $(filter %.5,$(MANUALS)) $(DESTDIR)$(SHARE)/man/man5
 	install -m 644 $(filter %.8,$(MANUALS)) $(DESTDIR)$(SHARE)/man/man8

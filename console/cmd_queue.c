@@ -1,21 +1,61 @@
-/* rollcallctl queue: what is in the queues. */
+/* rollcallctl queue: what is in the queues, now or until they are empty. */
 #include "console/ctl.h"
 #include "console/listing.h"
 #include "policies/drain.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+enum { LOOK_AGAIN = 1000 };               /* ms, with --follow */
 
 struct listing {
 	struct js *array;                 /* for --json, or NULL */
 	size_t counts[QUEUE_COUNT];
 	size_t kept;                      /* bounces that nobody is named for */
 	size_t held;
+	struct bytes said;                /* the lines, before they are shown */
 };
 
+/* As ctl_say(), to be shown with the others. */
+static void __attribute__((format(printf, 2, 3)))
+add(struct listing *l, const char *format, ...)
+{
+	va_list args;
+	char *made;
+
+	va_start(args, format);
+	if (vasprintf(&made, format, args) >= 0) {
+		bytes_add_printable(&l->said, made, "");
+		free(made);
+	}
+	va_end(args);
+}
+
+/* How far it is, and how fast it goes. */
 static void
-print_line(const struct entry_summary *sum)
+add_pace(struct listing *l, const struct entry_summary *sum, const struct tally *t)
+{
+	struct pace_report p = listing_pace(sum, clock_wall());
+	char left[24];
+
+	add(l, "  %zu of %zu sent", t->sent, sum->recipients);
+	if (t->refused > 0)
+		add(l, ", %zu refused", t->refused);
+	if (p.deferred > 0)
+		add(l, ", %zu deferred", p.deferred);
+	if (t->recalled > 0)
+		add(l, ", %zu recalled", t->recalled);
+	if (p.left < 0)
+		return;
+	listing_age(p.left, left, sizeof(left));
+	add(l, "  %lld/min, %s left", (long long)p.rate, left);
+}
+
+static void
+add_line(struct listing *l, const struct entry_summary *sum)
 {
 	static const struct tally nothing;
 	const struct tally *t = sum->tally == NULL ? &nothing : sum->tally;
@@ -25,26 +65,25 @@ print_line(const struct entry_summary *sum)
 		listing_age(clock_wall() - sum->envelope->arrived, age, sizeof(age));
 	if (t->until > clock_wall())
 		listing_age(t->until - clock_wall(), next, sizeof(next));
-	ctl_say("%s  %-10s %5s  %s", sum->id, queue_word(sum->queue), age,
-	        sum->envelope == NULL ? "(cannot be read)" : sum->envelope->list);
+	add(l, "%s  %-10s %5s  %s", sum->id, queue_word(sum->queue), age,
+	    sum->envelope == NULL ? "(cannot be read)" : sum->envelope->list);
 	if (sum->envelope != NULL && strcmp(sum->envelope->role, "post") != 0)
-		ctl_say(" (%s)", sum->envelope->role);
+		add(l, " (%s)", sum->envelope->role);
 	if (sum->recipients > 0)
-		(void)printf("  %zu of %zu sent", t->sent, sum->recipients);
-	if (t->refused > 0)
-		(void)printf(", %zu refused", t->refused);
+		add_pace(l, sum, t);
 	if (sum->held)
-		(void)printf("  held");
-	(void)fputc('\n', stdout);
+		add(l, "  held");
+	bytes_add_char(&l->said, '\n');
 	if (sum->reason != NULL && *sum->reason != '\0') {
-		ctl_say("        %s%s%s", sum->reason, *next == '\0' ? "" : "; again in ", next);
-		(void)fputc('\n', stdout);
+		add(l, "        %s%s%s", sum->reason, *next == '\0' ? "" : "; again in ", next);
+		bytes_add_char(&l->said, '\n');
 	}
 }
 
 static void
 add_json(struct js *array, const struct entry_summary *sum)
 {
+	struct pace_report p = listing_pace(sum, clock_wall());
 	struct js *j = js_object();
 
 	js_set_text(j, "id", sum->id);
@@ -63,6 +102,11 @@ add_json(struct js *array, const struct entry_summary *sum)
 		js_set_number(j, "sent", (int64_t)sum->tally->sent);
 		js_set_number(j, "refused", (int64_t)sum->tally->refused);
 		js_set_number(j, "waiting", (int64_t)(sum->tally->waiting + sum->tally->doubt));
+		js_set_number(j, "deferred", (int64_t)p.deferred);
+		js_set_number(j, "recalled", (int64_t)sum->tally->recalled);
+		js_set_number(j, "per_minute", p.rate);
+		if (p.left >= 0)
+			js_set_number(j, "end", clock_wall() + p.left);
 		js_set_number(j, "tries", sum->tally->tries);
 		js_set_number(j, "until", sum->tally->until);
 	}
@@ -82,7 +126,7 @@ see(void *arg, const struct entry_summary *sum)
 	if (l->array != NULL)
 		add_json(l->array, sum);
 	else
-		print_line(sum);
+		add_line(l, sum);
 }
 
 static void
@@ -91,10 +135,10 @@ print_counts(struct listing *l, const struct site *s)
 	struct js *j, *counts;
 
 	if (l->array == NULL) {
-		(void)printf("pending %zu, outbound %zu, bounce %zu (%zu kept), moderation %zu, done %zu\n",
-		             l->counts[QUEUE_PENDING], l->counts[QUEUE_OUTBOUND],
-		             l->counts[QUEUE_BOUNCE], l->kept, l->counts[QUEUE_MODERATION],
-		             l->counts[QUEUE_DONE]);
+		add(l, "pending %zu, outbound %zu, bounce %zu (%zu kept), moderation %zu, done %zu",
+		    l->counts[QUEUE_PENDING], l->counts[QUEUE_OUTBOUND], l->counts[QUEUE_BOUNCE], l->kept,
+		    l->counts[QUEUE_MODERATION], l->counts[QUEUE_DONE]);
+		bytes_add_char(&l->said, '\n');
 		return;
 	}
 	j = js_object();
@@ -112,48 +156,86 @@ print_counts(struct listing *l, const struct site *s)
 
 /* What nobody should forget. */
 static void
-print_states(const struct listing *l, const struct site *s)
+add_states(struct listing *l, const struct site *s)
 {
 	int64_t since = drain_since(s);
 	char age[24];
 
 	if (l->array != NULL)
 		return;
-	if (l->held > 0)
-		(void)printf("%zu entries are held: the spool was restored, and they may have been sent "
-		             "already, or the expander ended each time that it worked on them; "
-		             "rollcallctl release or discard\n", l->held);
+	if (l->held > 0) {
+		add(l, "%zu entries are held: the spool was restored, and they may have been sent "
+		             "already, or the expander ended each time that it worked on them, or by an "
+		             "operator; rollcallctl release or discard", l->held);
+		bytes_add_char(&l->said, '\n');
+	}
 	if (since == 0)
 		return;
 	listing_age(clock_wall() - since, age, sizeof(age));
-	(void)printf("draining for %s: new mail is put off; rollcallctl resume ends it\n", age);
+	add(l, "draining for %s: new mail is put off; rollcallctl resume ends it", age);
+	bytes_add_char(&l->said, '\n');
+}
+
+/* Looks once; what there is to show is added up. */
+static int
+look(struct listing *l, const struct site *s)
+{
+	struct queue_count all[QUEUE_COUNT];
+	struct complaint why;
+
+	/* What is done may be many, and is counted without being read. */
+	if (listing_each(s, QUEUE_MODERATION, QUEUE_OUTBOUND, see, l, &why) < 0 ||
+	    listing_count(s, all, &why) < 0)
+		return ctl_fail(CTL_FAILED, "%s", why.text);
+	l->counts[QUEUE_DONE] = all[QUEUE_DONE].entries;
+	add_states(l, s);
+	print_counts(l, s);
+	return CTL_YES;
 }
 
 static int
 list(const struct ctl *c, const struct site *s)
 {
 	struct listing l = { .array = c->json ? js_array() : NULL };
-	struct queue_count all[QUEUE_COUNT];
-	struct complaint why;
+	int status = look(&l, s);
+
+	(void)fputs(bytes_text(&l.said), stdout);
+	js_drop(&l.array);
+	bytes_free(&l.said);
+	return status;
+}
+
+/* Shows the queues until nothing is in them but what nobody is named for: on a terminal in place. */
+static int
+follow(const struct ctl *c, const struct site *s)
+{
+	bool in_place = isatty(STDOUT_FILENO) != 0, busy = true;
 	int status = CTL_YES;
 
-	/* What is done may be many, and is counted without being read. */
-	if (listing_each(s, QUEUE_MODERATION, QUEUE_OUTBOUND, see, &l, &why) < 0 ||
-	    listing_count(s, all, &why) < 0) {
-		status = ctl_fail(CTL_FAILED, "%s", why.text);
-	} else {
-		l.counts[QUEUE_DONE] = all[QUEUE_DONE].entries;
-		print_states(&l, s);
-		print_counts(&l, s);
+	(void)c;
+	while (busy && status == CTL_YES) {
+		struct listing l = { 0 };
+
+		status = look(&l, s);
+		(void)printf("%s%s", in_place ? "\033[H\033[J" : "", bytes_text(&l.said));
+		(void)fflush(stdout);
+		busy = l.counts[QUEUE_PENDING] + l.counts[QUEUE_OUTBOUND] + l.counts[QUEUE_BOUNCE] > l.kept;
+		bytes_free(&l.said);
+		if (busy && (ferror(stdout) || usleep(LOOK_AGAIN * 1000) < 0))
+			status = CTL_FAILED;
 	}
-	js_drop(&l.array);
 	return status;
 }
 
 static int
-run(const struct ctl *c)
+run(const struct ctl *given)
 {
-	return ctl_on_site(c, 0, list);
+	struct ctl c = *given;
+	bool following = ctl_option(&c, "--follow");
+
+	if (following && c.json)
+		return CTL_USAGE;
+	return ctl_on_site(&c, 0, following ? follow : list);
 }
 
-const struct command command_queue = { "queue", "", "what is in the queues, and why", run };
+const struct command command_queue = { "queue", "[--follow]", "what is in the queues, and why", run };

@@ -1,5 +1,6 @@
-/* rollcallctl release, rollcallctl discard: what becomes of entries that nobody is to work on. */
+/* rollcallctl hold, release, discard: entries that nobody is to work on, and what becomes of them. */
 #include "console/ctl.h"
+#include "console/listing.h"
 #include "console/moderate.h"
 #include "queues/queue.h"
 
@@ -59,6 +60,41 @@ run_discard(const struct ctl *c)
 	return ctl_on_site(c, 1, discard);
 }
 
+static int
+hold(const struct ctl *c, const struct site *s)
+{
+	struct complaint why;
+	char *path = site_spool(s), id[DIGEST_NAME + 1];
+	int status = listing_find(s, c->argv[0], id), rc = 0;
+
+	if (status == CTL_YES) {
+		rc = spool_hold_entry(path, id, &why);
+		if (rc < 0)
+			status = ctl_fail(CTL_FAILED, "%s", why.text);
+		else if (rc == 0)
+			status = ctl_fail(CTL_NO, "%s is done already", id);
+	}
+	free(path);
+	if (status == CTL_YES && c->json) {
+		struct js *j = js_object();
+
+		js_set_text(j, "id", id);
+		ctl_print(&j);
+	} else if (status == CTL_YES) {
+		(void)printf("%s is held: what is under way of it ends, and nothing else begins\n", id);
+	}
+	return status;
+}
+
+static int
+run_hold(const struct ctl *c)
+{
+	return ctl_on_site(c, 1, hold);
+}
+
+const struct command command_hold = {
+	"hold", "POST", "works no further on a post until it is released", run_hold,
+};
 const struct command command_release = {
 	"release", "ID | all", "works again on entries that are held", run_release,
 };

@@ -43,6 +43,9 @@ extern const struct command command_queue;
 extern const struct command command_retry;
 extern const struct command command_release;
 extern const struct command command_discard;
+extern const struct command command_hold;
+extern const struct command command_stop;
+extern const struct command command_trace;
 extern const struct command command_drain;
 extern const struct command command_resume;
 extern const struct command command_metrics;
@@ -71,6 +74,10 @@ struct site *ctl_site(const struct ctl *);
 /* The same, and what the milter is told; that is the caller's to free, also after a failure. */
 struct milter_settings;
 struct site *ctl_site_with(const struct ctl *, struct milter_settings *);
+
+/* The same, and what the expander is told of the MTA; that is the caller's to free, also after a failure. */
+struct outbound_settings;
+struct site *ctl_site_outbound(const struct ctl *, struct outbound_settings *);
 
 /* Runs what needs the configuration and just so many words; the status of that, or why it was not run. */
 int ctl_on_site(const struct ctl *, int words, int (*)(const struct ctl *, const struct site *));

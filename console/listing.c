@@ -1,6 +1,8 @@
 /* Reading the queues for an operator. */
 #include "console/listing.h"
 
+#include "console/ctl.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,6 +100,67 @@ listing_recipients(const struct site *s, const char *id, void (*see)(void *, con
 	if (listing_each(s, QUEUE_PENDING, QUEUE_DONE, look, &l, why) < 0)
 		return -1;
 	return l.found;
+}
+
+struct pace_report
+listing_pace(const struct entry_summary *sum, int64_t now)
+{
+	const struct tally *t = sum->tally;
+	struct pace_report r = { .left = -1 };
+	int64_t done;
+
+	if (t == NULL)
+		return r;
+	for (size_t i = 0; i < t->count; i++)
+		r.deferred += t->late[i] != 0 && t->lines[i] == LINE_WAITING;
+	done = (int64_t)(t->sent + t->refused);
+	if (sum->queue != QUEUE_OUTBOUND || sum->held || t->until > now || t->first == 0 || now <= t->first ||
+	    done == 0)
+		return r;
+	r.rate = done * 60000 / (now - t->first);
+	r.left = (int64_t)(t->waiting + t->doubt) * (now - t->first) / done;
+	return r;
+}
+
+struct finding {
+	const char *text;
+	struct bytes ids;
+	size_t count;
+	char id[DIGEST_NAME + 1];
+};
+
+static void
+find(void *arg, const struct entry_summary *sum)
+{
+	struct finding *f = arg;
+	const struct envelope *e = sum->envelope;
+
+	if (strcmp(sum->id, f->text) != 0 &&
+	    (e == NULL || ((e->queue_id == NULL || strcmp(e->queue_id, f->text) != 0) &&
+	                   (e->message_id == NULL || strcmp(e->message_id, f->text) != 0))))
+		return;
+	f->count++;
+	memcpy(f->id, sum->id, sizeof(f->id));
+	bytes_format(&f->ids, "%s%s (%s)", f->ids.length == 0 ? "" : ", ", sum->id,
+	             e == NULL ? "cannot be read" : e->list);
+}
+
+int
+listing_find(const struct site *s, const char *text, char id[DIGEST_NAME + 1])
+{
+	struct finding f = { .text = text };
+	struct complaint why;
+	int status = CTL_YES;
+
+	if (listing_each(s, QUEUE_PENDING, QUEUE_DONE, find, &f, &why) < 0)
+		status = ctl_fail(CTL_FAILED, "%s", why.text);
+	else if (f.count == 0)
+		status = ctl_fail(CTL_NO, "there is no post \"%s\", nor was there one lately", text);
+	else if (f.count > 1)
+		status = ctl_fail(CTL_USAGE, "\"%s\" came for several lists: %s", text, bytes_text(&f.ids));
+	memcpy(id, f.id, sizeof(f.id));
+	bytes_free(&f.ids);
+	return status;
 }
 
 void

@@ -34,6 +34,20 @@ int listing_count(const struct site *, struct queue_count counts[QUEUE_COUNT], s
 int listing_recipients(const struct site *, const char *id,
                        void (*see)(void *, const struct address *), void *arg, struct complaint *);
 
+/*
+ * The name of the entry that an operator means: its name, the queue id of the MTA that it came from, or its
+ * Message-ID. CTL_YES, or the status of what was said on standard error.
+ */
+int listing_find(const struct site *, const char *text, char id[DIGEST_NAME + 1]);
+
+/* How a post gets on. */
+struct pace_report {
+	size_t deferred;                  /* recipients that were put off, and wait */
+	int64_t rate;                     /* recipients a minute since its first batch; 0: not known */
+	int64_t left;                     /* ms until its end at this rate; -1: not known, or it stands */
+};
+struct pace_report listing_pace(const struct entry_summary *, int64_t now);
+
 /* "3s", "12m", "5h", "2d" */
 void listing_age(int64_t milliseconds, char *text, size_t size);
 

@@ -25,6 +25,9 @@ static const struct command *const commands[] = {
 	&command_retry,
 	&command_release,
 	&command_discard,
+	&command_hold,
+	&command_stop,
+	&command_trace,
 	&command_drain,
 	&command_resume,
 	&command_metrics,
@@ -137,17 +140,16 @@ ctl_value(struct ctl *c, const char *option)
 	return NULL;
 }
 
-struct site *
-ctl_site_with(const struct ctl *c, struct milter_settings *milter)
+static struct site *
+load(const struct ctl *c, struct milter_settings *milter, struct outbound_settings *outbound)
 {
 	struct socketmap_settings socketmap = { 0 };
 	struct lmtp_settings lmtp = { 0 };
-	struct outbound_settings outbound = { 0 };
 	struct moderation_settings moderation = { 0 };
 	const struct site_part parts[] = { { "milter", milter_setting_rows, milter },
 		                           { "socketmap", socketmap_setting_rows, &socketmap },
 		                           { "lmtp", lmtp_setting_rows, &lmtp },
-		                           { "outbound", outbound_setting_rows, &outbound },
+		                           { "outbound", outbound_setting_rows, outbound },
 		                           { "moderation", moderation_setting_rows, &moderation },
 		                           { 0 } };
 	struct complaint why;
@@ -157,8 +159,27 @@ ctl_site_with(const struct ctl *c, struct milter_settings *milter)
 		(void)ctl_fail(CTL_CONFIG, "%s", why.text);
 	setting_free(socketmap_setting_rows, &socketmap);
 	setting_free(lmtp_setting_rows, &lmtp);
-	setting_free(outbound_setting_rows, &outbound);
 	setting_free(moderation_setting_rows, &moderation);
+	return s;
+}
+
+struct site *
+ctl_site_with(const struct ctl *c, struct milter_settings *milter)
+{
+	struct outbound_settings outbound = { 0 };
+	struct site *s = load(c, milter, &outbound);
+
+	setting_free(outbound_setting_rows, &outbound);
+	return s;
+}
+
+struct site *
+ctl_site_outbound(const struct ctl *c, struct outbound_settings *outbound)
+{
+	struct milter_settings milter = { 0 };
+	struct site *s = load(c, &milter, outbound);
+
+	setting_free(milter_setting_rows, &milter);
 	return s;
 }
 

@@ -52,7 +52,7 @@ def read_progress(path, count):
     for r in records[1:]:
         if "begin" in r:
             continue                      # of work by an expander, that may have ended at it
-        if "defer" in r or "line" in r or r.get("code", 250) // 100 != 2:
+        if "defer" in r or "line" in r or "recalled" in r or r.get("code", 250) // 100 != 2:
             raise Leave
         if "code" not in r:
             batches[r["batch"]] = r.get("lines") or range(r["first"], r["first"] + r["count"])
@@ -107,6 +107,8 @@ def work(name):
                 note(progress, {"version": 1})
             smtp.ehlo()
             for k in range(0, len(waiting), BATCH):
+                if os.path.exists(f"{SPOOL}/held/{name}"):
+                    raise Leave           # an operator has thought better of it
                 number += 1
                 send(smtp, progress, envelope, name, number, waiting[k:k + BATCH], addresses, message)
         finally:

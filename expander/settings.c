@@ -72,6 +72,13 @@ check_mta(const char *text, struct complaint *why)
 	return rc;
 }
 
+/* The first item is a path, the others are what they are. */
+static int
+check_recall(const char *text, struct complaint *why)
+{
+	return *text == '\0' ? complain(why, "an empty word") : 0;
+}
+
 static const char *const tls_words[] = { "none", "opportunistic", "required", NULL };
 
 const struct setting lmtp_setting_rows[] = {
@@ -157,6 +164,13 @@ const struct setting outbound_setting_rows[] = {
 	          "small and urgent ones." },
 	{ .name = "queue-most", .kind = KIND_NUMBER, .offset = OUT(queue_most), .fallback = "5000",
 	  .min = "1", .max = "10000000", .help = "See queue." },
+	{ .name = "recall", .kind = KIND_TEXTS, .offset = OUT(recall), .check = check_recall,
+	  .help = "The program, and its first words, by which rollcallctl stop takes back what the MTA "
+	          "still has in its queue: [ /usr/sbin/rollcall-recall, postfix ]. It is run without a "
+	          "shell, by whoever runs rollcallctl, with list or remove and the MTA's queue ids." },
+	{ .name = "mail-log", .kind = KIND_TEXT, .offset = OUT(mail_log), .check = file_check_path,
+	  .help = "The log of the MTA, where it is a file of this host: rollcallctl trace shows what it says "
+	          "of a member." },
 	{ .name = "batch", .kind = KIND_NUMBER, .offset = OUT(batch), .fallback = "1000",
 	  .min = "1", .max = "50000",
 	  .help = "Recipients of one transaction at most. What the MTA takes is found out; Postfix takes "

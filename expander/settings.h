@@ -37,6 +37,8 @@ struct outbound_settings {
 	bool adapt;
 	char *queue;
 	int64_t queue_most;
+	char *mail_log;
+	struct text_list recall;          /* a program and its words */
 	int64_t tls;                      /* as in struct access */
 	char *tls_ca, *tls_name;
 	char *auth_user, *auth_password_file;

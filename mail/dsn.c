@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHOWN = 1000, HEADER_SHOWN = 16384 };
+enum { SHOWN = 1000, HEADER_SHOWN = 16384, MOST_KINDS = 20, KIND_SIZE = 16 };
 
 /* A boundary no line of the report begins with: it holds the entry's name. */
 static void
@@ -70,6 +70,76 @@ add_post(const struct dsn *d, struct bytes *out)
 	}
 }
 
+/* "550 5.1.1" of a reply, in whose text the MTA is free to name somebody; "" where there is no code. */
+static void
+code_of(const char *text, char kind[KIND_SIZE])
+{
+	size_t code = strspn(text, "0123456789");
+	struct slice status = { text, 0 };
+
+	*kind = '\0';
+	if (code != 3)
+		return;
+	if (text[3] == ' ' || text[3] == '-')
+		status = syntax_enhanced((struct slice){ text + 4, strlen(text + 4) });
+	(void)snprintf(kind, KIND_SIZE, "%.3s%s%.*s", text, status.length > 0 ? " " : "",
+	               status.length > 0 ? (int)status.length : 0, status.length > 0 ? status.at : "");
+}
+
+/* A reason without words that may name somebody: addresses, and what stands in a directory. */
+static void
+add_masked(struct bytes *out, const char *text)
+{
+	char kind[KIND_SIZE];
+
+	code_of(text, kind);
+	if (*kind != '\0') {
+		bytes_add_text(out, kind);
+		return;
+	}
+	while (*text != '\0') {
+		size_t word = strcspn(text, " "), blanks = strspn(text + word, " ");
+
+		if (memchr(text, '@', word) != NULL || memchr(text, '=', word) != NULL)
+			bytes_add_text(out, "***");
+		else
+			add_line_text(out, text, word);
+		bytes_add(out, text + word, blanks);
+		text += word + blanks;
+	}
+}
+
+/* How many failed, by the codes of the replies. */
+static void
+add_kinds(const struct dsn *d, struct bytes *out)
+{
+	struct {
+		char kind[KIND_SIZE];
+		size_t count;
+	} kinds[MOST_KINDS] = { 0 };
+	size_t count = 0;
+
+	for (size_t i = 0; i < d->failures; i++) {
+		struct dsn_failure f;
+		char kind[KIND_SIZE];
+		size_t k = 0;
+
+		d->failure(d->arg, i, &f);
+		code_of(f.text, kind);
+		while (k < count && strcmp(kinds[k].kind, kind) != 0)
+			k++;
+		if (k == MOST_KINDS)
+			k = MOST_KINDS - 1;       /* which says "other" then */
+		else if (k == count)
+			(void)snprintf(kinds[count++].kind, KIND_SIZE, "%s", kind);
+		kinds[k].count++;
+	}
+	for (size_t k = 0; k < count; k++)
+		bytes_format(out, "    %zu members: %s\r\n", kinds[k].count,
+		             k == MOST_KINDS - 1 ? "other replies"
+		             : *kinds[k].kind == '\0' ? "no reply" : kinds[k].kind);
+}
+
 static void
 add_text_part(const struct dsn *d, struct bytes *out)
 {
@@ -86,11 +156,18 @@ add_text_part(const struct dsn *d, struct bytes *out)
 		bytes_format(out, "\r\nwas sent to %zu of %zu members.\r\n", d->sent, d->members);
 	if (d->reason != NULL) {
 		bytes_add_text(out, "It has been given up: ");
-		add_line_text(out, d->reason, strlen(d->reason));
+		if (d->anonymous)
+			add_masked(out, d->reason);
+		else
+			add_line_text(out, d->reason, strlen(d->reason));
 		bytes_add_text(out, "\r\n");
 	}
 	if (d->failures > 0)
 		bytes_add_text(out, "\r\nIt was not sent to:\r\n\r\n");
+	if (d->anonymous) {
+		add_kinds(d, out);
+		return;
+	}
 	for (size_t i = 0; i < shown(d); i++) {
 		d->failure(d->arg, i, &f);
 		bytes_add_text(out, "    ");
@@ -142,11 +219,17 @@ add_status_part(const struct dsn *d, struct bytes *out)
 	             d->hostname, d->id, date);
 	for (size_t i = 0; i < shown(d); i++) {
 		d->failure(d->arg, i, &f);
+		if (d->anonymous) {
+			f.address = d->list;
+			f.length = strlen(d->list);
+		}
 		bytes_format(out, "\r\nFinal-Recipient: %s; ",
 		             is_ascii(f.address, f.length) ? "rfc822" : "utf-8");
 		bytes_add(out, f.address, f.length);
 		bytes_add_text(out, "\r\nAction: failed\r\n");
 		add_status(&f, out);
+		if (d->anonymous)
+			break;            /* all of them are the list's */
 		if (f.code != 0) {
 			bytes_add_text(out, "Diagnostic-Code: smtp; ");
 			add_line_text(out, f.text, strlen(f.text));

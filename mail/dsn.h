@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,7 @@ struct dsn {
 	int64_t arrived, now;             /* wall clock, ms */
 	size_t members;                   /* 0: it is not known how many there are */
 	size_t sent;
+	bool anonymous;                   /* it says how many failed, and by which codes; not who */
 	const char *reason;               /* why it was given up; NULL: it was not */
 	size_t failures;                  /* how many there are */
 	/* The i-th failure. */

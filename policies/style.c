@@ -24,6 +24,7 @@ static const char *const defaults[STYLE_COUNT] = {
 	[STYLE_REPLY_TO] = "none",            [STYLE_SUBJECT_TAG] = "none",
 	[STYLE_HEADER] = "none",              [STYLE_FOOTER] = "none",
 	[STYLE_FROM] = "keep",                [STYLE_DMARC] = "none",
+	[STYLE_REPORT] = "numbers",
 	[STYLE_NOT_ME] = "no",
 	[STYLE_WITHOUT] = "none",             [STYLE_WITHOUT_FILTER] = "none",
 	[STYLE_PREFERENCES] = "yes",          [STYLE_ORDER] = "none",

@@ -26,6 +26,7 @@ enum style_id {
 	STYLE_FOOTER,
 	STYLE_FROM,
 	STYLE_DMARC,
+	STYLE_REPORT,
 	/* Who gets them, and in which order. */
 	STYLE_NOT_ME,
 	STYLE_WITHOUT,

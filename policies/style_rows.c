@@ -204,6 +204,14 @@ check_from(const char *text, struct complaint *why)
 }
 
 static int
+check_report(const char *text, struct complaint *why)
+{
+	static const char *const words[] = { "numbers", "members", NULL };
+
+	return check_word(text, words, "numbers, members", why);
+}
+
+static int
 check_reply_to(const char *text, struct complaint *why)
 {
 	static const char *const words[] = { "none", "poster", "list", NULL };
@@ -368,6 +376,10 @@ const struct setting style_settings[STYLE_COUNT + 1] = {
 	  .help = "What becomes of posts whose author's domain forbids by DMARC that they go out as the list "
 	          "makes them: keep; rewrite, as by from; wrap, which puts them whole into a message of the "
 	          "list; domain=rewrite and the like for single domains; or none, which asks nobody." },
+	[STYLE_REPORT] = { .name = "report", STYLE(STYLE_REPORT), .check = check_report,
+	  .help = "What a report on a post that the MTA did not take for everybody says to those who "
+	          "look after the list: numbers, how many, and by which codes; or members, who they are, "
+	          "and the replies." },
 	[STYLE_NOT_ME] = { .name = "not-me", STYLE(STYLE_NOT_ME), .check = check_yes,
 	  .help = "Whether posters get no copy of their own posts: yes or no." },
 	[STYLE_WITHOUT] = { .name = "without", STYLE(STYLE_WITHOUT), .check = check_without,

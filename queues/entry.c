@@ -81,6 +81,8 @@ envelope_print(const struct envelope *e, struct bytes *out)
 	js_set_text(j, "verdict", e->verdict);
 	js_set_text(j, "reason", e->reason);
 	js_set_text(j, "to", e->to);
+	if (e->disclose)
+		js_set_flag(j, "disclose", true);
 	js_set_text(j, "report_of", e->report_of);
 	if (e->shadow)
 		js_set_flag(j, "shadow", true);
@@ -153,6 +155,7 @@ envelope_parse(const char *text, size_t length, struct envelope *e, struct compl
 	e->utf8 = js_flag(j, "utf8", false);
 	e->eight_bit = js_flag(j, "eight_bit", false);
 	e->shadow = js_flag(j, "shadow", false);
+	e->disclose = js_flag(j, "disclose", false);
 	if (take_text(j, "list", true, &e->list, why) < 0 ||
 	    take_text(j, "role", true, &e->role, why) < 0 ||
 	    take_text(j, "recipient", true, &e->recipient, why) < 0 ||

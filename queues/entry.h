@@ -39,6 +39,7 @@ struct envelope {
 	char *to;                         /* the one person it is for; NULL: whoever looks after the list */
 	char *report_of;                  /* entry whose failures it reports; NULL: it is no report */
 	bool shadow;                      /* members are read and frozen, and nobody is sent anything */
+	bool disclose;                    /* a report may name members */
 	struct text_list before;          /* lists the message also came for, whose members have it */
 
 	/* How to inject it. */

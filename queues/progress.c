@@ -1,4 +1,4 @@
-/* The progress file: records, and what they come to. */
+/* The progress file: its records. */
 #include "queues/progress.h"
 
 #include "base/json.h"
@@ -50,19 +50,24 @@ progress_head(struct bytes *out)
 }
 
 static void
+print_lines(const struct record *r, const char *key, struct js *j)
+{
+	struct js *lines = js_array();
+
+	for (size_t i = 0; i < r->count; i++)
+		js_append(lines, js_integer(r->lines[i]));
+	js_set(j, key, lines);
+}
+
+static void
 print_intent(const struct record *r, struct js *j)
 {
-	struct js *lines;
-
 	if (r->lines == NULL) {
 		js_set_number(j, "first", (int64_t)r->first);
 		js_set_number(j, "count", (int64_t)r->count);
-		return;
+	} else {
+		print_lines(r, "lines", j);
 	}
-	lines = js_array();
-	for (size_t i = 0; i < r->count; i++)
-		js_append(lines, js_integer(r->lines[i]));
-	js_set(j, "lines", lines);
 }
 
 void
@@ -84,6 +89,8 @@ progress_print(const struct record *r, struct bytes *out)
 		js_set_number(j, "at", r->at);
 	if (r->kind == RECORD_INTENT)
 		print_intent(r, j);
+	if (r->kind == RECORD_RECALL)
+		print_lines(r, "recalled", j);
 	if (r->kind == RECORD_LINE)
 		js_set_number(j, "line", (int64_t)r->line);
 	if (r->kind == RECORD_LINE || r->kind == RECORD_RESULT)
@@ -111,18 +118,12 @@ number(const struct js *j, const char *key, int64_t least, int64_t most, bool *d
 	return n;
 }
 
-/* The lines of an intent: a range, or a list, which is to be freed. */
+/* A list of lines, which is to be freed. */
 static uint32_t *
-parse_lines(const struct js *j, struct record *r, bool *damaged)
+parse_list(const struct js *list, struct record *r, bool *damaged)
 {
-	const struct js *list = js_get(j, "lines");
 	uint32_t *lines;
 
-	if (!js_is_array(list)) {
-		r->first = (size_t)number(j, "first", 0, UINT32_MAX, damaged);
-		r->count = (size_t)number(j, "count", 0, UINT32_MAX, damaged);
-		return NULL;
-	}
 	r->count = js_count(list);
 	lines = mem_array(r->count, sizeof(*lines));
 	for (size_t i = 0; i < r->count; i++) {
@@ -133,6 +134,19 @@ parse_lines(const struct js *j, struct record *r, bool *damaged)
 	}
 	r->lines = lines;
 	return lines;
+}
+
+/* The lines of an intent: a range, or a list. */
+static uint32_t *
+parse_lines(const struct js *j, struct record *r, bool *damaged)
+{
+	const struct js *list = js_get(j, "lines");
+
+	if (js_is_array(list))
+		return parse_list(list, r, damaged);
+	r->first = (size_t)number(j, "first", 0, UINT32_MAX, damaged);
+	r->count = (size_t)number(j, "count", 0, UINT32_MAX, damaged);
+	return NULL;
 }
 
 /* Reads one line into a record; *lines_r is to be freed. False where it is none. */
@@ -169,6 +183,11 @@ parse_record(const struct js *j, struct record *r, uint32_t **lines_r)
 	}
 	if (r->batch < 1)
 		return false;
+	if (js_is_array(js_get(j, "recalled"))) {
+		r->kind = RECORD_RECALL;
+		*lines_r = parse_list(js_get(j, "recalled"), r, &damaged);
+		return !damaged;
+	}
 	if (js_get(j, "line") != NULL) {
 		r->kind = RECORD_LINE;
 		r->line = (size_t)number(j, "line", 0, UINT32_MAX, &damaged);
@@ -236,224 +255,4 @@ progress_read(const char *text, size_t length, void (*visit)(void *, const struc
 		at += line + 1;
 	}
 	return (ptrdiff_t)at;
-}
-
-void
-tally_set(struct tally *t, size_t line, enum line_state state)
-{
-	size_t *sums[] = { [LINE_WAITING] = &t->waiting, [LINE_DOUBT] = &t->doubt,
-		           [LINE_SENT] = &t->sent, [LINE_REFUSED] = &t->refused };
-
-	if (line >= t->count)
-		return;
-	--*sums[t->lines[line]];
-	t->lines[line] = (uint8_t)state;
-	++*sums[state];
-}
-
-void
-tally_refuse(struct tally *t, size_t line, int code, const char *text)
-{
-	if (line >= t->count)
-		return;
-	tally_set(t, line, LINE_REFUSED);
-	/* Doubled in size at each power of two. */
-	if ((t->refusal_count & (t->refusal_count - 1)) == 0)
-		t->refusals = mem_resize(t->refusals, (t->refusal_count == 0 ? 1 : t->refusal_count * 2) *
-		                                              sizeof(*t->refusals));
-	t->refusals[t->refusal_count++] =
-		(struct refusal){ (uint32_t)line, code, mem_text(text == NULL ? "" : text) };
-}
-
-static size_t
-line_of(const struct open_batch *b, size_t i)
-{
-	return b->lines == NULL ? b->first + i : b->lines[i];
-}
-
-void
-tally_open(struct tally *t, const struct record *intent)
-{
-	struct open_batch *b = mem_new(sizeof(*b));
-
-	b->batch = intent->batch;
-	b->receipt = mem_text(intent->receipt);
-	b->mta = mem_text(intent->mta);
-	b->first = intent->first;
-	b->count = intent->count < t->count ? intent->count : t->count;
-	if (intent->lines != NULL) {
-		b->lines = mem_array(b->count, sizeof(*b->lines));
-		if (b->count > 0)
-			memcpy(b->lines, intent->lines, b->count * sizeof(*b->lines));
-	}
-	b->next = t->open;
-	t->open = b;
-}
-
-/* An intent: whatever became of these lines before, they are in doubt now. */
-static void
-begin_batch(struct tally *t, const struct record *r)
-{
-	tally_open(t, r);
-	for (size_t i = 0; i < t->open->count; i++)
-		tally_set(t, line_of(t->open, i), LINE_DOUBT);
-}
-
-static void
-free_batch(struct open_batch *b)
-{
-	free(b->lines);
-	free(b->receipt);
-	free(b->mta);
-	free(b);
-}
-
-void
-tally_forget(struct tally *t, const struct open_batch *batch)
-{
-	struct open_batch **at = &t->open, *b;
-
-	while (*at != batch)
-		at = &(*at)->next;
-	b = *at;
-	*at = b->next;
-	free_batch(b);
-}
-
-/* The result of a batch: lines that were refused by themselves keep their state. */
-static void
-close_batch(struct tally *t, const struct record *r)
-{
-	const struct open_batch *b = t->open;
-
-	while (b != NULL && b->batch != r->batch)
-		b = b->next;
-	if (b == NULL)
-		return;
-	for (size_t i = 0; i < b->count; i++) {
-		size_t line = line_of(b, i);
-
-		if (line >= t->count || t->lines[line] != LINE_DOUBT)
-			continue;
-		if (r->code / 100 == 5)
-			tally_refuse(t, line, r->code, r->text);
-		else
-			tally_set(t, line, r->code / 100 == 2 ? LINE_SENT : LINE_WAITING);
-	}
-	tally_forget(t, b);
-}
-
-/* What was open is in doubt for good: some word on it may be missing. */
-static void
-leave_open(struct tally *t)
-{
-	while (t->open != NULL) {
-		struct open_batch *b = t->open;
-
-		t->open = b->next;
-		free_batch(b);
-	}
-}
-
-/* The first one holds. */
-static void
-decide(struct tally *t, const struct record *r)
-{
-	if (t->decided != DECIDED_NOT)
-		return;
-	t->decided = r->decided;
-	t->decided_at = r->at;
-	t->decided_by = mem_text(r->id);
-	t->decided_why = mem_text(r->text);
-}
-
-static void
-apply(void *arg, const struct record *r)
-{
-	struct tally *t = arg;
-
-	if (r->kind == RECORD_DAMAGE) {
-		t->damaged = r->line;
-		leave_open(t);
-		return;
-	}
-	if (r->at > t->last)
-		t->last = r->at;
-	if (r->batch > t->batches)
-		t->batches = r->batch;
-	if (r->kind == RECORD_DEFER || r->kind == RECORD_RESULT || r->kind == RECORD_DECIDED)
-		t->begun_in[0] = '\0';
-	if (r->text != NULL && r->kind != RECORD_BEGIN && r->kind != RECORD_DECIDED && r->code / 100 != 2) {
-		free(t->reason);
-		t->reason = mem_text(r->text);
-	}
-	switch (r->kind) {
-	case RECORD_BEGIN:
-		if (r->text == NULL)
-			break;
-		t->deaths += strcmp(t->begun_in, r->text) == 0;
-		(void)snprintf(t->begun_in, sizeof(t->begun_in), "%s", r->text);
-		break;
-	case RECORD_INTENT:
-		t->until = 0;
-		begin_batch(t, r);
-		break;
-	case RECORD_LINE:
-		if (r->code / 100 == 5)
-			tally_refuse(t, r->line, r->code, r->text);
-		else
-			tally_set(t, r->line, LINE_WAITING);
-		break;
-	case RECORD_RESULT:
-		if (r->held != 0 && t->held < 0)
-			t->held = r->spent;
-		if (r->code / 100 == 2) {
-			t->held = -1;
-			t->deaths = 0;
-		}
-		close_batch(t, r);
-		break;
-	case RECORD_DEFER:
-		t->until = r->until;
-		t->put_off = r->at;
-		t->tries = r->tries;
-		if (r->held != 0)
-			t->deaths = 0;
-		if (r->spent >= 0) {
-			t->spent = r->spent;
-			t->since = r->at;
-		}
-		break;
-	case RECORD_DECIDED:
-		decide(t, r);
-		break;
-	case RECORD_DAMAGE:
-		break;
-	}
-}
-
-ptrdiff_t
-tally_read(struct tally *t, size_t count, const char *text, size_t length, struct complaint *why)
-{
-	ptrdiff_t whole;
-
-	*t = (struct tally){ .lines = mem_array(count, 1), .count = count, .waiting = count, .held = -1 };
-	whole = progress_read(text, length, apply, t, why);
-	if (whole < 0)
-		tally_free(t);
-	return whole;
-}
-
-void
-tally_free(struct tally *t)
-{
-	for (size_t i = 0; i < t->refusal_count; i++)
-		free(t->refusals[i].text);
-	leave_open(t);
-	free(t->refusals);
-	free(t->lines);
-	free(t->reason);
-	free(t->decided_by);
-	free(t->decided_why);
-	*t = (struct tally){ 0 };
 }

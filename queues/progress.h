@@ -13,6 +13,7 @@
  *	{"batch":2,"at":…,"code":451,"text":"…"}        result: none of the batch was queued
  *	{"batch":3,"at":…,"code":0,"held":554,…}        the same, by a refusal that is not believed yet
  *	{"decided":"accept","at":…,"id":"root",…}       what became of an entry that was held, and by whom
+ *	{"batch":1,"at":…,"recalled":[3,17]}            these lines of it were taken back from the MTA
  *	{"defer":…,"at":…,"tries":3,"spent":…,…}        the whole entry waits until then
  *
  * A batch with an intent and no result is in doubt, until its receipt is heard. A last line without an
@@ -35,6 +36,7 @@ enum record_kind {
 	RECORD_INTENT,
 	RECORD_LINE,
 	RECORD_RESULT,
+	RECORD_RECALL,
 	RECORD_DEFER,
 	RECORD_DECIDED,
 	RECORD_DAMAGE                     /* a line that is no record: `line` from 1, and why in `text` */
@@ -51,7 +53,7 @@ struct record {
 	int64_t at;                       /* wall clock, milliseconds */
 	int64_t batch;                    /* from 1 */
 	size_t first, count;              /* of an intent: a range of lines … */
-	const uint32_t *lines;            /* … or these, `count` of them, where not NULL */
+	const uint32_t *lines;            /* … or these, `count` of them, where not NULL, as in a recall */
 	size_t line;
 	int code;                         /* SMTP reply code; 0: none came, or none that counts */
 	int held;                         /* of a result: the code that does not count yet; of a defer: the
@@ -82,7 +84,8 @@ enum line_state {
 	LINE_WAITING,
 	LINE_DOUBT,                       /* in a batch whose result is not known */
 	LINE_SENT,
-	LINE_REFUSED
+	LINE_REFUSED,
+	LINE_RECALLED                     /* the MTA had it in its queue, and has not any more */
 };
 
 /* Why a line was refused. */
@@ -106,7 +109,9 @@ struct open_batch {
 struct tally {
 	uint8_t *lines;                   /* enum line_state of each */
 	size_t count;
-	size_t waiting, doubt, sent, refused;
+	size_t waiting, doubt, sent, refused, recalled;
+	uint8_t *late;                    /* of each line: 1 where it was put off, and waits */
+	int64_t first;                    /* time of the first intent; 0: none */
 	int64_t batches;                  /* the highest number used */
 	int64_t tries;                    /* times the entry was put off, or a batch failed */
 	int64_t until;                    /* it waits until then; 0 for not */

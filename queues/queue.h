@@ -195,6 +195,9 @@ struct queue_ops {
 	 */
 	void (*rest)(struct entry *);
 
+	/* Whether nobody is to work on this entry until an operator lets it go. Any thread. */
+	bool (*held)(struct entry *);
+
 	/* Lets the entry go, to be claimed again not before `until` (wall clock; 0: at once). */
 	void (*release)(struct entry **, int64_t until);
 
@@ -277,6 +280,27 @@ struct queues *spool_open(const struct spool_config *, struct complaint *);
  */
 int spool_release_held(const char *path, const char *id, bool discard, size_t *count,
                        struct complaint *);
+
+/*
+ * Holds an entry from now on, durably; whoever works on it begins no further batch. 1; 0 where there is none
+ * that is not done; -1 with a complaint.
+ */
+int spool_hold_entry(const char *path, const char *id, struct complaint *);
+
+/*
+ * Claims an entry of a spool that was opened read_only, wherever it is, also where it is held or done: an
+ * operator is about to decide about it. Waits until nobody works on it. NULL with a complaint; *exists says
+ * whether it is there.
+ */
+struct entry *spool_seize(struct queues *, const char *id, struct deadline, bool *exists,
+                          struct complaint *);
+
+/*
+ * Calls visit for each record of an entry's progress, in whatever queue it is. 1; 0 where there is no such
+ * entry; -1 with a complaint.
+ */
+int spool_history(struct queues *, const char *id, void (*visit)(void *, const struct record *), void *arg,
+                  struct complaint *);
 
 /*
  * Called at each numbered step of docs/spool.md, if not NULL: for tests that stop the process

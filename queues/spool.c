@@ -58,6 +58,7 @@ static const struct queue_ops ops = {
 	.receipts = spool_receipts,
 	.move = spool_move,
 	.rest = spool_rest,
+	.held = spool_held,
 	.release = spool_release,
 	.leave = spool_leave,
 	.each = spool_each,

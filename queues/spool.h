@@ -107,6 +107,7 @@ int spool_freeze_finish(struct entry *, struct complaint *);
 int spool_recipients(struct entry *, struct distribution *, struct complaint *);
 int spool_move(struct entry **, enum queue_id, struct complaint *);
 void spool_release(struct entry **, int64_t until);
+bool spool_held(struct entry *);
 
 /* spool_progress.c */
 int spool_progress(struct entry *, size_t, struct tally *, struct complaint *);

@@ -16,6 +16,7 @@
 enum {
 	LARGEST_ENVELOPE = 4 << 20,
 	SUSPECT_AGAIN = 100,              /* ms until a suspect that has to wait for another is tried */
+	LOOK_AGAIN = 50,                  /* ms until it is looked whether they have let go of it */
 	TAKEN_BY_OTHERS = 5000,           /* ms until an entry that another process has is tried again */
 	UNREADABLE = 300000,              /* the same for one that makes no sense */
 	SHORT = 1000,                     /* the same while the process lacks what it takes to look; … */
@@ -288,6 +289,34 @@ spool_claim(struct queues *queues, enum queue_id queue)
 	return NULL;
 }
 
+struct entry *
+spool_seize(struct queues *queues, const char *id, struct deadline by, bool *exists, struct complaint *why)
+{
+	struct spool *s = (struct spool *)queues;
+	struct spool_entry *e;
+
+	for (*exists = true; *exists; (void)usleep(LOOK_AGAIN * 1000)) {
+		*exists = false;
+		/* In the direction of movement, so that it does not slip past. */
+		for (enum queue_id q = QUEUE_PENDING; q < QUEUE_COUNT && !*exists; q++) {
+			enum claimed c = try_claim(s, q, id, &e, why);
+
+			if (c == CLAIMED)
+				return &e->entry;
+			*exists = c == CLAIM_SHORT || c == CLAIM_UNREADABLE;
+			if (*exists)
+				return NULL;
+			*exists = c == CLAIM_TAKEN;
+		}
+		if (*exists && deadline_passed(by)) {
+			(void)complain(why, "somebody still works on it");
+			return NULL;
+		}
+	}
+	(void)complain(why, "there is no such entry");
+	return NULL;
+}
+
 int
 spool_take(struct queues *queues, enum queue_id queue, const char *id, struct entry **entry,
            struct complaint *why)
@@ -410,6 +439,9 @@ move_done(struct spool *s, struct spool_entry *e, struct complaint *why)
 	int rc = file_sync(s->dirs[QUEUE_DONE], "done", why);
 
 	step(17);
+	/* It may have been held when nothing was left to do. */
+	if (rc == 0 && spool_held(&e->entry))
+		(void)unlinkat(s->held, e->entry.id, 0);
 	if (rc == 0 && unlinkat(e->dir, "message.eml", 0) < 0 && errno != ENOENT)
 		log_say(LEVEL_WARN, "spool", "%s: cannot remove message.eml", e->entry.id);
 	step(18);

@@ -225,7 +225,47 @@ spool_is_held(const struct spool *s, const char *id)
 	return s->held >= 0 && faccessat(s->held, id, F_OK, 0) == 0;
 }
 
+bool
+spool_held(struct entry *entry)
+{
+	return spool_is_held((struct spool *)entry->queues, entry->id);
+}
+
 /* ---- what an operator decides ---- */
+
+int
+spool_hold_entry(const char *path, const char *id, struct complaint *why)
+{
+	const struct spool_config config = { .path = (char *)path, .read_only = true };
+	struct queues *queues = spool_open(&config, why);
+	struct spool *s = (struct spool *)queues;
+	int rc = 0;
+
+	if (queues == NULL)
+		return -1;
+	for (enum queue_id q = QUEUE_PENDING; q < QUEUE_DONE && rc == 0; q++)
+		if (faccessat(s->dirs[q], id, F_OK, 0) == 0)
+			rc = spool_hold(s, id, why) < 0 ? -1 : 1;
+	queues_close(&queues);
+	return rc;
+}
+
+/* Whether somebody has claimed it. What cannot be opened nobody works on. */
+static bool
+is_claimed(const struct spool *s, enum queue_id queue, const char *id)
+{
+	char path[DIGEST_NAME + sizeof("/envelope.json")];
+	bool claimed;
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%s/envelope.json", id);
+	fd = openat(s->dirs[queue], path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	claimed = flock(fd, LOCK_EX | LOCK_NB) < 0;
+	(void)close(fd);
+	return claimed;
+}
 
 struct release {
 	struct spool *spool;
@@ -236,7 +276,7 @@ struct release {
 	struct complaint *why;
 };
 
-/* As if it had been sent: nobody claims what is held, so that it can be moved. */
+/* As if it had been sent: nobody claims what is held, so that it can be moved once nobody has it. */
 static int
 discard_entry(const struct release *r, const char *id)
 {
@@ -245,6 +285,8 @@ discard_entry(const struct release *r, const char *id)
 
 	(void)snprintf(message, sizeof(message), "%s/message.eml", id);
 	for (enum queue_id q = 0; q < QUEUE_DONE; q++) {
+		if (is_claimed(s, q, id))
+			return complain(r->why, "%s: an expander still works on it: try again", id);
 		if (renameat2(s->dirs[q], id, s->dirs[QUEUE_DONE], id, RENAME_NOREPLACE) < 0) {
 			if (errno == ENOENT)
 				continue;

@@ -146,6 +146,26 @@ spool_look(struct queues *queues, const char *id, void (*see)(void *, const stru
 	return l.seen;
 }
 
+int
+spool_history(struct queues *queues, const char *id, void (*visit)(void *, const struct record *), void *arg,
+              struct complaint *why)
+{
+	const struct spool *s = (const struct spool *)queues;
+	struct bytes text = { 0 };
+	int rc = 0, dir = -1;
+
+	for (enum queue_id q = QUEUE_PENDING; q < QUEUE_COUNT && dir < 0; q++)
+		dir = openat(s->dirs[q], id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return 0;
+	if (file_read(dir, "progress", LARGEST_FILE, &text, why) < 0 ||
+	    progress_read(bytes_text(&text), text.length, visit, arg, why) < 0)
+		rc = -1;
+	bytes_free(&text);
+	(void)close(dir);
+	return rc < 0 ? -1 : 1;
+}
+
 struct counting {
 	const struct spool *spool;
 	enum queue_id queue;

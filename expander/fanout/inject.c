@@ -6,10 +6,10 @@
 #include "base/monitor.h"
 #include "expander/fanout/backlog.h"
 #include "expander/fanout/doubts.h"
+#include "expander/fanout/ending.h"
 #include "expander/fanout/farm.h"
 #include "expander/fanout/lane.h"
 #include "expander/fanout/later.h"
-#include "expander/fanout/report.h"
 #include "expander/fanout/settle.h"
 #include "expander/fanout/turns.h"
 #include "expander/metrics.h"
@@ -28,7 +28,7 @@ enum {
 	MOST_LARGE = 48,                  /* of those under way: others are put back … */
 	PUT_BACK = 10000,                 /* … for so many ms */
 	COUNT_AGAIN = 1000,               /* ms until the MTA's queue is looked at again */
-	REPORT_AGAIN = 60000              /* ms until a report that could not be stored is tried again */
+	HELD_AGAIN = 500                  /* ms until it is looked again whether an operator holds a post */
 };
 
 struct injector {
@@ -40,6 +40,7 @@ struct injector {
 	struct farm farm;
 	bool counting;                    /* the MTA's queue; … */
 	int64_t counted;                  /* … it was counted last; ticks, 0: never */
+	int64_t held;                     /* when it was looked last which posts are held; ticks */
 	struct doubts *doubts;            /* posts that wait for receipts */
 };
 
@@ -73,55 +74,6 @@ injector_close(struct injector **injector)
 
 /* ---- the end of a post ---- */
 
-static void
-log_post(const struct post *p, const char *state)
-{
-	struct log_line l;
-
-	log_begin(&l, LEVEL_INFO, "inject");
-	log_text(&l, "id", p->entry->id);
-	log_text(&l, "queue", p->entry->envelope.queue_id);
-	log_text(&l, "list", p->entry->envelope.list);
-	log_text(&l, "state", state);
-	log_number(&l, "sent", (int64_t)p->tally.sent);
-	log_number(&l, "refused", (int64_t)p->tally.refused);
-	log_number(&l, "waiting", (int64_t)p->tally.waiting);
-	log_number(&l, "seconds", (clock_wall() - p->entry->envelope.arrived) / 1000);
-	if (p->reason[0] != '\0' && p->tally.waiting > 0)
-		log_text(&l, "reason", p->reason);
-	log_end(&l);
-}
-
-/* Reports what was refused, and lets the post go: done, or until the next time. */
-static void
-finish(struct post *p, const struct service *s)
-{
-	const struct queue_ops *ops = p->entry->queues->ops;
-	bool expired = queue_expired(p->entry, &s->outbound.retry);
-	const char *given_up = NULL;
-	struct complaint why;
-
-	if (p->tally.waiting > 0 && !expired) {
-		metric_add(&expander_metrics[POSTS], POST_LATER, 0, 0, 1);
-		log_post(p, "deferred");
-		queue_defer(&p->entry, &s->outbound.retry, p->reason);
-		return;
-	}
-	if (p->tally.waiting > 0)
-		given_up = p->reason[0] == '\0' ? "the time is over" : p->reason;
-	if (report_failures(p->entry, s->site, &p->list, &p->tally, given_up, &why) < 0) {
-		log_say(LEVEL_ERROR, "inject", "%s: the report waits: %s", p->entry->id, why.text);
-		ops->release(&p->entry, clock_wall() + REPORT_AGAIN);
-		return;
-	}
-	metric_add(&expander_metrics[POSTS], given_up == NULL ? POST_DONE : POST_EXPIRED, 0, 0, 1);
-	log_post(p, given_up == NULL ? "done" : "expired");
-	if (ops->move(&p->entry, QUEUE_DONE, &why) < 0) {
-		log_say(LEVEL_ERROR, "inject", "%s: %s", p->entry->id, why.text);
-		ops->release(&p->entry, clock_wall() + REPORT_AGAIN);
-	}
-}
-
 /*
  * Ends a post that has nothing left to do now. Called inside the lock, which it leaves meanwhile.
  */
@@ -136,7 +88,7 @@ finish_if_idle(struct injector *in, struct post *p, const struct service *s)
 	if (p->tally.open != NULL) {
 		doubts_add(in->doubts, p);
 	} else {
-		finish(p, s);
+		ending(p, s);
 		post_close(&p);
 	}
 	monitor_enter(&in->monitor);
@@ -154,7 +106,7 @@ take_back(void *arg, struct post *p)
 
 	p->halted = false;
 	if (!post_has_work(p))
-		finish(p, s);
+		ending(p, s);
 	post_close(&p);
 	in->work->queues->ops->wake(in->work->queues);
 	service_drop(&s);
@@ -202,6 +154,51 @@ learn(const struct lane *l, struct station *st, const struct service *s, const s
 	if (o->code / 100 == 2)
 		farm_found(st);
 	return refused;
+}
+
+/* Nothing goes out any more of a post that an operator holds. */
+static void
+halt(struct post *p)
+{
+	p->halted = true;
+	(void)snprintf(p->reason, sizeof(p->reason), "held by an operator");
+}
+
+/* Takes a batch back that was cut and has not begun, since its post is held. */
+static void
+withdraw(struct injector *in, const struct service *s, struct station *st, struct batch *b)
+{
+	monitor_enter(&in->monitor);
+	for (size_t i = 0; i < b->count; i++)
+		post_again(b->post, b->lines[i]);
+	b->post->busy--;
+	if (b->beside > 0)
+		st->busy--;
+	halt(b->post);
+	finish_if_idle(in, b->post, s);
+	monitor_leave(&in->monitor);
+}
+
+/* Posts that are held are let go, also where no lane would begin a batch of them now. */
+static void
+look_at_held(struct injector *in, const struct service *s)
+{
+	int64_t now = clock_ticks();
+	struct post *p;
+
+	monitor_enter(&in->monitor);
+	if (now - in->held >= HELD_AGAIN) {
+		in->held = now;
+		for (p = in->turns.posts; p != NULL && (p->halted || !p->entry->queues->ops->held(p->entry));
+		     p = p->next)
+			;
+		if (p != NULL) {
+			in->held = 0;     /* there may be others */
+			halt(p);
+			finish_if_idle(in, p, s);
+		}
+	}
+	monitor_leave(&in->monitor);
 }
 
 /* Injects one batch and writes down what became of it. True if the MTA could be reached. */
@@ -272,21 +269,6 @@ put_back(struct injector *in, struct post *p)
 	return true;
 }
 
-/* The end of an entry that nothing may be sent of. It has its distribution list, to be compared. */
-static void
-finish_shadow(struct post *p)
-{
-	const struct queue_ops *ops = p->entry->queues->ops;
-	struct complaint why;
-
-	metric_add(&expander_metrics[POSTS], POST_DONE, 0, 0, 1);
-	log_post(p, "shadow");
-	if (ops->move(&p->entry, QUEUE_DONE, &why) < 0) {
-		log_say(LEVEL_ERROR, "inject", "%s: %s", p->entry->id, why.text);
-		ops->release(&p->entry, clock_wall() + REPORT_AGAIN);
-	}
-}
-
 /* Takes another entry into work, if there is one and there are not too many. */
 static bool
 take_entry(struct injector *in, const struct service *s)
@@ -308,7 +290,7 @@ take_entry(struct injector *in, const struct service *s)
 	found = entry != NULL;
 	p = found ? post_open(entry, &why) : NULL;
 	if (p != NULL && p->entry->envelope.shadow) {
-		finish_shadow(p);
+		ending_shadow(p);
 		post_close(&p);
 	} else if (p != NULL) {
 		p->proof = wants_proof(p, s);
@@ -457,6 +439,7 @@ work(struct injector *in, struct lane *l, const struct service *s)
 	struct batch *b = NULL;
 
 	look_at_queue(in, s);
+	look_at_held(in, s);
 	monitor_enter(&in->monitor);
 	st = farm_station(&in->farm, m);
 	monitor_leave(&in->monitor);
@@ -468,6 +451,9 @@ work(struct injector *in, struct lane *l, const struct service *s)
 	pulse_step(0);
 	if (b == NULL && !took) {
 		rest(in, l, s, wait);
+	} else if (b != NULL && b->post->entry->queues->ops->held(b->post->entry)) {
+		withdraw(in, s, st, b);
+		batch_free(&b);
 	} else if (b != NULL) {
 		bool reached = inject(in, l, s, st, b);
 

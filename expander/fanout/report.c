@@ -95,7 +95,7 @@ report_failures(struct entry *entry, const struct site *site, const struct distr
 		                   .eight_bit = true };
 	struct dsn dsn = { .hostname = site->hostname, .id = entry->id, .list = entry->envelope.list,
 		           .to = to, .arrived = entry->envelope.arrived,
-		           .now = clock_wall(),
+		           .now = clock_wall(), .anonymous = !entry->envelope.disclose,
 		           .members = tally->count, .sent = tally->sent, .reason = reason,
 		           .failure = get_failure, .arg = &f };
 	struct bytes text = { 0 };

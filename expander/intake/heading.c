@@ -392,6 +392,8 @@ heading_compose(struct envelope *e, const struct site *site, const struct target
 		add_reply_to(&h, add_from(&h));
 		add_subject(&h);
 		add_frame(&h, id);
+		e->disclose = t->style[STYLE_REPORT] != NULL &&
+		              strcmp(t->style[STYLE_REPORT], "members") == 0;
 	}
 	/* What fails comes to the list's bounce address; a bounce that fails has nowhere to go. */
 	if (t->role == ROLE_BOUNCES || *e->sender == '\0')

@@ -109,7 +109,7 @@ write_again(const struct records *all)
 static void
 check_tally(struct slice file, size_t count, ptrdiff_t whole)
 {
-	size_t sums[LINE_REFUSED + 1] = { 0 };
+	size_t sums[LINE_RECALLED + 1] = { 0 };
 	struct complaint why;
 	struct tally t;
 
@@ -120,11 +120,12 @@ check_tally(struct slice file, size_t count, ptrdiff_t whole)
 	}
 	MUST(t.count == count);
 	for (size_t i = 0; i < count; i++) {
-		MUST(t.lines[i] <= LINE_REFUSED);
+		MUST(t.lines[i] <= LINE_RECALLED);
 		sums[t.lines[i]]++;
 	}
 	MUST(sums[LINE_WAITING] == t.waiting && sums[LINE_DOUBT] == t.doubt);
 	MUST(sums[LINE_SENT] == t.sent && sums[LINE_REFUSED] == t.refused);
+	MUST(sums[LINE_RECALLED] == t.recalled);
 	MUST(t.refusal_count >= t.refused);
 	for (size_t i = 0; i < t.refusal_count; i++)
 		MUST(t.refusals[i].line < count && t.refusals[i].code / 100 == 5);

@@ -12,7 +12,7 @@ from testbed.base import BUILD, ROOT, library_path, server_path
 FILES = """
 lib/systemd/system/rollcall-expander.service lib/systemd/system/rollcall-milter.service
 lib/sysusers.d/rollcall.conf lib/tmpfiles.d/rollcall.conf
-sbin/rollcall-expander sbin/rollcall-milter sbin/rollcall-postfix sbin/rollcallctl
+sbin/rollcall-expander sbin/rollcall-milter sbin/rollcall-postfix sbin/rollcall-recall sbin/rollcallctl
 share/doc/rollcall/LICENSE share/doc/rollcall/NEWS share/doc/rollcall/README.md
 share/doc/rollcall/examples/file.yaml share/doc/rollcall/examples/lists.json
 share/doc/rollcall/examples/posix.yaml

@@ -1,6 +1,7 @@
 """What an operator does: rollcallctl, signals, reloading, running a part of the queues."""
 import json
 import os
+import pty
 import re
 import shutil
 import signal
@@ -102,9 +103,10 @@ def test_the_queue_and_why(make_site):
     assert got["counts"]["outbound"] == 1
     (entry,) = got["entries"]
     assert (entry["list"], entry["recipients"], entry["sent"], entry["waiting"]) == ("staff@lists.example.com", 4, 3, 1)
+    assert entry["deferred"] == 1 and entry["per_minute"] == 0 and "end" not in entry       # it stands
     assert entry["reason"] == "450 4.2.1 mailbox busy" and entry["tries"] == 1
     text = site.rollcall.ctl("queue", check=0).stdout
-    assert re.search(rf"^{entry['id']}  outbound +\d+s  staff@lists.example.com  3 of 4 sent\n"
+    assert re.search(rf"^{entry['id']}  outbound +\d+s  staff@lists.example.com  3 of 4 sent, 1 deferred\n"
                      r" +450 4.2.1 mailbox busy; again in \d+m$", text, re.M), text
     site.sink.on_rcpt = None
     assert "no entry \"nonsense\" is waiting" in site.rollcall.ctl("retry", "nonsense", check=70).stderr
@@ -112,6 +114,31 @@ def test_the_queue_and_why(make_site):
     assert site.wait_for(4) == STAFF
     site.rollcall.wait_idle()
     assert site.rollcall.ctl_json("retry", "all") == {"expander": {"entries": 0}}
+
+
+def test_how_long_it_will_take(make_site):
+    """A fan-out that is slow: the rate so far, and its end; shown until it is over."""
+    site = make_site(mta="sink", outbound="batch: 1\nlanes: 1\nsmall: 100")
+    site.sink.delay_dot = 1
+    site.submit()
+    wait_until(lambda: [e for e in site.rollcall.ctl_json("queue")["entries"] if e.get("sent") == 2], what="a half")
+    (entry,) = site.rollcall.ctl_json("queue")["entries"]
+    now = time.time() * 1000
+    assert 10 < entry["per_minute"] < 120 and entry["arrived"] < entry["end"] and entry["end"] < now + 60000
+    text = site.rollcall.ctl("queue", "--follow", check=0, seconds=60).stdout
+    assert re.search(r" [23] of 4 sent  \d+/min, \d+s left\npending 0, outbound 1, bounce 0 \(0 kept\), done 0\n", text)
+    assert text.endswith("\npending 0, outbound 0, bounce 0 (0 kept), done 1\n") and "\x1b" not in text
+    site.rollcall.ctl("--json", "queue", "--follow", check=64)
+
+
+def test_progress_in_place_on_a_terminal(lmtp_site):
+    ours, theirs = pty.openpty()
+    got = subprocess.Popen([BUILD / "rollcallctl", "-c", lmtp_site.rollcall.config, "queue", "--follow"],
+                           stdout=theirs, stderr=theirs)
+    assert got.wait(20) == 0
+    os.close(theirs)
+    assert os.read(ours, 4096).startswith(b"\x1b[H\x1b[Jpending 0, ")
+    os.close(ours)
 
 
 def test_nobody_else_talks_to_the_terminal(make_site):

@@ -78,7 +78,7 @@ def test_nothing_goes_out_again_until_it_is_released(stopped, way):
     (entry,) = r.ctl_json("queue")["entries"]
     assert entry["held"] and entry["sent"] == 3
     text = r.ctl("queue", check=0).stdout
-    assert "3 of 4 sent  held\n" in text and "1 entries are held: the spool was restored" in text
+    assert "3 of 4 sent, 1 deferred  held\n" in text and "1 entries are held: the spool was restored" in text
     assert 'rollcall_queue_held{queue="outbound"} 1\n' in r.ctl("metrics", check=0).stdout
     assert "1 of them are held" in r.ctl("drain", check=75).stdout
     r.ctl("resume", check=0)

@@ -444,6 +444,14 @@ free_entry(struct memory_entry *e)
 	free(e);
 }
 
+/* No operator comes here. */
+static bool
+held(struct entry *entry)
+{
+	(void)entry;
+	return false;
+}
+
 static size_t
 forget(struct queues *q, int64_t before)
 {
@@ -509,6 +517,7 @@ static const struct queue_ops ops = {
 	.each = each,
 	.look = look,
 	.count = count_queue,
+	.held = held,
 	.forget = forget,
 	.close = close_memory,
 };

@@ -165,6 +165,55 @@ notices(void **state)
 	bytes_free(&big);
 }
 
+/* Replies may name somebody; so may reasons that come from a directory. */
+static void
+a_report_that_names_nobody(void **state)
+{
+	struct dsn d = { .hostname = "mail.x", .id = "abc", .list = "staff@l.x", .to = "staff-owner@l.x",
+		         .members = 10, .sent = 7, .failures = 3, .failure = failure, .header = "",
+		         .anonymous = true, .reason = "450 4.2.1 <bob@x.org>: bob is busy" };
+	struct bytes out = { 0 };
+
+	(void)state;
+	dsn_print(&d, &out);
+	assert_non_null(strstr(out.data, "was sent to 7 of 10 members.\r\nIt has been given up: 450 4.2.1\r\n"));
+	assert_non_null(strstr(out.data, "    1 members: 550 5.1.1\r\n    2 members: no reply\r\n"));
+	assert_non_null(strstr(out.data, "Final-Recipient: rfc822; staff@l.x\r\nAction: failed\r\n"
+	                                 "Status: 5.1.1\r\n\r\n--"));
+	assert_null(strstr(out.data, "bob"));
+	assert_null(strstr(out.data, "rg@x"));
+	bytes_clear(&out);
+	d.reason = "member uid=bob,dc=x of staff@l.x does not exist";
+	dsn_print(&d, &out);
+	assert_non_null(strstr(out.data, "given up: member *** of *** does not exist\r\n"));
+	bytes_free(&out);
+}
+
+/* More kinds of replies than anybody wants to read. */
+static void
+many_codes(void *arg, size_t i, struct dsn_failure *f)
+{
+	char *text = arg;
+
+	(void)snprintf(text, 16, "550 5.1.%zu no", i);
+	*f = (struct dsn_failure){ "bob@x.org", 9, 550, text };
+}
+
+static void
+a_report_of_many_codes(void **state)
+{
+	char text[16];
+	struct dsn d = { .hostname = "mail.x", .id = "abc", .list = "staff@l.x", .to = "staff-owner@l.x",
+		         .failures = 50, .failure = many_codes, .arg = text, .header = "",
+		         .anonymous = true };
+	struct bytes out = { 0 };
+
+	(void)state;
+	dsn_print(&d, &out);
+	assert_non_null(strstr(out.data, "    1 members: 550 5.1.18\r\n    31 members: other replies\r\n"));
+	bytes_free(&out);
+}
+
 int
 main(void)
 {
@@ -174,6 +223,8 @@ main(void)
 		cmocka_unit_test(dates),
 		cmocka_unit_test(a_report),
 		cmocka_unit_test(notices),
+		cmocka_unit_test(a_report_that_names_nobody),
+		cmocka_unit_test(a_report_of_many_codes),
 	};
 
 	return RUN(tests);

@@ -162,6 +162,34 @@ a_life_in_records(void **state)
 }
 
 static void
+what_was_recalled(void **state)
+{
+	static const uint32_t lines[] = { 0, 3 }, beyond[] = { 1, 9 };
+	const struct record records[] = {
+		{ .kind = RECORD_INTENT, .at = 5, .batch = 1, .first = 0, .count = 4 },
+		{ .kind = RECORD_LINE, .batch = 1, .line = 2, .code = 450, .text = "450 later" },
+		{ .kind = RECORD_RESULT, .at = 6, .batch = 1, .code = 250, .id = "4X" },
+		{ .kind = RECORD_RECALL, .at = 7, .batch = 1, .count = 2, .lines = lines },
+		{ .kind = RECORD_RECALL, .at = 8, .batch = 1, .count = 2, .lines = beyond },
+		{ .kind = RECORD_INTENT, .at = 9, .batch = 2, .first = 2, .count = 1 },
+	};
+	struct tally t = tally_of(records, 4, 4);
+
+	(void)state;
+	assert_int_equal(t.first, 5);
+	assert_int_equal(t.recalled, 2);
+	assert_int_equal(t.sent, 1);
+	assert_int_equal(t.lines[3], LINE_RECALLED);
+	assert_int_equal(t.waiting, 1);
+	assert_int_equal(t.late[2], 1);
+	tally_free(&t);
+	t = tally_of(records, 6, 4);
+	assert_int_equal(t.recalled, 3);      /* a line that there is not counts for nothing */
+	assert_int_equal(t.late[2], 0);
+	tally_free(&t);
+}
+
+static void
 a_batch_refused_as_a_whole(void **state)
 {
 	const struct record records[] = {
@@ -338,6 +366,7 @@ main(void)
 		cmocka_unit_test(no_nul_in_an_address),
 		cmocka_unit_test(cut_anywhere_it_is_not_whole),
 		cmocka_unit_test(a_life_in_records),
+		cmocka_unit_test(what_was_recalled),
 		cmocka_unit_test(a_batch_refused_as_a_whole),
 		cmocka_unit_test(damaged_progress),
 		cmocka_unit_test(lines_that_are_no_records),

@@ -1262,6 +1262,47 @@ a_disk_full_of_entries(void **state)
 }
 
 static void
+an_operator_seizes_an_entry(void **state)
+{
+	char *dir = make_temp_dir();
+	const struct spool_config config = { .path = dir, .read_only = true };
+	struct queues *q = open_spool(dir), *looking;
+	char id[DIGEST_NAME + 1];
+	struct complaint why;
+	struct entry *e, *seized;
+	bool exists;
+
+	(void)state;
+	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "staff@l.x", id), STORED);
+	e = q->ops->claim(q, QUEUE_PENDING);
+	assert_false(q->ops->held(e));
+	assert_int_equal(spool_hold_entry(dir, id, &why), 1);
+	assert_true(q->ops->held(e));
+	looking = spool_open(&config, &why);
+	assert_non_null(looking);
+	assert_null(spool_seize(looking, id, deadline_in(0), &exists, &why));
+	assert_true(exists);
+	same_text("while it is worked on", why.text, "somebody still works on it");
+	q->ops->release(&e, 0);
+	assert_null(q->ops->claim(q, QUEUE_PENDING));
+	seized = spool_seize(looking, id, deadline_in(0), &exists, &why);
+	assert_non_null(seized);
+	assert_int_equal(q->ops->move(&seized, QUEUE_DONE, &why), 0);
+	/* What is done is held by nobody, and can be seized as well. */
+	assert_int_equal(spool_hold_entry(dir, id, &why), 0);
+	seized = spool_seize(looking, id, deadline_in(0), &exists, &why);
+	assert_non_null(seized);
+	assert_int_equal(seized->queue, QUEUE_DONE);
+	assert_false(q->ops->held(seized));
+	q->ops->release(&seized, 0);
+	assert_null(spool_seize(looking, "aaaaaaaaaaaaaaaaaaaaaaaaaa", deadline_in(0), &exists, &why));
+	assert_false(exists);
+	queues_close(&looking);
+	queues_close(&q);
+	remove_temp_dir(dir);
+}
+
+static void
 places_that_are_no_spool(void **state)
 {
 	struct spool_config c = { .path = (char *)"/proc/rollcall", .rescan = 1000 };
@@ -1316,6 +1357,7 @@ main(void)
 		cmocka_unit_test(a_second_publication_is_dropped),
 		cmocka_unit_test(a_full_disk),
 		cmocka_unit_test(a_disk_full_of_entries),
+		cmocka_unit_test(an_operator_seizes_an_entry),
 		cmocka_unit_test(places_that_are_no_spool),
 	};
 

@@ -1,0 +1,358 @@
+/*
+ * rollcallctl trace: why somebody got a post, or did not. Who it went to is what was written down then; by
+ * which groups he is a member is asked now.
+ */
+#include "base/mem.h"
+#include "console/ctl.h"
+#include "console/history.h"
+#include "console/listing.h"
+#include "expander/settings.h"
+#include "mail/date.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PATIENCE = 600000 };
+
+struct tracing {
+	const struct ctl *ctl;
+	const struct site *site;
+	struct address member;
+	char id[DIGEST_NAME + 1];
+	/* Of the entry. */
+	char *list;
+	struct text_list before;
+	enum queue_id queue;
+	bool owner, frozen, held, listed;
+	size_t line, recipients;
+	enum line_state state;
+	int64_t until;
+	char *reason;
+	/* Of the directory, now. */
+	struct js *via, *left_out;        /* arrays */
+	const char *also;                 /* a list before it that he is on; borrowed */
+	char *unsure;
+	struct history history;
+};
+
+/* ---- what is written down ---- */
+
+static void
+find_line(struct tracing *t, const struct distribution *d)
+{
+	struct complaint unused;
+	struct address a;
+
+	for (size_t i = 0; i < d->count && !t->listed; i++) {
+		size_t length;
+		const char *text = distribution_address(d, i, &length);
+
+		if (address_parse(&a, text, length, &unused) < 0)
+			continue;
+		t->listed = strcmp(a.canonical, t->member.canonical) == 0;
+		t->line = i;
+		address_free(&a);
+	}
+}
+
+static void
+see(void *arg, const struct entry_summary *sum)
+{
+	struct tracing *t = arg;
+
+	if (strcmp(sum->id, t->id) != 0 || sum->envelope == NULL || t->list != NULL)
+		return;
+	t->list = mem_text(sum->envelope->list);
+	t->owner = strcmp(sum->envelope->role, "owner") == 0;
+	for (size_t i = 0; i < sum->envelope->before.count; i++)
+		text_list_add(&t->before, sum->envelope->before.items[i],
+		              strlen(sum->envelope->before.items[i]));
+	t->queue = sum->queue;
+	t->held = sum->held;
+	t->recipients = sum->recipients;
+	t->frozen = sum->frozen != NULL;
+	if (t->frozen)
+		find_line(t, sum->frozen);
+	if (sum->tally != NULL && t->listed) {
+		t->state = sum->tally->lines[t->line];
+		t->until = sum->tally->until;
+	}
+	t->reason = mem_text(sum->reason);
+}
+
+/* ---- what the directory says now ---- */
+
+static struct js *
+path_of(const struct via *via)
+{
+	struct js *path = via == NULL ? js_array() : path_of(via->up);
+
+	if (via != NULL)
+		js_append(path, js_string(via->name));
+	return path;
+}
+
+static bool
+take(void *arg, const struct member *m)
+{
+	struct tracing *t = arg;
+
+	if (strcmp(m->canonical, t->member.canonical) == 0)
+		js_append(t->via, path_of(m->via));
+	return true;
+}
+
+static void
+take_omitted(void *arg, enum omission reason, const char *what, const struct via *via)
+{
+	static const char *const words[] = {
+		[OMITTED_DANGLING] = "does not exist",
+		[OMITTED_WITHOUT_ADDRESS] = "has no address",
+		[OMITTED_REFUSED] = "the address is no mailbox",
+	};
+	struct tracing *t = arg;
+	struct js *row = js_object();
+
+	js_set_text(row, "what", what);
+	js_set_text(row, "reason", words[reason]);
+	js_set(row, "via", path_of(via));
+	js_append(t->left_out, row);
+}
+
+/* Asks who is on a list. */
+static enum found
+walk(struct tracing *t, const char *list, enum people whom, struct complaint *why)
+{
+	const struct destination *d = site_destination(t->site, list);
+	struct walk_report report;
+	struct target target = { 0 };
+	enum found found = FOUND_NO;
+
+	if (d != NULL)
+		found = site_find(d, list, deadline_in(PATIENCE), &target, why);
+	if (found == FOUND_NO)
+		(void)complain(why, "the list %s is not there any more", list);
+	if (found == FOUND_YES)
+		found = source_each_member_told(d->source, target.list, whom, deadline_in(PATIENCE), take, t,
+		                                take_omitted, t, &report, why);
+	target_drop(&target);
+	return found;
+}
+
+static void
+ask_directory(struct tracing *t)
+{
+	struct js *via = js_array(), *left_out = js_array();
+	struct complaint why;
+
+	t->via = via;
+	t->left_out = left_out;
+	if (walk(t, t->list, t->owner ? PEOPLE_OWNERS : PEOPLE_MEMBERS, &why) != FOUND_YES)
+		t->unsure = mem_text(why.text);
+	/* Members of the lists before it have it by those. */
+	t->left_out = js_array();
+	for (size_t i = 0; i < t->before.count && t->also == NULL; i++) {
+		t->via = js_array();
+		if (walk(t, t->before.items[i], PEOPLE_MEMBERS, &why) == FOUND_YES && js_count(t->via) > 0)
+			t->also = t->before.items[i];
+		js_drop(&t->via);
+	}
+	js_drop(&t->left_out);
+	t->via = via;
+	t->left_out = left_out;
+}
+
+/* ---- what it comes to ---- */
+
+/* In a word, and as a status. */
+static const char *
+outcome(const struct tracing *t, int *status)
+{
+	bool done = t->queue == QUEUE_DONE;
+
+	*status = CTL_NO;
+	if (t->listed && t->state == LINE_SENT) {
+		*status = CTL_YES;
+		return "sent";
+	}
+	if (t->listed && t->state == LINE_REFUSED)
+		return "refused";
+	if (t->listed && t->state == LINE_RECALLED)
+		return "recalled";
+	if (t->frozen && !t->listed)
+		return t->also != NULL ? "left out" : "no recipient";
+	if (done)
+		return t->listed && t->state == LINE_DOUBT ? "in doubt" : "given up";
+	*status = CTL_UNSURE;
+	if (t->held)
+		return "held";
+	if (!t->frozen)
+		return "not expanded yet";
+	return t->state == LINE_DOUBT ? "in doubt" : t->until > clock_wall() ? "deferred" : "waiting";
+}
+
+static void
+say_path(const struct js *path)
+{
+	for (size_t i = 0; i < js_count(path); i++)
+		ctl_say("%s%s", i == 0 ? "" : " > ", js_string_at(path, i));
+}
+
+static void
+say_event(const struct js *e)
+{
+	const char *text = js_text(e, "text"), *id = js_text(e, "queue_id"), *mta = js_text(e, "mta");
+	int64_t until = js_number(e, "until", 0);
+	char date[DATE_SIZE];
+
+	date_format(js_number(e, "at", 0), date);
+	ctl_say("    %s  %s", js_number(e, "at", 0) == 0 ? "" : date, js_text(e, "event"));
+	if (js_number(e, "batch", 0) != 0)
+		ctl_say(", batch %lld", (long long)js_number(e, "batch", 0));
+	if (mta != NULL)
+		ctl_say(", to %s", mta);
+	if (id != NULL)
+		ctl_say(", as %s", id);
+	date_format(until, date);
+	if (until != 0)
+		ctl_say(", until %s", date);
+	if (text != NULL)
+		ctl_say(": %s", text);
+	else if (js_number(e, "code", 0) != 0)
+		ctl_say(": %lld", (long long)js_number(e, "code", 0));
+	(void)fputc('\n', stdout);
+}
+
+static void
+say(const struct tracing *t, const char *word)
+{
+	ctl_say("%s, %s, for %s: %s", t->member.spelling, t->id, t->list, word);
+	if (t->listed)
+		ctl_say("; line %zu of %zu", t->line, t->recipients);
+	if (t->also != NULL && !t->listed)
+		ctl_say(": the message came for %s as well, which he is on", t->also);
+	else if (t->reason != NULL && *t->reason != '\0' && t->state != LINE_SENT)
+		ctl_say(": %s", t->reason);
+	(void)fputc('\n', stdout);
+	for (size_t i = 0; i < js_count(t->history.events); i++)
+		say_event(js_at(t->history.events, i));
+	for (size_t i = 0; i < js_count(t->history.log); i++) {
+		ctl_say("    %s", js_string_at(t->history.log, i));
+		(void)fputc('\n', stdout);
+	}
+	if (t->unsure != NULL)
+		ctl_say("now: %s", t->unsure);
+	else
+		(void)printf(js_count(t->via) > 0 ? "now a member by: " : "now no member");
+	for (size_t i = 0; t->unsure == NULL && i < js_count(t->via); i++) {
+		(void)fputs(i == 0 ? "" : "; ", stdout);
+		say_path(js_at(t->via, i));
+	}
+	(void)fputc('\n', stdout);
+	for (size_t i = 0; js_count(t->via) == 0 && i < js_count(t->left_out); i++) {
+		const struct js *row = js_at(t->left_out, i);
+
+		ctl_say("    left out now: %s, ", js_text(row, "what"));
+		say_path(js_get(row, "via"));
+		ctl_say(": %s", js_text(row, "reason"));
+		(void)fputc('\n', stdout);
+	}
+}
+
+static void
+print_json(const struct tracing *t, const char *word)
+{
+	struct js *j = js_object(), *now = js_object();
+
+	js_set_text(j, "id", t->id);
+	js_set_text(j, "list", t->list);
+	js_set_text(j, "member", t->member.spelling);
+	js_set_text(j, "queue", queue_word(t->queue));
+	js_set_text(j, "outcome", word);
+	if (t->listed)
+		js_set_number(j, "line", (int64_t)t->line);
+	js_set_number(j, "recipients", (int64_t)t->recipients);
+	js_set_text(j, "also", t->also);
+	js_set_text(j, "reason", t->reason);
+	js_set(j, "events", js_hold(t->history.events));
+	js_set(j, "log", js_hold(t->history.log));
+	js_set(now, "via", js_hold(t->via));
+	js_set(now, "left_out", js_hold(t->left_out));
+	js_set_text(now, "error", t->unsure);
+	js_set(j, "now", now);
+	ctl_print(&j);
+}
+
+static int
+trace_found(struct tracing *t, const char *log)
+{
+	struct complaint why;
+	const char *word;
+	char *path = site_spool(t->site);
+	int status = CTL_YES;
+
+	if (t->listed && history_read(&t->history, path, t->id, t->line, &why) < 0)
+		status = ctl_fail(CTL_FAILED, "%s", why.text);
+	else if (log != NULL && history_search(&t->history, log, t->member.canonical, &why) < 0)
+		(void)ctl_fail(CTL_FAILED, "%s", why.text);    /* the rest is worth telling */
+	free(path);
+	if (status != CTL_YES)
+		return status;
+	ask_directory(t);
+	word = outcome(t, &status);
+	if (t->ctl->json)
+		print_json(t, word);
+	else
+		say(t, word);
+	return status;
+}
+
+static int
+trace(const struct ctl *c, const struct site *s, const char *log)
+{
+	struct tracing t = { .ctl = c, .site = s, .history = history_new() };
+	struct complaint why;
+	int status;
+
+	if (address_parse(&t.member, c->argv[1], strlen(c->argv[1]), &why) < 0)
+		status = ctl_fail(CTL_USAGE, "%s", why.text);
+	else
+		status = listing_find(s, c->argv[0], t.id);
+	if (status == CTL_YES && listing_each(s, QUEUE_PENDING, QUEUE_DONE, see, &t, &why) < 0)
+		status = ctl_fail(CTL_FAILED, "%s", why.text);
+	else if (status == CTL_YES && t.list == NULL)
+		status = ctl_fail(CTL_FAILED, "%s cannot be read", t.id);
+	else if (status == CTL_YES)
+		status = trace_found(&t, log);
+	history_free(&t.history);
+	js_drop(&t.via);
+	js_drop(&t.left_out);
+	text_list_free(&t.before);
+	address_free(&t.member);
+	free(t.unsure);
+	free(t.reason);
+	free(t.list);
+	return status;
+}
+
+static int
+run(const struct ctl *c)
+{
+	struct outbound_settings outbound = { 0 };
+	int status = CTL_CONFIG;
+	struct site *s;
+
+	if (c->argc != 2)
+		return CTL_USAGE;
+	s = ctl_site_outbound(c, &outbound);
+	if (s != NULL)
+		status = trace(c, s, outbound.mail_log);
+	site_drop(&s);
+	setting_free(outbound_setting_rows, &outbound);
+	return status;
+}
+
+const struct command command_trace = {
+	"trace", "POST MEMBER", "why a member got a post, or did not", run,
+};
