@@ -12,7 +12,7 @@ BASE = base32 bytes child cipher clock complaint config control daemon digest dn
        keyring keys ldif log map mem metric monitor net notify pattern pool process programs \
        resolver set setting stream text tls
 MAIL = address automatic date dsn encoded footer header list mailboxes mime phrase receipt reply \
-       roster subject syntax trace verdict
+       roster subject syntax trace verdict verp xtext
 SOURCES = cache described fail file ldap ldap_addresses ldap_conn ldap_deref ldap_dn ldap_each \
           ldap_find ldap_lists ldap_logins ldap_or ldap_owners ldap_presets ldap_query ldap_read \
           ldap_refs ldap_server ldap_stream ldap_walk nested program registry source sql sql_pool \
@@ -136,7 +136,7 @@ clean:
 
 UNIT = address base config dsn footer header inquiry intake json keys ldap ldif list metric milter \
        net pace policies post program progress receipt report resolver roster setting site \
-       socketmap sources spool sql style subject syntax table union verdict wire
+       socketmap sources spool sql style subject syntax table union verdict verp wire
 TESTS = $(UNIT:%=$(BUILD)/tests/test_%) $(BUILD)/tests/contract_ldap
 
 $(BUILD)/tests/test_spool: $(BUILD)/tests/unit/queue_contract.o $(BUILD)/tests/unit/queue_memory.o
@@ -247,7 +247,7 @@ tidy:
 	    clang-tidy --quiet FILE -- $(filter-out -Werror,$(ALLCFLAGS)) $(GMIME) 2>/dev/null
 
 FUZZ = address config content deref distribution entry header heading mailboxes phrase progress \
-       query report syntax wire
+       query report syntax verp wire
 FUZZ_SECONDS ?= 30
 FUZZERS = $(FUZZ:%=$(BUILD)/fuzz_%)
 

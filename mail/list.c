@@ -127,10 +127,25 @@ add(struct candidate *out, const char *local, size_t length, bool quoted, const 
 	return n;
 }
 
+/* Where the suffix for bounces begins that a '+' stands behind, with something before it; NULL: nowhere. */
+static const char *
+find_bounces(const char *local, size_t length)
+{
+	const char *suffix = roles[ROLE_BOUNCES].suffix, *found = NULL, *plus = local;
+	size_t behind = strlen(suffix);
+
+	while (found == NULL && (plus = memchr(plus, '+', length - (size_t)(plus - local))) != NULL) {
+		if (plus > local + behind && memcmp(plus - behind, suffix, behind) == 0)
+			found = plus - behind;
+		plus++;
+	}
+	return found;
+}
+
 size_t
 list_candidates(const char *canonical, char delimiter, struct candidate out[CANDIDATES])
 {
-	const char *domain = address_domain(canonical), *local = canonical, *mark;
+	const char *domain = address_domain(canonical), *local = canonical, *mark, *bounces;
 	size_t length = (size_t)(domain - canonical) - 1, n;
 	bool quoted = *canonical == '"';
 
@@ -139,7 +154,12 @@ list_candidates(const char *canonical, char delimiter, struct candidate out[CAND
 		length -= 2;
 	}
 	n = add(out, local, length, quoted, domain);
+	bounces = find_bounces(local, length);
 	mark = delimiter == '\0' ? NULL : memchr(local, delimiter, length);
+	/* Of a list whose name holds the delimiter, or where there is another. */
+	if (bounces != NULL && mark != bounces + strlen(roles[ROLE_BOUNCES].suffix))
+		out[n++] = (struct candidate){ address_of(local, (size_t)(bounces - local), quoted, domain),
+			                       ROLE_BOUNCES };
 	if (mark != NULL && mark > local)
 		n += add(out + n, local, (size_t)(mark - local), quoted, domain);
 	return n;

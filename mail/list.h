@@ -55,11 +55,12 @@ struct candidate {
 	char *address;                    /* canonical */
 	enum role role;
 };
-enum { CANDIDATES = 4 };
+enum { CANDIDATES = 5 };
 
 /*
  * Fills the candidates of a canonical recipient address in the order in which they count, and
- * returns how many there are, at least one. `delimiter` is one character, or '\0' for none.
+ * returns how many there are, at least one. `delimiter` is one character, or '\0' for none; what stands
+ * behind a list's address for bounces and a '+' (see mail/verp.h) is a detail whatever it is.
  */
 size_t list_candidates(const char *canonical, char delimiter, struct candidate[CANDIDATES]);
 void candidates_free(struct candidate *, size_t count);
