@@ -72,6 +72,8 @@ envelope_print(const struct envelope *e, struct bytes *out)
 		js_set(j, "before", array_of(&e->before));
 	js_set_text(inject, "sender", e->inject_sender);
 	js_set_text(inject, "add", e->inject_add);
+	if (e->inject_verp)
+		js_set_flag(inject, "verp", true);
 	js_set(inject, "remove", array_of(&e->inject_remove));
 	js_set_text(inject, "before_body", e->inject_before_body);
 	js_set_text(inject, "after_body", e->inject_after_body);
@@ -115,6 +117,7 @@ take_inject(const struct js *j, struct envelope *e, struct complaint *why)
 	    take_text(inject, "before_body", false, &e->inject_before_body, why) < 0 ||
 	    take_text(inject, "after_body", false, &e->inject_after_body, why) < 0)
 		return complain_within(why, "inject");
+	e->inject_verp = js_flag(inject, "verp", false);
 	return 0;
 }
 

@@ -35,6 +35,7 @@ struct envelope {
 	char *inject_add;                 /* header fields to put before the message, with line ends */
 	struct text_list inject_remove;   /* names of header fields to leave out */
 	char *inject_before_body;         /* to put behind the header's empty line; NULL: nothing */
+	bool inject_verp;                 /* each recipient is to have a reverse-path of its own */
 	char *inject_after_body;          /* to put behind the body; NULL: nothing */
 };
 

@@ -60,6 +60,7 @@ static const struct queue_ops ops = {
 	.release = spool_release,
 	.leave = spool_leave,
 	.each = spool_each,
+	.member = spool_member,
 	.count = spool_count,
 	.forget = spool_forget,
 	.close = close_spool,
