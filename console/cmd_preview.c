@@ -150,6 +150,8 @@ print(const struct preview *p, const char *mail)
 			ctl_say("MAIL FROM:<%s>%s", p->envelope.inject_sender, mail);
 			(void)fputc('\n', stdout);
 			ctl_say("RCPT TO:<%s>", p->to);
+			if (p->envelope.inject_verp)
+				(void)fputs("\n(a reverse-path of the member's own)", stdout);
 			(void)fputs("\n\n", stdout);
 		}
 		print_message(&p->sent);
@@ -159,6 +161,7 @@ print(const struct preview *p, const char *mail)
 	js_set_text(j, "list", p->target.list->address);
 	js_set_text(j, "sender", p->envelope.inject_sender);
 	js_set_text(j, "recipient", p->to);
+	js_set_flag(j, "verp", p->envelope.inject_verp);
 	js_set_text(j, "parameters", *mail == '\0' ? mail : mail + 1);
 	mime_base64(&encoded, p->sent.data, p->sent.length);
 	js_set_text(j, "message_base64", bytes_text(&encoded));

@@ -47,7 +47,8 @@ prepare(struct service *s, struct complaint *why)
 	s->receipts = s->outbound.receipts == NULL
 	                      ? mem_format("%s.rollcall.invalid", s->site->hostname)
 	                      : domain_canonical(s->outbound.receipts, strlen(s->outbound.receipts), why);
-	if (s->receipts == NULL || take_rates(s, why) < 0 ||
+	s->keys = site_keys(s->site, why);
+	if (s->keys == NULL || s->receipts == NULL || take_rates(s, why) < 0 ||
 	    access_open(&s->access, &s->outbound, why) < 0)
 		return -1;
 	return take_mtas(s, why);
@@ -113,5 +114,6 @@ service_drop(struct service **service)
 	free(s->mtas);
 	access_close(&s->access);
 	free(s->receipts);
+	keys_close(&s->keys);
 	free(s);
 }

@@ -21,6 +21,7 @@ struct service {
 	int64_t weight;                   /* of all of them */
 	struct rate rates[RATE_COUNT];
 	struct access access;
+	struct keys *keys;
 	char *receipts;                   /* the domain of receipt recipients; canonical */
 };
 

@@ -210,6 +210,28 @@ check_from(const char *text, struct complaint *why)
 	return check_word(text, words, "keep, rewrite", why);
 }
 
+unsigned
+style_verp(const char *text)
+{
+	if (strcmp(text, "always") == 0)
+		return 1;
+	return strncmp(text, "every ", 6) == 0 ? (unsigned)strtoul(text + 6, NULL, 10) : 0;
+}
+
+static int
+check_verp(const char *text, struct complaint *why)
+{
+	static const char *const words[] = { "never", "always", NULL };
+	size_t digits;
+
+	if (strncmp(text, "every ", 6) != 0)
+		return check_word(text, words, "never, always, \"every\" and a number", why);
+	digits = strspn(text + 6, "0123456789");
+	if (digits >= 1 && digits <= 6 && text[6 + digits] == '\0' && text[6] != '0')
+		return 0;
+	return complain(why, "\"%s\": behind \"every\" stands a number from 1 to 999999", text);
+}
+
 static int
 check_reply_to(const char *text, struct complaint *why)
 {
@@ -316,6 +338,10 @@ const struct setting style_settings[STYLE_COUNT + 1] = {
 	  .help = "The From field of posts: keep, or rewrite, which puts the list there under the poster's "
 	          "name, and the poster where answers go: for posters whose domain forbids by DMARC what "
 	          "the list does to their mail." },
+	[STYLE_VERP] = { .name = "verp", STYLE(STYLE_VERP), .check = check_verp,
+	  .help = "Which posts are sent with a reverse-path of its own for each member, so that whatever "
+	          "comes back says whose it was: never; always; or \"every 10\", about one of ten. It "
+	          "costs a transaction for each member, unless the MTA has XVERP (outbound.xverp)." },
 	[STYLE_COUNT] = { .kind = KIND_END },
 };
 
@@ -327,7 +353,7 @@ static const char *const defaults[STYLE_COUNT] = {
 	[STYLE_SENDER] = "none",              [STYLE_PRECEDENCE] = "list",
 	[STYLE_REPLY_TO] = "none",            [STYLE_SUBJECT_TAG] = "none",
 	[STYLE_HEADER] = "none",              [STYLE_FOOTER] = "none",
-	[STYLE_FROM] = "keep",
+	[STYLE_FROM] = "keep",                [STYLE_VERP] = "never",
 };
 
 void

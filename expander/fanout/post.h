@@ -29,6 +29,8 @@ struct post {
 	size_t most;                      /* recipients of its batches; 0: no limit of its own */
 	bool halted;                      /* no further batch this time */
 	bool proof;                       /* its batches ask for receipts */
+	bool verp;                        /* each member has a reverse-path of its own: … */
+	bool own;                         /* … which can be ours */
 	bool quick;                       /* it is small or urgent, and waits for no pace */
 	int64_t doubt_since;              /* ticks: when the last of the open batches came in doubt */
 	bool doubt_later;                 /* what was not queued of them goes the next time */

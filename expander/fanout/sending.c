@@ -4,27 +4,53 @@
 #include "base/mem.h"
 #include "expander/fanout/settle.h"
 #include "mail/address.h"
+#include "mail/verp.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+static char *
+sender_of(const struct post *p, struct keys *keys, uint32_t line)
+{
+	const struct envelope *e = &p->entry->envelope;
+
+	return verp_address(keys, e->inject_sender, e->list, p->entry->id, line);
+}
+
+bool
+sending_fits(const struct post *p, struct keys *keys)
+{
+	char *longest = sender_of(p, keys, (uint32_t)p->list.count);
+	bool fits = longest != NULL;
+
+	free(longest);
+	return fits;
+}
+
 struct sending
-sending_begin(struct batch *b, const char *domain)
+sending_begin(struct batch *b, const struct service *s)
 {
 	struct receipt r = { .batch = b->number };
+	struct sending g = { .batch = b };
 
-	if (b->receipt[0] == '\0')
-		return (struct sending){ .batch = b };
-	memcpy(r.entry, b->post->entry->id, sizeof(r.entry));
-	memcpy(r.token, b->receipt, sizeof(r.token));
-	return (struct sending){ .batch = b, .receipt = receipt_address(&r, domain) };
+	if (b->receipt[0] != '\0') {
+		memcpy(r.entry, b->post->entry->id, sizeof(r.entry));
+		memcpy(r.token, b->receipt, sizeof(r.token));
+		g.receipt = receipt_address(&r, s->receipts);
+	}
+	/* Ours is worth more: of a single recipient it costs nothing. */
+	if (b->post->own && b->count == 1)
+		g.sender = sender_of(b->post, s->keys, b->lines[0]);
+	g.xverp = b->post->verp && g.sender == NULL && s->outbound.xverp;
+	return g;
 }
 
 void
 sending_end(struct sending *g)
 {
 	free(g->receipt);
-	g->receipt = NULL;
+	free(g->sender);
+	g->receipt = g->sender = NULL;
 }
 
 static bool
@@ -58,7 +84,8 @@ sending_transaction(struct sending *g)
 	const struct post *p = b->post;
 
 	return (struct transaction){
-		.sender = p->entry->envelope.inject_sender,
+		.sender = g->sender == NULL ? p->entry->envelope.inject_sender : g->sender,
+		.xverp = g->xverp,
 		.envid = b->name,
 		.list = &p->list,
 		.lines = b->lines,

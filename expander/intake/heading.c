@@ -377,6 +377,20 @@ add_precedence(struct heading *h)
 	remove_field(h->envelope, "Precedence");
 }
 
+/*
+ * One post of so many, by its name, which nobody foresees: that needs no memory, and is the same
+ * wherever it is asked, as often as it is.
+ */
+static bool
+is_chosen(const char *verp, const char *id)
+{
+	unsigned every = verp == NULL ? 0 : style_verp(verp), sum = 0;
+
+	for (; *id != '\0'; id++)
+		sum = sum * 31 + (unsigned char)*id;
+	return every > 0 && sum % every == 0;
+}
+
 void
 heading_compose(struct envelope *e, const struct site *site, const struct target *t, const char *id,
                 const char *lhlo, const char *header, size_t length)
@@ -394,6 +408,7 @@ heading_compose(struct envelope *e, const struct site *site, const struct target
 		add_reply_to(&h, add_from(&h));
 		add_subject(&h);
 		add_frame(&h, id);
+		e->inject_verp = *e->sender != '\0' && is_chosen(t->style[STYLE_VERP], id);
 	}
 	/* What fails comes to the list's bounce address; a bounce that fails has nowhere to go. */
 	if (t->role == ROLE_BOUNCES || *e->sender == '\0')
