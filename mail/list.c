@@ -2,6 +2,7 @@
 #include "mail/list.h"
 
 #include "base/bytes.h"
+#include "base/digest.h"
 #include "base/mem.h"
 #include "mail/address.h"
 
@@ -249,6 +250,30 @@ char *
 list_fill_uri(const char *pattern, const char *list_address)
 {
 	return fill(pattern, list_address, in_uri);
+}
+
+char *
+list_fill_archived(const char *pattern, const char *list_address, const char *message_id)
+{
+	static const char id[] = "{message-id}", hash[] = "{hash}";
+	char *uri = list_fill_uri(pattern, list_address), name[DIGEST_OLD_NAME + 1];
+	struct bytes out = { 0 };
+
+	/* What the list's address brought has no braces: they are escaped. */
+	for (const char *at = uri; *at != '\0';) {
+		if (strncmp(at, id, sizeof(id) - 1) == 0) {
+			add_escaped(&out, message_id, strlen(message_id), in_uri);
+			at += sizeof(id) - 1;
+		} else if (strncmp(at, hash, sizeof(hash) - 1) == 0) {
+			digest_old_name(message_id, strlen(message_id), name);
+			bytes_add_text(&out, name);
+			at += sizeof(hash) - 1;
+		} else {
+			bytes_add_char(&out, *at++);
+		}
+	}
+	free(uri);
+	return bytes_take(&out);
 }
 
 char *

@@ -84,6 +84,12 @@ char *list_mailto(const char *list_address);
 char *list_fill_uri(const char *pattern, const char *list_address);
 char *list_fill_identifier(const char *pattern, const char *list_address);
 
+/*
+ * The same of a URI that also has {message-id}, escaped, and {hash}: base32 of the SHA-1 of the
+ * Message-ID, which comes without its <>. Allocated.
+ */
+char *list_fill_archived(const char *pattern, const char *list_address, const char *message_id);
+
 /* The same for text to read, in which nothing is escaped. Allocated. */
 char *list_fill_text(const char *pattern, const char *list_address);
 

@@ -168,6 +168,26 @@ check_list_uris(const char *text, struct complaint *why)
 	return check_uris(text, words, why);
 }
 
+static int
+check_archived_at(const char *text, struct complaint *why)
+{
+	char *uri;
+	int rc;
+
+	if (check_plain(text, why) < 0)
+		return -1;
+	if (strcmp(text, "none") == 0)
+		return 0;
+	uri = list_fill_archived(text, "list@example.com", "id@example.com");
+	rc = strncasecmp(uri, "https://", 8) == 0 || strncasecmp(uri, "http://", 7) == 0
+	             ? check_uri(uri, strlen(uri), why)
+	             : complain(why, "\"%s\" is no URI of https or http", text);
+	free(uri);
+	if (rc == 0 && strstr(text, "{hash}") == NULL && strstr(text, "{message-id}") == NULL)
+		rc = complain(why, "\"%s\" is the same for all posts: it lacks {hash} or {message-id}", text);
+	return rc;
+}
+
 /* One of a few words; else something for the complaint. */
 static int
 check_word(const char *text, const char *const *words, const char *names, struct complaint *why)
@@ -342,6 +362,10 @@ const struct setting style_settings[STYLE_COUNT + 1] = {
 	  .help = "Which posts are sent with a reverse-path of its own for each member, so that whatever "
 	          "comes back says whose it was: never; always; or \"every 10\", about one of ten. It "
 	          "costs a transaction for each member, unless the MTA has XVERP (outbound.xverp)." },
+	[STYLE_ARCHIVED_AT] = { .name = "archived-at", STYLE(STYLE_ARCHIVED_AT), .check = check_archived_at,
+	  .help = "Where this very post is in an archive (RFC 5064): a URI of https or http with {hash}, the "
+	          "base32 of the SHA-1 of its Message-ID without <>, as Mailman 3 has it; or {message-id}; "
+	          "or none." },
 	[STYLE_COUNT] = { .kind = KIND_END },
 };
 
@@ -354,6 +378,7 @@ static const char *const defaults[STYLE_COUNT] = {
 	[STYLE_REPLY_TO] = "none",            [STYLE_SUBJECT_TAG] = "none",
 	[STYLE_HEADER] = "none",              [STYLE_FOOTER] = "none",
 	[STYLE_FROM] = "keep",                [STYLE_VERP] = "never",
+	[STYLE_ARCHIVED_AT] = "none",
 };
 
 void

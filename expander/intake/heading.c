@@ -12,7 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LONGEST_NAME = 100 };              /* characters of a list's name in List-Id */
+enum {
+	LONGEST_NAME = 100,               /* characters of a list's name in List-Id */
+	LONGEST_URI = 900                 /* octets of a URI that is made of the post */
+};
 
 /* The field by which milter and expander will talk; one that comes from outside goes no further. */
 static const char stamp[] = "Rollcall-Stamp";
@@ -366,6 +369,36 @@ add_frame(struct heading *h, const char *id)
 	free(below);
 }
 
+/*
+ * Where the post is in an archive. Those that it has stay: there may be several (RFC 5064 section 2.4).
+ * Nothing is said where it does not say its own name, once.
+ */
+static void
+add_archived_at(struct heading *h)
+{
+	const char *pattern = h->target->style[STYLE_ARCHIVED_AT];
+	struct bytes value = { 0 };
+	struct field f;
+	char *uri, *id;
+	size_t length;
+
+	if (pattern == NULL || !header_find(h->header, h->length, "Message-ID", &f))
+		return;
+	field_words(&f, &value);
+	id = mem_text(bytes_text(&value));
+	bytes_free(&value);
+	length = strlen(id);
+	if (length > 2 && id[0] == '<' && id[length - 1] == '>' &&
+	    strpbrk(id + 1, "<> ") == id + length - 1) {
+		id[length - 1] = '\0';
+		uri = list_fill_archived(pattern, h->target->list->address, id + 1);
+		if (strlen(uri) <= LONGEST_URI)
+			bytes_format(h->out, "Archived-At:\r\n <%s>\r\n", uri);
+		free(uri);
+	}
+	free(id);
+}
+
 static void
 add_precedence(struct heading *h)
 {
@@ -403,6 +436,7 @@ heading_compose(struct envelope *e, const struct site *site, const struct target
 	remove_field(e, stamp);
 	if (t->role == ROLE_POST) {
 		add_list_fields(&h);
+		add_archived_at(&h);
 		add_precedence(&h);
 		add_sender(&h);
 		add_reply_to(&h, add_from(&h));
