@@ -12,7 +12,7 @@ BASE = base32 bytes child cipher clock complaint config control daemon digest dn
        keyring keys ldif log map mem metric monitor net notify pattern pool process programs \
        resolver set setting stream text tls
 MAIL = address automatic date dsn encoded footer header list mailboxes mime phrase receipt reply \
-       roster subject syntax trace verdict verp xtext
+       roster subject syntax template trace verdict verp xtext
 SOURCES = cache described fail file ldap ldap_addresses ldap_conn ldap_deref ldap_dn ldap_each \
           ldap_find ldap_lists ldap_logins ldap_or ldap_owners ldap_presets ldap_query ldap_read \
           ldap_refs ldap_server ldap_stream ldap_walk nested program registry source sql sql_pool \
@@ -27,7 +27,7 @@ MILTER = ask ending hooks lookup main message metrics pacemaker query recipients
 EXPANDER = access main pace pulse recipients service settings work intake/content intake/heading \
            intake/lmtp_data intake/lmtp_server intake/lmtp_session fanout/backlog fanout/doubts \
            fanout/expand fanout/farm fanout/inject fanout/lane fanout/later fanout/learnt \
-           fanout/post fanout/report fanout/sending fanout/settle fanout/smtp_client \
+           fanout/personal fanout/post fanout/report fanout/sending fanout/settle fanout/smtp_client \
            fanout/smtp_open fanout/throttle fanout/turns fanout/wire bounces/handover metrics
 CONSOLE = cmd_compare cmd_config cmd_daemons cmd_drain cmd_explain cmd_import cmd_key cmd_lists \
           cmd_lookup cmd_members cmd_metrics cmd_preview cmd_queue cmd_release cmd_source \
@@ -89,7 +89,7 @@ $(BUILD)/rollcall-expander: $(EXPANDER:%=$(BUILD)/expander/%.o) $(BUILD)/libroll
 
 $(BUILD)/rollcallctl: $(CONSOLE:%=$(BUILD)/console/%.o) $(BUILD)/milter/message.o \
                       $(BUILD)/milter/settings.o $(BUILD)/expander/settings.o $(BUILD)/expander/pace.o \
-                      $(BUILD)/expander/intake/heading.o $(BUILD)/expander/fanout/post.o \
+                      $(BUILD)/expander/intake/heading.o $(BUILD)/expander/fanout/post.o $(BUILD)/expander/fanout/personal.o \
                       $(BUILD)/librollcall.a
 	$(LINK) $(LIBS)
 
@@ -136,13 +136,13 @@ clean:
 
 UNIT = address base config dsn footer header inquiry intake json keys ldap ldif list metric milter \
        net pace policies post program progress receipt report resolver roster setting site \
-       socketmap sources spool sql style subject syntax table union verdict verp wire
+       socketmap sources spool sql style subject syntax table template union verdict verp wire
 TESTS = $(UNIT:%=$(BUILD)/tests/test_%) $(BUILD)/tests/contract_ldap
 
 $(BUILD)/tests/test_spool: $(BUILD)/tests/unit/queue_contract.o $(BUILD)/tests/unit/queue_memory.o
 $(BUILD)/tests/test_intake: $(BUILD)/expander/intake/content.o $(BUILD)/expander/intake/heading.o
 $(BUILD)/tests/test_style: $(BUILD)/expander/intake/heading.o
-$(BUILD)/tests/test_post: $(BUILD)/expander/fanout/post.o $(BUILD)/expander/fanout/settle.o $(BUILD)/expander/metrics.o \
+$(BUILD)/tests/test_post: $(BUILD)/expander/fanout/post.o $(BUILD)/expander/fanout/personal.o $(BUILD)/expander/fanout/settle.o $(BUILD)/expander/metrics.o \
                           $(BUILD)/expander/fanout/learnt.o $(BUILD)/tests/unit/queue_contract.o \
                           $(BUILD)/tests/unit/queue_memory.o
 $(BUILD)/tests/test_pace: $(BUILD)/expander/pace.o $(BUILD)/expander/fanout/throttle.o
@@ -253,7 +253,7 @@ FUZZERS = $(FUZZ:%=$(BUILD)/fuzz_%)
 
 $(FUZZERS): $(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/expander/intake/content.o \
                              $(BUILD)/expander/intake/heading.o \
-                             $(BUILD)/expander/fanout/post.o $(BUILD)/expander/fanout/wire.o \
+                             $(BUILD)/expander/fanout/post.o $(BUILD)/expander/fanout/personal.o $(BUILD)/expander/fanout/wire.o \
                              $(BUILD)/expander/pulse.o $(BUILD)/milter/query.o \
                              $(BUILD)/milter/settings.o $(BUILD)/expander/settings.o $(BUILD)/expander/pace.o \
                              $(BUILD)/librollcall.a

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "console/ctl.h"
+#include "expander/fanout/personal.h"
 #include "expander/fanout/post.h"
 #include "expander/intake/heading.h"
 #include "mail/address.h"
@@ -89,6 +90,7 @@ compose(struct preview *p, bool eight_bit, size_t header)
 	unsigned char sum[DIGEST_SIZE];
 	char id[DIGEST_NAME + 1];
 	size_t body;
+	char *after = NULL;
 
 	digest_add(digest, p->message.data, p->message.length);
 	digest_end(&digest, sum);
@@ -100,10 +102,17 @@ compose(struct preview *p, bool eight_bit, size_t header)
 	};
 	heading_compose(&p->envelope, p->site, &p->target, id, p->site->hostname,
 	                bytes_text(&p->message), header);
-	post_rewrite(&p->envelope, bytes_text(&p->message), p->message.length, &p->sent, &body);
+	if (personal_is(&p->envelope))
+		personal_rewrite(&p->envelope, id, p->to, bytes_text(&p->message), p->message.length,
+		                 &p->sent, &body, &after);
+	else
+		post_rewrite(&p->envelope, bytes_text(&p->message), p->message.length, &p->sent, &body);
 	bytes_add(&p->sent, bytes_text(&p->message) + body, p->message.length - body);
+	if (after != NULL)
+		bytes_add_text(&p->sent, after);
 	if (p->envelope.inject_after_body != NULL)
 		bytes_add_text(&p->sent, p->envelope.inject_after_body);
+	free(after);
 }
 
 /* The parameters of MAIL that the post itself asks for. A header of UTF-8 has come with SMTPUTF8. */

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "mail/address.h"
 #include "mail/phrase.h"
+#include "mail/template.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -299,6 +300,8 @@ check_text(const char *text, struct complaint *why)
 		return complain(why, "there is nothing; none leaves it out");
 	if (strlen(text) > LONGEST_TEXT)
 		return complain(why, "longer than %d octets", LONGEST_TEXT);
+	if (template_check(text, why) < 0)
+		return -1;
 	while (*text != '\0') {
 		size_t length = strcspn(text, "\r\n");
 		char *line = mem_copy(text, length);
@@ -351,7 +354,10 @@ const struct setting style_settings[STYLE_COUNT + 1] = {
 	  .help = "What is put before the subject of posts that have it nowhere yet, \"[{local}]\"; or none. "
 	          "Signatures of the poster (DKIM) usually do not survive it." },
 	[STYLE_HEADER] = { .name = "header", STYLE(STYLE_HEADER), .check = check_text,
-	  .help = "A text above the body of posts, or none. What is signed or encrypted is left alone." },
+	  .help = "A text above the body of posts, or none. {post.subject}, {post.from} and "
+	          "{post.message-id} are the post's. With {member.address}, {member.local} or "
+	          "{member.domain} in it each member has a copy of its own, by a transaction of its own. "
+	          "What is signed or encrypted is left alone." },
 	[STYLE_FOOTER] = { .name = "footer", STYLE(STYLE_FOOTER), .check = check_text,
 	  .help = "A text below it, in the same way." },
 	[STYLE_FROM] = { .name = "from", STYLE(STYLE_FROM), .check = check_from,

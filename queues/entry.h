@@ -13,8 +13,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Version 2 says what stands around the body. An envelope that does not is of version 1. */
-enum { ENVELOPE_VERSION = 2 };
+/*
+ * Version 2 says what stands around the body, version 3 what does for each member. An envelope that does
+ * neither is of version 1.
+ */
+enum { ENVELOPE_VERSION = 3 };
 
 struct envelope {
 	char *list;                       /* canonical address */
@@ -36,6 +39,7 @@ struct envelope {
 	struct text_list inject_remove;   /* names of header fields to leave out */
 	char *inject_before_body;         /* to put behind the header's empty line; NULL: nothing */
 	bool inject_verp;                 /* each recipient is to have a reverse-path of its own */
+	char *inject_above, *inject_below;        /* the same for each member, templates; NULL: nothing */
 	char *inject_after_body;          /* to put behind the body; NULL: nothing */
 };
 

@@ -10,6 +10,9 @@ struct sending {
 	struct batch *batch;
 	char *receipt;                    /* address; NULL: none */
 	char *sender;                     /* reverse-path of its only recipient; NULL: that of the post */
+	struct bytes head;                /* of a copy for one member */
+	size_t body_at;
+	char *tail;
 	bool xverp;                       /* the MTA is to make those of its recipients */
 };
 

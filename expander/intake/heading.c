@@ -7,6 +7,7 @@
 #include "mail/mime.h"
 #include "mail/phrase.h"
 #include "mail/subject.h"
+#include "mail/template.h"
 #include "mail/trace.h"
 
 #include <stdlib.h>
@@ -327,17 +328,51 @@ add_subject(struct heading *h)
 	free(tag);
 }
 
+/* The first field of this name as people read it; NULL where there is none. Allocated. */
+static char *
+readable(const struct heading *h, const char *name)
+{
+	struct bytes value = { 0 };
+	struct field f;
+	char *text = NULL;
+
+	if (header_find(h->header, h->length, name, &f)) {
+		field_words(&f, &value);
+		text = mime_decode(bytes_text(&value));
+		bytes_free(&value);
+	}
+	return text;
+}
+
+/* A text with what the post says of itself. Allocated. */
+static char *
+fill_of_post(const struct heading *h, const char *pattern)
+{
+	char *subject = readable(h, "Subject"), *from = readable(h, "From"), *id = readable(h, "Message-ID");
+	const char *const values[TEMPLATE_FIELDS] = { [POST_SUBJECT] = subject == NULL ? "" : subject,
+		                                      [POST_FROM] = from == NULL ? "" : from,
+		                                      [POST_MESSAGE_ID] = id == NULL ? "" : id };
+	char *text = template_fill(pattern, values);
+
+	free(subject);
+	free(from);
+	free(id);
+	return text;
+}
+
 /* The lines of a setting for this list, each ending in LF; NULL for none. Allocated. */
 static char *
 lines_of(const struct heading *h, enum style_id id)
 {
 	const char *pattern = h->target->style[id];
 	struct bytes lines = { 0 };
-	char *text;
+	char *text, *local;
 
 	if (pattern == NULL)
 		return NULL;
-	text = list_fill_text(pattern, h->target->list->address);
+	local = list_fill_text(pattern, h->target->list->address);
+	text = fill_of_post(h, local);
+	free(local);
 	for (const char *c = text; *c != '\0'; c++)
 		if (*c != '\r')
 			bytes_add_char(&lines, *c);
@@ -351,19 +386,28 @@ lines_of(const struct heading *h, enum style_id id)
 static void
 add_frame(struct heading *h, const char *id)
 {
+	bool personal = template_is_personal(h->target->style[STYLE_HEADER]) ||
+	                template_is_personal(h->target->style[STYLE_FOOTER]);
 	char *above = lines_of(h, STYLE_HEADER), *below = lines_of(h, STYLE_FOOTER);
 	char *boundary = mem_format("=_rollcall_%s", id);
 	const struct footer f = { above, below, boundary, h->envelope->eight_bit };
 	struct framing frame;
 
-	if ((above != NULL || below != NULL) && footer_frame(&f, h->header, h->length, &frame)) {
+	if ((above == NULL && below == NULL) || !footer_frame(&f, h->header, h->length, &frame))
+		goto out;
+	if (personal) {                   /* what is asked for differs from member to member */
+		h->envelope->inject_above = above;
+		h->envelope->inject_below = below;
+		above = below = NULL;
+	} else {
 		for (size_t i = 0; i < frame.remove.count; i++)
 			remove_field(h->envelope, frame.remove.items[i]);
 		bytes_add_text(h->out, bytes_text(&frame.add));
 		h->envelope->inject_before_body = bytes_take(&frame.before);
 		h->envelope->inject_after_body = bytes_take(&frame.after);
-		framing_free(&frame);
 	}
+	framing_free(&frame);
+out:
 	free(boundary);
 	free(above);
 	free(below);
