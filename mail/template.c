@@ -4,12 +4,25 @@
 #include "base/bytes.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "mail/header.h"
+#include "mail/mime.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum {
 	LONGEST_VALUE = 200,              /* octets; but for addresses, which have 254 at most */
 	LONGEST_LINE = 900
+};
+
+enum template_field {
+	MEMBER_ADDRESS,
+	MEMBER_LOCAL,
+	MEMBER_DOMAIN,
+	POST_SUBJECT,
+	POST_FROM,
+	POST_MESSAGE_ID,
+	TEMPLATE_FIELDS
 };
 
 static const char *const names[TEMPLATE_FIELDS + 1] = {
@@ -75,6 +88,8 @@ in_uri(const struct bytes *out)
 
 	while (at > 0 && strchr(" \t\n\r", out->data[at - 1]) == NULL)
 		at--;
+	if (at == out->length)
+		return false;
 	return memmem(out->data + at, out->length - at, "://", 3) != NULL ||
 	       memmem(out->data + at, out->length - at, "mailto:", 7) != NULL;
 }
@@ -86,7 +101,7 @@ add_escaped(struct bytes *out, const char *value, size_t length)
 		unsigned char c = (unsigned char)value[i];
 
 		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-		    memchr("-._~", c, 4) != NULL)
+		    (c != '\0' && strchr("-._~", c) != NULL))
 			bytes_add_char(out, (char)c);
 		else
 			bytes_format(out, "%%%02X", c);
@@ -125,26 +140,61 @@ add_value(struct bytes *out, enum template_field f, const char *value)
 		bytes_add_char(out, (unsigned char)value[i] < 0x20 || value[i] == 0x7f ? ' ' : value[i]);
 }
 
-char *
-template_fill(const char *text, const char *const values[TEMPLATE_FIELDS])
+/* The first field of this name as people read it. Allocated. */
+static char *
+readable(const char *header, size_t length, const char *name)
 {
+	struct bytes value = { 0 };
+	struct field f;
+	char *text;
+
+	if (!header_find(header, length, name, &f))
+		return mem_text("");
+	field_words(&f, &value);
+	text = mime_decode(bytes_text(&value));
+	bytes_free(&value);
+	return text;
+}
+
+/* Allocated, all of them; NULL where there is no member. */
+static void
+find_values(const char *header, size_t length, const char *member, char *values[TEMPLATE_FIELDS])
+{
+	const char *sign = member == NULL ? NULL : strrchr(member, '@');
+
+	if (sign != NULL) {
+		values[MEMBER_ADDRESS] = mem_text(member);
+		values[MEMBER_LOCAL] = mem_copy(member, (size_t)(sign - member));
+		values[MEMBER_DOMAIN] = mem_text(sign + 1);
+	}
+	values[POST_SUBJECT] = readable(header, length, "Subject");
+	values[POST_FROM] = readable(header, length, "From");
+	values[POST_MESSAGE_ID] = readable(header, length, "Message-ID");
+}
+
+char *
+template_fill(const char *text, const char *header, size_t length, const char *member)
+{
+	char *values[TEMPLATE_FIELDS] = { NULL }, *filled;
 	struct bytes out = { 0 };
-	char *filled;
 
 	if (text == NULL)
 		return NULL;
+	find_values(header, length, member, values);
 	while (*text != '\0') {
-		size_t length;
-		enum template_field f = field_at(text, &length);
+		size_t of_field;
+		enum template_field f = field_at(text, &of_field);
 
 		if (f < TEMPLATE_FIELDS && values[f] != NULL) {
 			add_value(&out, f, values[f]);
-			text += length;
+			text += of_field;
 		} else {
 			bytes_add_char(&out, *text++);
 		}
 	}
 	filled = mem_text(bytes_text(&out));
 	bytes_free(&out);
+	for (enum template_field f = 0; f < TEMPLATE_FIELDS; f++)
+		free(values[f]);
 	return filled;
 }

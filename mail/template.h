@@ -13,16 +13,7 @@
 #include "base/complaint.h"
 
 #include <stdbool.h>
-
-enum template_field {
-	MEMBER_ADDRESS,
-	MEMBER_LOCAL,
-	MEMBER_DOMAIN,
-	POST_SUBJECT,
-	POST_FROM,
-	POST_MESSAGE_ID,
-	TEMPLATE_FIELDS
-};
+#include <stddef.h>
 
 /* Whether all that looks like a field in a text is one. */
 int template_check(const char *text, struct complaint *);
@@ -31,9 +22,10 @@ int template_check(const char *text, struct complaint *);
 bool template_is_personal(const char *text);
 
 /*
- * The text with the fields that there are values for; those that are NULL stay. Control characters of
- * values become blanks, and what is above 200 octets is cut off. Allocated; NULL for no text.
+ * The text with its fields filled, of a post with this header and of a member; where that is NULL, its
+ * fields stay. What stands in a value is not read again, its control characters become blanks, and what a
+ * post says is cut off behind 200 octets. Allocated; NULL for no text.
  */
-char *template_fill(const char *text, const char *const values[TEMPLATE_FIELDS]);
+char *template_fill(const char *text, const char *header, size_t length, const char *member);
 
 #endif

@@ -3,7 +3,6 @@
 
 #include "base/mem.h"
 #include "expander/fanout/post.h"
-#include "mail/address.h"
 #include "mail/footer.h"
 #include "mail/header.h"
 #include "mail/template.h"
@@ -15,20 +14,6 @@ bool
 personal_is(const struct envelope *e)
 {
 	return e->inject_above != NULL || e->inject_below != NULL;
-}
-
-/* A text for a member. Allocated; NULL for none. */
-static char *
-text_for(const char *text, const char *member)
-{
-	const char *sign = strrchr(member, '@');
-	char *local = mem_copy(member, sign == NULL ? strlen(member) : (size_t)(sign - member)), *filled;
-	const char *const values[TEMPLATE_FIELDS] = { [MEMBER_ADDRESS] = member, [MEMBER_LOCAL] = local,
-		                                      [MEMBER_DOMAIN] = sign == NULL ? "" : sign + 1 };
-
-	filled = template_fill(text, values);
-	free(local);
-	return filled;
 }
 
 static void
@@ -56,14 +41,16 @@ void
 personal_rewrite(const struct envelope *e, const char *id, const char *member, const char *message,
                  size_t length, struct bytes *head, size_t *body_at, char **after)
 {
-	char *above = text_for(e->inject_above, member), *below = text_for(e->inject_below, member);
+	size_t header = header_length(message, length);
+	char *above = template_fill(e->inject_above, message, header, member);
+	char *below = template_fill(e->inject_below, message, header, member);
 	char *boundary = mem_format("=_rollcall_%s", id);
 	const struct footer f = { above, below, boundary, e->eight_bit };
 	struct framing frame;
 	struct envelope mine;
 
 	*after = NULL;
-	if (footer_frame(&f, message, header_length(message, length), &frame)) {
+	if (footer_frame(&f, message, header, &frame)) {
 		mine = envelope_with(e, &frame);
 		post_rewrite(&mine, message, length, head, body_at);
 		*after = bytes_take(&frame.after);

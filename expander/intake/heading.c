@@ -328,51 +328,17 @@ add_subject(struct heading *h)
 	free(tag);
 }
 
-/* The first field of this name as people read it; NULL where there is none. Allocated. */
-static char *
-readable(const struct heading *h, const char *name)
-{
-	struct bytes value = { 0 };
-	struct field f;
-	char *text = NULL;
-
-	if (header_find(h->header, h->length, name, &f)) {
-		field_words(&f, &value);
-		text = mime_decode(bytes_text(&value));
-		bytes_free(&value);
-	}
-	return text;
-}
-
-/* A text with what the post says of itself. Allocated. */
-static char *
-fill_of_post(const struct heading *h, const char *pattern)
-{
-	char *subject = readable(h, "Subject"), *from = readable(h, "From"), *id = readable(h, "Message-ID");
-	const char *const values[TEMPLATE_FIELDS] = { [POST_SUBJECT] = subject == NULL ? "" : subject,
-		                                      [POST_FROM] = from == NULL ? "" : from,
-		                                      [POST_MESSAGE_ID] = id == NULL ? "" : id };
-	char *text = template_fill(pattern, values);
-
-	free(subject);
-	free(from);
-	free(id);
-	return text;
-}
-
 /* The lines of a setting for this list, each ending in LF; NULL for none. Allocated. */
 static char *
 lines_of(const struct heading *h, enum style_id id)
 {
 	const char *pattern = h->target->style[id];
 	struct bytes lines = { 0 };
-	char *text, *local;
+	char *text;
 
 	if (pattern == NULL)
 		return NULL;
-	local = list_fill_text(pattern, h->target->list->address);
-	text = fill_of_post(h, local);
-	free(local);
+	text = list_fill_text(pattern, h->target->list->address);
 	for (const char *c = text; *c != '\0'; c++)
 		if (*c != '\r')
 			bytes_add_char(&lines, *c);
@@ -389,8 +355,10 @@ add_frame(struct heading *h, const char *id)
 	bool personal = template_is_personal(h->target->style[STYLE_HEADER]) ||
 	                template_is_personal(h->target->style[STYLE_FOOTER]);
 	char *above = lines_of(h, STYLE_HEADER), *below = lines_of(h, STYLE_FOOTER);
+	char *filled_above = template_fill(above, h->header, h->length, NULL);
+	char *filled_below = template_fill(below, h->header, h->length, NULL);
 	char *boundary = mem_format("=_rollcall_%s", id);
-	const struct footer f = { above, below, boundary, h->envelope->eight_bit };
+	const struct footer f = { filled_above, filled_below, boundary, h->envelope->eight_bit };
 	struct framing frame;
 
 	if ((above == NULL && below == NULL) || !footer_frame(&f, h->header, h->length, &frame))
@@ -409,6 +377,8 @@ add_frame(struct heading *h, const char *id)
 	framing_free(&frame);
 out:
 	free(boundary);
+	free(filled_above);
+	free(filled_below);
 	free(above);
 	free(below);
 }

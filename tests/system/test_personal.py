@@ -86,6 +86,7 @@ def test_with_reverse_paths_of_their_own(make_site):
     got = copies(site)
     assert len({t.sender for t in got.values()}) == 4
     for t in got.values():
+        assert b"\r\n\r\n{member.address}, for " in t.data
         assert t.fields("Subject") == ["{member.address}"] and b"\r\n{member.address}\r\n" in t.data
 
 

@@ -7,9 +7,7 @@
 static void
 fields(void **state)
 {
-	static const char *const values[TEMPLATE_FIELDS] = { [MEMBER_ADDRESS] = "a&b@x.org", [MEMBER_LOCAL] = "a&b",
-		                                             [MEMBER_DOMAIN] = "x.org",
-		                                             [POST_SUBJECT] = "Re:\t{member.local}\r\nx" };
+	static const char header[] = "Subject: Re: =?utf-8?Q?{member=2Elocal}=0Ax?=\r\nMessage-ID: <1@y>\r\n";
 	static const struct {
 		const char *text, *want;
 	} cases[] = {
@@ -19,14 +17,18 @@ fields(void **state)
 		{ "{member.local}{member.domain}", "a&bx.org" },
 		{ "https://x/?w={member.address}\n{member.address}", "https://x/?w=a%26b%40x.org\na&b@x.org" },
 		{ "<mailto:{member.address}> {member.address}", "<mailto:a%26b%40x.org> a&b@x.org" },
-		{ "{post.subject}", "Re: {member.local}  x" },            /* it is not read again */
-		{ "{post.from} {member.", "{post.from} {member." },      /* nobody says */
+		{ "{post.subject}", "Re: {member.local} x" },            /* it is not read again */
+		{ "{post.message-id}{post.from} {member.", "<1@y> {member." },
 		{ "{{member.local}}", "{a&b}" },
 	};
 
+	char *stays = template_fill("{member.local} {post.message-id}", header, strlen(header), NULL);
+
 	(void)state;
+	same_text("nobody yet", stays, "{member.local} <1@y>");
+	free(stays);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		char *got = template_fill(cases[i].text, values);
+		char *got = template_fill(cases[i].text, header, strlen(header), "a&b@x.org");
 
 		if (cases[i].text != NULL)
 			same_text(cases[i].text, got, cases[i].want);
@@ -40,24 +42,25 @@ fields(void **state)
 static void
 long_values(void **state)
 {
-	char *value = mem_new(1002), *text = mem_new(901 + 16), *got;
-	const char *values[TEMPLATE_FIELDS] = { [POST_SUBJECT] = value };
+	char *header = mem_new(1020), *value = header + 9, *text = mem_new(901 + 16), *got;
+	size_t length = 9 + 999 + 2;
 
 	(void)state;
-	value[0] = 'x';
-	for (size_t i = 1; i < 1000; i += 2)
+	memcpy(header, "Subject: x", 10);
+	for (size_t i = 1; i < 999; i += 2)
 		memcpy(value + i, "\xc3\xa4", 2);
-	got = template_fill("{post.subject}", values);
+	memcpy(value + 999, "\r\n", 2);
+	got = template_fill("{post.subject}", header, length, NULL);
 	same_number("whole characters", (long long)strlen(got), 199);
 	free(got);
 	memset(text, 'y', 800);
 	memcpy(text + 800, "{post.subject}!", 16);
-	got = template_fill(text, values);
+	got = template_fill(text, header, length, NULL);
 	assert_int_equal(got[800], '\n');
 	same_number("in the next line", (long long)strlen(got), 800 + 1 + 199 + 1);
 	free(got);
 	free(text);
-	free(value);
+	free(header);
 }
 
 static void
