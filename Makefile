@@ -13,7 +13,7 @@ BASE = base32 bytes child cipher clock complaint config control daemon digest dn
        resolver set setting stream text tls
 MAIL = address automatic date dmarc dsn encoded footer header held_notice list mailboxes \
        member_list mime notice phrase poster receipt reply results signatures stamp subject syntax \
-       tags trace verdict
+       tags template trace verdict verp xtext
 SOURCES = cache described fail file ldap ldap_addresses ldap_attributes ldap_climb ldap_conn \
           ldap_covers ldap_deref ldap_dn ldap_dynamic ldap_each ldap_find ldap_found ldap_lists \
           ldap_logins ldap_member ldap_names ldap_or ldap_owners ldap_paged ldap_people \
@@ -33,10 +33,11 @@ MILTER = ask ending hooks lookup main message metrics pacemaker query recipients
 EXPANDER = access main pace pulse recipients service settings work intake/content intake/heading \
            intake/judge intake/lmtp_data intake/lmtp_server intake/lmtp_session intake/modify \
            intake/treat fanout/backlog fanout/doubts fanout/ending fanout/expand fanout/farm \
-           fanout/inject fanout/lane fanout/later fanout/learnt fanout/order fanout/post \
-           fanout/prepare fanout/refused fanout/report fanout/roster fanout/sending fanout/settle \
-           fanout/sift fanout/smtp_client fanout/smtp_open fanout/throttle fanout/turns \
-           fanout/wire bounces/handover metrics moderation/moderate moderation/notices
+           fanout/inject fanout/lane fanout/later fanout/learnt fanout/order fanout/personal \
+           fanout/post fanout/prepare fanout/refused fanout/report fanout/roster fanout/sending \
+           fanout/settle fanout/sift fanout/smtp_client fanout/smtp_open fanout/throttle \
+           fanout/turns fanout/wire bounces/handover metrics moderation/moderate \
+           moderation/notices
 CONSOLE = cmd_compare cmd_config cmd_daemons cmd_drain cmd_explain cmd_import cmd_key cmd_lists \
           cmd_lookup cmd_members cmd_metrics cmd_moderate cmd_preferences cmd_preview cmd_queue \
           cmd_release cmd_source cmd_stop cmd_trace comparison daemons history import_ldif \
@@ -103,6 +104,7 @@ $(BUILD)/rollcallctl: $(CONSOLE:%=$(BUILD)/console/%.o) $(BUILD)/milter/message.
                       $(BUILD)/milter/settings.o $(BUILD)/expander/settings.o $(BUILD)/expander/pace.o \
                       $(BUILD)/expander/intake/heading.o $(BUILD)/expander/intake/modify.o \
                       $(BUILD)/expander/intake/treat.o $(BUILD)/expander/fanout/post.o \
+                      $(BUILD)/expander/fanout/personal.o \
                       $(PREPARE:%=$(BUILD)/expander/fanout/%.o) $(BUILD)/librollcall.a
 	$(LINK) $(LIBS)
 
@@ -151,14 +153,15 @@ clean:
 UNIT = address base config dsn footer header inquiry intake json keys ldap ldif list member_list \
        metric milter modify net pace people policies post program progress receipt report resolver \
        results roster senders setting site socketmap sources spool sql stamp style subject syntax \
-       table union verdict wire
+       table template union verdict verp wire
 TESTS = $(UNIT:%=$(BUILD)/tests/test_%) $(BUILD)/tests/contract_ldap
 
 $(BUILD)/tests/test_spool: $(BUILD)/tests/unit/queue_contract.o $(BUILD)/tests/unit/queue_memory.o
 $(BUILD)/tests/test_intake: $(BUILD)/expander/intake/content.o $(BUILD)/expander/intake/heading.o
 $(BUILD)/tests/test_modify: $(BUILD)/expander/intake/modify.o
 $(BUILD)/tests/test_style: $(BUILD)/expander/intake/heading.o $(BUILD)/expander/intake/treat.o
-$(BUILD)/tests/test_post: $(BUILD)/expander/fanout/post.o $(BUILD)/expander/fanout/settle.o $(BUILD)/expander/metrics.o \
+$(BUILD)/tests/test_post: $(BUILD)/expander/fanout/post.o $(BUILD)/expander/fanout/personal.o \
+                          $(BUILD)/expander/fanout/settle.o $(BUILD)/expander/metrics.o \
                           $(BUILD)/expander/fanout/learnt.o $(BUILD)/tests/unit/queue_contract.o \
                           $(BUILD)/tests/unit/queue_memory.o
 $(BUILD)/tests/test_pace: $(BUILD)/expander/pace.o $(BUILD)/expander/fanout/throttle.o
@@ -264,13 +267,14 @@ tidy:
 	    clang-tidy --quiet FILE -- $(filter-out -Werror,$(ALLCFLAGS)) $(GMIME) 2>/dev/null
 
 FUZZ = address config content deref distribution entry filter header heading mailboxes phrase \
-       progress query report results roster stamp syntax url wire
+       progress query report results roster stamp syntax url verp wire
 FUZZ_SECONDS ?= 30
 FUZZERS = $(FUZZ:%=$(BUILD)/fuzz_%)
 
 $(FUZZERS): $(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/expander/intake/content.o \
                              $(BUILD)/expander/intake/heading.o $(BUILD)/expander/intake/treat.o \
-                             $(BUILD)/expander/fanout/post.o $(BUILD)/expander/fanout/wire.o \
+                             $(BUILD)/expander/fanout/post.o $(BUILD)/expander/fanout/personal.o \
+                             $(BUILD)/expander/fanout/wire.o \
                              $(BUILD)/expander/pulse.o $(BUILD)/milter/query.o \
                              $(BUILD)/milter/settings.o $(BUILD)/expander/settings.o $(BUILD)/expander/pace.o \
                              $(BUILD)/librollcall.a

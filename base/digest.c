@@ -65,6 +65,19 @@ digest_name(const unsigned char digest[DIGEST_SIZE], char name[DIGEST_NAME + 1])
 }
 
 void
+digest_old_name(const void *bytes, size_t length, char name[DIGEST_OLD_NAME + 1])
+{
+	enum { SIZE = 20 };
+	unsigned char sum[SIZE];
+
+	must(EVP_Digest(bytes, length, sum, NULL, EVP_sha1(), NULL));
+	base32_write(sum, sizeof(sum), name);
+	for (; *name != '\0'; name++)
+		if (*name >= 'a')
+			*name = (char)(*name - 'a' + 'A');
+}
+
+void
 digest_random(char name[DIGEST_NAME + 1])
 {
 	unsigned char bits[DIGEST_SIZE];

@@ -22,4 +22,12 @@ void digest_name(const unsigned char digest[DIGEST_SIZE], char name[DIGEST_NAME 
 /* 128 random bits, written the same way. Any thread. */
 void digest_random(char name[DIGEST_NAME + 1]);
 
+enum { DIGEST_OLD_NAME = 32 };
+
+/*
+ * SHA-1 as 32 upper-case letters and digits of base32, and a NUL: by which others name things, and no
+ * protection against anybody. Any thread.
+ */
+void digest_old_name(const void *bytes, size_t length, char name[DIGEST_OLD_NAME + 1]);
+
 #endif

@@ -486,6 +486,41 @@ def row_17(stand):
               (None, Bound("≤", 1.5)))
 
 
+# ---- reverse-paths of members ----
+
+def with_verp(stand, members, verp, xverp):
+    """A function that gives the time from LMTP's 250 to the last recipient queued."""
+    rc, p = stand.site, stand.postfix
+    destinations, outbound = rc.destinations, rc.outbound_more
+
+    def measure():
+        rc.destinations = f"{DOMAIN}: {{ sources: [ corp ], posts: {{ verp: {verp} }} }}"
+        rc.outbound_more = f"{outbound}xverp: {xverp}\n"
+        rc.configure()
+        rc.ctl("reload", check=0)
+        rc.destinations, rc.outbound_more = destinations, outbound
+        p.settle()
+        tail = Tail(rc)
+        began = stand.submit(rc, f"g{members}@{DOMAIN}")
+        end, batches = tail.fan_outs(1)
+        check_sum(batches, members)
+        if len(batches) > members / 100 and xverp == "yes":
+            raise RuntimeError(f"{len(batches)} batches: the MTA has no XVERP")
+        return end - began
+    return measure
+
+
+def row_16(stand):
+    value, reference = map(median, by_turns(2 * stand.repeats, with_verp(stand, 10000, "always", "yes"),
+                                            with_verp(stand, 10000, "never", "yes")))
+    yield row(16, f"VERP by XVERP, 10,000 members, {FAN_OUT}; without VERP", value, "ms", reference, (None, most(1.2)[0]))
+    value, reference = map(median, by_turns(fewer(stand), with_verp(stand, 1000, "always", "no"),
+                                            with_verp(stand, 1000, "never", "no")))
+    yield row(16, f"VERP by tokens, 1,000 members, {FAN_OUT}; without VERP", value, "ms", reference, (None, None))
+    stand.site.configure()
+    stand.site.ctl("reload", check=0)
+
+
 # ---- syncs and crashes ----
 
 def row_18(stand):
@@ -717,4 +752,5 @@ def row_0(stand):
 
 
 ROWS = {1: row_1, 2: row_2, 3: row_3, 4: row_4, 5: row_5, 6: row_6, 7: row_7, 8: row_8, 9: row_9, 10: row_10, 11: row_11,
-        12: row_12, 13: row_13, 14: row_14, 15: row_15, 17: row_17, 18: row_18, 20: row_20, 21: row_21, 23: row_23, 0: row_0}
+        12: row_12, 13: row_13, 14: row_14, 15: row_15, 16: row_16, 17: row_17, 18: row_18, 20: row_20, 21: row_21,
+        23: row_23, 0: row_0}

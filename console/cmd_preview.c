@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "console/ctl.h"
+#include "expander/fanout/personal.h"
 #include "expander/fanout/post.h"
 #include "expander/intake/modify.h"
 #include "expander/intake/treat.h"
@@ -91,6 +92,7 @@ compose(struct preview *p, bool eight_bit, size_t header, struct complaint *why)
 	char id[DIGEST_NAME + 1];
 	struct complaint unused;
 	size_t body;
+	char *after = NULL;
 
 	digest_add(digest, p->message.data, p->message.length);
 	digest_end(&digest, sum);
@@ -105,10 +107,17 @@ compose(struct preview *p, bool eight_bit, size_t header, struct complaint *why)
 	                    &unused);
 	if (modify_heading(&p->envelope, &p->target, bytes_text(&p->message), header, why) < 0)
 		return -1;
-	post_rewrite(&p->envelope, bytes_text(&p->message), p->message.length, &p->sent, &body);
+	if (personal_is(&p->envelope))
+		personal_rewrite(&p->envelope, id, p->to, bytes_text(&p->message), p->message.length,
+		                 &p->sent, &body, &after);
+	else
+		post_rewrite(&p->envelope, bytes_text(&p->message), p->message.length, &p->sent, &body);
 	bytes_add(&p->sent, bytes_text(&p->message) + body, p->message.length - body);
+	if (after != NULL)
+		bytes_add_text(&p->sent, after);
 	if (p->envelope.inject_after_body != NULL)
 		bytes_add_text(&p->sent, p->envelope.inject_after_body);
+	free(after);
 	return 0;
 }
 
@@ -156,6 +165,8 @@ print(const struct preview *p, const char *mail)
 			ctl_say("MAIL FROM:<%s>%s", p->envelope.inject_sender, mail);
 			(void)fputc('\n', stdout);
 			ctl_say("RCPT TO:<%s>", p->to);
+			if (p->envelope.inject_verp)
+				(void)fputs("\n(a reverse-path of the member's own)", stdout);
 			(void)fputs("\n\n", stdout);
 		}
 		print_message(&p->sent);
@@ -165,6 +176,7 @@ print(const struct preview *p, const char *mail)
 	js_set_text(j, "list", p->target.list->address);
 	js_set_text(j, "sender", p->envelope.inject_sender);
 	js_set_text(j, "recipient", p->to);
+	js_set_flag(j, "verp", p->envelope.inject_verp);
 	js_set_text(j, "parameters", *mail == '\0' ? mail : mail + 1);
 	mime_base64(&encoded, p->sent.data, p->sent.length);
 	js_set_text(j, "message_base64", bytes_text(&encoded));

@@ -206,6 +206,10 @@ const struct setting outbound_setting_rows[] = {
 	{ .name = "receipts", .kind = KIND_TEXT, .offset = OUT(receipts), .check = domain_check,
 	  .help = "The domain of receipt recipients, which the MTA delivers to the LMTP server of this "
 	          "host, and takes from nobody else. Without it .rollcall.invalid behind the host's name." },
+	{ .name = "xverp", .kind = KIND_FLAG, .offset = OUT(xverp), .fallback = "yes",
+	  .help = "Whether the MTA makes the reverse-paths of posts with verp, where it offers that (XVERP): "
+	          "much cheaper than a transaction for each member, but what comes back is a hint that "
+	          "anybody could have forged." },
 	{ .name = "settle", .kind = KIND_TIME, .offset = OUT(settle), .fallback = "60s",
 	  .min = "100ms", .max = "1d",
 	  .help = "How long the MTA must have been answering without delivering the receipt of a batch "

@@ -27,6 +27,7 @@ struct outbound_settings {
 	struct schedule retry;
 	int64_t distrust;                 /* ms */
 	char *receipts;
+	bool xverp;
 	int64_t settle;                   /* ms */
 	int64_t keep, keep_bounces;       /* ms */
 	int64_t rescan;                   /* ms */

@@ -2,6 +2,7 @@
 #include "mail/list.h"
 
 #include "base/bytes.h"
+#include "base/digest.h"
 #include "base/mem.h"
 #include "mail/address.h"
 
@@ -129,10 +130,25 @@ add(struct candidate *out, const char *local, size_t length, bool quoted, const 
 	return n;
 }
 
+/* Where the suffix for bounces begins that a '+' stands behind, with something before it; NULL: nowhere. */
+static const char *
+find_bounces(const char *local, size_t length)
+{
+	const char *suffix = roles[ROLE_BOUNCES].suffix, *found = NULL, *plus = local;
+	size_t behind = strlen(suffix);
+
+	while (found == NULL && (plus = memchr(plus, '+', length - (size_t)(plus - local))) != NULL) {
+		if (plus > local + behind && memcmp(plus - behind, suffix, behind) == 0)
+			found = plus - behind;
+		plus++;
+	}
+	return found;
+}
+
 size_t
 list_candidates(const char *canonical, char delimiter, struct candidate out[CANDIDATES])
 {
-	const char *domain = address_domain(canonical), *local = canonical, *mark;
+	const char *domain = address_domain(canonical), *local = canonical, *mark, *bounces;
 	size_t length = (size_t)(domain - canonical) - 1, n;
 	bool quoted = *canonical == '"';
 
@@ -141,7 +157,12 @@ list_candidates(const char *canonical, char delimiter, struct candidate out[CAND
 		length -= 2;
 	}
 	n = add(out, local, length, quoted, domain);
+	bounces = find_bounces(local, length);
 	mark = delimiter == '\0' ? NULL : memchr(local, delimiter, length);
+	/* Of a list whose name holds the delimiter, or where there is another. */
+	if (bounces != NULL && mark != bounces + strlen(roles[ROLE_BOUNCES].suffix))
+		out[n++] = (struct candidate){ address_of(local, (size_t)(bounces - local), quoted, domain),
+			                       ROLE_BOUNCES };
 	if (mark != NULL && mark > local)
 		n += add(out + n, local, (size_t)(mark - local), quoted, domain);
 	return n;
@@ -231,6 +252,30 @@ char *
 list_fill_uri(const char *pattern, const char *list_address)
 {
 	return fill(pattern, list_address, in_uri);
+}
+
+char *
+list_fill_archived(const char *pattern, const char *list_address, const char *message_id)
+{
+	static const char id[] = "{message-id}", hash[] = "{hash}";
+	char *uri = list_fill_uri(pattern, list_address), name[DIGEST_OLD_NAME + 1];
+	struct bytes out = { 0 };
+
+	/* What the list's address brought has no braces: they are escaped. */
+	for (const char *at = uri; *at != '\0';) {
+		if (strncmp(at, id, sizeof(id) - 1) == 0) {
+			add_escaped(&out, message_id, strlen(message_id), in_uri);
+			at += sizeof(id) - 1;
+		} else if (strncmp(at, hash, sizeof(hash) - 1) == 0) {
+			digest_old_name(message_id, strlen(message_id), name);
+			bytes_add_text(&out, name);
+			at += sizeof(hash) - 1;
+		} else {
+			bytes_add_char(&out, *at++);
+		}
+	}
+	free(uri);
+	return bytes_take(&out);
 }
 
 char *

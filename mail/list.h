@@ -68,11 +68,12 @@ struct candidate {
 	char *address;                    /* canonical */
 	enum role role;
 };
-enum { CANDIDATES = 4 };
+enum { CANDIDATES = 5 };
 
 /*
  * Fills the candidates of a canonical recipient address in the order in which they count, and
- * returns how many there are, at least one. `delimiter` is one character, or '\0' for none.
+ * returns how many there are, at least one. `delimiter` is one character, or '\0' for none; what stands
+ * behind a list's address for bounces and a '+' (see mail/verp.h) is a detail whatever it is.
  */
 size_t list_candidates(const char *canonical, char delimiter, struct candidate[CANDIDATES]);
 void candidates_free(struct candidate *, size_t count);
@@ -95,6 +96,12 @@ char *list_mailto(const char *list_address);
  */
 char *list_fill_uri(const char *pattern, const char *list_address);
 char *list_fill_identifier(const char *pattern, const char *list_address);
+
+/*
+ * The same of a URI that also has {message-id}, escaped, and {hash}: base32 of the SHA-1 of the
+ * Message-ID, which comes without its <>. Allocated.
+ */
+char *list_fill_archived(const char *pattern, const char *list_address, const char *message_id);
 
 /* The same for text to read, in which nothing is escaped. Allocated. */
 char *list_fill_text(const char *pattern, const char *list_address);

@@ -24,13 +24,22 @@ static const char *const defaults[STYLE_COUNT] = {
 	[STYLE_REPLY_TO] = "none",            [STYLE_SUBJECT_TAG] = "none",
 	[STYLE_HEADER] = "none",              [STYLE_FOOTER] = "none",
 	[STYLE_FROM] = "keep",                [STYLE_DMARC] = "none",
-	[STYLE_REPORT] = "numbers",
+	[STYLE_REPORT] = "numbers",          [STYLE_VERP] = "never",
+	[STYLE_ARCHIVED_AT] = "none",
 	[STYLE_NOT_ME] = "no",
 	[STYLE_WITHOUT] = "none",             [STYLE_WITHOUT_FILTER] = "none",
 	[STYLE_PREFERENCES] = "yes",          [STYLE_ORDER] = "none",
 	[STYLE_PROGRAM] = "none",             [STYLE_PROGRAM_MAY_ADD] = "no",
 	[STYLE_PROGRAM_TIMEOUT] = "60s",
 };
+
+unsigned
+style_verp(const char *text)
+{
+	if (strcmp(text, "always") == 0)
+		return 1;
+	return strncmp(text, "every ", 6) == 0 ? (unsigned)strtoul(text + 6, NULL, 10) : 0;
+}
 
 void
 style_complete(struct style *s, const char *path, struct effective_list *effective)

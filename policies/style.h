@@ -27,6 +27,8 @@ enum style_id {
 	STYLE_FROM,
 	STYLE_DMARC,
 	STYLE_REPORT,
+	STYLE_VERP,
+	STYLE_ARCHIVED_AT,
 	/* Who gets them, and in which order. */
 	STYLE_NOT_ME,
 	STYLE_WITHOUT,
@@ -62,6 +64,9 @@ int style_merge(const char *merged[STYLE_COUNT], const struct list *, const stru
  * members press in vain.
  */
 int style_check_roles(const struct style *, const char *domain, struct complaint *);
+
+/* What `verp` says, which was checked: of how many posts one is sent so; 0: none. */
+unsigned style_verp(const char *text);
 
 /* The next of the words of a text, which have blanks between. False at the end. */
 bool style_word(const char **text, const char **word, size_t *length);

@@ -3,8 +3,9 @@
 #include "base/mem.h"
 #include "mail/address.h"
 #include "mail/phrase.h"
-#include "policies/treatment.h"
+#include "mail/template.h"
 #include "policies/style.h"
+#include "policies/treatment.h"
 #include "sources/ldap_query.h"
 
 #include <stdlib.h>
@@ -204,6 +205,40 @@ check_from(const char *text, struct complaint *why)
 }
 
 static int
+check_archived_at(const char *text, struct complaint *why)
+{
+	char *uri;
+	int rc;
+
+	if (check_plain(text, why) < 0)
+		return -1;
+	if (strcmp(text, "none") == 0)
+		return 0;
+	uri = list_fill_archived(text, "list@example.com", "id@example.com");
+	rc = strncasecmp(uri, "https://", 8) == 0 || strncasecmp(uri, "http://", 7) == 0
+	             ? check_uri(uri, strlen(uri), why)
+	             : complain(why, "\"%s\" is no URI of https or http", text);
+	free(uri);
+	if (rc == 0 && strstr(text, "{hash}") == NULL && strstr(text, "{message-id}") == NULL)
+		rc = complain(why, "\"%s\" is the same for all posts: it lacks {hash} or {message-id}", text);
+	return rc;
+}
+
+static int
+check_verp(const char *text, struct complaint *why)
+{
+	static const char *const words[] = { "never", "always", NULL };
+	size_t digits;
+
+	if (strncmp(text, "every ", 6) != 0)
+		return check_word(text, words, "never, always, \"every\" and a number", why);
+	digits = strspn(text + 6, "0123456789");
+	if (digits >= 1 && digits <= 6 && text[6 + digits] == '\0' && text[6] != '0')
+		return 0;
+	return complain(why, "\"%s\": behind \"every\" stands a number from 1 to 999999", text);
+}
+
+static int
 check_report(const char *text, struct complaint *why)
 {
 	static const char *const words[] = { "numbers", "members", NULL };
@@ -258,6 +293,8 @@ check_text(const char *text, struct complaint *why)
 		return complain(why, "there is nothing; none leaves it out");
 	if (strlen(text) > LONGEST_TEXT)
 		return complain(why, "longer than %d octets", LONGEST_TEXT);
+	if (template_check(text, why) < 0)
+		return -1;
 	while (*text != '\0') {
 		size_t length = strcspn(text, "\r\n");
 		char *line = mem_copy(text, length);
@@ -365,7 +402,10 @@ const struct setting style_settings[STYLE_COUNT + 1] = {
 	  .help = "What is put before the subject of posts that have it nowhere yet, \"[{local}]\"; or none. "
 	          "Signatures of the poster (DKIM) usually do not survive it." },
 	[STYLE_HEADER] = { .name = "header", STYLE(STYLE_HEADER), .check = check_text,
-	  .help = "A text above the body of posts, or none. What is signed or encrypted is left alone." },
+	  .help = "A text above the body of posts, or none. {post.subject}, {post.from} and "
+	          "{post.message-id} are the post's. With {member.address}, {member.local} or "
+	          "{member.domain} in it each member has a copy of its own, by a transaction of its own. "
+	          "What is signed or encrypted is left alone." },
 	[STYLE_FOOTER] = { .name = "footer", STYLE(STYLE_FOOTER), .check = check_text,
 	  .help = "A text below it, in the same way." },
 	[STYLE_FROM] = { .name = "from", STYLE(STYLE_FROM), .check = check_from,
@@ -380,6 +420,14 @@ const struct setting style_settings[STYLE_COUNT + 1] = {
 	  .help = "What a report on a post that the MTA did not take for everybody says to those who "
 	          "look after the list: numbers, how many, and by which codes; or members, who they are, "
 	          "and the replies." },
+	[STYLE_VERP] = { .name = "verp", STYLE(STYLE_VERP), .check = check_verp,
+	  .help = "Which posts are sent with a reverse-path of its own for each member, so that whatever "
+	          "comes back says whose it was: never; always; or \"every 10\", about one of ten. It "
+	          "costs a transaction for each member, unless the MTA has XVERP (outbound.xverp)." },
+	[STYLE_ARCHIVED_AT] = { .name = "archived-at", STYLE(STYLE_ARCHIVED_AT), .check = check_archived_at,
+	  .help = "Where this very post is in an archive (RFC 5064): a URI of https or http with {hash}, the "
+	          "base32 of the SHA-1 of its Message-ID without <>, as Mailman 3 has it; or {message-id}; "
+	          "or none." },
 	[STYLE_NOT_ME] = { .name = "not-me", STYLE(STYLE_NOT_ME), .check = check_yes,
 	  .help = "Whether posters get no copy of their own posts: yes or no." },
 	[STYLE_WITHOUT] = { .name = "without", STYLE(STYLE_WITHOUT), .check = check_without,

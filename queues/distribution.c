@@ -133,6 +133,15 @@ distribution_close(struct distribution *d)
 }
 
 const char *
+distribution_canonical(const struct distribution *d, size_t line, size_t *length)
+{
+	const char *at = d->text + d->offsets[line];
+
+	*length = strcspn(at, "\t\n");
+	return at;
+}
+
+const char *
 distribution_address(const struct distribution *d, size_t line, size_t *length)
 {
 	const char *at = d->text + d->offsets[line];

@@ -48,4 +48,7 @@ void distribution_close(struct distribution *);
 /* What to send to; not NUL-terminated. */
 const char *distribution_address(const struct distribution *, size_t line, size_t *length);
 
+/* Its canonical form, in the same way. */
+const char *distribution_canonical(const struct distribution *, size_t line, size_t *length);
+
 #endif

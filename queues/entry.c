@@ -42,6 +42,8 @@ envelope_free(struct envelope *e)
 	free(e->inject_add);
 	free(e->inject_before_body);
 	free(e->inject_after_body);
+	free(e->inject_above);
+	free(e->inject_below);
 	text_list_free(&e->before);
 	text_list_free(&e->inject_remove);
 	*e = (struct envelope){ 0 };
@@ -62,8 +64,9 @@ envelope_print(const struct envelope *e, struct bytes *out)
 {
 	struct js *j = js_object(), *inject = js_object();
 	bool framed = e->inject_before_body != NULL || e->inject_after_body != NULL;
+	bool personal = e->inject_above != NULL || e->inject_below != NULL;
 
-	js_set_number(j, "version", e->shadow ? 3 : framed ? 2 : 1);
+	js_set_number(j, "version", personal || e->shadow ? ENVELOPE_VERSION : framed ? 2 : 1);
 	js_set_text(j, "list", e->list);
 	js_set_text(j, "role", e->role);
 	js_set_text(j, "recipient", e->recipient);
@@ -90,9 +93,13 @@ envelope_print(const struct envelope *e, struct bytes *out)
 		js_set(j, "before", array_of(&e->before));
 	js_set_text(inject, "sender", e->inject_sender);
 	js_set_text(inject, "add", e->inject_add);
+	if (e->inject_verp)
+		js_set_flag(inject, "verp", true);
 	js_set(inject, "remove", array_of(&e->inject_remove));
 	js_set_text(inject, "before_body", e->inject_before_body);
 	js_set_text(inject, "after_body", e->inject_after_body);
+	js_set_text(inject, "above", e->inject_above);
+	js_set_text(inject, "below", e->inject_below);
 	js_set(j, "inject", inject);
 	js_print(j, true, out);
 	bytes_add_char(out, '\n');
@@ -131,8 +138,11 @@ take_inject(const struct js *j, struct envelope *e, struct complaint *why)
 	    take_text(inject, "add", true, &e->inject_add, why) < 0 ||
 	    take_texts(inject, "remove", &e->inject_remove, why) < 0 ||
 	    take_text(inject, "before_body", false, &e->inject_before_body, why) < 0 ||
-	    take_text(inject, "after_body", false, &e->inject_after_body, why) < 0)
+	    take_text(inject, "after_body", false, &e->inject_after_body, why) < 0 ||
+	    take_text(inject, "above", false, &e->inject_above, why) < 0 ||
+	    take_text(inject, "below", false, &e->inject_below, why) < 0)
 		return complain_within(why, "inject");
+	e->inject_verp = js_flag(inject, "verp", false);
 	return 0;
 }
 

@@ -14,8 +14,8 @@
 #include <stdint.h>
 
 /*
- * Version 2 says what stands around the body, version 3 that nothing may be sent. An envelope that
- * says neither is of version 1.
+ * Version 2 says what stands around the body; version 3 what does for each member, or that nothing may
+ * be sent. An envelope that says nothing of that is of version 1.
  */
 enum { ENVELOPE_VERSION = 3 };
 
@@ -47,6 +47,8 @@ struct envelope {
 	char *inject_add;                 /* header fields to put before the message, with line ends */
 	struct text_list inject_remove;   /* names of header fields to leave out */
 	char *inject_before_body;         /* to put behind the header's empty line; NULL: nothing */
+	bool inject_verp;                 /* each recipient is to have a reverse-path of its own */
+	char *inject_above, *inject_below;        /* the same for each member, templates; NULL: nothing */
 	char *inject_after_body;          /* to put behind the body; NULL: nothing */
 };
 

@@ -218,6 +218,14 @@ struct queue_ops {
 	bool (*look)(struct queues *, const char *id, void (*see)(void *, const struct entry_summary *),
 	             void *arg);
 
+	/*
+	 * Who is in a line of the distribution list of an entry for a list, of whose name the beginning is
+	 * known: 1 with the canonical address, allocated; 0 where there is no such entry any more, or line;
+	 * -1 with a complaint. Looks through the names of all entries. Needs no claim.
+	 */
+	int (*member)(struct queues *, const char *beginning, const char *list, size_t line,
+	              char **address, struct complaint *);
+
 	/* Counts the entries of a queue; cheap enough to be asked every few seconds. */
 	int (*count)(struct queues *, enum queue_id, struct queue_count *, struct complaint *);
 

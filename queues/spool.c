@@ -63,6 +63,7 @@ static const struct queue_ops ops = {
 	.leave = spool_leave,
 	.each = spool_each,
 	.look = spool_look,
+	.member = spool_member,
 	.count = spool_count,
 	.forget = spool_forget,
 	.close = close_spool,

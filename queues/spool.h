@@ -144,6 +144,8 @@ int spool_each_name(const struct spool *, enum queue_id, void (*)(void *, const 
                     struct complaint *);
 int spool_each(struct queues *, enum queue_id, void (*)(void *, const struct entry_summary *), void *,
                struct complaint *);
+int spool_member(struct queues *, const char *beginning, const char *list, size_t line, char **address,
+                 struct complaint *);
 int spool_count(struct queues *, enum queue_id, struct queue_count *, struct complaint *);
 size_t spool_forget(struct queues *, int64_t before);
 void spool_clean_tmp(struct spool *);

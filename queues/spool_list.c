@@ -2,6 +2,7 @@
 #include "queues/spool.h"
 
 #include "base/log.h"
+#include "base/mem.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -164,6 +165,77 @@ spool_history(struct queues *queues, const char *id, void (*visit)(void *, const
 	bytes_free(&text);
 	(void)close(dir);
 	return rc < 0 ? -1 : 1;
+}
+
+struct member_look {
+	const struct spool *spool;
+	enum queue_id queue;
+	const char *beginning, *list;
+	size_t line;
+	char **address;
+	int result;
+	struct complaint *why;
+};
+
+/* A frozen list stays as it is until the entry is forgotten. */
+static int
+member_in(const struct member_look *l, int dir)
+{
+	struct bytes text = { 0 };
+	struct envelope envelope = { 0 };
+	struct distribution d = { 0 };
+	struct file_map map = { 0 };
+	const char *at;
+	size_t length;
+	int rc = file_read(dir, "envelope.json", LARGEST_FILE, &text, l->why);
+
+	if (rc == 1)
+		rc = envelope_parse(text.data, text.length, &envelope, l->why) < 0 ? -1 : 1;
+	if (rc == 1)
+		rc = strcmp(envelope.list, l->list) == 0;
+	if (rc == 1)
+		rc = file_map(dir, "recipients", &map, l->why) < 0
+		             ? -1 : distribution_open(&d, map.data, map.length, l->why);
+	if (rc == 1 && l->line < d.count) {
+		at = distribution_canonical(&d, l->line, &length);
+		*l->address = mem_copy(at, length);
+	} else if (rc == 1) {
+		rc = 0;
+	}
+	distribution_close(&d);
+	file_unmap(&map);
+	envelope_free(&envelope);
+	bytes_free(&text);
+	return rc;
+}
+
+static void
+member_at(void *arg, const char *id)
+{
+	struct member_look *l = arg;
+	int dir;
+
+	if (l->result != 0 || strncmp(id, l->beginning, strlen(l->beginning)) != 0)
+		return;
+	dir = openat(l->spool->dirs[l->queue], id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return;                   /* it moved on, to where we look next */
+	l->result = member_in(l, dir);
+	(void)close(dir);
+}
+
+int
+spool_member(struct queues *queues, const char *beginning, const char *list, size_t line, char **address,
+             struct complaint *why)
+{
+	struct member_look l = { .spool = (struct spool *)queues, .queue = QUEUE_OUTBOUND,
+		                 .beginning = beginning, .list = list, .line = line, .address = address,
+		                 .why = why };
+
+	for (; l.queue < QUEUE_COUNT && l.result == 0; l.queue++)
+		if (spool_each_name(l.spool, l.queue, member_at, &l, why) < 0)
+			return -1;
+	return l.result;
 }
 
 struct counting {

@@ -9,6 +9,7 @@ import time
 class Transaction:
     def __init__(self):
         self.sender, self.parameters, self.recipients, self.data = None, "", [], b""
+        self.of_recipients = []            # the parameters of their RCPTs
         self.receipts = []                # receipt recipients, which are not among the others
 
     @property
@@ -153,7 +154,7 @@ class Sink:
                 if t is None:
                     self.say(h, "503 5.5.1 need MAIL")
                     continue
-                address = re.match(r"RCPT TO:<(.*)>[^>]*$", command, re.I).group(1)
+                address, parameters = re.match(r"RCPT TO:<(.*)>\s*([^>]*)$", command, re.I).groups()
                 receipt = address.startswith("receipt+")
                 reply = self.on_receipt and self.on_receipt(address) if receipt else \
                     self.on_rcpt and self.on_rcpt(address, len(t.recipients))
@@ -162,6 +163,8 @@ class Sink:
                         return
                 else:
                     (t.receipts if receipt else t.recipients).append(address)
+                    if not receipt:
+                        t.of_recipients.append(parameters)
                     self.say(h, "250 2.1.5 ok")
             elif verb == "DATA":
                 if t is None or not t.recipients + t.receipts:

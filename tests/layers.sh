@@ -52,7 +52,7 @@ only 'opendkim/.*' 'mail/signatures\.c'
 only 'libpsl\.h' 'mail/dmarc\.c'
 only 'gmime/.*' 'mail/mime\.c'
 only 'systemd/.*' 'base/notify\.c'
-only 'idn2\.h|uni(str|case|norm|type|ctype)\.h' 'mail/(address|header|phrase)\.c'
+only 'idn2\.h|uni(str|case|norm|type|ctype)\.h' 'mail/(address|header|phrase|xtext)\.c'
 
 # 500 lines a file, 60 a function; 110 columns.
 for f in $files; do

@@ -6,6 +6,8 @@
 #include "expander/pulse.h"
 #include "expander/recipients.h"
 #include "expander/service.h"
+#include "mail/address.h"
+#include "mail/verp.h"
 
 #include <string.h>
 
@@ -71,6 +73,40 @@ find_list(struct handover *h, struct deadline by)
 	return source_find_list(d->source, &address, 1, by, &h->list, &which, &h->why);
 }
 
+/* Whose copy a bounce is of, where its address tells: once, and never more than is known. */
+static void
+log_origin(const struct handover *h)
+{
+	static const char *const words[] = { [VERP_TRUE] = "true", [VERP_FALSE] = "false",
+		                             [VERP_HINT] = "hint" };
+	const struct entry *e = h->entry;
+	struct complaint why = { "" };
+	struct address a = { 0 };
+	struct log_line l;
+	struct verp v;
+	int found = 0;
+
+	if (address_parse_inner(&a, e->envelope.recipient, strlen(e->envelope.recipient), &why) < 0)
+		return;
+	verp_read(h->service->keys, a.canonical, e->envelope.list, &v);
+	address_free(&a);
+	if (v.form == VERP_TRUE)
+		found = e->queues->ops->member(e->queues, v.post, e->envelope.list, v.line, &v.member, &why);
+	if (v.form != VERP_NONE) {
+		log_begin(&l, v.form == VERP_FALSE || found < 0 ? LEVEL_WARN : LEVEL_INFO, "verp");
+		log_text(&l, "id", e->id);
+		log_text(&l, "list", e->envelope.list);
+		log_text(&l, "token", words[v.form]);
+		log_text(&l, "member", v.member);
+		log_text(&l, "post", v.form == VERP_TRUE ? v.post : NULL);
+		if (v.form == VERP_TRUE)
+			log_number(&l, "line", v.line);
+		log_text(&l, "reason", found < 0 ? why.text : NULL);
+		log_end(&l);
+	}
+	verp_free(&v);
+}
+
 static enum found
 hand_over(struct handover *h)
 {
@@ -126,6 +162,8 @@ work_on(struct entry *entry)
 
 	(void)complain(&h.why, "%s", entry->damage == NULL ? "" : entry->damage);
 	pulse_step(h.service->outbound.expand);
+	if (entry->tries == 0 && entry->damage == NULL)
+		log_origin(&h);
 	switch (hand_over(&h)) {
 	case FOUND_YES:
 		entry->queues->ops->release(&h.entry, 0);

@@ -19,6 +19,7 @@ struct station {
 	char *name;                       /* as in struct mta */
 	struct learnt learnt;
 	struct throttle throttle;
+	bool xverp;                       /* it had XVERP when it said so last */
 	size_t busy;                      /* batches under way that the throttle counts */
 	int64_t away;                     /* ticks: left alone until then; 0: it is there */
 	int64_t rest;                     /* ms that it was left alone the last time */

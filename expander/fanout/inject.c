@@ -206,7 +206,7 @@ static bool
 inject(struct injector *in, struct lane *l, const struct service *s, struct station *st, struct batch *b)
 {
 	const struct mta *m = farm_mta(s, l->number);
-	struct sending g = sending_begin(b, s->receipts);
+	struct sending g = sending_begin(b, s);
 	struct outcome o = { 0 };
 	int64_t began = clock_ticks_us();
 	bool elsewhere, reached;
@@ -217,6 +217,8 @@ inject(struct injector *in, struct lane *l, const struct service *s, struct stat
 	o.texts = mem_array(b->count, sizeof(*o.texts));
 	lane_run(l, s, m, &g, &o);
 	monitor_enter(&in->monitor);
+	if (l->smtp != NULL)
+		st->xverp = smtp_has_xverp(l->smtp);
 	elsewhere = farm_is_free(&o) && farm_has_other(&in->farm, s, st, clock_ticks());
 	fate = elsewhere ? FATE_ELSEWHERE : settle_judge(b, &o, &s->outbound);
 	monitor_leave(&in->monitor);
@@ -294,6 +296,8 @@ take_entry(struct injector *in, const struct service *s)
 		post_close(&p);
 	} else if (p != NULL) {
 		p->proof = wants_proof(p, s);
+		p->verp = p->entry->envelope.inject_verp;
+		p->own = p->verp && sending_fits(p, s->keys);
 		p->quick = turns_is_quick(p, s);
 	} else if (found) {
 		metric_add(&expander_metrics[POSTS],
@@ -393,6 +397,7 @@ find_batch(struct injector *in, struct lane *l, const struct service *s, struct 
 		return NULL;
 	if (is_count_old(in, s))
 		limit = 0;                /* another lane looks at it now */
+	w.xverp = s->outbound.xverp && st->xverp;
 	w.large = st->busy < limit;
 	if (!w.large)
 		*wait = WHEN_FULL;        /* whoever is done with a batch wakes the others */

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "expander/fanout/personal.h"
 #include "mail/header.h"
 
 #include <inttypes.h>
@@ -66,6 +67,9 @@ read_post(struct post *p, struct complaint *why)
 	    ops->message(p->entry, &message, &length, why) < 0)
 		return -1;
 	post_rewrite(&p->entry->envelope, message, length, &p->head, &body);
+	p->personal = personal_is(&p->entry->envelope);
+	p->message = message;
+	p->message_length = length;
 	p->body = message + body;
 	p->body_length = length - body;
 	p->tail = p->entry->envelope.inject_after_body;

@@ -17,6 +17,8 @@ struct post {
 	struct distribution list;
 	struct tally tally;               /* lines of batches under way are LINE_DOUBT */
 	struct bytes head;                /* our fields and the header as sent */
+	const char *message;              /* as it came */
+	size_t message_length;
 	const char *body;
 	size_t body_length;
 	const char *tail;                 /* what stands behind it; NULL: nothing */
@@ -29,6 +31,9 @@ struct post {
 	size_t most;                      /* recipients of its batches; 0: no limit of its own */
 	bool halted;                      /* no further batch this time */
 	bool proof;                       /* its batches ask for receipts */
+	bool personal;                    /* each member has a copy of its own */
+	bool verp;                        /* each member has a reverse-path of its own: … */
+	bool own;                         /* … which can be ours */
 	bool quick;                       /* it is small or urgent, and waits for no pace */
 	int64_t doubt_since;              /* ticks: when the last of the open batches came in doubt */
 	bool doubt_later;                 /* what was not queued of them goes the next time */

@@ -2,29 +2,73 @@
 #include "expander/fanout/sending.h"
 
 #include "base/mem.h"
+#include "expander/fanout/personal.h"
 #include "expander/fanout/settle.h"
 #include "mail/address.h"
+#include "mail/verp.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+static char *
+sender_of(const struct post *p, struct keys *keys, uint32_t line)
+{
+	const struct envelope *e = &p->entry->envelope;
+
+	return verp_address(keys, e->inject_sender, e->list, p->entry->id, line);
+}
+
+bool
+sending_fits(const struct post *p, struct keys *keys)
+{
+	char *longest = sender_of(p, keys, (uint32_t)p->list.count);
+	bool fits = longest != NULL;
+
+	free(longest);
+	return fits;
+}
+
+static void
+personalize(struct sending *g)
+{
+	const struct post *p = g->batch->post;
+	size_t length;
+	const char *address = distribution_address(&p->list, g->batch->lines[0], &length);
+	char *member = mem_copy(address, length);
+
+	personal_rewrite(&p->entry->envelope, p->entry->id, member, p->message, p->message_length, &g->head,
+	                 &g->body_at, &g->tail);
+	free(member);
+}
+
 struct sending
-sending_begin(struct batch *b, const char *domain)
+sending_begin(struct batch *b, const struct service *s)
 {
 	struct receipt r = { .batch = b->number };
+	struct sending g = { .batch = b };
 
-	if (b->receipt[0] == '\0')
-		return (struct sending){ .batch = b };
-	memcpy(r.entry, b->post->entry->id, sizeof(r.entry));
-	memcpy(r.token, b->receipt, sizeof(r.token));
-	return (struct sending){ .batch = b, .receipt = receipt_address(&r, domain) };
+	if (b->receipt[0] != '\0') {
+		memcpy(r.entry, b->post->entry->id, sizeof(r.entry));
+		memcpy(r.token, b->receipt, sizeof(r.token));
+		g.receipt = receipt_address(&r, s->receipts);
+	}
+	/* Ours is worth more: of a single recipient it costs nothing. */
+	if (b->post->own && b->count == 1)
+		g.sender = sender_of(b->post, s->keys, b->lines[0]);
+	if (b->post->personal)
+		personalize(&g);
+	g.xverp = b->post->verp && g.sender == NULL && s->outbound.xverp;
+	return g;
 }
 
 void
 sending_end(struct sending *g)
 {
 	free(g->receipt);
-	g->receipt = NULL;
+	free(g->sender);
+	bytes_free(&g->head);
+	mem_drop(&g->tail);
+	g->receipt = g->sender = NULL;
 }
 
 static bool
@@ -58,18 +102,21 @@ sending_transaction(struct sending *g)
 	const struct batch *b = g->batch;
 	const struct post *p = b->post;
 
+	const bool personal = p->personal;
+
 	return (struct transaction){
-		.sender = p->entry->envelope.inject_sender,
+		.sender = g->sender == NULL ? p->entry->envelope.inject_sender : g->sender,
+		.xverp = g->xverp,
 		.envid = b->name,
 		.list = &p->list,
 		.lines = b->lines,
 		.count = b->count,
-		.head = p->head.data,
-		.head_length = p->head.length,
-		.body = p->body,
-		.body_length = p->body_length,
-		.tail = p->tail,
-		.tail_length = p->tail_length,
+		.head = personal ? g->head.data : p->head.data,
+		.head_length = personal ? g->head.length : p->head.length,
+		.body = personal ? p->message + g->body_at : p->body,
+		.body_length = personal ? p->message_length - g->body_at : p->body_length,
+		.tail = personal ? g->tail : p->tail,
+		.tail_length = personal ? strlen(g->tail == NULL ? "" : g->tail) : p->tail_length,
 		.eight_bit = p->entry->envelope.eight_bit,
 		.receipt = g->receipt,
 		.begin = note_intent,

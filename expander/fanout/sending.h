@@ -4,14 +4,22 @@
 
 #include "expander/fanout/post.h"
 #include "expander/fanout/smtp_client.h"
+#include "expander/service.h"
 
 struct sending {
 	struct batch *batch;
 	char *receipt;                    /* address; NULL: none */
+	char *sender;                     /* reverse-path of its only recipient; NULL: that of the post */
+	struct bytes head;                /* of a copy for one member */
+	size_t body_at;
+	char *tail;
+	bool xverp;                       /* the MTA is to make those of its recipients */
 };
 
-/* `domain` is that of receipts. */
-struct sending sending_begin(struct batch *, const char *domain);
+/* Whether a reverse-path of our own can be made for all members of a post. */
+bool sending_fits(const struct post *, struct keys *);
+
+struct sending sending_begin(struct batch *, const struct service *);
 void sending_end(struct sending *);
 
 /* Borrows all of it. */

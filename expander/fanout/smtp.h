@@ -7,7 +7,7 @@
 struct smtp {
 	struct wire wire;
 	int64_t reply;                    /* ms */
-	bool pipelining, size, eight_bit, utf8, dsn, etrn, starttls;
+	bool pipelining, size, eight_bit, utf8, dsn, xverp, etrn, starttls;
 	bool plain, login;                /* mechanisms of AUTH */
 	bool broken;
 };

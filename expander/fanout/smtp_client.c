@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "expander/fanout/smtp.h"
 #include "mail/syntax.h"
+#include "mail/xtext.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,17 @@ has_receipt(const struct smtp *s, const struct transaction *t)
 	return t->receipt != NULL && s->dsn;
 }
 
+/*
+ * What is to be reported of a member (RFC 3461 section 5.2.7.3): failures, and not to the poster. What
+ * has no sender has nobody to tell.
+ */
+static void
+add_notification(const struct transaction *t, const char *address, size_t length, struct bytes *out)
+{
+	bytes_format(out, " NOTIFY=%s", *t->sender == '\0' ? "NEVER" : "FAILURE");
+	xtext_add_orcpt(out, address, length);
+}
+
 /* MAIL, the RCPTs and DATA. */
 static void
 print_commands(const struct smtp *s, const struct transaction *t, const struct outcome *o,
@@ -36,8 +48,10 @@ print_commands(const struct smtp *s, const struct transaction *t, const struct o
 		bytes_add_text(out, " BODY=8BITMIME");
 	if (t->utf8 && s->utf8)
 		bytes_add_text(out, " SMTPUTF8");
+	if (t->xverp && s->xverp)
+		bytes_add_text(out, " XVERP");
 	if (s->dsn)
-		bytes_format(out, " ENVID=%s", t->envid);
+		bytes_format(out, " RET=HDRS ENVID=%s", t->envid);
 	bytes_add_text(out, "\r\n");
 	if (has_receipt(s, t))
 		bytes_format(out, "RCPT TO:<%s> NOTIFY=NEVER\r\n", t->receipt);
@@ -49,7 +63,10 @@ print_commands(const struct smtp *s, const struct transaction *t, const struct o
 			continue;
 		bytes_add_text(out, "RCPT TO:<");
 		bytes_add(out, address, length);
-		bytes_add_text(out, ">\r\n");
+		bytes_add_char(out, '>');
+		if (s->dsn)
+			add_notification(t, address, length, out);
+		bytes_add_text(out, "\r\n");
 	}
 	bytes_add_text(out, "DATA\r\n");
 }

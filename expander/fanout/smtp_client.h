@@ -43,6 +43,7 @@ struct transaction {
 	const char *tail;                 /* what stands behind it; may be NULL */
 	size_t tail_length;
 	bool utf8, eight_bit;
+	bool xverp;                       /* the MTA is to make reverse-paths of it; where it has XVERP */
 	const char *receipt;              /* address of a receipt recipient, to go first; NULL: none */
 	/* Called once, while the MTA looks at the recipients. False: do not send. */
 	bool (*begin)(void *arg, struct complaint *);
@@ -81,6 +82,7 @@ struct smtp *smtp_open(const struct smtp_config *, struct complaint *);
 void smtp_send(struct smtp *, const struct transaction *, struct outcome *);
 
 bool smtp_has_utf8(const struct smtp *);
+bool smtp_has_xverp(const struct smtp *);
 
 /*
  * Connects, and asks the MTA to deliver what it has for a domain (RFC 1985) where it knows how. -1

@@ -39,6 +39,7 @@ take_keyword(void *arg, struct slice line)
 	s->eight_bit |= slice_is(word, "8BITMIME");
 	s->utf8 |= slice_is(word, "SMTPUTF8");
 	s->dsn |= slice_is(word, "DSN");
+	s->xverp |= slice_is(word, "XVERP");
 	s->etrn |= slice_is(word, "ETRN");
 	s->starttls |= slice_is(word, "STARTTLS");
 	if (slice_is(word, "AUTH"))
@@ -187,6 +188,12 @@ bool
 smtp_has_utf8(const struct smtp *s)
 {
 	return s->utf8;
+}
+
+bool
+smtp_has_xverp(const struct smtp *s)
+{
+	return s->xverp;
 }
 
 void

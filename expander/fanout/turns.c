@@ -199,7 +199,8 @@ try_post(struct turns *t, const struct wish *w, struct post *p, int64_t *wait)
 	}
 	take_out(t, p);
 	append(t, p);
-	b = post_cut(p, w->most, w->lanes, most);
+	/* A copy of one's own, and a reverse-path that we make, go with a transaction of their own. */
+	b = post_cut(p, p->personal || (p->own && !w->xverp) ? 1 : w->most, w->lanes, most);
 	for (size_t i = 0; i < LIMITS; i++)
 		if (limits[i].rate->count != 0)
 			bucket_take(limits[i].bucket, limits[i].rate, b->count, w->now);

@@ -26,6 +26,7 @@ struct wish {
 	const struct service *service;
 	size_t most;                      /* recipients of a batch */
 	size_t lanes;                     /* that share a post */
+	bool xverp;                       /* the MTA makes reverse-paths for members */
 	bool large;                       /* not only what is small or urgent */
 	struct bucket *lane;
 	int64_t now;                      /* ticks, us */

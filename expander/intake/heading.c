@@ -8,12 +8,16 @@
 #include "mail/phrase.h"
 #include "mail/stamp.h"
 #include "mail/subject.h"
+#include "mail/template.h"
 #include "mail/trace.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { LONGEST_NAME = 100 };              /* characters of a list's name in List-Id */
+enum {
+	LONGEST_NAME = 100,               /* characters of a list's name in List-Id */
+	LONGEST_URI = 900                 /* octets of a URI that is made of the post */
+};
 
 /*
  * What goes where the message came from another list (RFC 2369 section 4): who leaves by it makes
@@ -346,22 +350,65 @@ lines_of(const struct heading *h, enum style_id id)
 static void
 add_frame(struct heading *h, const char *id)
 {
+	bool personal = template_is_personal(h->target->style[STYLE_HEADER]) ||
+	                template_is_personal(h->target->style[STYLE_FOOTER]);
 	char *above = lines_of(h, STYLE_HEADER), *below = lines_of(h, STYLE_FOOTER);
+	char *filled_above = template_fill(above, h->header, h->length, NULL);
+	char *filled_below = template_fill(below, h->header, h->length, NULL);
 	char *boundary = mem_format("=_rollcall_%s", id);
-	const struct footer f = { above, below, boundary, h->envelope->eight_bit };
+	const struct footer f = { filled_above, filled_below, boundary, h->envelope->eight_bit };
 	struct framing frame;
 
-	if ((above != NULL || below != NULL) && footer_frame(&f, h->header, h->length, &frame)) {
+	if ((above == NULL && below == NULL) || !footer_frame(&f, h->header, h->length, &frame))
+		goto out;
+	if (personal) {                   /* what is asked for differs from member to member */
+		h->envelope->inject_above = above;
+		h->envelope->inject_below = below;
+		above = below = NULL;
+	} else {
 		for (size_t i = 0; i < frame.remove.count; i++)
 			remove_field(h->envelope, frame.remove.items[i]);
 		bytes_add_text(h->out, bytes_text(&frame.add));
 		h->envelope->inject_before_body = bytes_take(&frame.before);
 		h->envelope->inject_after_body = bytes_take(&frame.after);
-		framing_free(&frame);
 	}
+	framing_free(&frame);
+out:
 	free(boundary);
+	free(filled_above);
+	free(filled_below);
 	free(above);
 	free(below);
+}
+
+/*
+ * Where the post is in an archive. Those that it has stay: there may be several (RFC 5064 section 2.4).
+ * Nothing is said where it does not say its own name, once.
+ */
+static void
+add_archived_at(struct heading *h)
+{
+	const char *pattern = h->target->style[STYLE_ARCHIVED_AT];
+	struct bytes value = { 0 };
+	struct field f;
+	char *uri, *id;
+	size_t length;
+
+	if (pattern == NULL || !header_find(h->header, h->length, "Message-ID", &f))
+		return;
+	field_words(&f, &value);
+	id = mem_text(bytes_text(&value));
+	bytes_free(&value);
+	length = strlen(id);
+	if (length > 2 && id[0] == '<' && id[length - 1] == '>' &&
+	    strpbrk(id + 1, "<> ") == id + length - 1) {
+		id[length - 1] = '\0';
+		uri = list_fill_archived(pattern, h->target->list->address, id + 1);
+		if (strlen(uri) <= LONGEST_URI)
+			bytes_format(h->out, "Archived-At:\r\n <%s>\r\n", uri);
+		free(uri);
+	}
+	free(id);
 }
 
 static void
@@ -373,6 +420,20 @@ add_precedence(struct heading *h)
 		return;
 	bytes_format(h->out, "Precedence: %s\r\n", precedence);
 	remove_field(h->envelope, "Precedence");
+}
+
+/*
+ * One post of so many, by its name, which nobody foresees: that needs no memory, and is the same
+ * wherever it is asked, as often as it is.
+ */
+static bool
+is_chosen(const char *verp, const char *id)
+{
+	unsigned every = verp == NULL ? 0 : style_verp(verp), sum = 0;
+
+	for (; *id != '\0'; id++)
+		sum = sum * 31 + (unsigned char)*id;
+	return every > 0 && sum % every == 0;
 }
 
 void
@@ -387,6 +448,7 @@ heading_compose(struct envelope *e, const struct site *site, const struct target
 	remove_field(e, STAMP_FIELD);     /* it was for us, and goes no further */
 	if (t->role == ROLE_POST) {
 		add_list_fields(&h);
+		add_archived_at(&h);
 		add_precedence(&h);
 		add_sender(&h);
 		add_reply_to(&h, add_from(&h));
@@ -394,6 +456,7 @@ heading_compose(struct envelope *e, const struct site *site, const struct target
 		add_frame(&h, id);
 		e->disclose = t->style[STYLE_REPORT] != NULL &&
 		              strcmp(t->style[STYLE_REPORT], "members") == 0;
+		e->inject_verp = *e->sender != '\0' && is_chosen(t->style[STYLE_VERP], id);
 	}
 	/* What fails comes to the list's bounce address; a bounce that fails has nowhere to go. */
 	if (t->role == ROLE_BOUNCES || *e->sender == '\0')

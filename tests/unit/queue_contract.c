@@ -249,6 +249,32 @@ check_frozen(struct queues *q, struct entry *e)
 	distribution_close(&d);
 }
 
+/* Of an entry that is being sent, or was. */
+static void
+check_members(struct queues *q, const char *id, const char *list)
+{
+	static const struct {
+		const char *beginning, *list;
+		size_t line;
+		const char *want;
+	} cases[] = {
+		{ "", NULL, 0, "ann@x.org" }, { "", NULL, 1, "bob@x.org" }, { "", NULL, 2, NULL },
+		{ "", "nobody@l.x", 0, NULL }, { "1", NULL, 0, NULL },
+	};
+	char beginning[16];
+	struct complaint why;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char *member = NULL;
+
+		(void)snprintf(beginning, sizeof(beginning), "%.8s%s", id, cases[i].beginning);
+		same_number(beginning, q->ops->member(q, beginning, cases[i].list == NULL ? list : cases[i].list,
+		                                      cases[i].line, &member, &why), cases[i].want != NULL);
+		same_text(beginning, member, cases[i].want);
+		free(member);
+	}
+}
+
 static void
 progress_is_summed_up(struct queues *q, struct entry *e)
 {
@@ -337,7 +363,9 @@ an_entry_goes_its_way(struct queues *q)
 	check_frozen(q, e);
 	progress_is_summed_up(q, e);
 	receipts_are_told(q, e);
+	check_members(q, id, list);
 	assert_int_equal(q->ops->move(&e, QUEUE_DONE, &why), 0);
+	check_members(q, id, list);
 	assert_int_equal(q->ops->receipt(q, id, 7, "abcdefghijklmnop", &why), RECEIPT_LATE);
 	assert_null(q->ops->claim(q, QUEUE_OUTBOUND));
 	/* It is remembered: the same again is no news, wherever the first one is. */

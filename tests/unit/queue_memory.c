@@ -414,6 +414,29 @@ look(struct queues *q, const char *id, void (*see)(void *, const struct entry_su
 }
 
 static int
+member(struct queues *q, const char *beginning, const char *list, size_t line, char **address,
+       struct complaint *why)
+{
+	for (struct memory_entry *e = ((struct memory *)q)->all; e != NULL; e = e->next) {
+		struct distribution d;
+		const char *at;
+		size_t length;
+
+		if (e->entry.queue < QUEUE_OUTBOUND || strcmp(e->entry.envelope.list, list) != 0 ||
+		    strncmp(e->entry.id, beginning, strlen(beginning)) != 0 ||
+		    distribution_open(&d, bytes_text(&e->frozen), e->frozen.length, why) != 1)
+			continue;
+		if (line < d.count) {
+			at = distribution_canonical(&d, line, &length);
+			*address = mem_copy(at, length);
+		}
+		distribution_close(&d);
+		return *address != NULL;
+	}
+	return 0;
+}
+
+static int
 count_queue(struct queues *q, enum queue_id queue, struct queue_count *count, struct complaint *why)
 {
 	(void)why;
@@ -516,6 +539,7 @@ static const struct queue_ops ops = {
 	.leave = leave,
 	.each = each,
 	.look = look,
+	.member = member,
 	.count = count_queue,
 	.held = held,
 	.forget = forget,

@@ -68,6 +68,23 @@ values(void **state)
 		{ "program: /bin/true", "can only stand in the configuration" },
 		{ "program-may-add: yes", "can only stand in the configuration" },
 		{ "program-timeout: 1s", "can only stand in the configuration" },
+		{ "archived-at: https://x/{hash}", NULL },
+		{ "archived-at: http://x/{local}@{domain}/{message-id}/", NULL },
+		{ "archived-at: none", NULL },
+		{ "archived-at: https://x/{local}", "lacks {hash} or {message-id}" },
+		{ "archived-at: https:///{hash} https://y/{hash}", "neither an address nor a URI" },
+		{ "archived-at: mailto:x@y?{hash}", "no URI of https or http" },
+		{ "archived-at: {hash}", "no URI of https or http" },
+		{ "archived-at: https://x/{hash}\n", "only printable ASCII" },
+		{ "verp: never", NULL },
+		{ "verp: always", NULL },
+		{ "verp: every 10", NULL },
+		{ "verp: every 999999", NULL },
+		{ "verp: every 0", "a number from 1 to 999999" },
+		{ "verp: every 1000000", "a number from 1 to 999999" },
+		{ "verp: every -1", "a number from 1 to 999999" },
+		{ "verp: every ten", "a number from 1 to 999999" },
+		{ "verp: allways", "did you mean \"always\"?" },
 		{ "sender: owner", NULL },
 		{ "sender: {local}-x@example.com", NULL },
 		{ "sender: ownr", "did you mean \"owner\"?" },
@@ -277,6 +294,85 @@ list_fields(void **state)
 	check_heading("staff@l.x", FEW, "List-Unsubscribe: <x>\r\n\r\nList-Id: x\r\n", ID, LOST);
 	check_heading("\"a&b\"@l.x", FEW "list-help: https://x/{local}", "",
 	              "List-Id: <%22a&b%22.l.x>\r\nList-Help: <https://x/%22a%26b%22>\r\n", NULL);
+}
+
+static void
+archives(void **state)
+{
+	static const struct {
+		const char *setting, *header, *want;
+	} cases[] = {
+		{ "https://x/{local}/{hash}/", "Message-ID: <1@example.com>\r\n", "https://x/staff/OVMMYPHT3QATOXJE67AQOCV3AHGZPGKW/" },
+		{ "https://x/{message-id}", "Message-ID:\r\n <a/b?c%@example.com>\r\n", "https://x/a%2Fb%3Fc%25%40example.com" },
+		{ "https://x/{message-id}", "Message-ID: <{hash}>\r\n", "https://x/%7Bhash%7D" },
+		{ "https://x/{hash}", "", NULL },
+		{ "https://x/{hash}", "Message-ID:\r\n", NULL },
+		{ "https://x/{hash}", "Message-ID: <>\r\n", NULL },
+		{ "https://x/{hash}", "Message-ID: 1@example.com\r\n", NULL },
+		{ "https://x/{hash}", "Message-ID: <1@x> <2@x>\r\n", NULL },
+		{ "none", "Message-ID: <1@example.com>\r\n", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char *settings = mem_format(FEW "archived-at: %s", cases[i].setting);
+		char *want = cases[i].want == NULL
+		                     ? mem_text(ID) : mem_format(ID "Archived-At:\r\n <%s>\r\n", cases[i].want);
+
+		check_heading("staff@l.x", settings, cases[i].header, want, LOST);
+		free(settings);
+		free(want);
+	}
+}
+
+/* A URI that would not fit on a line is none. */
+static void
+archives_of_long_names(void **state)
+{
+	char *header = mem_new(1200);
+
+	(void)state;
+	(void)snprintf(header, 1200, "Message-ID: <%0*d>\r\n", 900, 1);
+	check_heading("staff@l.x", FEW "archived-at: https://x/{message-id}", header, ID, LOST);
+	free(header);
+}
+
+/* About one of ten, and always the same ones. */
+static void
+chosen_posts(void **state)
+{
+	struct site site = { .hostname = (char *)"mail.x" };
+	size_t chosen = 0, again = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 2000; i++) {
+		struct list *l = list_new(mem_text("staff@l.x"), NULL, NULL, NULL);
+		struct target t = { .list = l, .role = ROLE_POST };
+		char id[DIGEST_NAME + 1], number[16];
+		unsigned char sum[DIGEST_SIZE];
+		struct digest *d = digest_open();
+
+		(void)snprintf(number, sizeof(number), "%u", i / 2);
+		digest_add(d, number, strlen(number));
+		digest_end(&d, sum);
+		digest_name(sum, id);
+		t.style[STYLE_LIST_ID] = "staff.l.x";
+		t.style[STYLE_FROM] = "keep";
+		t.style[STYLE_VERP] = "every 10";
+		for (int nobody = 0; nobody < 2; nobody++) {
+			struct envelope e = { .sender = mem_text(nobody == 1 ? "" : "ann@x") };
+
+			heading_compose(&e, &site, &t, id, "mx.x", "", 0);
+			if (nobody == 1)
+				assert_false(e.inject_verp);
+			else if (e.inject_verp)
+				*(i % 2 == 0 ? &chosen : &again) += 1;
+			envelope_free(&e);
+		}
+		list_drop(&l);
+	}
+	assert_in_range(chosen, 60, 150);
+	same_number("asked again", (long long)again, (long long)chosen);
 }
 
 static void
@@ -540,6 +636,9 @@ main(void)
 		cmocka_unit_test(which_level_counts),
 		cmocka_unit_test(fields_that_lead_nowhere),
 		cmocka_unit_test(list_fields),
+		cmocka_unit_test(archives),
+		cmocka_unit_test(archives_of_long_names),
+		cmocka_unit_test(chosen_posts),
 		cmocka_unit_test(lists_that_have_lists),
 		cmocka_unit_test(senders),
 		cmocka_unit_test(replies),
