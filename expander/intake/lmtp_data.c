@@ -234,6 +234,7 @@ struct entries {
 	struct commitment *commitments;
 	struct recipient **of;            /* the recipient of each */
 	size_t count;
+	bool unsure;                      /* how one of them is to look is not known */
 };
 
 /* The lists of the same message that come first: their members are left out of this one. */
@@ -258,6 +259,7 @@ add_entry(struct entries *es, struct reception *r, const struct mail *m, struct 
 	if (fill_envelope(&es->envelopes[es->count], r, m, to, lhlo, by) == FOUND_UNSURE) {
 		envelope_free(&es->envelopes[es->count]);
 		to->reply = REPLY_LATER;
+		es->unsure = true;
 		log_recipient(r, m, to, r->why.text);
 		return;
 	}
@@ -268,6 +270,19 @@ add_entry(struct entries *es, struct reception *r, const struct mail *m, struct 
 		.envelope = &es->envelopes[es->count],
 	};
 	es->of[es->count++] = to;
+}
+
+/* The lists of a message wait together, so that whoever is on two of them gets it once. */
+static void
+put_off_all(struct entries *es, const struct reception *r, const struct mail *m)
+{
+	while (es->count > 0) {
+		struct recipient *to = es->of[--es->count];
+
+		envelope_free(&es->envelopes[es->count]);
+		to->reply = REPLY_LATER;
+		log_recipient(r, m, to, r->why.text);
+	}
 }
 
 /*
@@ -314,6 +329,8 @@ collect(struct entries *es, struct reception *r, struct mail *m, const char *lhl
 		subject_free(s);
 		next++;
 	}
+	if (es->unsure)
+		put_off_all(es, r, m);
 	free(subjects);
 }
 
