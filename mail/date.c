@@ -37,24 +37,46 @@ read_offset(const char *text, long *minutes)
 	return strncasecmp(text, "GMT", 3) == 0 || strncasecmp(text, "UT", 2) == 0;
 }
 
+/* A number, and this octet behind it. NULL: there is none. */
+static const char *
+read_number(const char *at, char behind, int *number)
+{
+	char *end;
+	long n;
+
+	if (at == NULL)
+		return NULL;
+	at += strspn(at, " ");
+	n = strtol(at, &end, 10);
+	*number = (int)n;
+	return *at < '0' || *at > '9' || end > at + 4 || *end != behind ? NULL : end + 1;
+}
+
+static const char *
+read_month(const char *at, int *number)
+{
+	at = at == NULL ? NULL : at + strspn(at, " ");
+	for (*number = 0; at != NULL && *number < 12; ++*number)
+		if (strncasecmp(at, months + *number * 3L, 3) == 0)
+			return at + 3;
+	return NULL;
+}
+
 int64_t
 date_parse(const char *text)
 {
-	const char *comma = strchr(text, ','), *month;
+	const char *at = strchr(text, ',');
 	struct tm t = { 0 };
-	char name[4] = "", zone[6] = "";
 	long minutes;
 
-	if (comma != NULL)
-		text = comma + 1;
-	if (sscanf(text, "%2d %3s %4d %2d:%2d:%2d %5s", &t.tm_mday, name, &t.tm_year, &t.tm_hour, &t.tm_min,
-	           &t.tm_sec, zone) != 7)
+	at = read_number(at == NULL ? text : at + 1, ' ', &t.tm_mday);
+	at = read_month(at, &t.tm_mon);
+	at = read_number(at, ' ', &t.tm_year);
+	at = read_number(at, ':', &t.tm_hour);
+	at = read_number(at, ':', &t.tm_min);
+	at = read_number(at, ' ', &t.tm_sec);
+	if (at == NULL || t.tm_year < 1970 || !read_offset(at + strspn(at, " "), &minutes))
 		return -1;
-	month = strstr(months, name);
-	if (strlen(name) != 3 || month == NULL || (month - months) % 3 != 0 || !read_offset(zone, &minutes) ||
-	    t.tm_year < 1970)
-		return -1;
-	t.tm_mon = (int)(month - months) / 3;
 	t.tm_year -= 1900;
 	return (int64_t)(timegm(&t) - minutes * 60) * 1000;
 }

@@ -91,7 +91,7 @@ read_version(const char *at)
 
 	if (at != NULL && *at >= '0' && *at <= '9') {
 		at = read_name(at, &digits);
-		if (strcmp(digits, "1") != 0)
+		if (at != NULL && strcmp(digits, "1") != 0)
 			at = NULL;
 		free(digits);
 	}

@@ -50,7 +50,7 @@ static struct verdict
 look_at_signatures(const struct from_policy *policy, const char *author, const struct facts *f,
                    struct patience p)
 {
-	struct verdict verdict = verdict_pass();
+	struct verdict verdict;
 	struct verified v;
 	struct complaint why;
 

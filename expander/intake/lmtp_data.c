@@ -255,6 +255,7 @@ struct entries {
 	struct judgement **judgements;    /* and what was thought of it */
 	size_t count;
 	struct deadline by;               /* for what has to be looked up */
+	bool unsure;                      /* how one of them is to look is not known */
 };
 
 static void
@@ -292,6 +293,7 @@ add_entry(struct entries *es, struct reception *r, const struct mail *m, struct 
 	if (fill_envelope(&es->envelopes[es->count], r, m, to, &j->verdict, lhlo, es->by) == FOUND_UNSURE) {
 		envelope_free(&es->envelopes[es->count]);
 		to->reply = REPLY_LATER;
+		es->unsure = true;
 		log_recipient(r, m, to, j, r->why.text);
 		return;
 	}
@@ -312,6 +314,19 @@ add_entry(struct entries *es, struct reception *r, const struct mail *m, struct 
 	};
 	es->judgements[es->count] = j;
 	es->of[es->count++] = to;
+}
+
+/* The lists of a message wait together, so that whoever is on two of them gets it once. */
+static void
+put_off_all(struct entries *es, const struct reception *r, const struct mail *m)
+{
+	while (es->count > 0) {
+		struct recipient *to = es->of[--es->count];
+
+		envelope_free(&es->envelopes[es->count]);
+		to->reply = REPLY_LATER;
+		log_recipient(r, m, to, es->judgements[es->count], r->why.text);
+	}
 }
 
 /*
@@ -381,6 +396,8 @@ store(struct reception *r, struct mail *m, const char *lhlo)
 	judge_all(r, m, judgements);
 	collect(&es, r, m, judgements, false, lhlo);
 	collect(&es, r, m, judgements, true, lhlo);
+	if (es.unsure)
+		put_off_all(&es, r, m);
 	if (es.count > 0)
 		r->queues->ops->commit(r->draft, es.commitments, es.count, &r->why);
 	for (size_t i = 0; i < es.count; i++) {

@@ -115,6 +115,17 @@ static const char *const copied[] = { "Date",    "Message-ID", "In-Reply-To", "R
 	                              "Subject", "To",         "Cc",          "Reply-To",
 	                              "Sender",  "Auto-Submitted" };
 
+/* But for one that is no text: that is to be seen in the message only. */
+static void
+copy_field(struct bytes *add, const struct field *f, const char *name)
+{
+	struct bytes value = { 0 };
+
+	if (field_text(f, &value))
+		bytes_format(add, "%s: %s\r\n", name, value.data);
+	bytes_free(&value);
+}
+
 void
 treat_wrap(struct envelope *e, const char *header, size_t length)
 {
@@ -127,7 +138,7 @@ treat_wrap(struct envelope *e, const char *header, size_t length)
 	while (header_next(header, length, &at, &f))
 		for (size_t i = 0; i < sizeof(copied) / sizeof(*copied); i++)
 			if (field_is(&f, copied[i]) && !is_removed(e, copied[i]))
-				bytes_add(&add, f.start, f.length);
+				copy_field(&add, &f, copied[i]);
 	bytes_format(&add, "MIME-Version: 1.0\r\nContent-Type: message/%s\r\n"
 	                   "Content-Transfer-Encoding: %s\r\n\r\n",
 	             e->utf8 ? "global" : "rfc822", e->eight_bit ? "8bit" : "7bit");

@@ -581,7 +581,8 @@ surviving(void **state)
 static void
 wrapped(void **state)
 {
-	static const char header[] = "From: ann@x\r\nTo: b@x\r\nSubject: a\r\n b\r\nReply-To: c@x\r\nX: y\r\n";
+	static const char header[] = "From: ann@x\r\nTo: b@x\r\nSubject: a\r\n b\r\nReply-To: c@x\r\nX: y\r\n"
+				    "Cc: \xe9@x\r\n";
 	struct envelope e = { .inject_add = mem_text("From: <l@x>\r\nReply-To: d@x\r\n"), .eight_bit = true };
 
 	(void)state;
