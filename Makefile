@@ -23,9 +23,9 @@ SOURCES = cache described fail file ldap ldap_addresses ldap_attributes ldap_cli
           table_lmdb union union_people
 POLICIES = admit authenticated auto_submitted bulkhead chain content_type destinations dkim dmarc \
            drain fail from_policy header_match implicit_dest inquiry loop max_recipients max_size \
-           metrics moderated modifiers own_size policy_service posters posters_judge preferences \
-           program question rate rdns registry reject require_tls senders site site_find stamps \
-           style style_rows subject treatment verified
+           metrics moderated modifiers moments own_size policy_service posters posters_judge \
+           preferences program question rate rdns registry reject require_tls senders site \
+           site_find stamps storm style style_rows subject treatment verified
 QUEUES = distribution entry progress queue schedule spool spool_deaths spool_entry spool_hold \
          spool_list spool_progress spool_receipt spool_scan spool_write tally
 MILTER = ask ending hooks lookup main message metrics pacemaker query recipients service session \
@@ -40,8 +40,8 @@ EXPANDER = access main pace pulse recipients service settings work intake/conten
            moderation/notices
 CONSOLE = cmd_compare cmd_config cmd_daemons cmd_drain cmd_explain cmd_import cmd_key cmd_lists \
           cmd_lookup cmd_members cmd_metrics cmd_moderate cmd_preferences cmd_preview cmd_queue \
-          cmd_release cmd_source cmd_stop cmd_trace comparison daemons history import_ldif \
-          import_mailman listing main recall transactions
+          cmd_release cmd_source cmd_stop cmd_storm cmd_trace comparison daemons history \
+          import_ldif import_mailman listing main recall transactions
 
 # Who gets a post: rollcallctl tells as well.
 PREPARE = order prepare roster sift

@@ -152,7 +152,7 @@ say_before(struct queues *q, const char *id)
 
 	(void)q->ops->look(q, id, see_before, &b);
 	if (b.decided == DECIDED_NOT)
-		return ctl_fail(CTL_NO, "no post \"%s\" is held", id);
+		return ctl_fail(CTL_NO, "no entry \"%s\" is held", id);
 	listing_age(clock_wall() - b.at, age, sizeof(age));
 	(void)ctl_fail(CTL_NO, "%s was %s already%s%s, %s ago", id, said[b.decided],
 	               b.by == NULL ? "" : " by ", b.by == NULL ? "" : b.by, age);

@@ -43,6 +43,7 @@ extern const struct command command_queue;
 extern const struct command command_retry;
 extern const struct command command_release;
 extern const struct command command_discard;
+extern const struct command command_storm;
 extern const struct command command_hold;
 extern const struct command command_stop;
 extern const struct command command_trace;

@@ -25,6 +25,7 @@ static const struct command *const commands[] = {
 	&command_retry,
 	&command_release,
 	&command_discard,
+	&command_storm,
 	&command_hold,
 	&command_stop,
 	&command_trace,

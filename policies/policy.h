@@ -153,6 +153,7 @@ extern const struct policy policy_rate;
 extern const struct policy policy_program;
 extern const struct policy policy_service;
 extern const struct policy policy_moderated;
+extern const struct policy policy_storm;
 extern const struct policy policy_fail;
 
 #endif

@@ -1,22 +1,12 @@
-/*
- * No more than so many posts in a time. What is kept for a poster is one moment, at which the posts
- * so far will have been made up for: each post that is taken moves it on by an even share of the time,
- * and it may lie no further ahead than the time itself. It is the modification time of an empty file,
- * which outlives the daemon; one in the past says as much as none.
- */
+/* No more than so many posts in a time (policies/moments.h). */
 #include "base/digest.h"
-#include "base/log.h"
 #include "base/mem.h"
+#include "policies/moments.h"
 #include "policies/policy.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 struct rate_config {
 	int64_t posts, in, of;
@@ -62,17 +52,6 @@ file_of(const struct rate_config *c, const struct facts *f)
 	return mem_format("%s/rates/%s", f->state, name);
 }
 
-/* Wall milliseconds; 0 where there is none. -1: it cannot be known. */
-static int64_t
-moment_of(const char *path)
-{
-	struct stat s;
-
-	if (stat(path, &s) == 0)
-		return (int64_t)s.st_mtim.tv_sec * 1000 + s.st_mtim.tv_nsec / 1000000;
-	return errno == ENOENT ? 0 : -1;
-}
-
 static struct verdict
 at_rcpt(const void *config, const struct facts *f, struct patience p)
 {
@@ -84,49 +63,11 @@ at_rcpt(const void *config, const struct facts *f, struct patience p)
 	free(path);
 	if (moment < 0)
 		return verdict_defer(REPLY_LATER, "what was counted cannot be read");
-	/* A clock that was set back must not lock anybody out. */
-	if (moment <= now + c->in - c->in / c->posts || moment > now + 2 * c->in)
+	if (!moment_is_full(moment, now, c->posts, c->in))
 		return verdict_pass();
 	return verdict_because(verdict_reject(REPLY_RATE, ""), "%lld posts; the next in %lld s",
 	                       (long long)c->posts,
 	                       (long long)(moment - now - c->in + c->in / c->posts) / 1000 + 1);
-}
-
-/* Removes what lies in the past. It may be renewed at that moment: then one post too many is taken. */
-static void
-sweep(const char *state, int64_t now)
-{
-	char *path = mem_format("%s/rates", state);
-	DIR *directory = opendir(path);
-	struct dirent *e;
-
-	while (directory != NULL && (e = readdir(directory)) != NULL) {
-		char *file = mem_format("%s/%s", path, e->d_name);
-		int64_t moment = *e->d_name == '.' ? -1 : moment_of(file);
-
-		if (moment > 0 && moment < now)
-			(void)unlink(file);
-		free(file);
-	}
-	if (directory != NULL)
-		(void)closedir(directory);
-	free(path);
-}
-
-static void
-write_moment(const char *state, const char *path, int64_t moment)
-{
-	const struct timespec at = { moment / 1000, moment % 1000 * 1000000 };
-	char *directory = mem_format("%s/rates", state);
-	int fd;
-
-	(void)mkdir(directory, 0700);
-	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0 || futimens(fd, (const struct timespec[]){ at, at }) < 0)
-		log_say(LEVEL_ERROR, "rate", "a post is not counted: %s: %s", path, strerrordesc_np(errno));
-	if (fd >= 0)
-		(void)close(fd);
-	free(directory);
 }
 
 static void
@@ -134,21 +75,19 @@ accepted(const void *config, const struct facts *f)
 {
 	enum { REST = 60000 };            /* ms between two sweeps */
 	const struct rate_config *c = config;
-	char *path = file_of(c, f);
-	int64_t now = clock_wall(), moment;
+	char *path = file_of(c, f), *directory = mem_format("%s/rates", f->state);
+	int64_t now = clock_wall();
 	bool due;
 
 	(void)pthread_mutex_lock(&lock);
-	moment = moment_of(path);
-	if (moment < now || moment > now + 2 * c->in)
-		moment = now;
-	write_moment(f->state, path, moment + c->in / c->posts);
+	moment_write(directory, path, moment_after(moment_of(path), now, c->posts, c->in), "rate");
 	due = now < swept || now - swept > REST;
 	if (due)
 		swept = now;
 	(void)pthread_mutex_unlock(&lock);
 	if (due)
-		sweep(f->state, now);
+		moments_sweep(directory, now);
+	free(directory);
 	free(path);
 }
 

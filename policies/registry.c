@@ -23,6 +23,7 @@ const struct policy *const policies[] = {
 	&policy_program,
 	&policy_service,
 	&policy_moderated,
+	&policy_storm,
 	&policy_fail,
 	NULL,
 };

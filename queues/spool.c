@@ -94,7 +94,9 @@ open_root(struct spool *s, struct complaint *why)
 	s->tmp = open_dir(s, "tmp", why);
 	for (enum queue_id q = 0; q < QUEUE_COUNT && s->tmp >= 0; q++) {
 		s->dirs[q] = open_dir(s, queue_word(q), why);
-		if (s->dirs[q] < 0)
+		/* A spool that was made before there was this queue has nothing in it. */
+		if (s->dirs[q] < 0 &&
+		    (!s->config.read_only || faccessat(s->root, queue_word(q), F_OK, 0) == 0))
 			return -1;
 	}
 	if (s->tmp < 0)

@@ -288,7 +288,7 @@ discard_entry(const struct release *r, const char *id)
 		if (is_claimed(s, q, id))
 			return complain(r->why, "%s: an expander still works on it: try again", id);
 		if (renameat2(s->dirs[q], id, s->dirs[QUEUE_DONE], id, RENAME_NOREPLACE) < 0) {
-			if (errno == ENOENT)
+			if (errno == ENOENT || s->dirs[q] < 0)
 				continue;
 			if (errno != EEXIST)
 				return complain_errno(r->why, "cannot move %s to done", id);

@@ -41,6 +41,8 @@ spool_each_in(const struct spool *s, const char *directory, void (*visit)(void *
 	DIR *dir = list_dir(s->root, directory);
 	struct dirent *e;
 
+	if (dir == NULL && errno == ENOENT && s->config.read_only)
+		return 0;
 	if (dir == NULL)
 		return complain_errno(why, "cannot read the queue %s", directory);
 	while ((e = readdir(dir)) != NULL)

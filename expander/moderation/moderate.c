@@ -2,11 +2,13 @@
 #include "expander/moderation/moderate.h"
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "expander/metrics.h"
 #include "expander/moderation/notices.h"
 #include "expander/pulse.h"
 #include "expander/service.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { IDLE = 60000, LOOK_FIRST = 1000, LOOK_MOST = 3600000 };    /* ms */
@@ -42,11 +44,15 @@ end(struct moderation *m, enum moderation_result result, const char *what)
 	return 0;
 }
 
-/* It goes the way of every post. */
+/* It goes the way of every post, and is as young as one that comes now: to wait was no try. */
 static int
 accept_post(struct moderation *m)
 {
-	if (m->entry->queues->ops->move(&m->entry, QUEUE_PENDING, &m->why) < 0)
+	const struct queue_ops *ops = m->entry->queues->ops;
+	const struct record fresh = { .kind = RECORD_DEFER, .at = clock_wall() };
+
+	if (ops->note(m->entry, &fresh, true, &m->why) < 0 ||
+	    ops->move(&m->entry, QUEUE_PENDING, &m->why) < 0)
 		return -1;
 	metric_add(&expander_metrics[MODERATIONS], MODERATION_ACCEPTED, 0, 0, 1);
 	log_say(LEVEL_INFO, "moderation", "%s: is accepted", m->entry->id);
@@ -88,20 +94,33 @@ expire(struct moderation *m)
 	return end(m, MODERATION_EXPIRED, "thrown away: nobody has decided on it in time");
 }
 
+/* Whether the owners hear of it, and of no more today. Of a storm they hear once. */
+static bool
+is_told(struct moderation *m, bool *last)
+{
+	const struct envelope *e = &m->entry->envelope;
+	bool storm = e->reason != NULL && strncmp(e->reason, "storm: ", 7) == 0;
+	int64_t most = m->service->moderation.notices;
+	char *key = mem_format("%s%s", storm ? "storm " : "", e->list);
+	bool told = notice_counts_take(m->counts, key, storm && most > 1 ? 1 : most, clock_wall(), last);
+
+	*last = *last && !storm;
+	free(key);
+	return told;
+}
+
 /* Nobody has decided. */
 static int
 keep(struct moderation *m)
 {
 	const struct schedule kept = schedule_of(m->service);
-	const char *list = m->entry->envelope.list;
 	bool last;
 
 	if (queue_expired(m->entry, &kept))
 		return expire(m);
 	if (m->entry->tries == 0) {
 		metric_add(&expander_metrics[MODERATIONS], MODERATION_HELD, 0, 0, 1);
-		if (notice_counts_take(m->counts, list, m->service->moderation.notices, clock_wall(),
-		                       &last) &&
+		if (is_told(m, &last) &&
 		    notice_store(m->entry, m->service, NOTICE_HELD, m->entry->envelope.reason, last,
 		                 &m->why) < 0)
 			return -1;

@@ -77,7 +77,7 @@ def test_what_is_under_way_is_finished(make_site):
     assert got[0].returncode == 0 and got[0].stdout.endswith("drained: nothing is left to do\n")
     assert "coming in" in got[0].stdout and "outbound 1" in got[0].stdout
     assert len(site.sink.recipients()) == 400
-    assert site.rollcall.counts() == {"pending": 0, "bounce": 0, "outbound": 0, "done": 2, "kept": 0, "held": 0}
+    assert site.rollcall.counts() == {"moderation": 0, "pending": 0, "bounce": 0, "outbound": 0, "done": 2, "kept": 0, "held": 0}
 
 
 def test_a_deferred_post_is_reported_and_not_waited_for(make_site):

@@ -272,7 +272,7 @@ def test_a_connection_that_ends_within_a_message(lmtp_site):
     wait_until(lambda: "ended within a message" in lmtp_site.rollcall.log, what="the log line")
     spool = lmtp_site.rollcall.dir / "state/spool"
     wait_until(lambda: not list(spool.glob("tmp/*")), what="an empty tmp")
-    assert lmtp_site.rollcall.counts() == {"pending": 0, "bounce": 0, "outbound": 0, "done": 0, "kept": 0, "held": 0}
+    assert lmtp_site.rollcall.counts() == {"moderation": 0, "pending": 0, "bounce": 0, "outbound": 0, "done": 0, "kept": 0, "held": 0}
 
 
 def test_a_hundred_megabytes(make_site):

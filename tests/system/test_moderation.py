@@ -1,6 +1,8 @@
 """Posts that are held: nobody gets them until somebody says so, and then everybody does, once."""
 import email
 import email.policy
+import json
+import time
 
 import pytest
 
@@ -112,7 +114,7 @@ def test_discarded(make):
     site.rollcall.ctl("discard", entry["id"], check=0)
     wait_until(lambda: queue_of(site, entry["id"]) == {"done"}, what="its end")
     assert "discarded already" in site.rollcall.ctl("accept", entry["id"], check=1).stderr
-    assert 'no post "nothing" is held' in site.rollcall.ctl("accept", "nothing", check=1).stderr
+    assert 'no entry "nothing" is held' in site.rollcall.ctl("accept", "nothing", check=1).stderr
     assert site.rollcall.ctl("discard", "a" * 26, check=1).stderr
     site.rollcall.wait_idle()
     assert site.sink.delivered() == []
@@ -177,6 +179,28 @@ def test_moderated(make):
     wait_until(lambda: "from abroad" in [h["subject"] for h in held(site)], what="the stranger's")
 
 
+def test_a_storm(make):
+    """Everybody answers all: the rest of the thread is held, the owner is told once; other posts pass."""
+    site = make("storm: { posts: 3, in: 1h, quiet: 1h }", moderation="notices: 20")
+    for n in range(5):
+        site.post(message=client.message(subject="Lunch" if n == 0 else "Re: Lunch"))
+    wait_until(lambda: len(held(site)) == 2, what="two posts that are held")
+    assert all(h["reason"].startswith("storm: ") for h in held(site))
+    site.post(message=client.message(subject="Tea"))
+    wait_until(lambda: len(posts(site)) == 16, what="four posts")
+    wait_until(lambda: len(notices(site)) == 1, what="the notice")
+    site.rollcall.wait_idle()
+    assert len(notices(site)) == 1
+    assert f"{STAFF}: 3 posts in 3600 s" in site.rollcall.log
+    assert "there is a storm; over in" in site.rollcall.ctl("storm", STAFF, check=0).stdout
+    site.rollcall.ctl("storm", DEV, check=1)
+    site.rollcall.ctl("storm", STAFF, "begin", check=64)
+    assert site.rollcall.ctl_json("storm", STAFF, "end")["ended"] is True
+    site.post(message=client.message(subject="Re: Lunch"))
+    wait_until(lambda: len(posts(site)) == 20, what="the next post")
+    assert len(held(site)) == 2
+
+
 def test_worse_is_worse(make):
     """A list that holds it does not save it from a check that refuses it later."""
     site = make("fail: { at: rcpt, answer: fail, on_fail: hold }", "max-size: { limit: 4k }")
@@ -220,3 +244,64 @@ def test_what_is_decided_holds_whatever_dies(make_site):
     assert site.submit(message=message).code == 250          # and the same again is nothing new
     site.rollcall.wait_idle()
     assert sorted(site.sink.recipients()) == ALL_OF_STAFF
+
+
+def test_a_message_that_is_lost(make_site):
+    """A disk lost it: whoever decides is not held up, and the post is reported like any that cannot be sent."""
+    site = make_site(mta="sink", more="moderation: { notices: 0 }", outbound="expire: 1s",
+                     destinations=lists("authenticated: { without_session: hold }"))
+    assert site.submit().code == 250 and site.submit(to=DEV).code == 250
+    for entry in held(site):
+        (site.rollcall.dir / "state/spool/moderation" / entry["id"] / "message.eml").unlink()
+    first, second = held(site)
+    assert first["subject"] == ""
+    site.rollcall.ctl("reject", first["id"], check=0)
+    wait_until(lambda: queue_of(site, first["id"]) == {"done"}, what="its end")
+    site.rollcall.ctl("accept", second["id"], check=0)
+    wait_until(lambda: queue_of(site, second["id"]) == {"done"}, seconds=40, what="its end, too")
+    assert site.rollcall.log_lines("report") == [] and "reported as" in site.rollcall.log
+    assert posts(site) == []
+
+
+def test_a_spool_that_was_restored(make_site):
+    """What was held may have been accepted since the backup: it is let go by two decisions."""
+    site = make_site(mta="sink", more="moderation: { notices: 0 }",
+                     destinations=lists("authenticated: { without_session: hold }"))
+    assert site.submit().code == 250
+    (entry,) = held(site)
+    site.rollcall.kill_expander()
+    (site.rollcall.dir / "state/spool/identity").unlink()
+    site.rollcall.start_expander()
+    assert "rollcallctl release" in site.rollcall.ctl("accept", entry["id"], check=70).stderr
+    site.rollcall.ctl("release", entry["id"], check=0)
+    site.rollcall.ctl("accept", entry["id"], check=0)
+    assert site.wait_for(4) == ALL_OF_STAFF
+
+
+def test_a_poster_that_is_a_list(make):
+    """It hears of no rejection: that would be a post to it."""
+    site = make(moderation="notices: 0")
+    site.post(sender=DEV, message=client.message(subject=SECRET))
+    entry = wait_until(lambda: held(site), what="a held post")[0]
+    site.rollcall.ctl("reject", entry["id"], check=0)
+    wait_until(lambda: "it would go to a list" in site.rollcall.log, what="the end of the notice")
+    site.rollcall.wait_idle()
+    assert site.sink.delivered() == []
+
+
+def test_what_was_held_for_long_is_not_old(make_site):
+    """To wait was no try to send it: when the directory is down as it is let go, it has its time."""
+    site = make_site(mta="sink", more="moderation: { notices: 0 }",
+                     destinations=lists("authenticated: { without_session: hold }"))
+    assert site.submit().code == 250
+    (entry,) = held(site)
+    site.rollcall.kill_expander()
+    with open(site.rollcall.dir / "state/spool/moderation" / entry["id"] / "progress", "a") as progress:
+        progress.write(json.dumps({"defer": 0, "at": int(time.time() * 1000), "tries": 200, "spent": 10 * 86400000}) + "\n")
+    site.slapd.stop()
+    site.rollcall.start_expander()
+    site.rollcall.ctl("accept", entry["id"], check=0)
+    wait_until(lambda: [e for e in site.rollcall.ctl_json("queue")["entries"] if e["queue"] == "pending" and e["tries"] > 1],
+               what="tries")
+    site.slapd.start()
+    assert site.wait_for(4) == ALL_OF_STAFF

@@ -6,6 +6,7 @@
 #include "mail/encoded.h"
 #include "mail/mailboxes.h"
 #include "policies/admit.h"
+#include "policies/storm.h"
 
 #include <dirent.h>
 
@@ -303,6 +304,109 @@ counted_posts(void **state)
 	free(rates);
 }
 
+/* ---- reply-all storms ---- */
+
+/* What becomes of a post to staff, or to another list; it is counted, held or not. */
+static enum reply_id
+reply_all(const struct site *s, const char *list, const char *header)
+{
+	struct list *l = list_new(mem_text(list), NULL, mem_text("k"), NULL);
+	const struct target t = { .destination = &s->destinations[0], .list = l, .role = ROLE_POST,
+		                  .recipient = l->address };
+	const struct facts f = { .session = true, .client = "192.0.2.1", .trusted = true, .list = l,
+		                 .sender = "ann@x.example", .recipient = l->address, .state = s->state,
+		                 .header = header, .header_length = strlen(header), .most_hops = 20 };
+	const struct terms terms = { .moment = MOMENT_END, .facts = &f, .by = deadline_in(10000) };
+	struct subject asked = admit_subject(&t);
+
+	inquiry_run(s->bulkheads, &terms, &asked, 1);
+	chain_accepted(t.destination->chain, &f);
+	subject_free(&asked);
+	list_drop(&l);
+	return asked.verdict.reply;
+}
+
+static void
+storms(void **state)
+{
+	static const char staff[] = "staff@a.example", dev[] = "dev@a.example", other[] = "Subject: Tea\r\n";
+	static const char *const thread[] = { "Subject: Lunch\r\nMessage-ID: <1@x>\r\n",
+		                              "Subject: Re: lunch\r\nReferences: <1@x> <2@x>\r\n",
+		                              "Subject: AW: [Staff] LUNCH\r\nIn-Reply-To: <9@x>\r\n" };
+	struct site *s = load("storm: { posts: 3, in: 60s, quiet: 100s, on_fail: reject }");
+	int64_t until;
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		same_number(thread[i], reply_all(s, staff, thread[i]), REPLY_NONE);
+	/* By its subject, in whatever words; by its first message; not another thread, or another list. */
+	assert_int_equal(reply_all(s, staff, "Subject: fwd: Re: Lunch\r\n"), REPLY_RATE);
+	assert_int_equal(reply_all(s, staff, other), REPLY_NONE);
+	assert_int_equal(reply_all(s, staff, "X: y\r\n"), REPLY_NONE);
+	assert_int_equal(reply_all(s, dev, thread[1]), REPLY_NONE);
+	assert_true(storm_look(s->state, staff, false, &until));
+	assert_in_range(until - clock_wall(), 90000, 100000);
+	assert_false(storm_look(s->state, dev, false, &until));
+	/* Each post that is held makes it last; quiet ends it. */
+	clock_shift(90000);
+	assert_int_equal(reply_all(s, staff, thread[1]), REPLY_RATE);
+	clock_shift(90000);
+	assert_int_equal(reply_all(s, staff, thread[1]), REPLY_RATE);
+	clock_shift(101000);
+	assert_false(storm_look(s->state, staff, false, &until));
+	assert_int_equal(reply_all(s, staff, thread[1]), REPLY_NONE);
+	/* A clock that was ahead makes none that lasts. */
+	for (int i = 0; i < 3; i++)
+		(void)reply_all(s, staff, thread[0]);
+	assert_int_equal(reply_all(s, staff, thread[0]), REPLY_RATE);
+	clock_shift(-1000000);
+	assert_int_equal(reply_all(s, staff, thread[0]), REPLY_NONE);
+	clock_shift(1000000);
+	/* By command. */
+	assert_true(storm_look(s->state, staff, true, &until));
+	assert_int_equal(reply_all(s, staff, thread[0]), REPLY_NONE);
+	/* All who want to leave are one thread. */
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(reply_all(s, dev, i == 0   ? "Subject: unsubscribe\r\n"
+		                                   : i == 1 ? "Subject: Please remove me!\r\n"
+		                                            : "Subject: Re: =?utf-8?Q?REMOVE?= me now\r\n"),
+		                 REPLY_NONE);
+	assert_int_equal(reply_all(s, dev, "Subject: Unsubscribe, now!!\r\n"), REPLY_RATE);
+	site_drop(&s);
+	/* The whole list. */
+	s = load("storm: { posts: 3, in: 60s, quiet: 100s, on_fail: reject, of: list }");
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(reply_all(s, "all@a.example", thread[i]), REPLY_NONE);
+	assert_int_equal(reply_all(s, "all@a.example", other), REPLY_RATE);
+	assert_int_equal(reply_all(s, "all@a.example", ""), REPLY_NONE);        /* it belongs to nothing */
+	/* What is in the past is removed; slow threads are none. */
+	clock_shift(1000000);
+	for (int i = 0; i < 6; i++) {
+		assert_int_equal(reply_all(s, "all@a.example", thread[0]), REPLY_NONE);
+		clock_shift(61000);
+	}
+	clock_shift(-1000000 - 6 * 61000 - 281000);
+	site_drop(&s);
+}
+
+/* Where it cannot be known, nobody is let through. */
+static void
+storms_that_cannot_be_read(void **state)
+{
+	struct site *s = load("storm: { quiet: 100s, on_fail: reject }");
+	char *storms_dir = mem_format("%s/storms", s->state), *aside = mem_format("%s/aside2", s->state);
+
+	(void)state;
+	assert_int_equal(rename(storms_dir, aside), 0);
+	write_file(storms_dir, "");
+	assert_int_equal(reply_all(s, "x@a.example", "Subject: x\r\n"), REPLY_LATER);
+	assert_int_equal(unlink(storms_dir), 0);
+	assert_int_equal(reply_all(s, "x@a.example", "Subject: x\r\n"), REPLY_NONE);
+	site_drop(&s);
+	free(storms_dir);
+	free(aside);
+}
+
 /* Where it cannot be known, nobody is let through. */
 static void
 counts_that_cannot_be_read(void **state)
@@ -462,6 +566,8 @@ main(void)
 		cmocka_unit_test(results_of_a_relay),
 		cmocka_unit_test(counted_posts),
 		cmocka_unit_test(counts_that_cannot_be_read),
+		cmocka_unit_test(storms),
+		cmocka_unit_test(storms_that_cannot_be_read),
 		cmocka_unit_test(who_is_named),
 		cmocka_unit_test(the_only_mailbox),
 		cmocka_unit_test(encoded_words),

@@ -1,0 +1,314 @@
+/*
+ * The reply-all storm: people answer all, and others answer all that they want to be left alone. So many
+ * posts of one thread, or that ask to be removed, in so short a time make one; then the thread, or the
+ * list, is held until it has been quiet for a while. What is kept are moments below the state
+ * (policies/moments.h): for each thread what is counted, and for each storm when it will be over.
+ */
+#include "policies/storm.h"
+
+#include "base/bytes.h"
+#include "base/digest.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/pattern.h"
+#include "mail/encoded.h"
+#include "mail/header.h"
+#include "policies/moments.h"
+#include "policies/policy.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { OF_THREAD, OF_LIST, MOST_KEYS = 3 };
+
+struct storm_config {
+	int64_t posts, in, quiet, of;
+	char *leaving;
+	struct pattern *pattern;
+};
+
+static const char *const of_words[] = { "thread", "list", NULL };
+static const char suffix[] = ".storm";
+
+static const struct setting settings[] = {
+	{ .name = "posts", .kind = KIND_NUMBER, .offset = offsetof(struct storm_config, posts),
+	  .fallback = "15", .min = "2", .max = "100000",
+	  .help = "So many posts of one thread, or that ask to be removed, make a storm …" },
+	{ .name = "in", .kind = KIND_TIME, .offset = offsetof(struct storm_config, in), .fallback = "10m",
+	  .min = "1s", .max = "1d", .help = "… in this time." },
+	{ .name = "quiet", .kind = KIND_TIME, .offset = offsetof(struct storm_config, quiet),
+	  .fallback = "1h", .min = "1s", .max = "30d",
+	  .help = "It is over when nobody has posted to it for so long." },
+	{ .name = "of", .kind = KIND_WORD, .offset = offsetof(struct storm_config, of), .fallback = "thread",
+	  .words = of_words,
+	  .help = "What fails while it lasts: further posts of the thread, or all of the list." },
+	{ .name = "leaving", .kind = KIND_TEXT, .offset = offsetof(struct storm_config, leaving),
+	  .fallback = "^(please )?(unsubscribe|remove me|take me off|stop (this|replying))",
+	  .help = "An expression of PCRE2: posts with such a subject, behind Re: and the like, ask to be "
+	          "removed, and are counted together. Case is ignored." },
+	{ .kind = KIND_END },
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static int64_t swept;                     /* wall milliseconds; under the lock */
+
+static int
+check(void *config, const struct node *at, struct complaint *why)
+{
+	struct storm_config *c = config;
+	struct complaint what;
+
+	c->pattern = pattern_open(c->leaving, &what);
+	return c->pattern == NULL ? node_complain(at, why, "leaving: %s", what.text) : 0;
+}
+
+static void
+close_config(void *config)
+{
+	pattern_close(&((struct storm_config *)config)->pattern);
+}
+
+/* ---- what a post belongs to ---- */
+
+struct keys_of_post {
+	char *all[MOST_KEYS];
+	size_t count;
+};
+
+static void
+free_keys(struct keys_of_post *k)
+{
+	for (size_t i = 0; i < k->count; i++)
+		free(k->all[i]);
+}
+
+/* Behind "Re:", "AW:", "Fwd:" and tags of lists, whatever the language: a short word and a colon. */
+static const char *
+behind_prefixes(const char *at)
+{
+	enum { LONGEST_PREFIX = 6 };
+
+	for (;;) {
+		const char *end = at + strspn(at, " \t");
+		size_t n = strcspn(end, ": \t");
+
+		at = end;
+		if (*at == '[' && (end = strchr(at, ']')) != NULL)
+			at = end + 1;
+		else if (at[n] == ':' && n > 0 && n <= LONGEST_PREFIX)
+			at += n + 1;
+		else
+			return at;
+	}
+}
+
+/* The thread by its subject, in lower case, and whether that asks to be removed; "" for none. */
+static void
+take_subject(const struct storm_config *c, const struct facts *f, struct keys_of_post *k)
+{
+	struct bytes value = { 0 }, text = { 0 };
+	struct field field;
+	const char *subject;
+
+	if (header_find(f->header, f->header_length, "Subject", &field)) {
+		field_unfold(&field, &value);
+		encoded_read(&text, bytes_text(&value), value.length);
+	}
+	subject = behind_prefixes(bytes_text(&text));
+	if (*subject != '\0') {
+		char *key = mem_format("subject %s", subject);
+
+		for (char *at = key; *at != '\0'; at++)
+			*at = (char)tolower((unsigned char)*at);
+		k->all[k->count++] = key;
+		if (pattern_matches(c->pattern, subject, strlen(subject)) == MATCHED_YES)
+			k->all[k->count++] = mem_text("leaving");
+	}
+	bytes_free(&value);
+	bytes_free(&text);
+}
+
+/* The thread by the message that it began with. */
+static void
+take_thread(const struct facts *f, struct keys_of_post *k)
+{
+	static const char *const names[] = { "References", "In-Reply-To", "Message-ID" };
+	bool found = false;
+
+	for (size_t i = 0; !found && i < sizeof(names) / sizeof(*names); i++) {
+		struct bytes value = { 0 };
+		struct field field;
+		const char *id;
+
+		if (!header_find(f->header, f->header_length, names[i], &field))
+			continue;
+		field_unfold(&field, &value);
+		id = strchr(bytes_text(&value), '<');
+		found = id != NULL;
+		if (found)
+			k->all[k->count++] = mem_format("thread %.*s", (int)strcspn(id, ">"), id);
+		bytes_free(&value);
+	}
+}
+
+static void
+read_keys(const struct storm_config *c, const struct facts *f, struct keys_of_post *k)
+{
+	*k = (struct keys_of_post){ 0 };
+	take_subject(c, f, k);
+	take_thread(f, k);
+}
+
+/* ---- files ---- */
+
+static void
+name_of(const char *text, char name[DIGEST_NAME + 1])
+{
+	struct digest *d = digest_open();
+	unsigned char out[DIGEST_SIZE];
+
+	digest_add(d, text, strlen(text));
+	digest_end(&d, out);
+	digest_name(out, name);
+}
+
+static char *
+file_of(const struct facts *f, const char *key, const char *end)
+{
+	char list[DIGEST_NAME + 1], what[DIGEST_NAME + 1];
+
+	name_of(f->list->address, list);
+	name_of(key, what);
+	return mem_format("%s/storms/%s.%s%s", f->state, list, what, end);
+}
+
+/* When the storm that has this key is over: 0 where there is none; -1: it cannot be known. */
+static int64_t
+storm_until(const struct storm_config *c, const struct facts *f, const char *key, int64_t now)
+{
+	char *path = file_of(f, c->of == OF_LIST ? "" : key, suffix);
+	int64_t moment = moment_of(path);
+
+	free(path);
+	/* A clock that was set back must not make it last for ever. */
+	return moment > 0 && (moment <= now || moment > now + 2 * c->quiet) ? 0 : moment;
+}
+
+static struct verdict
+at_end(const void *config, const struct facts *f, struct patience p)
+{
+	const struct storm_config *c = config;
+	struct verdict v = verdict_pass();
+	int64_t now = clock_wall();
+	struct keys_of_post k;
+
+	(void)p;                          /* a look at the disk of this host, as for the drain */
+	read_keys(c, f, &k);
+	for (size_t i = 0; i < k.count && v.decision == DECISION_PASS; i++) {
+		int64_t until = storm_until(c, f, k.all[i], now);
+
+		if (until < 0)
+			v = verdict_defer(REPLY_LATER, "what was counted cannot be read");
+		else if (until > 0)
+			v = verdict_because(verdict_reject(REPLY_RATE, ""), "until it is quiet for %lld s",
+			                    (long long)c->quiet / 1000);
+	}
+	free_keys(&k);
+	return v;
+}
+
+/* One key of a post that was taken: counts it, or makes its storm last. Under the lock. */
+static void
+count_key(const struct storm_config *c, const struct facts *f, const char *key, int64_t now)
+{
+	char *directory = mem_format("%s/storms", f->state), *counter = file_of(f, key, "");
+	char *storm = file_of(f, c->of == OF_LIST ? "" : key, suffix);
+	int64_t moment;
+
+	if (storm_until(c, f, key, now) > 0) {
+		moment_write(directory, storm, now + c->quiet, "storm");
+	} else {
+		moment = moment_after(moment_of(counter), now, c->posts, c->in);
+		moment_write(directory, counter, moment, "storm");
+		if (moment_is_full(moment, now, c->posts, c->in)) {
+			moment_write(directory, storm, now + c->quiet, "storm");
+			log_say(LEVEL_WARN, "storm",
+			        "%s: %lld posts in %lld s (%s): more fail until it has been quiet for "
+			        "%lld s, or rollcallctl storm ends it", f->list->address,
+			        (long long)c->posts, (long long)c->in / 1000, key,
+			        (long long)c->quiet / 1000);
+		}
+	}
+	free(directory);
+	free(counter);
+	free(storm);
+}
+
+static void
+accepted(const void *config, const struct facts *f)
+{
+	enum { REST = 60000 };            /* ms between two sweeps */
+	const struct storm_config *c = config;
+	char *directory = mem_format("%s/storms", f->state);
+	int64_t now = clock_wall();
+	struct keys_of_post k;
+	bool due;
+
+	read_keys(c, f, &k);
+	(void)pthread_mutex_lock(&lock);
+	for (size_t i = 0; i < k.count; i++)
+		count_key(c, f, k.all[i], now);
+	due = now < swept || now - swept > REST;
+	if (due)
+		swept = now;
+	(void)pthread_mutex_unlock(&lock);
+	if (due)
+		moments_sweep(directory, now);
+	free_keys(&k);
+	free(directory);
+}
+
+bool
+storm_look(const char *state, const char *list, bool end, int64_t *until)
+{
+	char *directory = mem_format("%s/storms", state), prefix[DIGEST_NAME + 1];
+	DIR *d = opendir(directory);
+	struct dirent *e;
+
+	*until = 0;
+	name_of(list, prefix);
+	while (d != NULL && (e = readdir(d)) != NULL) {
+		char *file = mem_format("%s/%s", directory, e->d_name);
+		const char *at = strrchr(e->d_name, '.');
+		int64_t moment = moment_of(file);
+
+		if (strncmp(e->d_name, prefix, DIGEST_NAME) == 0) {
+			if (at != NULL && strcmp(at, suffix) == 0 && moment > clock_wall() && moment > *until)
+				*until = moment;
+			if (end)
+				(void)unlink(file);
+		}
+		free(file);
+	}
+	if (d != NULL)
+		(void)closedir(d);
+	free(directory);
+	return *until > 0;
+}
+
+const struct policy policy_storm = {
+	.name = "storm",
+	.summary = "No reply-all storms.",
+	.needs = NEED_LIST,
+	.holds = true,
+	.settings = settings,
+	.config_size = sizeof(struct storm_config),
+	.check = check,
+	.close = close_config,
+	.at = { [MOMENT_END] = at_end },
+	.accepted = accepted,
+};
