@@ -15,8 +15,17 @@ attributetype ( 1.3.6.1.4.1.55555.1.2 NAME 'mgrpRFC822MailMember'
   EQUALITY caseIgnoreIA5Match SYNTAX 1.3.6.1.4.1.1466.115.121.1.26 )
 attributetype ( 1.3.6.1.4.1.55555.1.3 NAME 'mgrpErrorsTo'
   EQUALITY caseIgnoreIA5Match SYNTAX 1.3.6.1.4.1.1466.115.121.1.26 SINGLE-VALUE )
+attributetype ( 1.3.6.1.4.1.55555.1.4 NAME 'mgrpAllowedBroadcaster'
+  EQUALITY caseIgnoreIA5Match SYNTAX 1.3.6.1.4.1.1466.115.121.1.26 )
+attributetype ( 1.3.6.1.4.1.55555.1.5 NAME 'mgrpAllowedDomain'
+  EQUALITY caseIgnoreIA5Match SYNTAX 1.3.6.1.4.1.1466.115.121.1.26 )
+attributetype ( 1.3.6.1.4.1.55555.1.6 NAME 'mgrpBroadcasterPolicy'
+  EQUALITY caseIgnoreIA5Match SYNTAX 1.3.6.1.4.1.1466.115.121.1.26 )
+attributetype ( 1.3.6.1.4.1.55555.1.7 NAME 'mgrpModerator'
+  EQUALITY caseIgnoreIA5Match SYNTAX 1.3.6.1.4.1.1466.115.121.1.26 )
 objectclass ( 1.3.6.1.4.1.55555.2.1 NAME 'mailGroup' SUP top AUXILIARY
-  MAY ( mail $ mailAlternateAddress $ mgrpRFC822MailMember $ mgrpErrorsTo $ owner ) )
+  MAY ( mail $ mailAlternateAddress $ mgrpRFC822MailMember $ mgrpErrorsTo $ mgrpAllowedBroadcaster $
+        mgrpAllowedDomain $ mgrpBroadcasterPolicy $ mgrpModerator $ owner ) )
 objectclass ( 1.3.6.1.4.1.55555.2.2 NAME 'mailRecipient' SUP top AUXILIARY
   MAY ( mail $ mailAlternateAddress ) )
 objectclass ( 1.3.6.1.4.1.55555.2.3 NAME 'groupOfMembers' SUP top STRUCTURAL

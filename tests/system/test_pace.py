@@ -4,6 +4,7 @@ import time
 import pytest
 
 from testbed import directory
+from testbed.rollcall import PROVEN
 from testbed.base import wait_until
 
 
@@ -167,7 +168,7 @@ def test_the_mta_s_queue_is_long(make_site, place):
 
 def test_the_queue_of_a_real_mta(make_site, mta):
     """It delivers slowly: a large post waits while there is more than one message in the queue, and then goes."""
-    site = make_site(crowd(300, 60), mta=mta, start=False)
+    site = make_site(crowd(300, 60), mta=mta, start=False, destinations=PROVEN)
     site.rollcall.outbound_more = f"queue: {site.mta.queue}\nqueue-most: 1"
     site.start()
     site.sink.delay_dot = 4

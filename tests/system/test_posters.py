@@ -10,6 +10,7 @@ from testbed import directory
 from testbed.base import wait_until
 from testbed.directory import entry, group_dn, person, person_dn
 from testbed.milter import Milter
+from testbed.slapd import MAILGROUP
 
 TEXT = "EQUALITY caseIgnoreIA5Match SYNTAX 1.3.6.1.4.1.1466.115.121.1.26"
 DN = "EQUALITY distinguishedNameMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.12"
@@ -29,7 +30,8 @@ def schema():
     for syntax, words in ATTRIBUTES.items():
         for word in words.split():
             names.append(word)
-            out += f"attributetype ( 1.3.6.1.4.1.55555.3.{len(names)} NAME '{word}' {syntax} )\n"
+            if f"'{word}'" not in MAILGROUP:
+                out += f"attributetype ( 1.3.6.1.4.1.55555.3.{len(names)} NAME '{word}' {syntax} )\n"
     return out + f"objectclass ( 1.3.6.1.4.1.55555.4.1 NAME 'posting' SUP top AUXILIARY MAY ( {' $ '.join(names)} ) )\n"
 
 
