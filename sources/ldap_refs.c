@@ -240,7 +240,7 @@ take_reference(struct pieces *p, const struct deref *d)
 		return true;
 	}
 	if (!gets_mail(w, d->attributes)) {
-		w->report->closed++;
+		walk_omit(w->report, OMITTED_CLOSED, dn, length, via);
 		return true;
 	}
 	while (deref_value(&values, &value)) {

@@ -331,7 +331,7 @@ walk_person(struct walk *w, LDAPMessage *entry, const struct via *via)
 	size_t i = 0;
 
 	if (!walk_gets_mail(w, entry)) {
-		w->report->closed++;
+		omit_person(w, entry, OMITTED_CLOSED, via);
 		return true;
 	}
 	every = is_several(w, entry);
