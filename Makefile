@@ -12,7 +12,7 @@ BASE = base32 bytes child cipher clock complaint config control daemon digest dn
        keyring keys ldif log map mem metric monitor net notify pattern pool process programs \
        resolver set setting stream text tls
 MAIL = address automatic date dsn encoded footer header list mailboxes member_list mime notice \
-       phrase poster receipt reply stamp subject syntax trace verdict
+       phrase poster receipt reply stamp subject sympa_config syntax trace verdict
 SOURCES = cache described fail file ldap ldap_addresses ldap_attributes ldap_climb ldap_conn \
           ldap_covers ldap_deref ldap_dn ldap_dynamic ldap_each ldap_find ldap_lists ldap_logins \
           ldap_or ldap_owners ldap_paged ldap_people ldap_person ldap_posting ldap_presets \
@@ -35,7 +35,8 @@ EXPANDER = access main pace pulse recipients service settings work intake/conten
            fanout/smtp_open fanout/throttle fanout/turns fanout/wire bounces/handover metrics
 CONSOLE = cmd_compare cmd_config cmd_daemons cmd_drain cmd_explain cmd_import cmd_key cmd_lists \
           cmd_lookup cmd_members cmd_metrics cmd_preferences cmd_preview cmd_queue cmd_release \
-          cmd_source comparison daemons import_ldif import_mailman listing main
+          cmd_source comparison daemons import_ldif import_mailman import_sympa listing main \
+          sympa_ldap sympa_print
 
 # Who gets a post: rollcallctl tells as well.
 PREPARE = order prepare roster sift
@@ -143,8 +144,8 @@ clean:
 
 UNIT = address base config dsn footer header inquiry intake json keys ldap ldif list member_list \
        metric milter net pace people policies post program progress receipt report resolver roster \
-       setting site socketmap sources spool sql stamp style subject syntax table union verdict \
-       wire
+       setting site socketmap sources spool sql stamp style subject sympa_config syntax table union \
+       verdict wire
 TESTS = $(UNIT:%=$(BUILD)/tests/test_%) $(BUILD)/tests/contract_ldap
 
 $(BUILD)/tests/test_spool: $(BUILD)/tests/unit/queue_contract.o $(BUILD)/tests/unit/queue_memory.o
@@ -256,7 +257,7 @@ tidy:
 	    clang-tidy --quiet FILE -- $(filter-out -Werror,$(ALLCFLAGS)) $(GMIME) 2>/dev/null
 
 FUZZ = address config content deref distribution entry filter header heading mailboxes phrase \
-       progress query report roster stamp syntax url wire
+       progress query report roster stamp sympa syntax url wire
 FUZZ_SECONDS ?= 30
 FUZZERS = $(FUZZ:%=$(BUILD)/fuzz_%)
 

@@ -234,7 +234,7 @@ prepare(const struct ctl *c, const struct site *s, const struct target *t, const
 	const struct text_list before = { 0 };
 	const struct preparing p = { s, &occasion, &before, deadline_in(PATIENCE), -1 };
 	struct walk_report report;
-	struct complaint why;
+	struct complaint why = { "" };
 	struct js *omitted = NULL;
 	struct roster r;
 	int status = CTL_YES;
