@@ -12,8 +12,8 @@ BASE = base32 bytes child cipher clock complaint config control daemon digest dn
        keyring keys ldif log map mem metric monitor net notify pattern pool process programs \
        resolver set setting stream text tls
 MAIL = address automatic date dmarc dsn encoded footer header held_notice list mailboxes \
-       member_list mime notice phrase poster receipt reply results signatures stamp subject syntax \
-       tags template trace verdict verp xtext
+       member_list mime notice phrase poster receipt reply results signatures stamp subject \
+       sympa_config syntax tags template trace verdict verp xtext
 SOURCES = cache described fail file ldap ldap_addresses ldap_attributes ldap_climb ldap_conn \
           ldap_covers ldap_deref ldap_dn ldap_dynamic ldap_each ldap_find ldap_found ldap_lists \
           ldap_logins ldap_member ldap_names ldap_or ldap_owners ldap_paged ldap_people \
@@ -41,7 +41,8 @@ EXPANDER = access main pace pulse recipients service settings work intake/conten
 CONSOLE = cmd_compare cmd_config cmd_daemons cmd_drain cmd_explain cmd_import cmd_key cmd_lists \
           cmd_lookup cmd_members cmd_metrics cmd_moderate cmd_preferences cmd_preview cmd_queue \
           cmd_release cmd_source cmd_stop cmd_storm cmd_trace comparison daemons history \
-          import_ldif import_mailman listing main recall transactions
+          import_ldif import_mailman import_sympa listing main recall sympa_ldap sympa_print \
+          transactions
 
 # Who gets a post: rollcallctl tells as well.
 PREPARE = order prepare roster sift
@@ -152,8 +153,8 @@ clean:
 
 UNIT = address base config dsn footer header inquiry intake json keys ldap ldif list member_list \
        metric milter modify net pace people policies post program progress receipt report resolver \
-       results roster senders setting site socketmap sources spool sql stamp style subject syntax \
-       table template union verdict verp wire
+       results roster senders setting site socketmap sources spool sql stamp style subject \
+       sympa_config syntax table template union verdict verp wire
 TESTS = $(UNIT:%=$(BUILD)/tests/test_%) $(BUILD)/tests/contract_ldap
 
 $(BUILD)/tests/test_spool: $(BUILD)/tests/unit/queue_contract.o $(BUILD)/tests/unit/queue_memory.o
@@ -267,7 +268,7 @@ tidy:
 	    clang-tidy --quiet FILE -- $(filter-out -Werror,$(ALLCFLAGS)) $(GMIME) 2>/dev/null
 
 FUZZ = address config content deref distribution entry filter header heading mailboxes phrase \
-       progress query report results roster stamp syntax url verp wire
+       progress query report results roster stamp sympa syntax url verp wire
 FUZZ_SECONDS ?= 30
 FUZZERS = $(FUZZ:%=$(BUILD)/fuzz_%)
 

@@ -16,7 +16,9 @@
 
 enum { LARGEST_FILE = 1 << 30 };
 
-static const struct import_kind *const kinds[] = { &import_mailman, &import_iredmail, &import_mgrp, NULL };
+static const struct import_kind *const kinds[] = { &import_mailman,      &import_iredmail,     &import_mgrp,
+	                                           &import_sympa,        &import_sympa_groups,
+	                                           &import_sympa_config, NULL };
 
 /* ---- what kinds call ---- */
 
@@ -155,11 +157,17 @@ add_list(void *arg, void *value)
 static int
 print_lists(const struct import *im)
 {
-	struct js *lists = js_array(), *j = js_object();
+	struct js *lists, *j;
 
-	map_each(im->lists, add_list, lists);
-	js_set(j, "lists", lists);
-	ctl_print(&j);
+	if (im->text.length > 0) {
+		(void)fputs(bytes_text(&im->text), stdout);
+	} else {
+		lists = js_array();
+		j = js_object();
+		map_each(im->lists, add_list, lists);
+		js_set(j, "lists", lists);
+		ctl_print(&j);
+	}
 	if (fflush(stdout) != 0 || ferror(stdout))
 		return ctl_fail(CTL_FAILED, "cannot write the lists down");
 	return im->lost > 0 ? CTL_NO : CTL_YES;
@@ -182,6 +190,7 @@ close_import(struct import *im)
 		free(l);
 	}
 	map_close(&im->lists);
+	bytes_free(&im->text);
 }
 
 static int
@@ -212,7 +221,7 @@ run(const struct ctl *c)
 			kind = kinds[i];
 	if (kind == NULL) {
 		for (size_t i = 0; kinds[i] != NULL; i++)
-			(void)fprintf(stderr, "  %-9s %s\n", kinds[i]->name, kinds[i]->summary);
+			(void)fprintf(stderr, "  %-12s %s\n", kinds[i]->name, kinds[i]->summary);
 		return CTL_USAGE;
 	}
 	im.lists = map_open();

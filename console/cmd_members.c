@@ -125,6 +125,53 @@ walk(const struct ctl *c, const struct target *t, enum people whom)
 	return status;
 }
 
+/* ---- who is named as a member, and gets nothing ---- */
+
+static bool
+pass_over(void *arg, const struct member *m)
+{
+	(void)arg;
+	(void)m;
+	return true;
+}
+
+static void
+take_omitted(void *arg, enum omission reason, const char *what, const struct via *via)
+{
+	struct js *row = js_object(), *names = js_array();
+
+	add_via(names, via);
+	js_set_text(row, "what", what);
+	js_set_text(row, "why", omission_words[reason]);
+	js_set(row, "via", names);
+	js_append(arg, row);
+}
+
+/* An array of them; NULL with a complaint. */
+static struct js *
+read_omitted(const struct target *t, struct complaint *why)
+{
+	struct js *omitted = js_array();
+	struct walk_report report;
+
+	if (source_each_member_told(t->destination->source, t->list, PEOPLE_MEMBERS, deadline_in(PATIENCE),
+	                            pass_over, NULL, take_omitted, omitted, &report, why) != FOUND_YES)
+		js_drop(&omitted);
+	return omitted;
+}
+
+static void
+print_omitted(const struct js *omitted)
+{
+	for (size_t i = 0; i < js_count(omitted); i++) {
+		const struct js *row = js_at(omitted, i), *via = js_get(row, "via");
+
+		ctl_say("%-40s %s, in %s", js_text(row, "what"), js_text(row, "why"),
+		        js_string_at(via, js_count(via) - 1));
+		(void)fputc('\n', stdout);
+	}
+}
+
 /* ---- a post ---- */
 
 static void
@@ -141,7 +188,7 @@ print_person(const struct roster *r, uint32_t number, bool why)
 
 /* Those who get it in their order, and then the others. */
 static void
-print_roster(const struct roster *r, bool why)
+print_roster(const struct roster *r, bool why, const struct js *omitted)
 {
 	size_t left = roster_left(r);
 
@@ -151,11 +198,12 @@ print_roster(const struct roster *r, bool why)
 	for (size_t i = 0; why && i < r->count; i++)
 		if (r->people[r->order[i]].out != OUT_NOT)
 			print_person(r, r->order[i], why);
+	print_omitted(omitted);
 	(void)printf("%zu recipients, %zu left out\n", left, r->count - left);
 }
 
 static void
-print_roster_json(const struct roster *r, const struct target *t)
+print_roster_json(const struct roster *r, const struct target *t, struct js *omitted)
 {
 	struct js *j = js_object(), *members = js_array(), *out = js_array();
 	size_t left = roster_left(r);
@@ -174,6 +222,8 @@ print_roster_json(const struct roster *r, const struct target *t)
 	js_set_number(j, "left_out", (int64_t)(r->count - left));
 	js_set(j, "members", members);
 	js_set(j, "out", out);
+	if (omitted != NULL)
+		js_set(j, "omitted", js_hold(omitted));
 	ctl_print(&j);
 }
 
@@ -184,17 +234,20 @@ prepare(const struct ctl *c, const struct site *s, const struct target *t, const
 	const struct text_list before = { 0 };
 	const struct preparing p = { s, &occasion, &before, deadline_in(PATIENCE), -1 };
 	struct walk_report report;
-	struct complaint why;
+	struct complaint why = { "" };
+	struct js *omitted = NULL;
 	struct roster r;
 	int status = CTL_YES;
 
 	roster_open(&r);
-	if (prepare_members(&p, t->destination, t->list, t->list->address, &r, &report, &why) != FOUND_YES)
+	if (prepare_members(&p, t->destination, t->list, t->list->address, &r, &report, &why) != FOUND_YES ||
+	    (asked->why && (omitted = read_omitted(t, &why)) == NULL))
 		status = ctl_fail(CTL_UNSURE, "%s: a post would wait: %s", t->list->address, why.text);
 	else if (c->json)
-		print_roster_json(&r, t);
+		print_roster_json(&r, t, omitted);
 	else
-		print_roster(&r, asked->why);
+		print_roster(&r, asked->why, omitted);
+	js_drop(&omitted);
 	roster_close(&r);
 	return status;
 }

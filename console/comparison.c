@@ -25,7 +25,8 @@ struct their {
 void
 comparison_open(struct comparison *c)
 {
-	*c = (struct comparison){ .theirs = map_open(), .ours = set_open(), .omitted = set_open() };
+	*c = (struct comparison){ .theirs = map_open(), .ours = set_open(), .omitted = set_open(),
+		                   .disabled = set_open(), .alternates = set_open() };
 	for (enum rows r = 0; r < ROWS_COUNT; r++)
 		c->rows[r] = js_array();
 }
@@ -49,6 +50,8 @@ comparison_close(struct comparison *c)
 	map_close(&c->theirs);
 	set_close(&c->ours);
 	set_close(&c->omitted);
+	set_close(&c->disabled);
+	set_close(&c->alternates);
 	for (enum rows r = 0; r < ROWS_COUNT; r++)
 		js_drop(&c->rows[r]);
 }
@@ -191,19 +194,47 @@ take_member(void *arg, const struct member *m)
 	return true;
 }
 
+/* Of a person: DNs come in whatever case they are named in. */
+static char *
+folded(const char *key)
+{
+	char *text = mem_text(key);
+
+	for (char *p = text; *p != '\0'; p++)
+		*p = text_lower(*p);
+	return text;
+}
+
+static void
+add_key(struct set *keys, const char *key)
+{
+	char *text = folded(key);
+
+	if (strlen(text) <= UINT16_MAX)
+		(void)set_add(keys, text, strlen(text));
+	free(text);
+}
+
+static bool
+has_key(const struct set *keys, const char *key)
+{
+	char *text = folded(key);
+	bool has = set_has(keys, text, strlen(text));
+
+	free(text);
+	return has;
+}
+
 static void
 take_omitted(void *arg, enum omission reason, const char *what, const struct via *via)
 {
-	static const char *const words[] = {
-		[OMITTED_DANGLING] = "does not exist",
-		[OMITTED_WITHOUT_ADDRESS] = "has no address",
-		[OMITTED_REFUSED] = "the address is no mailbox",
-	};
 	struct comparison *c = arg;
 
 	if (reason == OMITTED_REFUSED && strlen(what) <= UINT16_MAX)
 		(void)set_add(c->omitted, what, strlen(what));
-	set_via(add_row(c, ROWS_OMITTED, "what", what, words[reason]), via);
+	if (reason == OMITTED_CLOSED)
+		add_key(c->disabled, what);
+	set_via(add_row(c, ROWS_OMITTED, "what", what, omission_words[reason]), via);
 }
 
 enum found
@@ -212,6 +243,7 @@ comparison_walk(struct comparison *c, const struct target *t, struct complaint *
 	enum people whom = t->role == ROLE_OWNER ? PEOPLE_OWNERS : PEOPLE_MEMBERS;
 	struct walk_report report;
 
+	c->source = t->destination->source;
 	return source_each_member_told(t->destination->source, t->list, whom, deadline_in(PATIENCE),
 	                               take_member, c, take_omitted, c, &report, why);
 }
@@ -225,7 +257,7 @@ struct rest {
 
 /* Why only the others send to an address. */
 static const char *
-reason_for(const struct rest *r, const struct their *t)
+reason_for(const struct rest *r, const struct their *t, bool is_disabled)
 {
 	const struct destination *d = site_destination(r->site, t->canonical);
 	struct target target = { 0 };
@@ -234,6 +266,8 @@ reason_for(const struct rest *r, const struct their *t)
 
 	if (set_has(r->comparison->omitted, t->spelling, strlen(t->spelling)))
 		return "a member here, but left out: the address is no mailbox";
+	if (is_disabled)
+		return "a member here, but left out: gets no mail (disabled)";
 	if (d != NULL)
 		found = site_find(d, t->canonical, deadline_in(PATIENCE), &target, &why);
 	target_drop(&target);
@@ -242,15 +276,76 @@ reason_for(const struct rest *r, const struct their *t)
 	return found == FOUND_YES ? "a list here, but no member" : "no member here";
 }
 
+/* Another address of the person, to which we send; or NULL. */
+static const char *
+ours_of(const struct comparison *c, const struct person *p)
+{
+	for (size_t i = 0; i < p->addresses.count; i++)
+		if (set_has(c->ours, p->addresses.items[i], strlen(p->addresses.items[i])))
+			return p->addresses.items[i];
+	return NULL;
+}
+
+static void
+note_alternate(struct comparison *c, const struct their *t, const char *ours)
+{
+	char *reason = mem_format("%s, another address of the same person", t->spelling);
+
+	(void)set_add(c->alternates, ours, strlen(ours));
+	place_row(add_row(c, ROWS_SPELLING, "address", ours, reason), t->file, t->line);
+	free(reason);
+}
+
 static void
 note_rest(void *arg, void *value)
 {
 	const struct rest *r = arg;
+	struct comparison *c = r->comparison;
 	const struct their *t = value;
+	struct person *p = NULL;
+	struct complaint why;
+	const char *ours = NULL;
+	bool disabled = false;
 
-	if (!t->found)
-		place_row(add_row(r->comparison, ROWS_THERE, "address", t->spelling, reason_for(r, t)),
+	if (t->found)
+		return;
+	/* Who it is we cannot say where that is unsure: then it stays a difference. */
+	if (c->source != NULL &&
+	    source_find_person(c->source, &(struct identity){ .address = t->canonical },
+	                       deadline_in(PATIENCE), &p, &why) == FOUND_YES) {
+		ours = ours_of(c, p);
+		disabled = p->key != NULL && has_key(c->disabled, p->key);
+	}
+	if (ours != NULL)
+		note_alternate(c, t, ours);
+	else
+		place_row(add_row(c, ROWS_THERE, "address", t->spelling, reason_for(r, t, disabled)),
 		          t->file, t->line);
+	person_drop(&p);
+}
+
+/* Those of ours whom the others have by another address are in both. */
+static void
+settle_alternates(struct comparison *c)
+{
+	struct js *left = js_array();
+
+	for (size_t i = 0; i < js_count(c->rows[ROWS_HERE]); i++) {
+		const struct js *row = js_at(c->rows[ROWS_HERE], i);
+		const char *text = js_text(row, "address");
+		struct complaint why;
+		struct address a;
+		bool same = address_parse(&a, text, strlen(text), &why) == 0 &&
+		            set_has(c->alternates, a.canonical, strlen(a.canonical));
+
+		address_free(&a);
+		if (same)
+			c->same++;
+		else
+			js_append(left, js_hold(row));
+	}
+	js_drop(&c->rows[ROWS_HERE]);
+	c->rows[ROWS_HERE] = left;
 }
 
 static const char *
@@ -291,6 +386,7 @@ comparison_end(struct comparison *c, const struct site *s)
 	struct rest r = { c, s };
 
 	map_each(c->theirs, note_rest, &r);
+	settle_alternates(c);
 	sort(&c->rows[ROWS_HERE]);
 	sort(&c->rows[ROWS_SPELLING]);
 	sort(&c->rows[ROWS_OMITTED]);

@@ -15,7 +15,8 @@ enum rows {
 	ROWS_HERE,                        /* address, via: only rollcall would send to him */
 	ROWS_THERE,                       /* address, file, line, reason: only the others do */
 	ROWS_UNREADABLE,                  /* file, line, reason: what is there is no address */
-	ROWS_SPELLING,                    /* address, file, line, reason: how it is spelled there */
+	ROWS_SPELLING,                    /* address, file, line, reason: how it is spelled there, or that
+	                                     it is another address of the same person */
 	ROWS_LISTS,                       /* address, file, line, reason: a list, so not its members */
 	ROWS_OMITTED,                     /* what, via, reason: a member here who gets nothing */
 	ROWS_COUNT
@@ -26,6 +27,9 @@ struct comparison {
 	struct map *theirs;               /* canonical → struct their, in comparison.c */
 	struct set *ours;
 	struct set *omitted;              /* values that are no mailboxes */
+	struct set *disabled;             /* keys of people who get no mail, in lower case */
+	struct set *alternates;           /* canonical: ours whom they have by another address */
+	struct source *source;            /* that knows whose addresses they are; or NULL. Borrowed */
 	struct js *rows[ROWS_COUNT];      /* arrays of objects */
 	size_t same;                      /* addresses in both */
 	size_t through;                   /* members here by a list that the others have as one address */

@@ -2,6 +2,7 @@
 #ifndef CONSOLE_IMPORT_H
 #define CONSOLE_IMPORT_H
 
+#include "base/bytes.h"
 #include "base/complaint.h"
 #include "base/map.h"
 #include "base/set.h"
@@ -22,6 +23,7 @@ struct import {
 	struct map *lists;                /* canonical → struct imported, in the order of the files */
 	void *own;                        /* of the kind */
 	size_t lost;                      /* notes of something that is missing from what is made */
+	struct bytes text;                /* is printed instead of the lists, where a kind has filled it */
 };
 
 /* The list of this address, new if it was not there; NULL with a complaint that names the line. */
@@ -51,6 +53,7 @@ struct import_kind {
 	int (*end)(struct import *, struct complaint *);
 };
 
-extern const struct import_kind import_mailman, import_iredmail, import_mgrp;
+extern const struct import_kind import_mailman, import_iredmail, import_mgrp, import_sympa,
+        import_sympa_groups, import_sympa_config;
 
 #endif

@@ -14,12 +14,21 @@
 
 /* ---- iRedMail ---- */
 
+/* A service of iRedMail; an entry that names none has all. */
+static bool
+has_service(const struct ldif_entry *e, const char *service)
+{
+	return ldif_first(e, "enabledService") == NULL || ldif_has(e, "enabledService", service);
+}
+
+/* Whether mail is delivered at all: as iRedMail's own queries and the preset ask. */
 static bool
 is_active(const struct ldif_entry *e)
 {
 	const char *status = ldif_first(e, "accountStatus");
 
-	return status == NULL || text_same(status, "active");
+	return (status == NULL || text_same(status, "active")) && has_service(e, "mail") &&
+	       has_service(e, "deliver");
 }
 
 /* Attributes of a list that have no counterpart here. */
@@ -46,11 +55,13 @@ take_iredmail_list(struct import *im, const struct ldif_entry *e, struct complai
 		import_note(im, e->line, false, "%s is not active, and left out", l->address);
 		return 0;
 	}
+	if (ldif_has(e, "enabledService", "mlmmj"))
+		import_note(im, e->line, true, "%s: its members are with mlmmj", l->address);
 	l->known = true;
 	import_set(&l->name, ldif_first(e, "displayName"));
 	import_set(&l->name, ldif_first(e, "cn"));
 	for (size_t i = 0; i < e->count; i++) {
-		if (text_same(e->values[i].name, "shadowAddress"))
+		if (text_same(e->values[i].name, "shadowAddress") && has_service(e, "shadowaddress"))
 			import_alternate(im, l, e->line, e->values[i].text);
 		else if (text_same(e->values[i].name, "listOwner"))
 			import_owner(im, l, e->line, e->values[i].text);

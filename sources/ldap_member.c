@@ -84,7 +84,7 @@ walk_person(struct walk *w, LDAPMessage *entry, const struct via *via)
 	unsigned wants = ldap_preferences(w->config, w->conn, entry);
 
 	if (!wishes_mail(&wants)) {
-		w->report->closed++;
+		omit_person(w, entry, OMITTED_CLOSED, via);
 		return true;
 	}
 	return is_several(w, entry) ? walk_several(w, entry, via, wants) : walk_one(w, entry, via, wants);

@@ -245,7 +245,7 @@ take_reference(struct pieces *p, const struct deref *d)
 		/* A group without members, no mail, no entry, or nothing we may see: it tells. */
 		walk_queue(w, dn, length, p->via);
 	} else if (!wishes_mail(&wants)) {
-		w->report->closed++;
+		walk_omit(w->report, OMITTED_CLOSED, dn, length, p->via);
 	} else if (c.found) {
 		w->conn->can.deref_proven = true;
 		more = walk_address(w, &c.address, p->via, false, wants);

@@ -63,12 +63,20 @@ source_each_member_told(struct source *s, const struct list *list, enum people w
 	return s->ops->each_member(s, list, whom, by, fn, arg, report, why);
 }
 
+const char *const omission_words[OMITTED_COUNT] = {
+	[OMITTED_DANGLING] = "does not exist",
+	[OMITTED_WITHOUT_ADDRESS] = "has no address",
+	[OMITTED_REFUSED] = "the address is no mailbox",
+	[OMITTED_CLOSED] = "gets no mail (disabled)",
+};
+
 void
 walk_omit(struct walk_report *r, enum omission reason, const char *what, size_t length, const struct via *via)
 {
 	size_t *const counts[] = { [OMITTED_DANGLING] = &r->dangling,
 		                   [OMITTED_WITHOUT_ADDRESS] = &r->without_address,
-		                   [OMITTED_REFUSED] = &r->refused };
+		                   [OMITTED_REFUSED] = &r->refused,
+		                   [OMITTED_CLOSED] = &r->closed };
 	char *text;
 
 	++*counts[reason];

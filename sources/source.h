@@ -59,8 +59,13 @@ typedef bool list_fn(void *arg, const struct list *, const struct text_list *als
 enum omission {
 	OMITTED_DANGLING,                 /* does not exist, or cannot be read */
 	OMITTED_WITHOUT_ADDRESS,          /* exists and has no mail address */
-	OMITTED_REFUSED                   /* has one that is no mailbox */
+	OMITTED_REFUSED,                  /* has one that is no mailbox */
+	OMITTED_CLOSED,                   /* the entry says: gets no mail */
+	OMITTED_COUNT
 };
+
+/* Each for people. */
+extern const char *const omission_words[OMITTED_COUNT];
 
 /*
  * Called for each of them, on the walking thread. `what` is what stands in the source for him: a DN,
@@ -82,7 +87,7 @@ struct walk_report {
 	size_t without_address;           /* that exist and have no mail address */
 	size_t refused;                   /* whose address is no mailbox */
 	size_t closed;                    /* people whose entry says that they get no mail */
-	omission_fn *omitted;             /* wants to hear of the three before; or NULL */
+	omission_fn *omitted;             /* wants to hear of the four before; or NULL */
 	void *omitted_arg;
 	struct refused_value kept[REFUSED_KEPT];        /* the first that were refused */
 };

@@ -70,6 +70,33 @@ def test_members_who_are_left_out(make_site, place):
     assert all(r["via"] == ["edge@lists.example.com"] for r in got["omitted"])
 
 
+@pytest.mark.parametrize("technique", ["deref", "or", "base"])
+def test_other_addresses_and_disabled_people(make_site, place, technique):
+    """Who is there by another address of his is no difference; who gets no mail is, and why."""
+    ldif = directory.top() + directory.person("ann", mail="ann@example.com") + directory.person("bob")
+    ldif += directory.entry(directory.person_dn("Old"), objectClass=["inetOrgPerson", "mailRecipient"], uid="old", cn="O",
+                            sn="O", mail="old@example.com", mailAlternateAddress="elder@example.com", title="gone")
+    ldif += directory.entry(directory.person_dn("carl"), objectClass=["inetOrgPerson", "mailRecipient"], uid="carl",
+                            cn="C", sn="C", mail="carl@example.com",
+                            mailAlternateAddress=["Carl.Smith@example.com", "cs@example.com"])
+    ldif += directory.group("edge", [directory.person_dn(u) for u in ("ann", "bob", "old", "carl")])
+    site = make_site(ldif, mta="sink", source_more=f"technique: {technique}" + "\n              " +
+                     "attributes: { person-state: title, person-states: [ gone=closed ] }")
+    (place / "edge").write_text(lines("ann@example.com", "Carl.Smith@Example.com", "cs@example.com", "elder@example.com",
+                                      "eve@example.com"))
+    got = one(site, "edge@lists.example.com", place / "edge", check=1)
+    assert got["same"] == 2 and [r["address"] for r in got["only_here"]] == ["bob@example.com"]
+    assert [(r["address"], r["line"], r["reason"]) for r in got["spelling"]] == [
+        ("carl@example.com", n, f"{who}, another address of the same person")
+        for n, who in ((2, "Carl.Smith@Example.com"), (3, "cs@example.com"))]
+    assert [(r["address"], r["reason"]) for r in got["only_there"]] == [
+        ("elder@example.com", "a member here, but left out: gets no mail (disabled)"), ("eve@example.com", "no member here")]
+    assert [r["reason"] for r in got["omitted"]] == ["gets no mail (disabled)"]
+    text = site.rollcall.ctl("members", "--why", "edge@lists.example.com", check=0).stdout.splitlines()
+    assert text[-2].lower().split() == [*f"{directory.person_dn('old')} gets no mail (disabled), in".split(),
+                                        "edge@lists.example.com"] and text[-1] == "3 recipients, 0 left out"
+
+
 def test_a_list_that_the_others_have_as_one_address(lmtp_site, place):
     (place / "staff").write_text(lines("ann@example.com", "bob@example.com", "DEV@lists.example.com"))
     got = one(lmtp_site, STAFF, place / "staff")

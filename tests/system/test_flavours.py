@@ -347,6 +347,9 @@ def test_people_who_get_no_mail(make_site, technique):
     site = make_site(out, **preset("inetMailGroup", f"technique: {technique}"))
     addresses, got = members(site)
     assert addresses == everybody("u0", "u1", "u5", "u6") and got["closed"] == 3
+    omitted = site.rollcall.ctl_json("members", "--why", "staff@lists.example.com")["omitted"]
+    assert sorted((o["what"], o["why"]) for o in omitted) == [
+        (person_dn(u), "gets no mail (disabled)") for u in ("u2", "u3", "u4")]
     site.submit()
     site.wait_for(4)
     site.rollcall.wait_idle()

@@ -108,6 +108,20 @@ mail: old@example.com
 accountStatus: disabled
 memberOfGroup: ant@lists.example.com
 
+dn: mail=web@example.com,ou=Users,domainName=example.com,o=domains,dc=x
+objectClass: mailUser
+mail: web@example.com
+accountStatus: active
+enabledService: mail
+enabledService: sogo
+memberOfGroup: ant@lists.example.com
+
+dn: mail=emil@example.com,ou=Users,domainName=example.com,o=domains,dc=x
+objectClass: mailUser
+mail: emil@example.com
+enabledService: deliver
+memberOfGroup: ant@lists.example.com
+
 dn: mail=ant@lists.example.com,ou=Groups,domainName=lists.example.com,o=domains,dc=x
 objectClass: mailList
 mail: Ant@lists.example.com
@@ -116,10 +130,16 @@ cn: Ants
 listOwner: dora@example.com
 accessPolicy: membersonly
 accountStatus: active
+enabledService: mail
+enabledService: deliver
+enabledService: shadowaddress
 
 dn: mail=cat@lists.example.com,ou=Groups,domainName=lists.example.com,o=domains,dc=x
 objectClass: mailList
 mail: cat@lists.example.com
+shadowAddress: cats@lists.example.com
+enabledService: Mail
+enabledService: Deliver
 memberOfGroup: ant@lists.example.com
 
 dn: memberOfGroup=bob,dc=x
@@ -132,6 +152,11 @@ dn: mail=closed@lists.example.com,dc=x
 objectClass: mailList
 mail: closed@lists.example.com
 accountStatus: disabled
+
+dn: mail=off@lists.example.com,dc=x
+objectClass: mailList
+mail: off@lists.example.com
+enabledService: mail
 """
 
 
@@ -140,9 +165,20 @@ def test_iredmail(tool, place):
     assert [x["address"] for x in lists] == [ANT, "cat@lists.example.com"]
     assert tool.members("ants@lists.example.com") == ["Bob@Partner.example.net", "ann@example.com"]
     assert tool.members(ANT, "--owners") == ["dora@example.com"] and lists[0]["name"] == "Ants"
-    for words in ("/a:13: ant@lists.example.com: accessPolicy: membersonly", "mail=old@example.com", "is not active",
-                  "gone@lists.example.com has members, and is no list here", "closed@lists.example.com is not active"):
+    assert "alternates" not in lists[1]        # cats@ is not in service
+    for words in ("/a:27: ant@lists.example.com: accessPolicy: membersonly", "mail=old@example.com", "is not active",
+                  "mail=web@example.com,ou=Users,domainName=example.com,o=domains,dc=x is not active", "mail=emil@",
+                  "gone@lists.example.com has members, and is no list here", "closed@lists.example.com is not active",
+                  "off@lists.example.com is not active"):
         assert words in said, words
+
+
+def test_an_iredmail_list_of_mlmmj(tool, place):
+    """Its members are in mlmmj's own files: an empty list is no result."""
+    text = "dn: cn=a\nobjectClass: mailList\nmail: ant@lists.example.com\n" + "".join(
+        f"enabledService: {word}\n" for word in ("mail", "deliver", "mlmmj"))
+    _, said = tool.take("iredmail", *write(place, a=text), check=1)
+    assert "/a:1: ant@lists.example.com: its members are with mlmmj (left out)" in said
 
 
 MGRP = """dn: cn=Ant , ou=groups,dc=x
