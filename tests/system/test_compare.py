@@ -81,7 +81,7 @@ def test_other_addresses_and_disabled_people(make_site, place, technique):
                             mailAlternateAddress=["Carl.Smith@example.com", "cs@example.com"])
     ldif += directory.group("edge", [directory.person_dn(u) for u in ("ann", "bob", "old", "carl")])
     site = make_site(ldif, mta="sink", source_more=f"technique: {technique}" + "\n              " +
-                     "attributes: { person-state: title, person-states: [ gone=closed ] }")
+                     "attributes: { disabled: title=gone }")
     (place / "edge").write_text(lines("ann@example.com", "Carl.Smith@Example.com", "cs@example.com", "elder@example.com",
                                       "eve@example.com"))
     got = one(site, "edge@lists.example.com", place / "edge", check=1)
