@@ -151,13 +151,15 @@ print_roster(const struct roster *r, bool why)
 	for (size_t i = 0; why && i < r->count; i++)
 		if (r->people[r->order[i]].out != OUT_NOT)
 			print_person(r, r->order[i], why);
+	for (size_t i = 0; i < r->apart.count; i++)
+		(void)printf("handed over to %s\n", r->apart.items[i]);
 	(void)printf("%zu recipients, %zu left out\n", left, r->count - left);
 }
 
 static void
 print_roster_json(const struct roster *r, const struct target *t)
 {
-	struct js *j = js_object(), *members = js_array(), *out = js_array();
+	struct js *j = js_object(), *members = js_array(), *out = js_array(), *nested = js_array();
 	size_t left = roster_left(r);
 
 	for (size_t i = 0; i < r->count; i++) {
@@ -172,6 +174,9 @@ print_roster_json(const struct roster *r, const struct target *t)
 	js_set_text(j, "list", t->list->address);
 	js_set_number(j, "recipients", (int64_t)left);
 	js_set_number(j, "left_out", (int64_t)(r->count - left));
+	for (size_t i = 0; i < r->apart.count; i++)
+		js_append(nested, js_string(r->apart.items[i]));
+	js_set(j, "nested", nested);
 	js_set(j, "members", members);
 	js_set(j, "out", out);
 	ctl_print(&j);

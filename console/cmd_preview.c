@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "console/ctl.h"
 #include "expander/fanout/post.h"
-#include "expander/intake/heading.h"
+#include "expander/heading.h"
 #include "mail/address.h"
 #include "mail/header.h"
 #include "mail/mime.h"

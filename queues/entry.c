@@ -31,6 +31,8 @@ envelope_free(struct envelope *e)
 	free(e->queue_id);
 	free(e->message_id);
 	free(e->report_of);
+	free(e->through);
+	free(e->notify);
 	free(e->stamp);
 	free(e->client);
 	free(e->identity);
@@ -41,6 +43,7 @@ envelope_free(struct envelope *e)
 	free(e->inject_before_body);
 	free(e->inject_after_body);
 	text_list_free(&e->before);
+	text_list_free(&e->behind);
 	text_list_free(&e->inject_remove);
 	*e = (struct envelope){ 0 };
 }
@@ -61,7 +64,7 @@ envelope_print(const struct envelope *e, struct bytes *out)
 	struct js *j = js_object(), *inject = js_object();
 	bool framed = e->inject_before_body != NULL || e->inject_after_body != NULL;
 
-	js_set_number(j, "version", e->shadow ? 3 : framed ? 2 : 1);
+	js_set_number(j, "version", e->through != NULL ? 4 : e->shadow ? 3 : framed ? 2 : 1);
 	js_set_text(j, "list", e->list);
 	js_set_text(j, "role", e->role);
 	js_set_text(j, "recipient", e->recipient);
@@ -78,10 +81,14 @@ envelope_print(const struct envelope *e, struct bytes *out)
 	js_set_text(j, "proof", e->proof);
 	js_set_text(j, "verdict", e->verdict);
 	js_set_text(j, "report_of", e->report_of);
+	js_set_text(j, "notify", e->notify);
+	js_set_text(j, "through", e->through);
 	if (e->shadow)
 		js_set_flag(j, "shadow", true);
 	if (e->before.count > 0)
 		js_set(j, "before", array_of(&e->before));
+	if (e->behind.count > 0)
+		js_set(j, "behind", array_of(&e->behind));
 	js_set_text(inject, "sender", e->inject_sender);
 	js_set_text(inject, "add", e->inject_add);
 	js_set(inject, "remove", array_of(&e->inject_remove));
@@ -161,7 +168,10 @@ envelope_parse(const char *text, size_t length, struct envelope *e, struct compl
 	    take_text(j, "proof", false, &e->proof, why) < 0 ||
 	    take_text(j, "verdict", false, &e->verdict, why) < 0 ||
 	    take_text(j, "report_of", false, &e->report_of, why) < 0 ||
-	    take_texts(j, "before", &e->before, why) < 0 || take_inject(j, e, why) < 0)
+	    take_text(j, "notify", false, &e->notify, why) < 0 ||
+	    take_text(j, "through", false, &e->through, why) < 0 ||
+	    take_texts(j, "before", &e->before, why) < 0 ||
+	    take_texts(j, "behind", &e->behind, why) < 0 || take_inject(j, e, why) < 0)
 		goto out;
 	rc = 0;
 out:

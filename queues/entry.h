@@ -14,10 +14,10 @@
 #include <stdint.h>
 
 /*
- * Version 2 says what stands around the body, version 3 that nothing may be sent. An envelope that
- * says neither is of version 1.
+ * Version 2 says what stands around the body, version 3 that nothing may be sent, version 4 that the
+ * entry comes from another list. An envelope that says none of that is of version 1.
  */
-enum { ENVELOPE_VERSION = 3 };
+enum { ENVELOPE_VERSION = 4 };
 
 struct envelope {
 	char *list;                       /* canonical address */
@@ -38,6 +38,9 @@ struct envelope {
 	char *report_of;                  /* entry whose failures it reports; NULL: it is no report */
 	bool shadow;                      /* members are read and frozen, and nobody is sent anything */
 	struct text_list before;          /* lists the message also came for, whose members have it */
+	struct text_list behind;          /* those it came for that leave out the members of this one */
+	char *through;                    /* the list that handed it over; NULL: none did */
+	char *notify;                     /* canonical: whom a report is for, not the owners; or NULL */
 
 	/* How to inject it. */
 	char *inject_sender;              /* reverse-path to send with */

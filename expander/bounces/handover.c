@@ -34,15 +34,17 @@ add_person(struct handover *h, const char *address, struct deadline by)
 }
 
 /*
- * The list's errors address; for a report of ours also its owners; then the site's address.
- * FOUND_NO: there is nobody.
+ * Whom it is for, if it says so; the list's errors address; for a report of ours also its owners; then
+ * the site's address. FOUND_NO: there is nobody.
  */
 static enum found
 choose(struct handover *h, struct deadline by)
 {
 	const struct site *site = h->service->site;
-	enum found found = add_person(h, h->list == NULL ? NULL : h->list->errors, by);
+	enum found found = add_person(h, h->entry->envelope.notify, by);
 
+	if (found == FOUND_NO)
+		found = add_person(h, h->list == NULL ? NULL : h->list->errors, by);
 	if (found == FOUND_NO && h->list != NULL && h->entry->envelope.report_of != NULL) {
 		found = freezing_add_owners(&h->freezing, site, h->source, h->list, by, &h->why);
 		if (found == FOUND_YES && h->freezing.count == 0)

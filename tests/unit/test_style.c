@@ -2,7 +2,7 @@
 #include "tests/unit/unit.h"
 
 #include "base/mem.h"
-#include "expander/intake/heading.h"
+#include "expander/heading.h"
 
 /* A list with settings of its own, one a line. */
 static struct list *
@@ -55,6 +55,10 @@ values(void **state)
 		{ "not-me: yes", NULL },
 		{ "not-me: maybe", "is not one of yes, no" },
 		{ "preferences: nope", "is not one of yes, no" },
+		{ "nested: flatten", NULL },
+		{ "nested: hand-over", NULL },
+		{ "nested: handover", "did you mean \"hand-over\"?" },
+		{ "nested: none", "flatten, hand-over" },
 		{ "order: mx", NULL },
 		{ "order: domains", "did you mean \"domain\"?" },
 		{ "without: a@b {local}-x@example.com", NULL },
