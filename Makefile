@@ -30,9 +30,9 @@ QUEUES = distribution entry progress queue schedule spool spool_deaths spool_ent
          spool_list spool_progress spool_receipt spool_scan spool_write tally
 MILTER = ask ending hooks lookup main message metrics pacemaker query recipients service session \
          settings socketmap
-EXPANDER = access main pace pulse recipients service settings work intake/content intake/heading \
-           intake/judge intake/lmtp_data intake/lmtp_server intake/lmtp_session intake/modify \
-           intake/treat fanout/backlog fanout/doubts fanout/ending fanout/expand fanout/farm \
+EXPANDER = access heading judge main pace pulse recipients service settings work intake/content \
+           intake/lmtp_data intake/lmtp_server intake/lmtp_session modify treat \
+           fanout/backlog fanout/doubts fanout/ending fanout/expand fanout/farm fanout/handing \
            fanout/inject fanout/lane fanout/later fanout/learnt fanout/order fanout/personal \
            fanout/post fanout/prepare fanout/refused fanout/report fanout/roster fanout/sending \
            fanout/settle fanout/sift fanout/smtp_client fanout/smtp_open fanout/throttle \
@@ -103,8 +103,8 @@ $(BUILD)/rollcall-expander: $(EXPANDER:%=$(BUILD)/expander/%.o) $(BUILD)/libroll
 
 $(BUILD)/rollcallctl: $(CONSOLE:%=$(BUILD)/console/%.o) $(BUILD)/milter/message.o \
                       $(BUILD)/milter/settings.o $(BUILD)/expander/settings.o $(BUILD)/expander/pace.o \
-                      $(BUILD)/expander/intake/heading.o $(BUILD)/expander/intake/modify.o \
-                      $(BUILD)/expander/intake/treat.o $(BUILD)/expander/fanout/post.o \
+                      $(BUILD)/expander/heading.o $(BUILD)/expander/modify.o \
+                      $(BUILD)/expander/treat.o $(BUILD)/expander/fanout/post.o \
                       $(BUILD)/expander/fanout/personal.o \
                       $(PREPARE:%=$(BUILD)/expander/fanout/%.o) $(BUILD)/librollcall.a
 	$(LINK) $(LIBS)
@@ -158,9 +158,9 @@ UNIT = address base config dsn footer header inquiry intake json keys ldap ldif 
 TESTS = $(UNIT:%=$(BUILD)/tests/test_%) $(BUILD)/tests/contract_ldap
 
 $(BUILD)/tests/test_spool: $(BUILD)/tests/unit/queue_contract.o $(BUILD)/tests/unit/queue_memory.o
-$(BUILD)/tests/test_intake: $(BUILD)/expander/intake/content.o $(BUILD)/expander/intake/heading.o
-$(BUILD)/tests/test_modify: $(BUILD)/expander/intake/modify.o
-$(BUILD)/tests/test_style: $(BUILD)/expander/intake/heading.o $(BUILD)/expander/intake/treat.o
+$(BUILD)/tests/test_intake: $(BUILD)/expander/intake/content.o $(BUILD)/expander/heading.o
+$(BUILD)/tests/test_modify: $(BUILD)/expander/modify.o
+$(BUILD)/tests/test_style: $(BUILD)/expander/heading.o $(BUILD)/expander/treat.o
 $(BUILD)/tests/test_post: $(BUILD)/expander/fanout/post.o $(BUILD)/expander/fanout/personal.o \
                           $(BUILD)/expander/fanout/settle.o $(BUILD)/expander/metrics.o \
                           $(BUILD)/expander/fanout/learnt.o $(BUILD)/tests/unit/queue_contract.o \
@@ -273,7 +273,7 @@ FUZZ_SECONDS ?= 30
 FUZZERS = $(FUZZ:%=$(BUILD)/fuzz_%)
 
 $(FUZZERS): $(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/expander/intake/content.o \
-                             $(BUILD)/expander/intake/heading.o $(BUILD)/expander/intake/treat.o \
+                             $(BUILD)/expander/heading.o $(BUILD)/expander/treat.o \
                              $(BUILD)/expander/fanout/post.o $(BUILD)/expander/fanout/personal.o \
                              $(BUILD)/expander/fanout/wire.o \
                              $(BUILD)/expander/pulse.o $(BUILD)/milter/query.o \

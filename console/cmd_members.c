@@ -199,13 +199,15 @@ print_roster(const struct roster *r, bool why, const struct js *omitted)
 		if (r->people[r->order[i]].out != OUT_NOT)
 			print_person(r, r->order[i], why);
 	print_omitted(omitted);
+	for (size_t i = 0; i < r->apart.count; i++)
+		(void)printf("handed over to %s\n", r->apart.items[i]);
 	(void)printf("%zu recipients, %zu left out\n", left, r->count - left);
 }
 
 static void
 print_roster_json(const struct roster *r, const struct target *t, struct js *omitted)
 {
-	struct js *j = js_object(), *members = js_array(), *out = js_array();
+	struct js *j = js_object(), *members = js_array(), *out = js_array(), *nested = js_array();
 	size_t left = roster_left(r);
 
 	for (size_t i = 0; i < r->count; i++) {
@@ -220,6 +222,9 @@ print_roster_json(const struct roster *r, const struct target *t, struct js *omi
 	js_set_text(j, "list", t->list->address);
 	js_set_number(j, "recipients", (int64_t)left);
 	js_set_number(j, "left_out", (int64_t)(r->count - left));
+	for (size_t i = 0; i < r->apart.count; i++)
+		js_append(nested, js_string(r->apart.items[i]));
+	js_set(j, "nested", nested);
 	js_set(j, "members", members);
 	js_set(j, "out", out);
 	if (omitted != NULL)

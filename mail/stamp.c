@@ -340,3 +340,17 @@ stamp_before(const struct stamp *s, const char *list, void (*each)(void *arg, co
 		each(arg, s->lists[i].list);
 	}
 }
+
+void
+stamp_behind(const struct stamp *s, const char *list, void (*each)(void *arg, const char *list), void *arg)
+{
+	bool behind = false;
+
+	for (size_t i = 0; i < s->count && s->lists[i].decision == DECISION_PASS; i++) {
+		if (s->lists[i].role != ROLE_POST)
+			continue;
+		if (behind)
+			each(arg, s->lists[i].list);
+		behind = behind || strcmp(s->lists[i].list, list) == 0;
+	}
+}

@@ -125,4 +125,8 @@ const char *stamp_proof(const struct stamp *);
 void stamp_before(const struct stamp *, const char *list, void (*each)(void *arg, const char *list),
                   void *arg);
 
+/* Those that passed and stand behind it; none for a list that did not pass. */
+void stamp_behind(const struct stamp *, const char *list, void (*each)(void *arg, const char *list),
+                  void *arg);
+
 #endif

@@ -1,6 +1,6 @@
 /*
  * What is changed in the header of posts, one step after the other: none, unless the site says so.
- * This is what stands in the configuration; who does it is the expander (expander/intake/modify.h).
+ * This is what stands in the configuration; who does it is the expander (expander/modify.h).
  */
 #ifndef POLICIES_MODIFIERS_H
 #define POLICIES_MODIFIERS_H

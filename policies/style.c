@@ -28,9 +28,9 @@ static const char *const defaults[STYLE_COUNT] = {
 	[STYLE_ARCHIVED_AT] = "none",
 	[STYLE_NOT_ME] = "no",
 	[STYLE_WITHOUT] = "none",             [STYLE_WITHOUT_FILTER] = "none",
-	[STYLE_PREFERENCES] = "yes",          [STYLE_ORDER] = "none",
-	[STYLE_PROGRAM] = "none",             [STYLE_PROGRAM_MAY_ADD] = "no",
-	[STYLE_PROGRAM_TIMEOUT] = "60s",
+	[STYLE_NESTED] = "flatten",           [STYLE_PREFERENCES] = "yes",
+	[STYLE_ORDER] = "none",               [STYLE_PROGRAM] = "none",
+	[STYLE_PROGRAM_MAY_ADD] = "no",       [STYLE_PROGRAM_TIMEOUT] = "60s",
 };
 
 unsigned

@@ -325,6 +325,14 @@ check_order(const char *text, struct complaint *why)
 	return check_word(text, words, "none, domain, mx", why);
 }
 
+static int
+check_nested(const char *text, struct complaint *why)
+{
+	static const char *const words[] = { "flatten", "hand-over", NULL };
+
+	return check_word(text, words, "flatten, hand-over", why);
+}
+
 /* Addresses, of lists or people. */
 static int
 check_without(const char *text, struct complaint *why)
@@ -437,6 +445,10 @@ const struct setting style_settings[STYLE_COUNT + 1] = {
 	  .check = check_without_filter,
 	  .help = "The same for people who match a filter in the list's LDAP source, or none. Only in this "
 	          "file." },
+	[STYLE_NESTED] = { .name = "nested", STYLE(STYLE_NESTED), .check = check_nested,
+	  .help = "What becomes of members that are lists themselves: flatten, their members get the post as "
+	          "members of this list; or hand-over, they get it as a post of their own, where they take "
+	          "it from whoever posted." },
 	[STYLE_PREFERENCES] = { .name = "preferences", STYLE(STYLE_PREFERENCES), .check = check_yes,
 	  .help = "Whether it counts what members want, by their entries (no-mail, digest and not-mine of "
 	          "attributes) or by rollcallctl preferences: yes or no." },

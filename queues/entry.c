@@ -31,6 +31,7 @@ envelope_free(struct envelope *e)
 	free(e->queue_id);
 	free(e->message_id);
 	free(e->report_of);
+	free(e->through);
 	free(e->stamp);
 	free(e->client);
 	free(e->identity);
@@ -45,6 +46,7 @@ envelope_free(struct envelope *e)
 	free(e->inject_above);
 	free(e->inject_below);
 	text_list_free(&e->before);
+	text_list_free(&e->behind);
 	text_list_free(&e->inject_remove);
 	*e = (struct envelope){ 0 };
 }
@@ -66,7 +68,7 @@ envelope_print(const struct envelope *e, struct bytes *out)
 	bool framed = e->inject_before_body != NULL || e->inject_after_body != NULL;
 	bool personal = e->inject_above != NULL || e->inject_below != NULL;
 
-	js_set_number(j, "version", personal || e->shadow ? ENVELOPE_VERSION : framed ? 2 : 1);
+	js_set_number(j, "version", e->through != NULL ? 4 : personal || e->shadow ? 3 : framed ? 2 : 1);
 	js_set_text(j, "list", e->list);
 	js_set_text(j, "role", e->role);
 	js_set_text(j, "recipient", e->recipient);
@@ -87,10 +89,13 @@ envelope_print(const struct envelope *e, struct bytes *out)
 	if (e->disclose)
 		js_set_flag(j, "disclose", true);
 	js_set_text(j, "report_of", e->report_of);
+	js_set_text(j, "through", e->through);
 	if (e->shadow)
 		js_set_flag(j, "shadow", true);
 	if (e->before.count > 0)
 		js_set(j, "before", array_of(&e->before));
+	if (e->behind.count > 0)
+		js_set(j, "behind", array_of(&e->behind));
 	js_set_text(inject, "sender", e->inject_sender);
 	js_set_text(inject, "add", e->inject_add);
 	if (e->inject_verp)
@@ -180,7 +185,9 @@ envelope_parse(const char *text, size_t length, struct envelope *e, struct compl
 	    take_text(j, "reason", false, &e->reason, why) < 0 ||
 	    take_text(j, "to", false, &e->to, why) < 0 ||
 	    take_text(j, "report_of", false, &e->report_of, why) < 0 ||
-	    take_texts(j, "before", &e->before, why) < 0 || take_inject(j, e, why) < 0)
+	    take_text(j, "through", false, &e->through, why) < 0 ||
+	    take_texts(j, "before", &e->before, why) < 0 ||
+	    take_texts(j, "behind", &e->behind, why) < 0 || take_inject(j, e, why) < 0)
 		goto out;
 	rc = 0;
 out:

@@ -15,9 +15,10 @@
 
 /*
  * Version 2 says what stands around the body; version 3 what does for each member, or that nothing may
- * be sent. An envelope that says nothing of that is of version 1.
+ * be sent; version 4 that the entry comes from another list. An envelope that says nothing of that is of
+ * version 1.
  */
-enum { ENVELOPE_VERSION = 3 };
+enum { ENVELOPE_VERSION = 4 };
 
 struct envelope {
 	char *list;                       /* canonical address */
@@ -41,6 +42,8 @@ struct envelope {
 	bool shadow;                      /* members are read and frozen, and nobody is sent anything */
 	bool disclose;                    /* a report may name members */
 	struct text_list before;          /* lists the message also came for, whose members have it */
+	struct text_list behind;          /* those it came for that leave out the members of this one */
+	char *through;                    /* the list that handed it over; NULL: none did */
 
 	/* How to inject it. */
 	char *inject_sender;              /* reverse-path to send with */

@@ -337,9 +337,10 @@ walk_member(struct walk *w, const char *text, const struct via *via)
 		return true;
 	}
 	nested = map_peek(w->reading->by_address, a.canonical, strlen(a.canonical));
-	if (nested != NULL) {
+	if (nested != NULL && (set_has(w->visited, nested->list->address, strlen(nested->list->address)) ||
+	                       !walk_apart(w->report, nested->list->address))) {
 		more = walk_group(w, nested, &nested->members, via);
-	} else {
+	} else if (nested == NULL) {
 		w->report->members++;
 		more = w->fn(w->arg, &(struct member){ a.canonical, a.spelling, via, 0 });
 		if (!more)

@@ -80,6 +80,11 @@ walk_choose_attributes(struct walk *w)
 		ask_for(groups[i], n->classes);
 		if (n->address.count > 0)
 			ask_for(groups[i], n->address.items[0]);
+		if (w->report->apart != NULL) {
+			ask_for_all(groups[i], &n->address);
+			ask_for(groups[i], n->alternate_flag);
+			ask_for(groups[i], n->local_part);
+		}
 	}
 	ask_for_all(&w->member_attributes, &n->mail);
 	ask_for(&w->member_attributes, n->primary_member);

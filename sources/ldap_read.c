@@ -140,8 +140,9 @@ done_single(struct walk *w, struct queue_of_dns *q, struct request *r, int code)
 static bool
 send_any_group(struct walk *w, struct queue_of_dns *q, struct request *r)
 {
-	/* Whether a group within the list is open has to be known before its members are taken. */
-	bool first = w->config->names.state.count > 0 && q->items[r->first].via->up != NULL;
+	/* Whether a group within the list is open, and no list apart, has to be known before its members. */
+	bool first = (w->config->names.state.count > 0 || w->report->apart != NULL) &&
+	             q->items[r->first].via->up != NULL;
 
 	return w->technique == TECHNIQUE_DEREF && !first ? send_deref(w, q, r) : send_group(w, q, r);
 }

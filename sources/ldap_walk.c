@@ -277,13 +277,34 @@ queue_members(struct walk *w, LDAPMessage *entry, const struct via *via, size_t 
 	return ok;
 }
 
+/* Whether a group within the list is a list that is not walked: by the address that it is found by. */
+static bool
+is_apart(struct walk *w, LDAPMessage *entry)
+{
+	struct group_addresses g;
+	bool apart = false;
+
+	if (w->report->apart == NULL)
+		return false;
+	group_addresses_read(&g, w->conn, &w->config->names, entry, w->domain);
+	if (g.own != NULL)
+		apart = walk_apart(w->report, g.own);
+	for (size_t i = 0; !apart && g.own == NULL && i < g.all.count; i++)
+		apart = walk_apart(w->report, g.all.items[i]);
+	group_addresses_free(&g);
+	return apart;
+}
+
 bool
 walk_group_entry(struct walk *w, LDAPMessage *entry, const struct via *via)
 {
 	bool any = walk_has_members(w, entry);
-	enum list_state state = walk_group_state(w, entry, via);
+	enum list_state state;
 	size_t count;
 
+	if (via->up != NULL && is_apart(w, entry))
+		return true;
+	state = walk_group_state(w, entry, via);
 	if (state != LIST_OPEN)
 		return state == LIST_CLOSED;
 	w->report->groups++;
@@ -352,7 +373,7 @@ static bool
 too_many_dangling(const struct walk *w)
 {
 	const struct walk_report *r = w->report;
-	size_t all = r->members + r->dangling + r->without_address + r->refused + r->closed;
+	size_t all = r->members + r->dangling + r->without_address + r->refused + r->closed + r->apart_count;
 
 	if (r->dangling * 100 <= all * (size_t)w->config->dangling)
 		return false;

@@ -201,7 +201,10 @@ look_at(struct nested *n, const struct waiting *w, struct complaint *why)
 		list_drop(&list);
 		return FOUND_UNSURE;
 	}
-	if (found == FOUND_YES) {
+	if (found == FOUND_YES && !set_has(n->lists, list->address, strlen(list->address)) &&
+	    walk_apart(n->report, list->address)) {
+		list_drop(&list);
+	} else if (found == FOUND_YES) {
 		add_group(n, list, via, g->depth + 1);
 	} else if (found == FOUND_NO && !emit(n, &person, via)) {
 		*why = n->stopped;

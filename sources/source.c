@@ -87,6 +87,15 @@ walk_omit(struct walk_report *r, enum omission reason, const char *what, size_t 
 	free(text);
 }
 
+bool
+walk_apart(struct walk_report *r, const char *canonical)
+{
+	bool apart = r->apart != NULL && r->apart(r->apart_arg, canonical);
+
+	r->apart_count += apart;
+	return apart;
+}
+
 static void
 keep_text(char kept[REFUSED_SHOWN], const char *value, size_t length)
 {
@@ -141,9 +150,9 @@ source_each_recipient(struct source *s, const struct list *list, const struct oc
                       struct deadline by, member_fn *fn, void *arg, struct walk_report *report,
                       struct complaint *why)
 {
+	*report = (struct walk_report){ .apart = occasion->apart, .apart_arg = occasion->apart_arg };
 	if (s->ops->each_recipient == NULL)
-		return source_each_member(s, list, PEOPLE_MEMBERS, by, fn, arg, report, why);
-	*report = (struct walk_report){ 0 };
+		return s->ops->each_member(s, list, PEOPLE_MEMBERS, by, fn, arg, report, why);
 	return s->ops->each_recipient(s, list, occasion, by, fn, arg, report, why);
 }
 

@@ -79,6 +79,13 @@ struct refused_value {
 	char group[REFUSED_SHOWN], value[REFUSED_SHOWN];
 };
 
+/*
+ * Called for a list within the one that is walked, with its own address, canonical; on the walking
+ * thread, several times for a list that is met several times. True: it is not walked. Nor are its
+ * members any, then.
+ */
+typedef bool apart_fn(void *arg, const char *canonical);
+
 /* What a walk came across. */
 struct walk_report {
 	size_t members;                   /* member_fn calls */
@@ -89,6 +96,9 @@ struct walk_report {
 	size_t closed;                    /* people whose entry says that they get no mail */
 	omission_fn *omitted;             /* wants to hear of the four before; or NULL */
 	void *omitted_arg;
+	apart_fn *apart;                  /* NULL: lists within the list are walked */
+	void *apart_arg;
+	size_t apart_count;               /* lists that are not */
 	struct refused_value kept[REFUSED_KEPT];        /* the first that were refused */
 };
 
@@ -99,6 +109,9 @@ struct walk_report {
 void walk_omit(struct walk_report *, enum omission, const char *what, size_t length, const struct via *);
 void source_refuse(struct walk_report *, const struct via *, const char *value, size_t length,
                    const char *what);
+
+/* For sources: whether a list that was met within another is left alone. */
+bool walk_apart(struct walk_report *, const char *canonical);
 
 /* Adds what an inner walk refused, which is logged already. */
 void source_refuse_too(struct walk_report *, const struct walk_report *inner);
@@ -123,6 +136,8 @@ struct occasion {
 	const char *queue_id;             /* of the MTA; NULL: not known */
 	const char *message_id;           /* NULL: it has none */
 	int64_t size;                     /* bytes */
+	apart_fn *apart;                  /* NULL: lists within the list are walked */
+	void *apart_arg;
 };
 
 /* What a program is told of it by its environment: adds variables. */

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "expander/fanout/handing.h"
 #include "expander/fanout/later.h"
 #include "expander/fanout/prepare.h"
 #include "expander/fanout/refused.h"
@@ -50,6 +51,8 @@ log_expansion(const struct expansion *x, const char *id, size_t count, int64_t b
 	log_number(&l, "groups", (int64_t)x->report.groups);
 	if (x->left_out > 0)
 		log_number(&l, "left_out", (int64_t)x->left_out);
+	if (x->roster.apart.count > 0)
+		log_number(&l, "nested", (int64_t)x->roster.apart.count);
 	if (x->report.dangling > 0)
 		log_number(&l, "dangling", (int64_t)x->report.dangling);
 	if (x->report.without_address > 0)
@@ -101,7 +104,7 @@ walk_members(struct expansion *x, struct deadline by)
 	                                   &x->report, &x->why);
 
 	/* Whoever posted took it for a list of people: not done without a word. */
-	if (found == FOUND_YES && !has_members(r)) {
+	if (found == FOUND_YES && !has_members(r) && r->apart.count == 0) {
 		(void)complain(&x->why, "the list has no members to send to");
 		return FOUND_UNSURE;
 	}
@@ -111,6 +114,12 @@ walk_members(struct expansion *x, struct deadline by)
 		else if (!freezing_put(&x->freezing, roster_canonical(r, r->order[i]),
 		                       roster_spelling(r, r->order[i])))
 			found = FOUND_UNSURE;
+	/*
+	 * Of a list that was handed the post itself they were found together with it. Before the list is
+	 * whole: after a crash there is nothing to be made good.
+	 */
+	if (found == FOUND_YES && r->apart.count > 0 && x->entry->envelope.through == NULL)
+		found = handing_run(x->entry, x->service, &p, &r->apart, &x->why);
 	return found;
 }
 
@@ -182,8 +191,10 @@ work_on(struct entry *entry, int abandon)
 	int whole = entry->damage != NULL ? complain(&x.why, "%s", entry->damage)
 	                                  : ops->recipients(entry, &frozen, &x.why);
 
-	x.occasion = (struct occasion){ entry->envelope.sender, entry->envelope.queue_id,
-		                        entry->envelope.message_id, entry->envelope.size };
+	x.occasion = (struct occasion){ .sender = entry->envelope.sender,
+		                        .queue_id = entry->envelope.queue_id,
+		                        .message_id = entry->envelope.message_id,
+		                        .size = entry->envelope.size };
 	roster_open(&x.roster);
 	pulse_step(x.service->outbound.expand);
 	distribution_close(&frozen);

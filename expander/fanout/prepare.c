@@ -33,6 +33,93 @@ add_member(void *arg, const struct member *m)
 	return true;
 }
 
+/* ---- lists within the list ---- */
+
+/* A walk that hands lists over. */
+struct parting {
+	const struct choosing *c;
+	member_fn *fn;
+	void *arg;
+	struct set *met, *flat;           /* what may be lists; and what is none, each with its NUL */
+};
+
+static bool
+set_apart(void *arg, const char *canonical)
+{
+	struct parting *p = arg;
+	size_t size = strlen(canonical) + 1;
+
+	if (site_destination(p->c->p->site, canonical) == NULL || set_has(p->flat, canonical, size))
+		return false;
+	(void)set_add(p->met, canonical, size);
+	return true;
+}
+
+/* A member may be a list of another source, where nobody else has addresses. */
+static bool
+take_or_part(void *arg, const struct member *m)
+{
+	struct parting *p = arg;
+	const struct destination *d = site_destination(p->c->p->site, m->canonical);
+
+	return (d != NULL && !d->shared && set_apart(p, m->canonical)) || p->fn(p->arg, m);
+}
+
+/* Which of those that were met are lists. *again: some are none, and belong to the walk. */
+static enum found
+tell_apart(struct parting *p, struct text_list *apart, bool *again)
+{
+	enum found found = FOUND_YES;
+
+	*again = false;
+	for (size_t i = 0; found != FOUND_UNSURE && i < set_count(p->met); i++) {
+		size_t size;
+		const char *canonical = set_at(p->met, i, &size);
+		const struct destination *d = site_destination(p->c->p->site, canonical);
+		struct target t = { 0 };
+
+		found = site_find(d, canonical, p->c->p->by, &t, p->c->why);
+		if (found == FOUND_YES && t.role == ROLE_POST) {
+			const char *own = t.list->address;
+
+			if (strcmp(own, p->c->list->address) != 0 && !text_list_has(apart, own))
+				text_list_add(apart, own, strlen(own));
+		} else if (found != FOUND_UNSURE && set_add(p->flat, canonical, size)) {
+			*again = true;
+		}
+		target_drop(&t);
+	}
+	return found == FOUND_UNSURE ? FOUND_UNSURE : FOUND_YES;
+}
+
+/* The members as the source names them; lists within go to `apart`, if they are handed the post. */
+static enum found
+walk(const struct choosing *c, member_fn *fn, void *arg, struct text_list *apart,
+     struct walk_report *report)
+{
+	struct parting p = { c, fn, arg, NULL, NULL };
+	struct occasion occasion = *c->p->occasion;
+	enum found found;
+	bool again = true;
+
+	if (strcmp(c->style[STYLE_NESTED], "hand-over") != 0)
+		return source_each_recipient(c->destination->source, c->list, &occasion, c->p->by, fn, arg,
+		                             report, c->why);
+	p.met = set_open();
+	p.flat = set_open();
+	occasion.apart = set_apart;
+	occasion.apart_arg = &p;
+	do {
+		found = source_each_recipient(c->destination->source, c->list, &occasion, c->p->by,
+		                              take_or_part, &p, report, c->why);
+		if (found == FOUND_YES)
+			found = tell_apart(&p, apart, &again);
+	} while (found == FOUND_YES && again);
+	set_close(&p.met);
+	set_close(&p.flat);
+	return found;
+}
+
 /* ---- the poster ---- */
 
 static bool
@@ -204,8 +291,7 @@ choose(const struct choosing *c, const char *address, struct walk_report *report
 	/* A list that names itself is no member of itself. */
 	roster_bar(r, c->list->address, OUT_LIST);
 	roster_bar(r, address, OUT_LIST);
-	found = source_each_recipient(c->destination->source, c->list, c->p->occasion, c->p->by, add_member,
-	                              r, report, c->why);
+	found = walk(c, add_member, r, &r->apart, report);
 	if (found != FOUND_YES)
 		return found;
 	if (leave_out_all(c) != FOUND_YES || (heed && heed_preferences(c) != FOUND_YES) ||
@@ -216,34 +302,68 @@ choose(const struct choosing *c, const char *address, struct walk_report *report
 	return FOUND_YES;
 }
 
+/* Another list of the post, as it has its members itself. FOUND_NO: it is gone, and has none. */
+static enum found
+find_other(const struct preparing *p, const char *address, struct choosing *c,
+           const char *style[STYLE_COUNT], struct complaint *why)
+{
+	const struct destination *d = site_destination(p->site, address);
+	size_t which;
+	enum found found;
+
+	*c = (struct choosing){ .p = p, .destination = d, .style = style, .why = why };
+	found = d == NULL ? FOUND_NO
+	                  : source_find_list(d->source, &address, 1, p->by, &c->list, &which, why);
+	if (found == FOUND_YES && destination_style(d, c->list, style, why) < 0) {
+		list_drop(&c->list);
+		found = FOUND_UNSURE;
+	}
+	return found;
+}
+
 /* Those who get the post from a list that it came for before: as that one prepares them. */
 static enum found
 bar_before(const struct preparing *p, const char *address, struct roster *r, struct complaint *why)
 {
-	const struct destination *d = site_destination(p->site, address);
 	const char *style[STYLE_COUNT];
 	struct walk_report unused;
 	struct roster theirs;
-	struct list *list = NULL;
-	size_t which;
-	enum found found;
+	struct choosing c;
+	enum found found = find_other(p, address, &c, style, why);
 
-	/* A list that is gone has had no members. */
-	found = d == NULL ? FOUND_NO
-	                  : source_find_list(d->source, &address, 1, p->by, &list, &which, why);
 	if (found != FOUND_YES)
 		return found;
-	if (destination_style(d, list, style, why) < 0) {
-		list_drop(&list);
-		return FOUND_UNSURE;
-	}
 	roster_open(&theirs);
-	found = choose(&(struct choosing){ p, d, list, style, &theirs, why }, address, &unused);
+	c.roster = &theirs;
+	found = choose(&c, address, &unused);
 	for (size_t i = 0; found == FOUND_YES && i < theirs.count; i++)
 		if (theirs.people[theirs.order[i]].out == OUT_NOT)
 			roster_bar(r, roster_canonical(&theirs, theirs.order[i]), OUT_BEFORE);
 	roster_close(&theirs);
-	list_drop(&list);
+	list_drop(&c.list);
+	return found;
+}
+
+static bool
+pass_over(void *arg, const struct member *m)
+{
+	(void)arg;
+	(void)m;
+	return true;
+}
+
+enum found
+prepare_apart(const struct preparing *p, const char *address, struct text_list *apart, struct complaint *why)
+{
+	const char *style[STYLE_COUNT];
+	struct walk_report unused;
+	struct choosing c;
+	enum found found = find_other(p, address, &c, style, why);
+
+	/* Without handing over there is nothing to look for. */
+	if (found == FOUND_YES && strcmp(style[STYLE_NESTED], "hand-over") == 0)
+		found = walk(&c, pass_over, NULL, apart, &unused);
+	list_drop(&c.list);
 	return found;
 }
 

@@ -23,8 +23,16 @@ struct preparing {
  * Fills a roster that is open. `address` is what the list was asked for by. FOUND_NO: the list is
  * gone. FOUND_UNSURE with a complaint.
  */
+/* The roster's `apart` are lists that are handed the post: by `nested`. */
 enum found prepare_members(const struct preparing *, const struct destination *, struct list *,
                            const char *address, struct roster *, struct walk_report *,
                            struct complaint *);
+
+/*
+ * The lists within a list that it hands its posts over to: their own addresses, each once. FOUND_NO:
+ * the list is gone. FOUND_UNSURE with a complaint.
+ */
+enum found prepare_apart(const struct preparing *, const char *address, struct text_list *apart,
+                         struct complaint *);
 
 #endif

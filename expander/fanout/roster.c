@@ -38,6 +38,7 @@ roster_close(struct roster *r)
 	free(r->spelled);
 	free(r->order);
 	bytes_free(&r->spellings);
+	text_list_free(&r->apart);
 	*r = (struct roster){ 0 };
 }
 

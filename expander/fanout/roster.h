@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/set.h"
+#include "base/text.h"
 
 #include <stdint.h>
 
@@ -43,6 +44,7 @@ struct roster {
 	struct bytes spellings;
 	uint32_t *order;                  /* numbers of members */
 	size_t count, order_room;         /* of members, whether they are in or out */
+	struct text_list apart;           /* lists within, which get a post of their own: their addresses */
 };
 
 void roster_open(struct roster *);

@@ -3,9 +3,9 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "expander/intake/judge.h"
-#include "expander/intake/modify.h"
-#include "expander/intake/treat.h"
+#include "expander/judge.h"
+#include "expander/modify.h"
+#include "expander/treat.h"
 #include "expander/metrics.h"
 #include "mail/header.h"
 #include "mail/trace.h"
@@ -284,6 +284,29 @@ add_before(struct entries *es, const struct credentials *c, const struct judgeme
 }
 
 static void
+add_list_behind(void *envelope, const char *list)
+{
+	struct envelope *e = envelope;
+
+	text_list_add(&e->behind, list, strlen(list));
+}
+
+/* The lists of the same message that come later, for who has to know all of them in their order. */
+static void
+add_behind(struct entries *es, const struct credentials *c)
+{
+	for (size_t i = 0; i < es->count; i++) {
+		if (es->of[i]->target.role != ROLE_POST)
+			continue;
+		stamp_behind(&c->stamp, es->envelopes[i].list, add_list_behind, &es->envelopes[i]);
+		for (size_t k = 0; k < es->count; k++)
+			if (k != i && es->of[k]->target.role == ROLE_POST && !es->judgements[k]->stamped &&
+			    (es->judgements[i]->stamped || k > i))
+				add_list_behind(&es->envelopes[i], es->envelopes[k].list);
+	}
+}
+
+static void
 add_entry(struct entries *es, struct reception *r, const struct mail *m, struct recipient *to,
           struct judgement *j, const char *lhlo)
 {
@@ -398,6 +421,7 @@ store(struct reception *r, struct mail *m, const char *lhlo)
 	collect(&es, r, m, judgements, true, lhlo);
 	if (es.unsure)
 		put_off_all(&es, r, m);
+	add_behind(&es, &r->credentials);
 	if (es.count > 0)
 		r->queues->ops->commit(r->draft, es.commitments, es.count, &r->why);
 	for (size_t i = 0; i < es.count; i++) {

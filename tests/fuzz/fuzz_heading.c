@@ -6,7 +6,7 @@
 
 #include "base/mem.h"
 #include "expander/fanout/post.h"
-#include "expander/intake/treat.h"
+#include "expander/treat.h"
 #include "mail/header.h"
 
 /* Each line is a field or a fold of one, and ends in CRLF. */

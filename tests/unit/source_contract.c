@@ -182,6 +182,56 @@ walking(struct source *s)
 	(void)check_people(s, "selfish@lists.example.com", PEOPLE_MEMBERS, nobody);
 }
 
+static bool
+take_apart(void *arg, const char *canonical)
+{
+	(void)set_add(arg, canonical, strlen(canonical));
+	return strcmp(canonical, "left@lists.example.com") != 0;
+}
+
+/* Lists within one are set apart, or else are walked; the list itself is never asked about. */
+static void
+apart(struct source *s, const char *address, const char *const *lists, const char *const *members)
+{
+	struct collected c = { .addresses = set_open() };
+	struct set *met = set_open();
+	const struct occasion occasion = { .sender = "", .apart = take_apart, .apart_arg = met };
+	struct list *l = must_find(s, address);
+	struct walk_report report;
+	struct complaint why;
+	size_t n = 0;
+
+	if (source_each_recipient(s, l, &occasion, deadline_in(PATIENCE), collect, &c, &report, &why) !=
+	    FOUND_YES)
+		fail_msg("%s: %s: %s", what, address, why.text);
+	for (; lists[n] != NULL; n++)
+		if (!set_has(met, lists[n], strlen(lists[n])))
+			fail_msg("%s: %s: %s is not met", what, address, lists[n]);
+	assert_int_equal(set_count(met), n);
+	for (n = 0; members[n] != NULL; n++)
+		if (!set_has(c.addresses, members[n], strlen(members[n])))
+			fail_msg("%s: %s: %s is missing", what, address, members[n]);
+	assert_int_equal(set_count(c.addresses), n);
+	set_close(&met);
+	set_close(&c.addresses);
+	list_drop(&l);
+}
+
+static void
+lists_apart(struct source *s)
+{
+	static const char *const dev[] = { "dev@lists.example.com", NULL };
+	static const char *const staff[] = { "ann@example.com", "bob@example.com",
+		                             "guest@partner.example.net", NULL };
+	static const char *const sides[] = { "left@lists.example.com", "right@lists.example.com",
+		                             "bottom@lists.example.com", NULL };
+	static const char *const nothing[] = { NULL };
+
+	apart(s, "staff@lists.example.com", dev, staff);
+	apart(s, "diamond@lists.example.com", sides, nothing);
+	apart(s, "selfish@lists.example.com", nothing, nothing);
+}
+
 static void
 ending_early(struct source *s)
 {
@@ -395,6 +445,7 @@ source_contract(const char *name, struct source *s, unsigned without)
 	finding(s);
 	what_a_list_says_of_itself(s);
 	walking(s);
+	lists_apart(s);
 	ending_early(s);
 	listing(s);
 	people(s);

@@ -6,7 +6,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "expander/intake/content.h"
-#include "expander/intake/heading.h"
+#include "expander/heading.h"
 
 #include <fcntl.h>
 

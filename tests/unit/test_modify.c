@@ -2,7 +2,7 @@
 #include "tests/unit/site_text.h"
 
 #include "base/pattern.h"
-#include "expander/intake/modify.h"
+#include "expander/modify.h"
 
 static char *dir;
 

@@ -421,7 +421,8 @@ out:
 static void
 what_a_program_is_given(void **state)
 {
-	static const struct occasion occasion = { "Ann+\"$(x)\"@example.com", "4Xy7", "<1@x>", 1234 };
+	static const struct occasion occasion = { .sender = "Ann+\"$(x)\"@example.com", .queue_id = "4Xy7",
+		                                  .message_id = "<1@x>", .size = 1234 };
 	struct programs p = begin("");
 	struct complaint why;
 	struct walk_report report;

@@ -341,6 +341,19 @@ envelopes(void **state)
 	assert_null(got.inject_above);
 	same_text("below", got.inject_below, e.inject_below);
 	assert_true(got.inject_verp);
+	assert_null(got.through);
+	envelope_free(&got);
+	/* Nor those that would flatten what has entries of its own. */
+	e.through = mem_text("all@lists.example.com");
+	text_list_add(&e.before, "a@b", 3);
+	text_list_add(&e.behind, "c@d", 3);
+	bytes_clear(&text);
+	envelope_print(&e, &text);
+	assert_non_null(strstr(text.data, "\"version\": 4"));
+	assert_int_equal(envelope_parse(text.data, text.length, &got, &why), 0);
+	same_text("through", got.through, "all@lists.example.com");
+	same_text("before", got.before.items[0], "a@b");
+	same_text("behind", got.behind.items[0], "c@d");
 	envelope_free(&got);
 	bytes_free(&text);
 	envelope_free(&e);

@@ -93,8 +93,9 @@ static void
 what_comes_before(void **state)
 {
 	static const struct {
-		const char *list, *want;
-	} cases[] = { { "b", "" }, { "d", "b " }, { "e", "b d " }, { "a", "b d e " }, { "x", "b d e " } };
+		const char *list, *want, *behind;
+	} cases[] = { { "b", "", "d e " }, { "d", "b ", "e " }, { "e", "b d ", "" }, { "a", "b d e ", "" },
+		      { "x", "b d e ", "" } };
 	struct stamp s = { 0 };
 	struct verdict no = refused(REPLY_LOOP);
 
@@ -109,6 +110,9 @@ what_comes_before(void **state)
 
 		stamp_before(&s, cases[i].list, add_before, &got);
 		same_text(cases[i].list, bytes_text(&got), cases[i].want);
+		bytes_clear(&got);
+		stamp_behind(&s, cases[i].list, add_before, &got);
+		same_text(cases[i].list, bytes_text(&got), cases[i].behind);
 		bytes_free(&got);
 	}
 	stamp_free(&s);

@@ -2,7 +2,7 @@
 #include "tests/unit/unit.h"
 
 #include "base/mem.h"
-#include "expander/intake/treat.h"
+#include "expander/treat.h"
 #include "mail/date.h"
 #include "mail/trace.h"
 #include "policies/treatment.h"
@@ -58,6 +58,10 @@ values(void **state)
 		{ "not-me: yes", NULL },
 		{ "not-me: maybe", "is not one of yes, no" },
 		{ "preferences: nope", "is not one of yes, no" },
+		{ "nested: flatten", NULL },
+		{ "nested: hand-over", NULL },
+		{ "nested: handover", "did you mean \"hand-over\"?" },
+		{ "nested: none", "flatten, hand-over" },
 		{ "order: mx", NULL },
 		{ "order: domains", "did you mean \"domain\"?" },
 		{ "without: a@b {local}-x@example.com", NULL },

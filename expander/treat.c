@@ -1,5 +1,5 @@
 /* DMARC on the way out. */
-#include "expander/intake/treat.h"
+#include "expander/treat.h"
 
 #include "base/log.h"
 #include "base/mem.h"

@@ -1,5 +1,5 @@
 /* Judging behind the MTA. */
-#include "expander/intake/judge.h"
+#include "expander/judge.h"
 
 #include "base/mem.h"
 #include "policies/stamps.h"
@@ -28,10 +28,12 @@ void
 credentials_read(struct credentials *c, const struct service *s, const struct arrival *a)
 {
 	char digest[DIGEST_NAME + 1];
-	const struct stamp_message m = { .now = clock_wall(), .lifetime = s->site->stamp.lifetime,
+	const struct stamp_message m = { .now = a->taken == 0 ? clock_wall() : a->taken,
+		                         .lifetime = s->site->stamp.lifetime,
 		                         .sender = a->sender, .queue_ids = { a->queue_id, a->ident },
 		                         .digest = digest,
-		                         .requeued = s->site->stamp.match == STAMP_BY_DIGEST };
+		                         .requeued = a->taken != 0 ||
+		                                     s->site->stamp.match == STAMP_BY_DIGEST };
 	struct field f;
 	size_t at = 0, seen = 0;
 
@@ -165,11 +167,12 @@ add_to(struct group *g, struct judgement *j)
 }
 
 static void
-judge_group(struct group *g, const struct credentials *c)
+judge_group(struct group *g, const struct credentials *c, bool count)
 {
 	ask(g);
 	miss(g, c);
-	count_posts(g);
+	if (count)
+		count_posts(g);
 	free(g->all);
 }
 
@@ -205,7 +208,8 @@ held_before(const struct stamped *said)
 
 /*
  * A list that the stamp does not name, since an alias leads there, is asked with the stamp's facts; not
- * where stamps are known by the digest, which whoever got the message can make again.
+ * where stamps are known by the digest, which whoever got the message can make again. A list within
+ * one that has taken the message is.
  */
 void
 judge(const struct service *s, const struct arrival *a, const struct credentials *c, struct deadline by,
@@ -220,7 +224,7 @@ judge(const struct service *s, const struct arrival *a, const struct credentials
 	for (size_t i = 0; i < count; i++) {
 		struct judgement *j = &all[i];
 		const struct stamped *said = stamp_find(&c->stamp, j->target->list->address, j->target->role);
-		bool known = valid && (said != NULL || !by_digest);
+		bool known = valid && (said != NULL || !by_digest || a->taken != 0);
 
 		target_dispatch(j->target, known ? &knowing.facts : &blind.facts, &doorway);
 		j->subject = admit_subject(j->target);
@@ -234,6 +238,19 @@ judge(const struct service *s, const struct arrival *a, const struct credentials
 		if (!j->stamped)
 			add_to(known ? &knowing : &blind, j);
 	}
-	judge_group(&knowing, c);
-	judge_group(&blind, c);
+	judge_group(&knowing, c, a->taken == 0);
+	judge_group(&blind, c, a->taken == 0);
+}
+
+void
+judge_count(const struct service *s, const struct arrival *a, const struct credentials *c,
+            struct judgement *j)
+{
+	struct group g = { .service = s, .facts = facts_of(s, a) };
+
+	if (c->state == STAMP_VALID)
+		add_session(&g.facts, &c->stamp);
+	add_to(&g, j);
+	count_posts(&g);
+	free(g.all);
 }

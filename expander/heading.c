@@ -1,5 +1,5 @@
 /* Fields of our own, and those of others that they take the place of. */
-#include "expander/intake/heading.h"
+#include "expander/heading.h"
 
 #include "base/mem.h"
 #include "mail/footer.h"

@@ -1,6 +1,6 @@
 /* What a site changes in posts, after everything that rollcall puts there itself. */
-#ifndef EXPANDER_INTAKE_MODIFY_H
-#define EXPANDER_INTAKE_MODIFY_H
+#ifndef EXPANDER_MODIFY_H
+#define EXPANDER_MODIFY_H
 
 #include "policies/site.h"
 #include "queues/entry.h"

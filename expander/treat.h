@@ -2,11 +2,11 @@
  * The heading of a post whose author's domain may forbid what the list does to it (DMARC). A post that
  * keeps a signature of that domain goes on as it is; the list's changes are known before they are made.
  */
-#ifndef EXPANDER_INTAKE_TREAT_H
-#define EXPANDER_INTAKE_TREAT_H
+#ifndef EXPANDER_TREAT_H
+#define EXPANDER_TREAT_H
 
 #include "base/clock.h"
-#include "expander/intake/heading.h"
+#include "expander/heading.h"
 
 /* How long to ask the DNS; and whether it is asked for the last time. */
 struct treat_terms {

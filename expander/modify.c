@@ -2,7 +2,7 @@
  * Steps on a header that exists in two parts: what is put before the message, and the message's own
  * without the fields that are left out. A field that changes moves from the second to the first.
  */
-#include "expander/intake/modify.h"
+#include "expander/modify.h"
 
 #include "base/mem.h"
 #include "mail/header.h"

@@ -2,8 +2,8 @@
  * What is to be put before a message when it is injected, and what is to be left out: by list and
  * role.
  */
-#ifndef EXPANDER_INTAKE_HEADING_H
-#define EXPANDER_INTAKE_HEADING_H
+#ifndef EXPANDER_HEADING_H
+#define EXPANDER_HEADING_H
 
 #include "policies/site.h"
 #include "queues/entry.h"
