@@ -28,7 +28,7 @@ def test_it_asks_for_what_it_needs_only(connect):
     no_replies = sum(milter.NO_REPLY.values())
     assert m.steps == milter.NO_HELO | milter.NO_UNKNOWN | no_replies
     # 1 is HELO, of which nothing is wanted; the port tells mail of the own host.
-    assert m.macros == {0: ["{daemon_port}"], 2: ["i", "{auth_authen}", "{mail_addr}", "{tls_version}"], 3: ["i", "{rcpt_addr}"],
+    assert m.macros == {0: ["{daemon_port}", "{daemon_name}"], 2: ["i", "{auth_authen}", "{mail_addr}", "{tls_version}"], 3: ["i", "{rcpt_addr}"],
                         4: ["i"], 5: ["i"], 6: ["i"]}
 
 

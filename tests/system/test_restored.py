@@ -105,7 +105,7 @@ def test_an_entry_that_is_discarded(stopped):
     assert sorted(p.name for p in (stopped.spool / "done" / entry["id"]).iterdir()) \
         == ["envelope.json", "progress", "recipients"]
     assert list((stopped.spool / "held").iterdir()) == []
-    assert "no entry" in r.ctl("discard", entry["id"], check=1).stderr
+    assert "is held" in r.ctl("discard", entry["id"], check=1).stderr
     r.ctl("retry", "all")
     assert "drained" in r.ctl("drain", check=0).stdout
     assert stopped.sink.delivered() == []
