@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from testbed.base import BUILD, ROOT, library_path, server_path
+from testbed.base import BUILD, ROOT, library_path, server_path, wait_until
 
 FILES = """
 lib/systemd/system/rollcall-expander.service lib/systemd/system/rollcall-milter.service
@@ -176,7 +176,7 @@ def test_the_daemons_need_no_more_than_the_units_allow(make_site, installed):
         shutil.chown(path, "nobody", "nogroup")
     site.rollcall.dir.chmod(0o777)
     site.rollcall.wrap = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--no-new-privs",
-                          "--bounding-set=-all", "strace", "-ff", "-qq", "-o", str(trace / "of")]
+                          "--bounding-set=-all", "strace", "-D", "-ff", "-qq", "-o", str(trace / "of")]
     site.rollcall.environment = {"ASAN_OPTIONS": "detect_leaks=0"}    # which cannot be done below strace
     site.start()
     site.submit()
@@ -184,6 +184,9 @@ def test_the_daemons_need_no_more_than_the_units_allow(make_site, installed):
     site.rollcall.ctl("reload", check=0)
     site.rollcall.wait_idle()
     site.rollcall.stop()
+    # What is traced is the child, and not strace, which ends after it and would leave it alone.
+    wait_until(lambda: subprocess.run(["pgrep", "-f", str(trace)], stdout=subprocess.DEVNULL).returncode == 1,
+               what="the end of strace")
     used = {name for path in trace.iterdir()
             for name in re.findall(r"(?m)^(\w+)\(", path.read_text(errors="replace"))}
     assert {"accept4", "fsync", "renameat2", "setrlimit"} & used
