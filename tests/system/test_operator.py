@@ -127,7 +127,7 @@ def test_how_long_it_will_take(make_site):
     assert 10 < entry["per_minute"] < 120 and entry["arrived"] < entry["end"] and entry["end"] < now + 60000
     text = site.rollcall.ctl("queue", "--follow", check=0, seconds=60).stdout
     assert re.search(r" [23] of 4 sent  \d+/min, \d+s left\npending 0, outbound 1, bounce 0 \(0 kept\), moderation 0, done 0\n", text)
-    assert text.endswith("\npending 0, outbound 0, bounce 0 (0 kept), done 1\n") and "\x1b" not in text
+    assert text.endswith("\npending 0, outbound 0, bounce 0 (0 kept), moderation 0, done 1\n") and "\x1b" not in text
     site.rollcall.ctl("--json", "queue", "--follow", check=64)
 
 
