@@ -65,6 +65,17 @@ digest_name(const unsigned char digest[DIGEST_SIZE], char name[DIGEST_NAME + 1])
 }
 
 void
+digest_of(const void *bytes, size_t length, char name[DIGEST_NAME + 1])
+{
+	struct digest *d = digest_open();
+	unsigned char sum[DIGEST_SIZE];
+
+	digest_add(d, bytes, length);
+	digest_end(&d, sum);
+	digest_name(sum, name);
+}
+
+void
 digest_old_name(const void *bytes, size_t length, char name[DIGEST_OLD_NAME + 1])
 {
 	enum { SIZE = 20 };

@@ -19,6 +19,9 @@ void digest_close(struct digest **);
 /* The first 128 bits as 26 lower-case letters and digits (RFC 4648 base32) and a NUL. */
 void digest_name(const unsigned char digest[DIGEST_SIZE], char name[DIGEST_NAME + 1]);
 
+/* The name of these bytes by their SHA-256. Any thread. */
+void digest_of(const void *bytes, size_t length, char name[DIGEST_NAME + 1]);
+
 /* 128 random bits, written the same way. Any thread. */
 void digest_random(char name[DIGEST_NAME + 1]);
 

@@ -158,6 +158,17 @@ field_text(const struct field *f, struct bytes *out)
 	return true;
 }
 
+int
+field_check_value(const char *text, struct complaint *why)
+{
+	if (strlen(text) > FIELD_LONGEST)
+		return complain(why, "longer than %d octets", FIELD_LONGEST);
+	for (const char *c = text; *c != '\0'; c++)
+		if ((unsigned char)*c < 0x20 || (unsigned char)*c >= 0x7f)
+			return complain(why, "only printable ASCII can stand there");
+	return 0;
+}
+
 bool
 header_find(const char *text, size_t length, const char *name, struct field *f)
 {

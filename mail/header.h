@@ -7,6 +7,7 @@
 #define MAIL_HEADER_H
 
 #include "base/bytes.h"
+#include "base/complaint.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -39,6 +40,11 @@ void field_words(const struct field *, struct bytes *);
  * it is no UTF-8, holds a control character, is empty, or longer than 64 KiB: what can be kept.
  */
 bool field_text(const struct field *, struct bytes *);
+
+enum { FIELD_LONGEST = 900 };             /* of a value of ours: it has to go on a line of 998 octets */
+
+/* Whether a text can be the value of a field: printable ASCII, and not too long. -1: it cannot. */
+int field_check_value(const char *text, struct complaint *);
 
 /* The first field of that name. */
 bool header_find(const char *text, size_t length, const char *name, struct field *);

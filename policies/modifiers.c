@@ -2,11 +2,10 @@
 #include "policies/modifiers.h"
 
 #include "base/mem.h"
+#include "mail/header.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-enum { LONGEST = 900 };                   /* of a value: it has to go on a line of 998 octets */
 
 /*
  * Fields that nobody changes in this way: by the first a loop is seen, the others say what the body is
@@ -63,17 +62,6 @@ check_rewritten(const char *name, struct complaint *why)
 }
 
 static int
-check_value(const char *text, struct complaint *why)
-{
-	if (strlen(text) > LONGEST)
-		return complain(why, "longer than %d octets", LONGEST);
-	for (const char *c = text; *c != '\0'; c++)
-		if ((unsigned char)*c < 0x20 || (unsigned char)*c >= 0x7f)
-			return complain(why, "only printable ASCII can stand there");
-	return 0;
-}
-
-static int
 check_added(const char *text, struct complaint *why)
 {
 	const char *colon = strchr(text, ':');
@@ -84,7 +72,7 @@ check_added(const char *text, struct complaint *why)
 		return -1;
 	if (is_among(single, text, (size_t)(colon - text)))
 		return complain(why, "%.*s stands in a message once", (int)(colon - text), text);
-	return check_value(text, why);
+	return field_check_value(text, why);
 }
 
 #define VALUE(f) .offset = offsetof(struct modifier_values, f)
@@ -108,7 +96,8 @@ const struct setting modifier_rewrite_settings[] = {
 	{ .name = "match", .kind = KIND_TEXT, VALUE(match), .flags = SETTING_REQUIRED,
 	  .help = "An expression of PCRE2, which is looked for in the value of each, on one line and as it "
 	          "is written. Case is ignored." },
-	{ .name = "with", .kind = KIND_TEXT, VALUE(with), .flags = SETTING_REQUIRED, .check = check_value,
+	{ .name = "with", .kind = KIND_TEXT, VALUE(with), .flags = SETTING_REQUIRED,
+	  .check = field_check_value,
 	  .help = "What stands in the place of each match: $1 is what the first group matched, $0 all of "
 	          "it, $$ a dollar. A value of which nothing is left takes its field along." },
 	{ .kind = KIND_END },

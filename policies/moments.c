@@ -48,6 +48,17 @@ moment_write(const char *directory, const char *path, int64_t moment, const char
 		(void)close(fd);
 }
 
+bool
+moments_due(int64_t *swept, int64_t now)
+{
+	enum { REST = 60000 };            /* ms between two sweeps */
+
+	if (now >= *swept && now - *swept <= REST)
+		return false;
+	*swept = now;
+	return true;
+}
+
 void
 moments_sweep(const char *directory, int64_t now)
 {

@@ -24,6 +24,9 @@ int64_t moment_after(int64_t moment, int64_t now, int64_t posts, int64_t in);
 /* In a directory that is made where it is missing. What goes wrong is logged as that event. */
 void moment_write(const char *directory, const char *path, int64_t moment, const char *event);
 
+/* Whether they were not swept for a minute; then that is now, and the caller sweeps. Its lock is held. */
+bool moments_due(int64_t *swept, int64_t now);
+
 /* Removes those in the past. One may be renewed at that moment: then one post too many is taken. */
 void moments_sweep(const char *directory, int64_t now);
 

@@ -50,18 +50,6 @@ preferences_print(unsigned preferences, struct bytes *out)
 	}
 }
 
-/* The name of a list's file: an address may hold any character, and be too long. */
-static void
-file_name(const char *list, char name[DIGEST_NAME + 1])
-{
-	struct digest *d = digest_open();
-	unsigned char sum[DIGEST_SIZE];
-
-	digest_add(d, list, strlen(list));
-	digest_end(&d, sum);
-	digest_name(sum, name);
-}
-
 /* A line "address<TAB>word word", without its end, in place. -1: it is none. */
 static int
 read_line(char *line, const char **address, unsigned *preferences)
@@ -150,7 +138,8 @@ preferences_each(const struct site *s, const char *list, preference_fn *fn, void
 	struct bytes text = { 0 };
 	int rc;
 
-	file_name(list, name);
+	/* An address may hold any character, and be too long. */
+	digest_of(list, strlen(list), name);
 	path = mem_format("%s/%s", dir, name);
 	rc = file_read(AT_FDCWD, path, LARGEST, &text, why);
 	if (rc == 1) {
@@ -241,7 +230,7 @@ preferences_set(const struct site *s, const char *list, const char *canonical, u
 	int dir = open_locked(s, path, &owner, why), rc = -1;
 
 	if (dir >= 0) {
-		file_name(list, name);
+		digest_of(list, strlen(list), name);
 		bytes_format(&c.lines, "%s%d %s\n", head, VERSION, list);
 		rc = preferences_each(s, list, keep_line, &c, why);
 		if (rc == 0 && preferences != 0)

@@ -38,16 +38,12 @@ static char *
 file_of(const struct rate_config *c, const struct facts *f)
 {
 	const char *poster = f->login != NULL ? f->login : f->sender == NULL ? "" : f->sender;
-	struct digest *d = digest_open();
-	unsigned char out[DIGEST_SIZE];
 	char name[DIGEST_NAME + 1], *key;
 
 	key = mem_format("%s %lld %lld %s%s %s", of_words[c->of], (long long)c->posts, (long long)c->in,
 	                 f->login != NULL ? "login " : "sender ", c->of == OF_LIST ? "" : poster,
 	                 c->of == OF_POSTER ? "" : f->list->address);
-	digest_add(d, key, strlen(key));
-	digest_end(&d, out);
-	digest_name(out, name);
+	digest_of(key, strlen(key), name);
 	free(key);
 	return mem_format("%s/rates/%s", f->state, name);
 }
@@ -73,7 +69,6 @@ at_rcpt(const void *config, const struct facts *f, struct patience p)
 static void
 accepted(const void *config, const struct facts *f)
 {
-	enum { REST = 60000 };            /* ms between two sweeps */
 	const struct rate_config *c = config;
 	char *path = file_of(c, f), *directory = mem_format("%s/rates", f->state);
 	int64_t now = clock_wall();
@@ -81,9 +76,7 @@ accepted(const void *config, const struct facts *f)
 
 	(void)pthread_mutex_lock(&lock);
 	moment_write(directory, path, moment_after(moment_of(path), now, c->posts, c->in), "rate");
-	due = now < swept || now - swept > REST;
-	if (due)
-		swept = now;
+	due = moments_due(&swept, now);
 	(void)pthread_mutex_unlock(&lock);
 	if (due)
 		moments_sweep(directory, now);

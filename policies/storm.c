@@ -165,24 +165,13 @@ read_keys(const struct storm_config *c, const struct facts *f, struct keys_of_po
 
 /* ---- files ---- */
 
-static void
-name_of(const char *text, char name[DIGEST_NAME + 1])
-{
-	struct digest *d = digest_open();
-	unsigned char out[DIGEST_SIZE];
-
-	digest_add(d, text, strlen(text));
-	digest_end(&d, out);
-	digest_name(out, name);
-}
-
 static char *
 file_of(const struct facts *f, const char *key, const char *end)
 {
 	char list[DIGEST_NAME + 1], what[DIGEST_NAME + 1];
 
-	name_of(f->list->address, list);
-	name_of(key, what);
+	digest_of(f->list->address, strlen(f->list->address), list);
+	digest_of(key, strlen(key), what);
 	return mem_format("%s/storms/%s.%s%s", f->state, list, what, end);
 }
 
@@ -251,7 +240,6 @@ count_key(const struct storm_config *c, const struct facts *f, const char *key, 
 static void
 accepted(const void *config, const struct facts *f)
 {
-	enum { REST = 60000 };            /* ms between two sweeps */
 	const struct storm_config *c = config;
 	char *directory = mem_format("%s/storms", f->state);
 	int64_t now = clock_wall();
@@ -262,9 +250,7 @@ accepted(const void *config, const struct facts *f)
 	(void)pthread_mutex_lock(&lock);
 	for (size_t i = 0; i < k.count; i++)
 		count_key(c, f, k.all[i], now);
-	due = now < swept || now - swept > REST;
-	if (due)
-		swept = now;
+	due = moments_due(&swept, now);
 	(void)pthread_mutex_unlock(&lock);
 	if (due)
 		moments_sweep(directory, now);
@@ -280,7 +266,7 @@ storm_look(const char *state, const char *list, bool end, int64_t *until)
 	struct dirent *e;
 
 	*until = 0;
-	name_of(list, prefix);
+	digest_of(list, strlen(list), prefix);
 	while (d != NULL && (e = readdir(d)) != NULL) {
 		char *file = mem_format("%s/%s", directory, e->d_name);
 		const char *at = strrchr(e->d_name, '.');

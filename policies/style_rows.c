@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "mail/address.h"
+#include "mail/header.h"
 #include "mail/phrase.h"
 #include "mail/template.h"
 #include "policies/style.h"
@@ -12,22 +13,10 @@
 #include <string.h>
 
 enum {
-	LONGEST = 900,                    /* of a value: it has to go on a line of 998 octets */
+	LONGEST_LINE = 900,               /* of a text: it has to go on one of 998 octets */
 	LONGEST_TAG = 60,
 	LONGEST_TEXT = 8000
 };
-
-/* Text that can stand in a field: it ends no line, and hides nothing. */
-static int
-check_plain(const char *text, struct complaint *why)
-{
-	if (strlen(text) > LONGEST)
-		return complain(why, "longer than %d octets", LONGEST);
-	for (const char *c = text; *c != '\0'; c++)
-		if ((unsigned char)*c < 0x20 || (unsigned char)*c >= 0x7f)
-			return complain(why, "only printable ASCII can stand there");
-	return 0;
-}
 
 /* What a pattern gives for a list with a short and harmless address. */
 static char *
@@ -65,7 +54,7 @@ check_identifier(const char *text, size_t length, struct complaint *why)
 static int
 check_list_id(const char *text, struct complaint *why)
 {
-	return check_plain(text, why) < 0 ? -1 : check_identifier(text, strlen(text), why);
+	return field_check_value(text, why) < 0 ? -1 : check_identifier(text, strlen(text), why);
 }
 
 static int
@@ -74,7 +63,7 @@ check_parents(const char *text, struct complaint *why)
 	const char *word;
 	size_t length;
 
-	if (check_plain(text, why) < 0)
+	if (field_check_value(text, why) < 0)
 		return -1;
 	if (strcmp(text, "none") == 0)
 		return 0;
@@ -125,7 +114,7 @@ check_uris(const char *text, const char *const *words, struct complaint *why)
 	const char *word;
 	size_t length;
 
-	if (check_plain(text, why) < 0)
+	if (field_check_value(text, why) < 0)
 		return -1;
 	for (; *words != NULL; words++)
 		if (strcmp(text, *words) == 0)
@@ -183,7 +172,7 @@ check_sender(const char *text, struct complaint *why)
 
 	if (strchr(text, '@') == NULL)
 		return check_word(text, words, "none, list, owner, an address", why);
-	if (check_plain(text, why) < 0)
+	if (field_check_value(text, why) < 0)
 		return -1;
 	return check_mailbox(text, strlen(text), why);
 }
@@ -210,7 +199,7 @@ check_archived_at(const char *text, struct complaint *why)
 	char *uri;
 	int rc;
 
-	if (check_plain(text, why) < 0)
+	if (field_check_value(text, why) < 0)
 		return -1;
 	if (strcmp(text, "none") == 0)
 		return 0;
@@ -253,7 +242,7 @@ check_reply_to(const char *text, struct complaint *why)
 	const char *at = text, *word;
 	size_t length, count = 0, posters = 0;
 
-	if (check_plain(text, why) < 0)
+	if (field_check_value(text, why) < 0)
 		return -1;
 	while (style_word(&at, &word, &length)) {
 		char *one = mem_copy(word, length);
@@ -298,12 +287,12 @@ check_text(const char *text, struct complaint *why)
 	while (*text != '\0') {
 		size_t length = strcspn(text, "\r\n");
 		char *line = mem_copy(text, length);
-		bool plain = length <= LONGEST && phrase_is_plain(line);
+		bool plain = length <= LONGEST_LINE && phrase_is_plain(line);
 
 		free(line);
 		if (!plain)
 			return complain(why, "each line is UTF-8 of %d octets at most, without control "
-			                     "characters", LONGEST);
+			                     "characters", LONGEST_LINE);
 		text += length + strspn(text + length, "\r\n");
 	}
 	return 0;

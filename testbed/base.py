@@ -39,6 +39,15 @@ def library_path():
     return ":".join(str(d) for d in dirs + [servers() / "usr/lib/postfix"])
 
 
+def clients(listener):
+    """Each that connects, until the listener is closed."""
+    while True:
+        try:
+            yield listener.accept()[0]
+        except OSError:
+            return
+
+
 _given = set()
 
 

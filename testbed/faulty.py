@@ -8,6 +8,8 @@ import socket
 import threading
 import time
 
+from .base import clients
+
 DEREF = "1.3.6.1.4.1.4203.666.5.16"
 PAGED = "1.2.840.113556.1.4.319"
 NOTICE = "1.3.6.1.4.1.1466.20036"
@@ -199,11 +201,7 @@ class Faulty:
             self.listener.close()
 
     def accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
+        for client in clients(self.listener):
             threading.Thread(target=self.serve, args=(client,), daemon=True).start()
 
     def serve(self, client):

@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 
-from .base import family
+from .base import clients, family
 
 class Proxy:
     """
@@ -39,11 +39,7 @@ class Proxy:
         return f"ldap://127.0.0.1:{self.port}"
 
     def accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
+        for client in clients(self.listener):
             with self.lock:
                 self.connections += 1
                 refusing = self.refusing

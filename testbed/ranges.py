@@ -6,6 +6,8 @@ import re
 import socket
 import threading
 
+from .base import clients
+
 
 def element(data, at):
     """(tag, where its content begins, where it ends) of the BER element there; None while it is not whole."""
@@ -58,11 +60,7 @@ class Ranges:
         self.listener.close()
 
     def accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
+        for client in clients(self.listener):
             server = socket.create_connection(self.to)
             threading.Thread(target=self.pass_on, args=(client, server, self.count), daemon=True).start()
             threading.Thread(target=self.pass_on, args=(server, client, self.cut), daemon=True).start()

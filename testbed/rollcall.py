@@ -163,6 +163,11 @@ destinations:
     def ctl_json(self, *words):
         return json.loads(self.ctl("--json", *words, check=0).stdout)
 
+    def members(self, address, *words):
+        """The addresses, sorted, each once, and all that `members` says."""
+        got = self.ctl_json("members", *words, address)
+        return sorted({m["address"] for m in got["members"]}), got
+
     def counts(self):
         return self.ctl_json("queue")["counts"]
 
@@ -174,6 +179,11 @@ destinations:
         wait_until(idle, seconds, "empty queues", every=0.05)
 
 
+def ldap_settings(settings):
+    """Those of a directory, as they stand in a configuration."""
+    return "  kind: ldap\n" + "".join(f"  {k.replace('_', '-')}: {v}\n" for k, v in settings.items())
+
+
 def run_contract(server, **settings):
     """
     The contract of sources, on a directory with the contract's lists; of their posts where they have settings. `lacks` are
@@ -182,7 +192,7 @@ def run_contract(server, **settings):
     lacks = settings.pop("lacks", []) + ([] if "settings:" in settings.get("attributes", "") else ["style"])
     settings = {"uri": f'[ "{server.uri}" ]', "base": "dc=example,dc=com", **settings}
     path = server.dir / "source.yaml"
-    path.write_text("  kind: ldap\n" + "".join(f"  {k.replace('_', '-')}: {v}\n" for k, v in settings.items()))
+    path.write_text(ldap_settings(settings))
     subprocess.run(["make", "-s", f"{BUILD.name}/tests/contract_ldap"], cwd=ROOT, check=True)
     got = subprocess.run([BUILD / "tests/contract_ldap", path, *lacks], cwd=ROOT, text=True, stdout=subprocess.PIPE,
                          stderr=subprocess.STDOUT)

@@ -313,13 +313,9 @@ print(const struct handing *h, const struct reached *r, const struct notice *n, 
 static char *
 report_key(const struct handing *h)
 {
-	struct digest *digest = digest_open();
-	unsigned char sum[DIGEST_SIZE];
 	char name[DIGEST_NAME + 1];
 
-	digest_add(digest, h->message, (size_t)h->arrival.size);
-	digest_end(&digest, sum);
-	digest_name(sum, name);
+	digest_of(h->message, (size_t)h->arrival.size, name);
 	return mem_format("refusal of %s", name);
 }
 

@@ -83,8 +83,7 @@ class Site:
         self.sink = sink.Sink()
         self.mta = self.postfix = None
         if server:
-            options["sources"] = "corp:\n  kind: ldap\n" + "".join(
-                f"  {k.replace('_', '-')}: {v}\n" for k, v in {"uri": f'"{uri}"', **server.settings()}.items())
+            options["sources"] = "corp:\n" + rollcall.ldap_settings({"uri": f'"{uri}"', **server.settings()})
         sources = options.pop("sources", None) or f"""
             corp:
               kind: ldap

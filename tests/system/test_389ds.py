@@ -7,7 +7,7 @@ import pytest
 from testbed import directory, ds389, rollcall
 from testbed.base import ROOT, free_port
 from testbed.directory import entry, person_dn
-from testbed.rollcall import run_contract
+from testbed.rollcall import ldap_settings, run_contract
 
 SUFFIX = "dc=example,dc=com"
 MANY = 40
@@ -59,16 +59,14 @@ def make_ctl(place):
     """rollcallctl with a source of these settings."""
     def make(server, **settings):
         settings = {"uri": f'"{server.uri}"', **server.settings(), **settings}
-        block = "".join(f"  {k.replace('_', '-')}: {v}\n" for k, v in settings.items())
-        r = rollcall.Rollcall(place / "rc", f"corp:\n  kind: ldap\n{block}")
+        r = rollcall.Rollcall(place / "rc", f"corp:\n{ldap_settings(settings)}")
         r.configure()
         return r
     return make
 
 
 def listed(r, name, *words):
-    got = r.ctl_json("members", *words, f"{name}@lists.example.com")
-    return sorted({m["address"] for m in got["members"]}), got
+    return r.members(f"{name}@lists.example.com", *words)
 
 
 @EVERY_WAY

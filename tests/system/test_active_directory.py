@@ -7,7 +7,7 @@ import pytest
 
 from testbed import directory, ranges, rollcall, samba
 from testbed.base import free_port
-from testbed.rollcall import run_contract
+from testbed.rollcall import ldap_settings, run_contract
 
 SUFFIX = "DC=example,DC=com"
 CROWD = 5100
@@ -111,16 +111,14 @@ def config(place, domain):
     """rollcallctl with a source of these settings."""
     def make(**settings):
         settings = {"uri": f'"{domain.uri}"', **domain.settings(), **settings}
-        block = "".join(f"  {k.replace('_', '-')}: {v}\n" for k, v in settings.items())
-        r = rollcall.Rollcall(place / "rc", f"corp:\n  kind: ldap\n{block}")
+        r = rollcall.Rollcall(place / "rc", f"corp:\n{ldap_settings(settings)}")
         r.configure()
         return r
     return make
 
 
 def listed(r, name, *words):
-    got = r.ctl_json("members", *words, f"{name}@lists.example.com")
-    return sorted({m["address"] for m in got["members"]}), got
+    return r.members(f"{name}@lists.example.com", *words)
 
 
 def unsure(r, name, words):

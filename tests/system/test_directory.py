@@ -9,7 +9,7 @@ import pytest
 
 from testbed import client, directory, slapd
 from testbed.base import ROOT, free_port, wait_until
-from testbed.rollcall import run_contract
+from testbed.rollcall import ldap_settings, run_contract
 
 TECHNIQUES = pytest.mark.parametrize("technique", ["deref", "or", "base"])
 STAFF = ["ann@example.com", "bob@example.com", "carl@example.com", "guest@partner.example.net"]
@@ -83,8 +83,7 @@ def config(place, contract_server):
 
     def make(**settings):
         settings = {"uri": f'[ "{contract_server.uri}" ]', "base": '"dc=example,dc=com"', **settings}
-        block = "".join(f"  {k.replace('_', '-')}: {v}\n" for k, v in settings.items())
-        r = rollcall.Rollcall(place / "rc", f"corp:\n  kind: ldap\n{block}")
+        r = rollcall.Rollcall(place / "rc", f"corp:\n{ldap_settings(settings)}")
         r.configure()
         return r
     return make

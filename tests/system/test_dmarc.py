@@ -109,7 +109,6 @@ def test_each_reason(make, place, dns, key):
         assert ("staff@lists.example.com" in got[0]) == (want == VIA), (posts, author, signed, got)
         assert want == VIA or got == field(text, "From")
     # Of a strict domain a signature of another one of the same organisation is not enough.
-    asked = len(dns.asked)
     site.rollcall.destinations = site.rollcall.destinations.replace("strict.example=rewrite", "rewrite")
     site.rollcall.configure()
     near = dkim.Key(key.path, "mail.strict.example")

@@ -1,6 +1,5 @@
 """Putting batches into an MTA that fails as it is told: refusals, temporary ones, lost connections, reports."""
 import json
-import re
 import time
 
 import pytest

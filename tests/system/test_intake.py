@@ -9,7 +9,7 @@ import time
 import pytest
 
 from testbed import client
-from testbed.base import wait_until
+from testbed.base import clients, wait_until
 
 STAFF = ["ann@example.com", "bob@example.com", "carl@example.com", "guest@partner.example.net"]
 
@@ -218,11 +218,7 @@ class Cut:
         threading.Thread(target=self.accept, daemon=True).start()
 
     def accept(self):
-        while True:
-            try:
-                a, _ = self.listener.accept()
-            except OSError:
-                return
+        for a in clients(self.listener):
             threading.Thread(target=self.serve, args=(a,), daemon=True).start()
 
     def serve(self, a):

@@ -1,5 +1,4 @@
 """A fan-out that is stopped: nobody else gets it, and who has it is told exactly."""
-import os
 import signal
 import subprocess
 import time

@@ -2,8 +2,6 @@
 import re
 import time
 
-import pytest
-
 from testbed import client, directory
 from testbed.base import wait_until
 
