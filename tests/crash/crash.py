@@ -11,7 +11,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from stand import Stand  # noqa: E402
+from scene import Stand  # noqa: E402
 from testbed.base import wait_until  # noqa: E402
 
 STEPS = range(1, 21)
