@@ -36,15 +36,6 @@ worsen(struct run *r, int status)
 /* ---- showing ---- */
 
 static void
-say_via(const struct js *row)
-{
-	const struct js *via = js_get(row, "via");
-
-	for (size_t i = 0; i < js_count(via); i++)
-		ctl_say("%s%s", i == 0 ? "" : " > ", js_string_at(via, i));
-}
-
-static void
 say_row(char sign, const struct js *row)
 {
 	const char *what = js_text(row, "address"), *reason = js_text(row, "reason");
@@ -57,7 +48,7 @@ say_row(char sign, const struct js *row)
 		ctl_say("%-40s ", what);
 	if (file != NULL)
 		ctl_say("%s:%lld: ", file, (long long)js_number(row, "line", 0));
-	say_via(row);
+	ctl_say_via(js_get(row, "via"));
 	if (reason != NULL)
 		ctl_say("%s%s", js_count(js_get(row, "via")) > 0 ? ": " : "", reason);
 	(void)fputc('\n', stdout);

@@ -2,13 +2,11 @@
  * rollcallctl import: lists of another program as a file of the source "file". What that cannot say is
  * noted on standard error.
  */
-#include "base/file.h"
 #include "base/mem.h"
 #include "console/ctl.h"
 #include "console/import.h"
 #include "mail/address.h"
 
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -197,12 +195,10 @@ static int
 read_file(struct import *im, const struct import_kind *kind, const char *file, struct complaint *why)
 {
 	struct bytes text = { 0 };
-	int rc = file_read(AT_FDCWD, file, LARGEST_FILE, &text, why);
+	int rc = ctl_file(file, LARGEST_FILE, &text, why);
 
 	im->file = file;
 	if (rc == 0)
-		rc = complain(why, "there is no file %s", file);
-	else if (rc == 1)
 		rc = kind->read(im, bytes_text(&text), text.length, why);
 	bytes_free(&text);
 	return rc;

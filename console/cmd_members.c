@@ -35,19 +35,11 @@ print_via(const struct via *via)
 	ctl_say("%s", via->name);
 }
 
-static void
-add_via(struct js *array, const struct via *via)
-{
-	if (via->up != NULL)
-		add_via(array, via->up);
-	js_append(array, js_string(via->name));
-}
-
 static bool
 take(void *arg, const struct member *m)
 {
 	struct members *all = arg;
-	struct js *j, *via;
+	struct js *j;
 
 	if (!set_add(all->seen, m->canonical, strlen(m->canonical)))
 		return true;
@@ -58,10 +50,8 @@ take(void *arg, const struct member *m)
 		return true;
 	}
 	j = js_object();
-	via = js_array();
-	add_via(via, m->via);
 	js_set_text(j, "address", m->spelling);
-	js_set(j, "via", via);
+	js_set(j, "via", ctl_via(m->via));
 	js_append(all->array, j);
 	return true;
 }
@@ -138,12 +128,11 @@ pass_over(void *arg, const struct member *m)
 static void
 take_omitted(void *arg, enum omission reason, const char *what, const struct via *via)
 {
-	struct js *row = js_object(), *names = js_array();
+	struct js *row = js_object();
 
-	add_via(names, via);
 	js_set_text(row, "what", what);
 	js_set_text(row, "why", omission_words[reason]);
-	js_set(row, "via", names);
+	js_set(row, "via", ctl_via(via));
 	js_append(arg, row);
 }
 

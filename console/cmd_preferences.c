@@ -131,23 +131,21 @@ work(const struct ctl *c, const struct site *s, const char *list)
 }
 
 static int
-run(const struct ctl *c)
+find_and_work(const struct ctl *c, const struct site *s)
 {
-	struct site *s;
-	char *list;
 	int status = CTL_YES;
+	char *list = find_list(s, c->argv[0], &status);
 
-	if (c->argc < 1)
-		return CTL_USAGE;
-	s = ctl_site(c);
-	if (s == NULL)
-		return CTL_CONFIG;
-	list = find_list(s, c->argv[0], &status);
 	if (list != NULL)
 		status = work(c, s, list);
 	free(list);
-	site_drop(&s);
 	return status;
+}
+
+static int
+run(const struct ctl *c)
+{
+	return c->argc < 1 ? CTL_USAGE : ctl_on_site(c, c->argc, find_and_work);
 }
 
 const struct command command_preferences = {

@@ -33,7 +33,6 @@ static const char *const fate_words[FATE_COUNT] = {
 
 struct stopping {
 	const struct ctl *ctl;
-	const struct site *site;
 	const struct text_list *program;
 	char id[DIGEST_NAME + 1];
 	struct queues *queues;
@@ -273,7 +272,7 @@ read_entry(struct stopping *st, struct complaint *why)
 	return 0;
 }
 
-/* It is done, as if it had been sent. */
+/* Writes down why it ended, for whoever asks later. */
 static int
 end_entry(struct stopping *st, struct complaint *why)
 {
@@ -325,7 +324,7 @@ seize(struct stopping *st, const char *path, int64_t wait)
 static int
 stop(const struct ctl *c, const struct site *s, const struct outbound_settings *outbound, int64_t wait)
 {
-	struct stopping st = { .ctl = c, .site = s, .program = &outbound->recall };
+	struct stopping st = { .ctl = c, .program = &outbound->recall };
 	int status = listing_find(s, c->argv[0], st.id);
 	char *path = site_spool(s);
 

@@ -83,40 +83,25 @@ see(void *arg, const struct entry_summary *sum)
 
 /* ---- what the directory says now ---- */
 
-static struct js *
-path_of(const struct via *via)
-{
-	struct js *path = via == NULL ? js_array() : path_of(via->up);
-
-	if (via != NULL)
-		js_append(path, js_string(via->name));
-	return path;
-}
-
 static bool
 take(void *arg, const struct member *m)
 {
 	struct tracing *t = arg;
 
 	if (strcmp(m->canonical, t->member.canonical) == 0)
-		js_append(t->via, path_of(m->via));
+		js_append(t->via, ctl_via(m->via));
 	return true;
 }
 
 static void
 take_omitted(void *arg, enum omission reason, const char *what, const struct via *via)
 {
-	static const char *const words[] = {
-		[OMITTED_DANGLING] = "does not exist",
-		[OMITTED_WITHOUT_ADDRESS] = "has no address",
-		[OMITTED_REFUSED] = "the address is no mailbox",
-	};
 	struct tracing *t = arg;
 	struct js *row = js_object();
 
 	js_set_text(row, "what", what);
-	js_set_text(row, "reason", words[reason]);
-	js_set(row, "via", path_of(via));
+	js_set_text(row, "reason", omission_words[reason]);
+	js_set(row, "via", ctl_via(via));
 	js_append(t->left_out, row);
 }
 
@@ -193,13 +178,6 @@ outcome(const struct tracing *t, int *status)
 }
 
 static void
-say_path(const struct js *path)
-{
-	for (size_t i = 0; i < js_count(path); i++)
-		ctl_say("%s%s", i == 0 ? "" : " > ", js_string_at(path, i));
-}
-
-static void
 say_event(const struct js *e)
 {
 	const char *text = js_text(e, "text"), *id = js_text(e, "queue_id"), *mta = js_text(e, "mta");
@@ -247,14 +225,14 @@ say(const struct tracing *t, const char *word)
 		(void)printf(js_count(t->via) > 0 ? "now a member by: " : "now no member");
 	for (size_t i = 0; t->unsure == NULL && i < js_count(t->via); i++) {
 		(void)fputs(i == 0 ? "" : "; ", stdout);
-		say_path(js_at(t->via, i));
+		ctl_say_via(js_at(t->via, i));
 	}
 	(void)fputc('\n', stdout);
 	for (size_t i = 0; js_count(t->via) == 0 && i < js_count(t->left_out); i++) {
 		const struct js *row = js_at(t->left_out, i);
 
 		ctl_say("    left out now: %s, ", js_text(row, "what"));
-		say_path(js_get(row, "via"));
+		ctl_say_via(js_get(row, "via"));
 		ctl_say(": %s", js_text(row, "reason"));
 		(void)fputc('\n', stdout);
 	}

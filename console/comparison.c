@@ -1,11 +1,10 @@
 /* A list beside what another program makes of it. */
 #include "console/comparison.h"
 
-#include "base/file.h"
 #include "base/mem.h"
+#include "console/ctl.h"
 #include "mail/member_list.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -84,23 +83,10 @@ place_row(struct js *row, const char *file, size_t line)
 	js_drop(&row);
 }
 
-/* The groups on the way, the list itself first. */
-static void
-add_names(struct js *names, const struct via *via)
-{
-	if (via->up != NULL)
-		add_names(names, via->up);
-	js_append(names, js_string(via->name));
-}
-
 static void
 set_via(struct js *row, const struct via *via)
 {
-	struct js *names = js_array();
-
-	if (via != NULL)
-		add_names(names, via);
-	js_set(row, "via", names);
+	js_set(row, "via", ctl_via(via));
 	js_drop(&row);
 }
 
@@ -134,11 +120,9 @@ comparison_read(struct comparison *c, const char *file, const char *column, stru
 {
 	struct reading r = { c, file };
 	struct bytes text = { 0 };
-	int rc = file_read(AT_FDCWD, file, LARGEST_FILE, &text, why);
+	int rc = ctl_file(file, LARGEST_FILE, &text, why);
 
 	if (rc == 0)
-		rc = complain(why, "there is no file %s", file);
-	else if (rc == 1)
 		rc = member_list_read(file, bytes_text(&text), text.length, column, take_theirs, &r, why);
 	bytes_free(&text);
 	return rc;

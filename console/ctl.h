@@ -92,6 +92,9 @@ void ctl_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Says what went wrong on standard error and returns the status. */
 int ctl_fail(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Reads a file that was named on the command line, of at most `limit` bytes. -1 with a complaint. */
+int ctl_file(const char *file, int64_t limit, struct bytes *into, struct complaint *);
+
 /*
  * Adds a file of at most `limit` bytes as SMTP would carry it: each line, the last one too, ends in
  * CRLF. -1 with a complaint.
@@ -100,5 +103,11 @@ int ctl_message(const char *file, int64_t limit, struct bytes *mail, struct comp
 
 /* Prints an object for --json and drops it. */
 void ctl_print(struct js **);
+
+/* The names of groups on the way to a member, the list's own first, as an array. */
+struct js *ctl_via(const struct via *);
+
+/* Prints such an array: "all-staff > engineering". */
+void ctl_say_via(const struct js *);
 
 #endif

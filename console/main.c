@@ -83,22 +83,30 @@ ctl_fail(int status, const char *format, ...)
 }
 
 int
+ctl_file(const char *file, int64_t limit, struct bytes *into, struct complaint *why)
+{
+	int rc = file_read(AT_FDCWD, file, (size_t)limit, into, why);
+
+	if (rc == 0)
+		return complain(why, "there is no file %s", file);
+	return rc < 0 ? -1 : 0;
+}
+
+int
 ctl_message(const char *file, int64_t limit, struct bytes *mail, struct complaint *why)
 {
 	struct bytes text = { 0 };
-	int rc = file_read(AT_FDCWD, file, (size_t)limit, &text, why);
+	int rc = ctl_file(file, limit, &text, why);
 
-	if (rc == 0)
-		(void)complain(why, "there is no file %s", file);
-	for (size_t i = 0; rc == 1 && i < text.length; i++) {
+	for (size_t i = 0; rc == 0 && i < text.length; i++) {
 		if (text.data[i] == '\n' && (i == 0 || text.data[i - 1] != '\r'))
 			bytes_add_char(mail, '\r');
 		bytes_add_char(mail, text.data[i]);
 	}
-	if (rc == 1 && text.length > 0 && text.data[text.length - 1] != '\n')
+	if (rc == 0 && text.length > 0 && text.data[text.length - 1] != '\n')
 		bytes_add_text(mail, "\r\n");
 	bytes_free(&text);
-	return rc == 1 ? 0 : -1;
+	return rc;
 }
 
 void
@@ -110,6 +118,23 @@ ctl_print(struct js **j)
 	(void)printf("%s\n", bytes_text(&text));
 	bytes_free(&text);
 	js_drop(j);
+}
+
+struct js *
+ctl_via(const struct via *via)
+{
+	struct js *names = via == NULL ? js_array() : ctl_via(via->up);
+
+	if (via != NULL)
+		js_append(names, js_string(via->name));
+	return names;
+}
+
+void
+ctl_say_via(const struct js *names)
+{
+	for (size_t i = 0; i < js_count(names); i++)
+		ctl_say("%s%s", i == 0 ? "" : " > ", js_string_at(names, i));
 }
 
 bool

@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from testbed import client
+from testbed import client, directory
 from testbed.base import wait_until
 
 LATER = "retry-first: 1h\nretry-most: 1h"
@@ -67,6 +67,19 @@ def test_who_is_left_out_and_why(make_site):
     assert any("uid=nomail" in row["what"] and row["reason"] == "has no address" for row in told["now"]["left_out"])
     text = site.rollcall.ctl("trace", told["id"], "nomail@example.com", check=1).stdout
     assert "\nnow no member\n" in text and ": has no address\n" in text
+
+
+def test_disabled_since(make_site):
+    """He had the post, and has left since."""
+    site = make_site(directory.top() + directory.person("ann") + directory.person("bob") +
+                     directory.group("staff", [directory.person_dn("ann"), directory.person_dn("bob")]), mta="sink",
+                     source_more="attributes: { disabled: title=gone }")
+    site.submit()
+    site.rollcall.wait_idle()
+    site.slapd.modify(f"dn: {directory.person_dn('bob')}\nchangetype: modify\nadd: title\ntitle: gone\n")
+    word, told = trace(site, entry_of(site), "bob", 0)
+    assert word == "sent" and told["now"]["via"] == []
+    assert [row["reason"] for row in told["now"]["left_out"]] == ["gets no mail (disabled)"]
 
 
 def test_a_member_of_another_list_of_the_message(make_site):
