@@ -58,7 +58,8 @@ static const struct {
 } prefixes[] = { { "list:", POSTER_LIST },
 	         { "dn:", POSTER_PERSON },
 	         { "group:", POSTER_GROUP },
-	         { "filter:", POSTER_FILTER } };
+	         { "filter:", POSTER_FILTER },
+	         { "login:", POSTER_ACCOUNT } };
 
 static int
 parse_address(struct poster_list *list, enum poster_effect effect, enum poster_kind kind, const char *text,
@@ -117,7 +118,7 @@ posters_parse(struct poster_list *list, enum poster_effect effect, const char *t
 	near = text_nearest(text, words);
 	return complain(why,
 	                "\"%s\" is none of anyone, known, authenticated, networks, members, owners, "
-	                "moderators, nobody, an address, a domain, list:, dn:, group:, filter:%s%s%s",
+	                "moderators, nobody, an address, a domain, list:, dn:, group:, filter:, login:%s%s%s",
 	                text, near == NULL ? "" : "; did you mean \"", near == NULL ? "" : near,
 	                near == NULL ? "" : "\"?");
 }

@@ -14,6 +14,7 @@ enum poster_kind {
 	POSTER_ANYONE,
 	POSTER_NOBODY,
 	POSTER_LOGIN,                     /* whoever has authenticated */
+	POSTER_ACCOUNT,                   /* value: a SASL login */
 	POSTER_NETWORKS,                  /* clients in the site's networks */
 	POSTER_KNOWN,                     /* people whom the source knows */
 	POSTER_ADDRESS,                   /* value: canonical */
@@ -65,7 +66,7 @@ void posters_copy(struct poster_list *to, const struct poster_list *from);
 
 /*
  * Adds what one value of `allow` or `deny` in a configuration says: a word, an address, a domain (with
- * a dot before it: and all below), or "list:", "dn:", "group:" or "filter:" and a value.
+ * a dot before it: and all below), or "list:", "dn:", "group:", "filter:" or "login:" and a value.
  */
 int posters_parse(struct poster_list *, enum poster_effect, const char *text, const char *origin,
                   struct complaint *);

@@ -26,8 +26,9 @@ static const struct setting settings[] = {
 	          "the site's networks); members, owners, moderators; an address; a domain, with a dot "
 	          "before it for all below it as well; list: and the address of another list, for its "
 	          "members; dn: and the DN of a person; group: and the DN of a group; filter: and a filter "
-	          "that a person's entry matches; authenticated (any SASL login); networks (any client in "
-	          "the site's networks); anyone; nobody. What a list's own entry says goes before this." },
+	          "that a person's entry matches; login: and a SASL login; authenticated (any SASL "
+	          "login); networks (any client in the site's networks); anyone; nobody. What a list's own "
+	          "entry says goes before this." },
 	{ .name = "deny", .kind = KIND_TEXTS, .offset = FIELD(deny),
 	  .help = "Who may not, in the same words. It goes before all that allows, also in an entry." },
 	{ .name = "by", .kind = KIND_WORD, .offset = FIELD(by), .fallback = "proven", .words = by_words,
@@ -51,10 +52,11 @@ check_value(const struct poster *p, struct complaint *why)
 	return 0;
 }
 
-static int
-read_rules(struct poster_list *rules, enum poster_effect effect, const char *name,
-           const struct text_list *texts, const struct node *block, struct complaint *why)
+int
+posters_read(struct posters_config *c, enum poster_effect effect, const char *name,
+             const struct text_list *texts, const struct node *block, struct complaint *why)
 {
+	struct poster_list *rules = &c->rules;
 	const struct node *at = block == NULL ? NULL : node_child(block, name);
 
 	for (size_t i = 0; i < texts->count; i++) {
@@ -66,8 +68,10 @@ read_rules(struct poster_list *rules, enum poster_effect effect, const char *nam
 			rc = check_value(&rules->items[rules->count - 1], &what);
 
 		free(origin);
-		if (rc < 0)
+		if (rc < 0) {
+			posters_free(rules);
 			return node_complain(at == NULL ? block : at, why, "%s: %s", name, what.text);
+		}
 	}
 	return 0;
 }
@@ -77,15 +81,13 @@ check(void *config, const struct node *block, struct complaint *why)
 {
 	struct posters_config *c = config;
 
-	if (read_rules(&c->rules, POSTER_ALLOW, "allow", &c->allow, block, why) == 0 &&
-	    read_rules(&c->rules, POSTER_DENY, "deny", &c->deny, block, why) == 0)
-		return 0;
-	posters_free(&c->rules);
-	return -1;
+	if (posters_read(c, POSTER_ALLOW, "allow", &c->allow, block, why) < 0)
+		return -1;
+	return posters_read(c, POSTER_DENY, "deny", &c->deny, block, why);
 }
 
-static void
-close_config(void *config)
+void
+posters_close(void *config)
 {
 	posters_free(&((struct posters_config *)config)->rules);
 }
@@ -131,7 +133,7 @@ const struct policy policy_posters = {
 	.settings = settings,
 	.config_size = sizeof(struct posters_config),
 	.check = check,
-	.close = close_config,
+	.close = posters_close,
 	.asks = asks,
 	.at = { [MOMENT_RCPT] = at_rcpt, [MOMENT_END] = at_end },
 	.at_once = at_once,

@@ -159,6 +159,9 @@ is_plain(const struct judge *j, const struct poster *rule, enum found *found_r)
 	case POSTER_LOGIN:
 		*found_r = yes(j->facts->login != NULL);
 		return true;
+	case POSTER_ACCOUNT:
+		*found_r = yes(j->facts->login != NULL && strcmp(j->facts->login, rule->value) == 0);
+		return true;
 	case POSTER_NETWORKS:
 		*found_r = yes(j->facts->trusted);
 		return true;
@@ -405,6 +408,28 @@ posters_decide(const struct posters_config *c, const struct facts *f, enum momen
 	person_drop(&j.person);
 	person_drop(&said.person);
 	return v->decision != DECISION_DEFER || !(j.missing || said.missing);
+}
+
+bool
+posters_any(const struct posters_config *c, const struct facts *f, bool peek, struct deadline by,
+            struct verdict *v)
+{
+	struct judge j = { .facts = f, .claim = claim_of(c, f, MOMENT_RCPT), .peek = peek, .by = by };
+	struct tally t = any_of(&j, &c->rules, POSTER_ALLOW, 0);
+	struct bytes words = { 0 };
+
+	add_words(&c->rules, true, &words);
+	if (t.found == FOUND_YES)
+		*v = verdict_because(verdict_pass(), "%s: %s", name_of(&j.claim), t.rule->origin);
+	else if (t.found == FOUND_UNSURE)
+		*v = verdict_defer(REPLY_LATER, j.why.text);
+	else
+		*v = verdict_because(verdict_reject(REPLY_MAY_NOT_POST, ""), "%s is none of %s",
+		                     name_of(&j.claim), bytes_text(&words));
+	bytes_free(&words);
+	free(j.claim.address);
+	person_drop(&j.person);
+	return v->decision != DECISION_DEFER || !j.missing;
 }
 
 void

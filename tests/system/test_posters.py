@@ -262,6 +262,37 @@ def test_every_rule(ruled):
     assert wrong == []
 
 
+def moderated(rule):
+    """The checks by which exactly those pass that `allow` lets in, if it stands in `bypass`."""
+    return f"[ posters: {{ allow: anyone }}, moderated: {{ on_fail: reject, {rule} }} ]"
+
+
+def test_every_rule_as_a_bypass_of_moderation(make_site):
+    """Who needs no moderation is judged as who may post is, by what is proven: each rule that allows, turned."""
+    rules = {r.replace("allow:", "bypass:").strip("{} "): w for r, w in RULES.items() if "deny" not in r and "by:" not in r}
+    rules['bypass: "login:ann"'] = {ANN: 250, from_host("ann@example.com"): 550, LOGIN["dora@example.com"]: 550}
+    at = {rule: destination(n) for n, rule in enumerate(rules)}
+    ldif = some_people() + group("staff", ["ann", group_dn("dev")], "staff@lists.example.com", owner=person_dn("bob"),
+                                 mailAlternateAddress=[f"staff@{d}" for d in at.values()],
+                                 mgrpRFC822MailMember="guest@partner.example.net", mgrpModerator="mailto:dora@example.com")
+    ldif += group("other", ["dora"], "other@lists.example.com", mailAlternateAddress=[f"other@{d}" for d in at.values()])
+    site = make_site(ldif, mta="sink", slapd=dict(top=schema()), destinations="".join(
+        f"{d}: {{ sources: [ corp ], check: {moderated(rule.replace('{domain}', d))} }}\n" for rule, d in at.items()))
+    wrong = []
+    for rule, wanted in rules.items():
+        to = f"staff@{at[rule]}"
+        for (address, login), reply in wanted.items():
+            got = says(site, (address.replace("{list}", to), login), to)
+            if got != reply:
+                wrong.append((rule, address, login, reply, got))
+        if "anyone" not in rule:          # of a stranger nothing is proven
+            assert says(site, ("ann@example.com", None), to, client="203.0.113.7") == 550, rule
+    assert wrong == []
+    explained = site.rollcall.ctl_json("explain", "ann@example.com", f"staff@{at['bypass: members']}", "--auth", "ann")
+    (said,) = [a for a in explained["answers"] if a["check"] == "moderated"]
+    assert said["reason"] == "ann: bypass: members", said
+
+
 def test_strangers(ruled):
     """Nobody has proven anything: what they claim is not believed, unless the site says so; but it can be denied."""
     def got(sender, rule):
@@ -344,6 +375,46 @@ def test_two_round_trips_for_a_huge_group(make_site):
     # By a nested group: one more level.
     assert says(site, CARL, "huge@lists.example.com") == 250
     assert watch.searches == 4
+
+
+def test_moderation_of_a_huge_group_costs_no_more(make_site):
+    """Who the poster is, is asked once for both checks, and so is whether he is on the list."""
+    crowd = [f"uid=u{i},ou=people,dc=example,dc=com" for i in range(100_000)]
+    ldif = some_people() + group("huge", [*crowd, person_dn("ann"), group_dn("dev")], "huge@lists.example.com")
+    ldif += group("small", ["bob"], "small@lists.example.com")
+    site = make_site(ldif, mta="sink", through_proxy=True, slapd=dict(top=schema()), milter="deadline: 20s",
+                     destinations="lists.example.com: { sources: [ corp ], check: [ posters: { allow: members }, "
+                                  "moderated: { bypass: members, on_fail: reject } ] }")
+    watch = Watch(site.proxy, delay=0.4)
+    assert says(site, BOB, "small@lists.example.com") == 250
+    watch.searches, began = 0, time.monotonic()
+    assert says(site, ANN, "huge@lists.example.com") == 250
+    assert time.monotonic() - began < 1.2 and watch.searches == 3
+
+
+def test_moderation_by_a_directory_that_is_away(make_site):
+    """Whether somebody needs moderation is not known then: 451, or held, as on_unsure says; late is unsure as well."""
+    checks = {"lists.example.com": "moderated: { bypass: members }", "b.example": "moderated: { bypass: members, on_unsure: hold }"}
+    site = make_site(some_people() + group("staff", ["ann"], "staff@lists.example.com", mailAlternateAddress="staff@b.example"),
+                     mta="sink", slapd=dict(top=schema()), milter="deadline: 1s", source_more="cache: { people: 0s }",
+                     destinations="".join(f"{d}: {{ sources: [ corp ], check: [ posters: {{ allow: anyone }}, {c} ] }}\n"
+                                          for d, c in checks.items()))
+    staff, held = (f"staff@{d}" for d in checks)
+    verdicts = lambda: [li["verdict"] for li in site.rollcall.log_lines("rcpt", to=held)]
+    assert says(site, ANN, staff) == says(site, ANN, held) == 250 and verdicts() == []
+    site.slapd.hang()
+    try:
+        began = time.monotonic()
+        assert says(site, ANN, staff) == 451
+        assert 0.9 < time.monotonic() - began < 5
+        assert says(site, ANN, held) == 250 and verdicts() == ["hold"]
+    finally:
+        site.slapd.go_on()
+    wait_until(lambda: says(site, ANN, staff) == 250, 20, "the directory")
+    site.slapd.stop()
+    wait_until(lambda: says(site, ANN, staff) == 451, 10, "that nobody knows")
+    assert re.search("moderated=(late|unsure)", site.rollcall.log_lines("rcpt", verdict="defer")[-1]["asked"])
+    assert says(site, ANN, held) == 250 and set(verdicts()) == {"hold"}
 
 
 def test_permission_is_never_stale(make_site):

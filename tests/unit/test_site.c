@@ -187,8 +187,13 @@ mistakes(void **state)
 		{ "- posters:", "- poster:", ":22:17: there is no check \"poster\"; did you mean \"posters\"?" },
 		{ "[ anyone ]", "[ anybody ]",
 		  ":22:27: allow: \"anybody\" is none of anyone, known, authenticated, networks, members, "
-		  "owners, moderators, nobody, an address, a domain, list:, dn:, group:, filter:; did you "
-		  "mean \"nobody\"?" },
+		  "owners, moderators, nobody, an address, a domain, list:, dn:, group:, filter:, login:; did "
+		  "you mean \"nobody\"?" },
+		{ "- posters: { allow: [ anyone ] }", "- moderated: { bypass: [ members, \"group:dev\" ] }",
+		  ":22:30: bypass: \"dev\" is no DN" },
+		{ "- posters: { allow: [ anyone ] }", "- moderated: { bypass: ann }",
+		  ":22:30: bypass: \"ann\" is none of anyone, known, authenticated, networks, members, owners, "
+		  "moderators, nobody, an address, a domain, list:, dn:, group:, filter:, login:" },
 		{ "[ anyone ]", "[ known, \"list:\" ]", ":22:27: allow: there is nothing behind \"list:\"" },
 		{ "[ anyone ]", "[ \"filter:(a=b\" ]",
 		  ":22:27: allow: \"(a=b\" is no filter: a parenthesis is open" },
