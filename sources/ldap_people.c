@@ -1,90 +1,48 @@
-/* People of the directory who are no members of a list: whoever posts, and whom a filter finds. */
+/* People whom a filter finds, and what people want. */
 #include "base/mem.h"
 #include "sources/ldap_paged.h"
-#include "sources/ldap_query.h"
 #include "sources/ldap_source.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 struct finding {
 	const struct conn *conn;
 	const struct names *names;
-	const char *canonical;            /* NULL: whoever is found */
-	size_t people;
-	struct text_list addresses;       /* of the one who was found */
 	member_fn *fn;
 	void *arg;
 	struct complaint *why;
 };
 
-/* Does something with each address of an attribute. */
 static bool
-each_value(struct finding *f, LDAPMessage *entry, const char *attribute,
-           bool (*fn)(struct finding *, const struct address *))
+hand_out(struct finding *f, const struct berval *value)
 {
-	struct berval **values = conn_values(f->conn, entry, attribute);
-	bool more = true;
+	struct address a;
+	bool more;
 
-	for (size_t i = 0; more && values != NULL && values[i] != NULL; i++) {
-		struct address a;
-
-		if (!ldap_mailbox(values[i]->bv_val, values[i]->bv_len, &a))
-			continue;
-		more = fn(f, &a);
-		address_free(&a);
-	}
-	ldap_value_free_len(values);
-	return more;
-}
-
-static bool
-keep(struct finding *f, const struct address *a)
-{
-	text_list_add(&f->addresses, a->canonical, strlen(a->canonical));
-	return true;
-}
-
-static bool
-hand_out(struct finding *f, const struct address *a)
-{
-	if (f->fn(f->arg, &(struct member){ .canonical = a->canonical, .spelling = a->spelling }))
+	if (!ldap_mailbox(value->bv_val, value->bv_len, &a))
 		return true;
-	(void)complain(f->why, "stopped");
-	return false;
-}
-
-static bool
-each_of(struct finding *f, LDAPMessage *entry, bool (*fn)(struct finding *, const struct address *))
-{
-	const struct text_list *attributes = &f->names->person_address;
-	bool more = true;
-
-	for (size_t i = 0; more && i < attributes->count; i++)
-		more = each_value(f, entry, attributes->items[i], fn);
+	more = f->fn(f->arg, &(struct member){ .canonical = a.canonical, .spelling = a.spelling });
+	address_free(&a);
+	if (!more)
+		(void)complain(f->why, "stopped");
 	return more;
-}
-
-/* The server's idea of equal addresses is wider than ours. */
-static bool
-take_poster(void *arg, LDAPMessage *entry)
-{
-	struct finding *f = arg;
-	size_t before = f->addresses.count;
-
-	(void)each_of(f, entry, keep);
-	for (size_t i = before; i < f->addresses.count; i++)
-		if (strcmp(f->addresses.items[i], f->canonical) == 0) {
-			f->people++;
-			break;
-		}
-	return true;
 }
 
 static bool
 take_match(void *arg, LDAPMessage *entry)
 {
-	return each_of(arg, entry, hand_out);
+	struct finding *f = arg;
+	const struct text_list *attributes = &f->names->person_address;
+	bool more = true;
+
+	for (size_t i = 0; more && i < attributes->count; i++) {
+		struct berval **values = conn_values(f->conn, entry, attributes->items[i]);
+
+		for (size_t k = 0; more && values != NULL && values[k] != NULL; k++)
+			more = hand_out(f, values[k]);
+		ldap_value_free_len(values);
+	}
+	return more;
 }
 
 /* The attributes with addresses of people. Allocated; ended by NULL. */
@@ -101,53 +59,21 @@ address_attributes(const struct names *n)
 	return attributes;
 }
 
-static bool
-search(struct ldap_source *l, struct finding *f, const char *filter, struct deadline by,
-       bool (*take)(void *, LDAPMessage *), const char *doing)
-{
-	char **attributes = address_attributes(f->names);
-	const struct paged_search s = { .base = l->config.base, .scope = LDAP_SCOPE_SUBTREE,
-		                        .filter = filter, .attributes = attributes,
-		                        .page = l->config.page, .by = by, .doing = doing,
-		                        .entry = take, .arg = f };
-	bool ok = paged_run(&s, (struct conn *)f->conn, f->why);
-
-	free(attributes);
-	return ok;
-}
-
-enum found
-ldap_each_address(struct ldap_source *l, struct conn *c, const char *canonical, struct deadline by,
-                  member_fn *fn, void *arg, struct complaint *why)
-{
-	struct finding f = { .conn = c, .names = &l->config.names, .canonical = canonical, .why = why };
-	struct bytes filter = { 0 };
-	bool ok, more = true;
-
-	if (f.names->person_address.count == 0)
-		return FOUND_NO;
-	query_person(&filter, f.names, NULL, canonical);
-	ok = search(l, &f, bytes_text(&filter), by, take_poster, "looking for a poster");
-	/* Of several people with one address nobody knows which it was. */
-	for (size_t i = 0; ok && more && f.people == 1 && i < f.addresses.count; i++)
-		more = fn(arg, &(struct member){ .canonical = f.addresses.items[i],
-		                                 .spelling = f.addresses.items[i] });
-	if (!more)
-		(void)complain(why, "stopped");
-	text_list_free(&f.addresses);
-	bytes_free(&filter);
-	return !ok || !more ? FOUND_UNSURE : f.people == 1 ? FOUND_YES : FOUND_NO;
-}
-
 enum found
 ldap_each_match(struct ldap_source *l, struct conn *c, const char *filter, struct deadline by, member_fn *fn,
                 void *arg, struct complaint *why)
 {
-	struct finding f = { .conn = c, .names = &l->config.names, .fn = fn, .arg = arg, .why = why };
+	struct finding f = { c, &l->config.names, fn, arg, why };
+	char **attributes = address_attributes(f.names);
+	const struct paged_search s = { .base = l->config.base, .scope = LDAP_SCOPE_SUBTREE,
+		                        .filter = filter, .attributes = attributes,
+		                        .page = l->config.page, .by = by,
+		                        .doing = "looking for people by a filter",
+		                        .entry = take_match, .arg = &f };
+	bool ok = paged_run(&s, c, why);
 
-	if (search(l, &f, filter, by, take_match, "looking for people by a filter"))
-		return FOUND_YES;
-	return FOUND_UNSURE;
+	free(attributes);
+	return ok ? FOUND_YES : FOUND_UNSURE;
 }
 
 unsigned

@@ -148,41 +148,74 @@ send_search(struct ldap_source *l, struct conn *c, const char *login, const char
 	return false;
 }
 
-/* A login, if it is an address, may be one of the person's. */
-enum found
-ldap_find_person(struct ldap_source *l, struct conn *c, const struct identity *who, struct deadline by,
-                 struct person **person_r, struct complaint *why)
+/*
+ * The people who have the login, or the address that it may be: how many, and a reference to the first.
+ * -1: nobody knows.
+ */
+static int
+people_with(struct ldap_source *l, struct conn *c, const struct identity *who, struct deadline by,
+            struct person **first_r, struct complaint *why)
 {
 	const char *text = who->login != NULL ? who->login : who->address;
 	LDAPMessage *message = NULL;
 	struct address a = { 0 };
 	struct complaint unused;
-	size_t found = 0;
-	int id;
+	int id, count = 0;
 
 	if (address_parse(&a, text, strlen(text), &unused) < 0)
 		a = (struct address){ 0 };
 	if (who->login == NULL && a.canonical == NULL)
-		return FOUND_NO;          /* a reverse-path that is no address */
+		return 0;                 /* a reverse-path that is no address */
 	if (!send_search(l, c, who->login, a.canonical, by, &id, why) ||
 	    !ldap_wait(l, c, id, by, &message, why, "looking for a person")) {
 		address_free(&a);
-		return FOUND_UNSURE;
+		return -1;
 	}
 	for (LDAPMessage *e = ldap_first_entry(c->ld, message); e != NULL; e = ldap_next_entry(c->ld, e)) {
 		struct person *p = read_person(&l->config.names, c, e, who);
 
 		if (is_asked(p, who->login, a.canonical) && !is_group(&l->config.names, c, e) &&
-		    found++ == 0)
-			*person_r = person_hold(p);
+		    count++ == 0)
+			*first_r = person_hold(p);
 		person_drop(&p);
 	}
 	ldap_msgfree(message);
 	address_free(&a);
-	if (found < 2)
-		return found == 0 ? FOUND_NO : FOUND_YES;
+	return count;
+}
+
+enum found
+ldap_find_person(struct ldap_source *l, struct conn *c, const struct identity *who, struct deadline by,
+                 struct person **person_r, struct complaint *why)
+{
+	int count = people_with(l, c, who, by, person_r, why);
+
+	if (count >= 0 && count < 2)
+		return count == 0 ? FOUND_NO : FOUND_YES;
 	person_drop(person_r);
-	(void)complain(why, "%s: %zu people have the %s %s", c->uri, found,
-	               who->login != NULL ? "login" : "address", text);
+	if (count > 0)
+		(void)complain(why, "%s: %d people have the %s %s", c->uri, count,
+		               who->login != NULL ? "login" : "address",
+		               who->login != NULL ? who->login : who->address);
 	return FOUND_UNSURE;
+}
+
+/* Of several people with one address nobody knows which it was. */
+enum found
+ldap_each_address(struct ldap_source *l, struct conn *c, const char *canonical, struct deadline by,
+                  member_fn *fn, void *arg, struct complaint *why)
+{
+	const struct identity who = { NULL, canonical };
+	struct person *p = NULL;
+	int count = people_with(l, c, &who, by, &p, why);
+	enum found found = count < 0 ? FOUND_UNSURE : count == 1 ? FOUND_YES : FOUND_NO;
+
+	for (size_t i = 0; found == FOUND_YES && i < p->addresses.count; i++)
+		if (!fn(arg, &(struct member){ .canonical = p->addresses.items[i],
+		                               .spelling = p->addresses.items[i] })) {
+			(void)complain(why, "stopped");
+			found = FOUND_UNSURE;
+		}
+	person_drop(&p);
+	return found;
 }

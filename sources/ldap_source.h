@@ -45,8 +45,6 @@ enum found ldap_each_list(struct ldap_source *, struct conn *, const char *domai
 void ldap_each_server(struct ldap_source *, struct deadline, server_fn *, void *arg);
 
 /* ldap_people.c */
-enum found ldap_each_address(struct ldap_source *, struct conn *, const char *canonical, struct deadline,
-                             member_fn *, void *arg, struct complaint *);
 enum found ldap_each_match(struct ldap_source *, struct conn *, const char *filter, struct deadline,
                            member_fn *, void *arg, struct complaint *);
 
@@ -105,6 +103,8 @@ void ldap_posting_attributes(const struct names *, struct text_list *);
 /* ldap_person.c */
 enum found ldap_find_person(struct ldap_source *, struct conn *, const struct identity *, struct deadline,
                             struct person **person_r, struct complaint *);
+enum found ldap_each_address(struct ldap_source *, struct conn *, const char *canonical, struct deadline,
+                             member_fn *, void *arg, struct complaint *);
 
 /* ldap_covers.c */
 enum found ldap_covers(struct ldap_source *, struct conn *, const struct list *, const struct poster *,

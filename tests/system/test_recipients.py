@@ -99,7 +99,18 @@ def test_a_poster_whom_the_directory_does_not_tell(make_site):
     assert "dora" not in recipients(site, "dora@example.com")
     site.sink.clear()
     assert site.submit(sender="office@example.com").code == 250
-    wait_for_reason(site, "looking for a poster")
+    wait_for_reason(site, "looking for a person")
+
+
+def test_a_namesake_of_the_poster_gets_the_post(make_site):
+    """For the directory blanks make no difference between two addresses; for mail they do."""
+    ldif = company() + directory.person("ed", '"e d"@example.com', mailAlternateAddress="ed@example.com")
+    ldif += directory.person("eddie", '"e  d"@example.com', mailAlternateAddress="eddie@example.com")
+    ldif += directory.group("office", [p("ed"), p("eddie"), p("ann")])
+    site = make_site(ldif, mta="sink", destinations="""
+        lists.example.com: { sources: [ corp ], posts: { not-me: yes }, check: [ posters: { allow: anyone } ] }
+        """)
+    assert recipients(site, '"e d"@example.com', "office@lists.example.com") == ['"e  d"', "ann"]
 
 
 def test_nobody_is_left(make_site):
