@@ -143,46 +143,45 @@ is_in_matching(const struct ask *a, const char *filter)
 	return found;
 }
 
-/* Whether a DN is below another, or that one itself where the scope has it. */
 static bool
 is_within(const char *dn, const char *base, int scope)
 {
-	LDAPDN own = NULL;
-	size_t depth = 0;
-	bool within = false;
+	int levels = dn_levels(dn, base);
 
-	if (ldap_str2dn(dn, &own, LDAP_DN_FORMAT_LDAPV3) != LDAP_SUCCESS || own == NULL)
-		return false;
-	for (LDAPRDN *rdn = own; *rdn != NULL && !within; rdn++, depth++) {
-		char *upper = NULL;
-
-		if (ldap_dn2str(rdn, &upper, LDAP_DN_FORMAT_LDAPV3) == LDAP_SUCCESS && upper != NULL &&
-		    dn_same(upper, base))
-			within = scope == LDAP_SCOPE_SUBTREE || (scope == LDAP_SCOPE_BASE && depth == 0) ||
-			         (scope == LDAP_SCOPE_ONELEVEL && depth == 1);
-		ldap_memfree(upper);
+	switch (scope) {
+	case LDAP_SCOPE_BASE:
+		return levels == 0;
+	case LDAP_SCOPE_ONELEVEL:
+		return levels == 1;
+	case LDAP_SCOPE_SUBORDINATE:
+		return levels > 0;
+	default:
+		return levels >= 0;
 	}
-	ldap_dnfree(own);
-	return within;
 }
 
-/* Whether the URL finds the person; one of a single entry without a filter may be that of a group. */
+/*
+ * Whether the URL finds the person: from the source's base, where it names none. One of a single entry
+ * without a filter may be that of a group.
+ */
 static enum found
 found_by(const struct ask *a, const char *text)
 {
 	LDAPURLDesc *url = NULL;
 	enum found found = FOUND_NO;
+	const char *base;
 	int scope;
 
 	if (ldap_url_parse(text, &url) != LDAP_URL_SUCCESS) {
 		(void)complain(a->why, "%s is no URL", text);
 		return FOUND_UNSURE;
 	}
+	base = url->lud_dn == NULL || *url->lud_dn == '\0' ? a->source->config.base : url->lud_dn;
 	scope = url->lud_scope < 0 ? LDAP_SCOPE_BASE : url->lud_scope;
-	if (a->person->key != NULL && is_within(a->person->key, url->lud_dn, scope))
+	if (a->person->key != NULL && is_within(a->person->key, base, scope))
 		found = url->lud_filter == NULL ? FOUND_YES : matches(a, url->lud_filter);
 	else if (scope == LDAP_SCOPE_BASE && url->lud_filter == NULL)
-		found = is_member(a, url->lud_dn);
+		found = is_member(a, base);
 	ldap_free_urldesc(url);
 	return found;
 }

@@ -66,8 +66,8 @@ dn_beside(const char *a, const char *b)
 	return beside;
 }
 
-bool
-dn_within(const char *dn, const char *base)
+int
+dn_levels(const char *dn, const char *base)
 {
 	LDAPDN da = parse(dn), db = parse(base);
 	size_t inner = da == NULL ? 0 : depth(da), outer = db == NULL ? 0 : depth(db);
@@ -76,7 +76,13 @@ dn_within(const char *dn, const char *base)
 
 	ldap_dnfree(da);
 	ldap_dnfree(db);
-	return within;
+	return within ? (int)(inner - outer) : -1;
+}
+
+bool
+dn_within(const char *dn, const char *base)
+{
+	return dn_levels(dn, base) >= 0;
 }
 
 /* The next byte that counts of a value: blanks do not, nor does case; -1 at the end, -2 if not ASCII. */

@@ -11,7 +11,8 @@ bool dn_may_be(const char *a, const char *b);
 /* Whether an entry lies, or would lie, right beside another. */
 bool dn_beside(const char *a, const char *b);
 
-/* Whether a DN is that of `base`, or lies anywhere below it. */
+/* How many levels below `base` a DN lies, 0 for that one itself; -1: it does not. */
+int dn_levels(const char *dn, const char *base);
 bool dn_within(const char *dn, const char *base);
 
 #endif

@@ -88,6 +88,9 @@ NETSCAPE = [
     (dict(mgrpAllowedBroadcaster=STAFF_OU + "??sub?(uid=bob)"), {BOB: 250, ANN: 550, LOGIN["nobody"]: 550}),
     (dict(mgrpAllowedBroadcaster=STAFF_OU + "??one"), {BOB: 250, from_host("x@example.com"): 550}),
     (dict(mgrpAllowedBroadcaster="ldap:///" + person_dn("bob")), {BOB: 250, ANN: 550}),
+    (dict(mgrpAllowedBroadcaster="ldap:///??sub?(uid=bob)"), {BOB: 250, ANN: 550}),
+    (dict(mgrpAllowedBroadcaster="ldap:///??one?(uid=bob)"), {BOB: 550}),
+    (dict(mgrpAllowedBroadcaster="ldap:///dc=example,dc=com??subordinate?(uid=bob)"), {BOB: 250, ANN: 550}),
     (dict(mgrpAllowedBroadcaster="ldap:///" + group_dn("dev")), {CARL: 250, ANN: 550}),
     (dict(mgrpAllowedBroadcaster="ldap://ldap.example.net/dc=example"), {ANN: 451}),
     (dict(mgrpAllowedBroadcaster="a password"), {ANN: 451}),
@@ -110,6 +113,7 @@ FLAVOURS = {
         (dict(mgrpDisallowedBroadcaster="ann@example.com"), {ANN: 550, BOB: 250}),
         (dict(mgrpDisallowedBroadcaster="ann.alias@example.org", mgrpAllowedBroadcaster="ann@example.com"), {ANN: 550}),
         (dict(mgrpDisallowedDomain="*.org"), {ANN: 550, from_host("x@example.org"): 550}),
+        (dict(mgrpDisallowedBroadcaster="ldap:///??sub?(uid=ann)"), {ANN: 550, from_host("ann.alias@example.org"): 550, BOB: 250}),
         (dict(mgrpDisallowedBroadcaster="?"), {ANN: 451}),
     ],
     "qmailGroup": [

@@ -151,25 +151,27 @@ where_entries_lie(void **state)
 {
 	static const struct {
 		const char *dn, *base;
-		bool within, beside, same;
+		int levels;
+		bool beside, same;
 	} cases[] = {
-		{ "dc=example,dc=com", "DC=Example, dc=com", true, true, true },
-		{ "ou=a,dc=example,dc=com", "dc=example,dc=com", true, false, false },
-		{ "ou=a,dc=example,dc=com", "ou=b,dc=example,dc=com", false, true, false },
-		{ "uid=x,ou=a,dc=example,dc=com", "dc=com", true, false, false },
-		{ "dc=com", "dc=example,dc=com", false, false, false },
-		{ "dc=badexample,dc=com", "dc=example,dc=com", false, true, false },
-		{ "cn=a\\,dc=example,dc=com", "dc=example,dc=com", false, true, false },
-		{ "cn=a\\2cb,dc=com", "cn=a\\,b,dc=com", true, true, true },
-		{ "ou=a,dc=com", "", true, false, false },
-		{ "", "dc=com", false, false, false },
-		{ "no dn", "dc=com", false, false, false },
-		{ "dc=com", "no dn", false, false, false },
+		{ "dc=example,dc=com", "DC=Example, dc=com", 0, true, true },
+		{ "ou=a,dc=example,dc=com", "dc=example,dc=com", 1, false, false },
+		{ "ou=a,dc=example,dc=com", "ou=b,dc=example,dc=com", -1, true, false },
+		{ "uid=x,ou=a,dc=example,dc=com", "dc=com", 3, false, false },
+		{ "dc=com", "dc=example,dc=com", -1, false, false },
+		{ "dc=badexample,dc=com", "dc=example,dc=com", -1, true, false },
+		{ "cn=a\\,dc=example,dc=com", "dc=example,dc=com", -1, true, false },
+		{ "cn=a\\2cb,dc=com", "cn=a\\,b,dc=com", 0, true, true },
+		{ "ou=a,dc=com", "", 2, false, false },
+		{ "", "dc=com", -1, false, false },
+		{ "no dn", "dc=com", -1, false, false },
+		{ "dc=com", "no dn", -1, false, false },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		same_number(cases[i].dn, dn_within(cases[i].dn, cases[i].base), cases[i].within);
+		same_number(cases[i].dn, dn_levels(cases[i].dn, cases[i].base), cases[i].levels);
+		same_number(cases[i].dn, dn_within(cases[i].dn, cases[i].base), cases[i].levels >= 0);
 		same_number(cases[i].dn, dn_beside(cases[i].dn, cases[i].base), cases[i].beside);
 		same_number(cases[i].dn, dn_same(cases[i].dn, cases[i].base), cases[i].same);
 	}
