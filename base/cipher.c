@@ -18,9 +18,8 @@ must(int ok)
 		abort();
 }
 
-/* At the end of a process libmilter's threads may still be there: nothing is torn down then. */
-static void
-begin(void)
+void
+cipher_begin(void)
 {
 	must(OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL));
 }
@@ -38,7 +37,6 @@ cipher_derive(const unsigned char secret[CIPHER_KEY], const char *purpose, unsig
 	EVP_KDF_CTX *context;
 	EVP_KDF *kdf;
 
-	begin();
 	kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
 	must(kdf != NULL);
 	context = EVP_KDF_CTX_new(kdf);
@@ -71,7 +69,6 @@ cipher_seal(const unsigned char key[CIPHER_KEY], const unsigned char nonce[CIPHE
 	EVP_CIPHER_CTX *context;
 	int done;
 
-	begin();
 	context = EVP_CIPHER_CTX_new();
 	must(context != NULL);
 	must(EVP_EncryptInit_ex(context, EVP_aes_256_gcm(), NULL, key, nonce));
@@ -90,7 +87,6 @@ cipher_unseal(const unsigned char key[CIPHER_KEY], const unsigned char nonce[CIP
 	EVP_CIPHER_CTX *context;
 	int done, whole;
 
-	begin();
 	context = EVP_CIPHER_CTX_new();
 	must(context != NULL);
 	must(EVP_DecryptInit_ex(context, EVP_aes_256_gcm(), NULL, key, nonce));
@@ -106,7 +102,6 @@ void
 cipher_mac(const unsigned char key[CIPHER_KEY], const void *bytes, size_t length,
            unsigned char mac[CIPHER_MAC])
 {
-	begin();
 	must(HMAC(EVP_sha256(), key, CIPHER_KEY, bytes, length, mac, NULL) != NULL);
 }
 

@@ -7,6 +7,12 @@
 
 #include <stddef.h>
 
+/*
+ * Before anything else is asked of OpenSSL in this process, here or by another library: nothing of it is
+ * torn down at the end, when libmilter's threads may still be there.
+ */
+void cipher_begin(void);
+
 enum { CIPHER_KEY = 32, CIPHER_NONCE = 12, CIPHER_TAG = 16, CIPHER_MAC = 32 };
 
 /* A secret for one purpose: the same for the same words, and it tells nothing of the others. */

@@ -1,6 +1,7 @@
 /* Start of a daemon. */
 #include "base/daemon.h"
 
+#include "base/cipher.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -33,6 +34,7 @@ daemon_begin(void)
 	waited_for(&set);
 	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
 	(void)umask(077);
+	cipher_begin();
 }
 
 void

@@ -12,7 +12,8 @@ enum { DAEMON_CONFIG = 78 };
 
 /*
  * Ignores SIGPIPE, and blocks SIGTERM, SIGINT, SIGHUP and SIGUSR1 in this thread and those it will
- * start, so that they can be waited for. Sets the umask to 077.
+ * start, so that they can be waited for. Sets the umask to 077. Begins with OpenSSL, see
+ * cipher_begin().
  */
 void daemon_begin(void);
 

@@ -4,7 +4,6 @@
 #include "base/base32.h"
 #include "base/mem.h"
 
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -27,8 +26,6 @@ digest_open(void)
 {
 	struct digest *d = mem_new(sizeof(*d));
 
-	/* At the end of a process libmilter's threads may still be there: nothing is torn down then. */
-	must(OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL));
 	d->context = EVP_MD_CTX_new();
 	must(d->context != NULL);
 	must(EVP_DigestInit_ex(d->context, EVP_sha256(), NULL));

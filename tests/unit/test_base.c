@@ -4,6 +4,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/complaint.h"
+#include "base/daemon.h"
 #include "base/digest.h"
 #include "base/map.h"
 #include "base/mem.h"
@@ -12,7 +13,9 @@
 #include "base/text.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <stdatomic.h>
+#include <sys/wait.h>
 
 static void
 bytes_grow_and_shrink(void **state)
@@ -143,6 +146,29 @@ digest_of_abc(void **state)
 }
 
 static void
+tear_down(void)
+{
+	_exit(3);
+}
+
+/* Whatever of OpenSSL is used first. Nothing before this test uses any. */
+static void
+daemons_end_without_tearing_down(void **state)
+{
+	char name[DIGEST_OLD_NAME + 1];
+	int status;
+
+	(void)state;
+	if (fork() == 0) {
+		daemon_begin();
+		digest_old_name("abc", 3, name);
+		exit(OPENSSL_atexit(tear_down) == 1 ? 0 : 1);
+	}
+	(void)wait(&status);
+	assert_int_equal(status, 0);
+}
+
+static void
 deadlines(void **state)
 {
 	struct deadline by = deadline_in(1000);
@@ -248,6 +274,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(daemons_end_without_tearing_down),
 		cmocka_unit_test(bytes_grow_and_shrink),
 		cmocka_unit_test(set_is_exact),
 		cmocka_unit_test(map_knows_the_oldest),
