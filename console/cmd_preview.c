@@ -107,7 +107,7 @@ compose(struct preview *p, bool eight_bit, size_t header, struct complaint *why)
 	                    &unused);
 	if (modify_heading(&p->envelope, &p->target, bytes_text(&p->message), header, why) < 0)
 		return -1;
-	if (personal_is(&p->envelope))
+	if (envelope_is_personal(&p->envelope))
 		personal_rewrite(&p->envelope, id, p->to, bytes_text(&p->message), p->message.length,
 		                 &p->sent, &body, &after);
 	else

@@ -474,5 +474,7 @@ heading_clear(struct envelope *e)
 	mem_drop(&e->inject_add);
 	mem_drop(&e->inject_before_body);
 	mem_drop(&e->inject_after_body);
+	mem_drop(&e->inject_above);
+	mem_drop(&e->inject_below);
 	text_list_free(&e->inject_remove);
 }

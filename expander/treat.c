@@ -99,7 +99,7 @@ treat_survives(const struct envelope *e, const char *header, size_t length, cons
 	struct field f;
 	size_t at = 0;
 
-	if (e->inject_before_body != NULL || e->inject_after_body != NULL)
+	if (e->inject_before_body != NULL || e->inject_after_body != NULL || envelope_is_personal(e))
 		return false;
 	while (header_next(header, length, &at, &f))
 		if (field_is(&f, "DKIM-Signature") &&

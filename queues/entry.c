@@ -51,6 +51,12 @@ envelope_free(struct envelope *e)
 	*e = (struct envelope){ 0 };
 }
 
+bool
+envelope_is_personal(const struct envelope *e)
+{
+	return e->inject_above != NULL || e->inject_below != NULL;
+}
+
 static struct js *
 array_of(const struct text_list *texts)
 {
@@ -66,9 +72,12 @@ envelope_print(const struct envelope *e, struct bytes *out)
 {
 	struct js *j = js_object(), *inject = js_object();
 	bool framed = e->inject_before_body != NULL || e->inject_after_body != NULL;
-	bool personal = e->inject_above != NULL || e->inject_below != NULL;
+	int64_t version = e->through != NULL                        ? 4
+	                  : envelope_is_personal(e) || e->shadow ? 3
+	                  : framed                               ? 2
+	                                                         : 1;
 
-	js_set_number(j, "version", e->through != NULL ? 4 : personal || e->shadow ? 3 : framed ? 2 : 1);
+	js_set_number(j, "version", version);
 	js_set_text(j, "list", e->list);
 	js_set_text(j, "role", e->role);
 	js_set_text(j, "recipient", e->recipient);

@@ -61,6 +61,9 @@ void envelope_name(const unsigned char message[DIGEST_SIZE], const char *list, c
 
 void envelope_free(struct envelope *);
 
+/* Whether each member gets a copy of its own, with texts around the body. */
+bool envelope_is_personal(const struct envelope *);
+
 void envelope_print(const struct envelope *, struct bytes *);
 
 /* A newer version than ours is refused. */

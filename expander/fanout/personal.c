@@ -10,12 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool
-personal_is(const struct envelope *e)
-{
-	return e->inject_above != NULL || e->inject_below != NULL;
-}
-
 static void
 add_all(struct text_list *to, const struct text_list *from)
 {

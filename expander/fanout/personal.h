@@ -9,11 +9,6 @@
 #include "base/bytes.h"
 #include "queues/entry.h"
 
-#include <stdbool.h>
-
-/* Whether each member gets a copy of its own. */
-bool personal_is(const struct envelope *);
-
 /*
  * What post_rewrite() gives, for this member; and *after, which stands behind the body: allocated, NULL
  * for nothing. `id` is the entry's.

@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "expander/fanout/personal.h"
 #include "mail/header.h"
 
 #include <inttypes.h>
@@ -67,7 +66,7 @@ read_post(struct post *p, struct complaint *why)
 	    ops->message(p->entry, &message, &length, why) < 0)
 		return -1;
 	post_rewrite(&p->entry->envelope, message, length, &p->head, &body);
-	p->personal = personal_is(&p->entry->envelope);
+	p->personal = envelope_is_personal(&p->entry->envelope);
 	p->message = message;
 	p->message_length = length;
 	p->body = message + body;

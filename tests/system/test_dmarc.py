@@ -91,6 +91,7 @@ CASES = [
     ("dmarc: rewrite", "looping.example", False, VIA),           # asked for the last time
     ("dmarc: rewrite", "example.org, eve@example.net", False, KEPT),
     ("dmarc: rewrite, footer: Bye", "example.org", True, VIA),
+    ("dmarc: rewrite, footer: 'For {member.local}'", "example.org", True, VIA),
     ("dmarc: rewrite, subject-tag: '[x]'", "example.org", True, VIA),
     ("dmarc: rewrite, subject-tag: '[x]'", "lax.example", True, KEPT),
     ("dmarc: 'rewrite example.org=keep'", "example.org", False, KEPT),
@@ -132,6 +133,13 @@ def test_wrapped(make, mta, key):
     inner = got.partition(b"\r\n\r\n")[2]
     assert dkim.verify(inner, key) == [True]
     assert inner[inner.index(b"DKIM-Signature"):].rstrip() == text.rstrip()
+
+
+def test_wrapped_without_texts_for_each(make, mta, key):
+    """They would stand around the message in the message."""
+    site = make("dmarc: wrap, footer: 'For {member.local}'", mta=mta)
+    got = received(site, dkim.sign(message("example.org"), key))
+    assert field(got, "Content-Type") == ["message/rfc822"] and b"For bob" not in got
 
 
 def test_while_the_dns_does_not_know(make, dns):

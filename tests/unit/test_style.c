@@ -473,6 +473,14 @@ footers(void **state)
 	assert_null(e.inject_before_body);
 	assert_null(e.inject_after_body);
 	envelope_free(&e);
+	/* What is for each member is taken back as well. */
+	t.style[STYLE_FOOTER] = "For {member.local}";
+	e = (struct envelope){ .sender = mem_text("ann@x"), .arrived = 1795262400000 };
+	heading_compose(&e, &site, &t, "abc", "mx.x", "Subject: x\r\n", 12);
+	assert_true(envelope_is_personal(&e));
+	heading_clear(&e);
+	assert_false(envelope_is_personal(&e));
+	envelope_free(&e);
 	list_drop(&l);
 }
 
@@ -581,6 +589,20 @@ surviving(void **state)
 	}
 }
 
+/* Texts of each member's own are not part of the header that is composed, and change the body all the same. */
+static void
+surviving_personal(void **state)
+{
+	static const char header[] = SIGNED(" h=from");
+	struct envelope e = { .inject_add = mem_text("") };
+
+	(void)state;
+	assert_true(treat_survives(&e, header, sizeof(header) - 1, "example.org", false));
+	e.inject_below = mem_text("For {member.local}\n");
+	assert_false(treat_survives(&e, header, sizeof(header) - 1, "example.org", false));
+	envelope_free(&e);
+}
+
 /* A message in another one: fields of the list's take the place of the poster's, and all is in the inner. */
 static void
 wrapped(void **state)
@@ -652,6 +674,7 @@ main(void)
 		cmocka_unit_test(rewritten_from),
 		cmocka_unit_test(treatments),
 		cmocka_unit_test(surviving),
+		cmocka_unit_test(surviving_personal),
 		cmocka_unit_test(wrapped),
 		cmocka_unit_test(dates),
 	};
