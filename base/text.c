@@ -54,12 +54,6 @@ text_list_free(struct text_list *list)
 	*list = (struct text_list){ 0 };
 }
 
-char
-text_lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
 bool
 text_same_n(const char *a, size_t length, const char *b)
 {

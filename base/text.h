@@ -19,7 +19,12 @@ bool text_list_has(const struct text_list *, const char *text);
 bool text_list_same(const struct text_list *, const char *text, size_t length);  /* but for ASCII case */
 void text_list_free(struct text_list *);
 
-char text_lower(char c);
+static inline char
+text_lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
 bool text_same(const char *a, const char *b);                           /* but for ASCII case */
 bool text_same_n(const char *a, size_t length, const char *b);          /* b is a string */
 

@@ -40,7 +40,13 @@ is_atom(char c)
 {
 	unsigned char u = (unsigned char)c;
 
-	return u >= 0x80 || (u > 0x20 && u != 0x7f && strchr("()<>[]:;@\\,\"", c) == NULL);
+	switch (c) {
+	case '(': case ')': case '<': case '>': case '[': case ']':
+	case ':': case ';': case '@': case '\\': case ',': case '"':
+		return false;
+	default:
+		return u > 0x20 && u != 0x7f;
+	}
 }
 
 static bool
@@ -205,6 +211,23 @@ domain_unicode(const char *canonical)
 	return copy;
 }
 
+/* The most of them: in ASCII, without quotes. Nothing is to be made of it but lower case. */
+static bool
+parse_plain(struct address *a, const char *text, size_t length)
+{
+	size_t at = 0;
+
+	while (at < length && is_atom(text[at]) && (unsigned char)text[at] < 0x80)
+		at++;
+	if (at == 0 || at == length || text[at] != '@' || !plain_domain(text + at + 1, length - at - 1))
+		return false;
+	a->spelling = mem_copy(text, length);
+	a->canonical = mem_copy(text, length);
+	for (size_t i = 0; i < length; i++)
+		a->canonical[i] = text_lower(text[i]);
+	return true;
+}
+
 int
 address_parse(struct address *a, const char *text, size_t length, struct complaint *why)
 {
@@ -216,6 +239,8 @@ address_parse(struct address *a, const char *text, size_t length, struct complai
 	*a = (struct address){ 0 };
 	if (length > ADDRESS_LONGEST)
 		return complain(why, "an address of %zu octets is too long", length);
+	if (parse_plain(a, text, length))
+		return 0;
 	if (memchr(text, '\0', length) != NULL || u8_check((const uint8_t *)text, length) != NULL)
 		return complain(why, "an address holds bytes that are no UTF-8");
 	at = read_local(text, length, &content);

@@ -6,10 +6,12 @@
 
 #include "base/text.h"
 
+#include <string.h>
+
 enum { TAG_SEQUENCE = 0x30, TAG_SET = 0x31, TAG_OCTETS = 0x04, TAG_ATTRIBUTES = 0xa0 };
 
 /* The next element of a view: its tag and content. False at the end or where it does not fit. */
-static bool
+static inline bool
 element(struct view *v, unsigned *tag, struct view *content)
 {
 	const unsigned char *p = v->at;
@@ -34,7 +36,7 @@ element(struct view *v, unsigned *tag, struct view *content)
 	return true;
 }
 
-static bool
+static inline bool
 expect(struct view *v, unsigned tag, struct view *content)
 {
 	unsigned found = 0;
@@ -55,14 +57,15 @@ deref_read(struct view reference, struct deref *d)
 bool
 deref_attribute(struct view attributes, const char *name, struct view *values)
 {
+	size_t length = strlen(name);
 	struct view one, type;
 
 	while (attributes.at != attributes.end) {
-		if (!expect(&attributes, TAG_SEQUENCE, &one) || !expect(&one, TAG_OCTETS, &type) ||
-		    !expect(&one, TAG_SET, values))
+		if (!expect(&attributes, TAG_SEQUENCE, &one) || !expect(&one, TAG_OCTETS, &type))
 			return false;
-		if (text_same_n((const char *)type.at, (size_t)(type.end - type.at), name))
-			return values->at != values->end;
+		if ((size_t)(type.end - type.at) == length &&
+		    (memcmp(type.at, name, length) == 0 || text_same_n((const char *)type.at, length, name)))
+			return expect(&one, TAG_SET, values) && values->at != values->end;
 	}
 	return false;
 }
