@@ -116,7 +116,7 @@ def test_what_a_message_shows(make_site, place, dns, keys):
 
 
 def test_signatures_that_do_not_hold(make_site, place, dns, keys):
-    """Another body, another signed field, a part of the body only; of several signatures one good one is enough."""
+    """C246: another body, another signed field, a part of the body only; of several signatures one good one is enough."""
     site = make_site(start=False, mta="sink", **settings(dns, "dkim", timeout="500ms"))
     site.rollcall.configure()
     key, ask = keys["example.org"], lambda text: answer(explain(site, place, text), "dkim")[0]

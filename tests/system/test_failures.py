@@ -224,7 +224,7 @@ def test_milter_absent(plain_site, told):
 
 
 def test_milter_hanging(plain_site, told):
-    """Clients wait, each session once, at whatever it is; what is queued goes out."""
+    """C288: clients wait, each session once, at whatever it is; what is queued goes out."""
     site = plain_site
     queue_a_post(site)
     before, within = site.smtp(), site.smtp()

@@ -266,7 +266,7 @@ def test_a_reply_lost_after_the_batch_was_taken(lmtp_site):
 
 
 def test_as_many_recipients_as_the_mta_takes(make_site):
-    """452 after n recipients is no failure: the rest goes in the next transaction, and n is learnt."""
+    """C232: 452 after n recipients is no failure: the rest goes in the next transaction, and n is learnt."""
     site = make_site(directory.top() + directory.crowd(500, [500]), mta="sink", outbound="lanes: 1")
     site.sink.on_rcpt = lambda a, n: "452 4.5.3 too many recipients" if n >= 60 else None
     began = time.monotonic()

@@ -172,7 +172,7 @@ def test_a_nul_goes_through(lmtp_site):
 
 
 def test_the_mta_that_sends_again(lmtp_site):
-    """The reply was lost: the same bytes come again, during the fan-out and after it. One copy."""
+    """C006, C007: the reply was lost: the same bytes come again, during the fan-out and after it. One copy."""
     again = client.message()
     lmtp_site.sink.delay_dot = 0.5
     first = lmtp_site.submit(message=again)

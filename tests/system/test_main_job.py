@@ -193,6 +193,7 @@ def test_what_is_never_expanded_is_not_refused_for_others(site):
 
 
 def test_the_null_sender_never_posts(site):
+    """C187, C208."""
     with site.smtp() as c:
         c.mail("")
         assert c.rcpt("staff@lists.example.com") == "550 5.7.1"

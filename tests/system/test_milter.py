@@ -82,6 +82,7 @@ def test_an_empty_login_is_none(connect):
 
 
 def test_many_messages_in_one_connection(connect, lmtp_site):
+    """C281: of one nothing is left in the next."""
     m = connect()
     m.connect("203.0.113.7")
     m.mail("eve@elsewhere.example")

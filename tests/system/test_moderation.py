@@ -55,6 +55,7 @@ def queue_of(site, entry):
 # ---- the way of a post ----
 
 def test_held_and_accepted(make):
+    """C146, C150, C153."""
     site = make("fail: { at: rcpt, answer: fail, on_fail: hold }", HOLD)
     entry = hold_one(site, subject="=?utf-8?Q?Gr=C3=BC=C3=9Fe?= secret")
     assert (entry["list"], entry["sender"], entry["proof"]) == (STAFF, "ann@example.com", "networks")
@@ -89,13 +90,13 @@ def test_held_and_accepted(make):
 
 
 def test_rejected(make):
-    """The poster is told, if who that is is proven; a stranger hears nothing: it may be somebody else."""
+    """C148: the poster is told, if who that is is proven; a stranger hears nothing: it may be somebody else."""
     site = make(moderation="notices: 0")
-    entry = hold_one(site)
+    entry = hold_one(site, subject="=?utf-8?Q?Gr=C3=BC=C3=9Fe?= secret")
     site.rollcall.ctl("reject", entry["id"], "--reason", "Not here, Ann.", check=0)
     (notice,) = wait_until(lambda: notices(site), what="the notice")
     text = notice.get_body().get_content()
-    assert "Not here, Ann." in text and SECRET in text and "sent to nobody" in text
+    assert "Not here, Ann." in text and "Subject: Grüße secret" in text and "sent to nobody" in text
     with site.smtp_from_abroad() as c:
         assert c.mail("emil@example.com").code == 250 and c.rcpt(STAFF).code == 250
         assert c.data(client.message(subject=SECRET)).code == 250
@@ -121,7 +122,7 @@ def test_discarded(make):
 
 
 def test_expired(make):
-    """Nobody decides on it: it is thrown away, its owners are told, and so is who comes too late."""
+    """C149: nobody decides on it: it is thrown away, its owners are told, and so is who comes too late."""
     site = make(moderation="keep: 3s, notices: 1")
     entry = hold_one(site)
     wait_until(lambda: queue_of(site, entry["id"]) == {"done"}, seconds=30, what="its end")
@@ -131,6 +132,7 @@ def test_expired(make):
 
 
 def test_no_more_notices_than_so_many_a_day(make):
+    """C151."""
     site = make(moderation="notices: 2")
     for n in range(3):
         hold_one(site, subject=f"secret {n}")
@@ -164,7 +166,7 @@ def test_lists_that_pass_come_before_those_that_hold(make):
 
 
 def test_moderated(make):
-    """All posts wait, but of those who need no moderation; by an alias they wait, too."""
+    """C140: all posts wait, but of those who need no moderation; by an alias they wait, too."""
     site = make("moderated: { bypass: example.com }", moderation="notices: 0")
     site.post()
     assert site.wait_for(4) == ALL_OF_STAFF
@@ -248,7 +250,7 @@ def test_what_is_decided_holds_whatever_dies(make_site):
 
 
 def test_a_message_that_is_lost(make_site):
-    """A disk lost it: whoever decides is not held up, and the post is reported like any that cannot be sent."""
+    """C147: a disk lost it: whoever decides is not held up, and the post is reported like any that cannot be sent."""
     site = make_site(mta="sink", more="moderation: { notices: 0 }", outbound="expire: 1s",
                      destinations=lists("authenticated: { without_session: hold }"))
     assert site.submit().code == 250 and site.submit(to=DEV).code == 250

@@ -71,7 +71,7 @@ def file_source(place):
 
 @pytest.mark.parametrize("source", ["deref", "or", "base", "file", "union"])
 def test_each_list_has_its_own_post_and_everybody_one_copy(make_site, place, source):
-    """A diamond and a loop, whatever the source knows lists by, and in whatever order it names them."""
+    """C009, C046: a diamond and a loop, whatever the source knows lists by, and in whatever order it names them."""
     options = dict(mta="sink", destinations=destinations())
     if source == "file":
         options["sources"] = file_source(place)

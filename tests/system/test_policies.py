@@ -116,6 +116,7 @@ def test_what_only_the_milter_knows_is_left_to_the_expander(make):
 # ---- when ----
 
 def test_a_size_is_believed_early_and_looked_at_later(make):
+    """C163: who posts is told while connected."""
     site = make("max-size: { limit: 5k }")
     with site.smtp() as c:
         assert c.mail("ann@example.com", "SIZE=6000").code == 250
@@ -128,6 +129,7 @@ def test_a_size_is_believed_early_and_looked_at_later(make):
 
 
 def test_too_many_recipients_at_data(make):
+    """C230: of the envelope, whatever the header says."""
     site = make("max-recipients: { limit: 2 }")
     with site.smtp() as c:
         *_, end = post(c, STAFF, BOB, "carl@example.com")

@@ -312,7 +312,7 @@ def test_strangers(ruled):
 
 
 def test_by_from(make_site):
-    """From counts at the end, of whoever has proven nothing; of others what is proven, whatever From says."""
+    """C161, C162: From counts at the end, of whoever has proven nothing; of others what is proven, whatever From says."""
     site = make_site(some_people() + group("staff", ["ann", "bob"], "staff@lists.example.com"), mta="sink",
                      slapd=dict(top=schema()),
                      destinations="lists.example.com: { sources: [ corp ], check: [ posters: { allow: members, "

@@ -280,7 +280,7 @@ def test_a_content_filter_that_changes_the_message(filtered):
 
 
 def test_an_mta_that_writes_the_sender_anew(make_site):
-    """The reverse-path is another one then, and the queue id and the header say that it is the message."""
+    """C284: the reverse-path is another one then, and the queue id and the header say that it is the message."""
     site = make_site(postfix={"main": "sender_canonical_maps = inline:{ ann@example.com=ann.smith@example.com }\n"},
                      destinations=lists("authenticated: { without_session: defer }"))
     site.post()

@@ -14,7 +14,7 @@ verdict_number(size_t i)
 		                 .reply = (enum reply_id)i };
 }
 
-/* The worst wins, ties go to the lower place; and that whatever the order. */
+/* C234: the worst wins, ties go to the lower place; and that whatever the order. */
 static void
 every_merge_of_three(void **state)
 {
