@@ -21,6 +21,13 @@ text_list_add(struct text_list *list, const char *text, size_t length)
 }
 
 void
+text_list_add_all(struct text_list *list, const struct text_list *from)
+{
+	for (size_t i = 0; i < from->count; i++)
+		text_list_add(list, from->items[i], strlen(from->items[i]));
+}
+
+void
 text_list_end(struct text_list *list)
 {
 	text_list_take(list, NULL);

@@ -65,9 +65,7 @@ see(void *arg, const struct entry_summary *sum)
 		return;
 	t->list = mem_text(sum->envelope->list);
 	t->owner = strcmp(sum->envelope->role, "owner") == 0;
-	for (size_t i = 0; i < sum->envelope->before.count; i++)
-		text_list_add(&t->before, sum->envelope->before.items[i],
-		              strlen(sum->envelope->before.items[i]));
+	text_list_add_all(&t->before, &sum->envelope->before);
 	t->queue = sum->queue;
 	t->held = sum->held;
 	t->recipients = sum->recipients;

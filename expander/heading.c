@@ -47,13 +47,6 @@ struct heading {
 };
 
 static void
-remove_field(struct envelope *e, const char *name)
-{
-	if (!text_list_has(&e->inject_remove, name))
-		text_list_add(&e->inject_remove, name, strlen(name));
-}
-
-static void
 add_list_id(struct heading *h)
 {
 	const struct list *l = h->target->list;
@@ -156,19 +149,19 @@ add_list_fields(struct heading *h)
 			bytes_add_text(h->out, "List-Post: NO\r\n");
 		else
 			add_uris(h, "List-Post", style[STYLE_LIST_POST]);
-		remove_field(h->envelope, "List-Id");
-		remove_field(h->envelope, "List-Post");
+		envelope_leave_out(h->envelope, "List-Id");
+		envelope_leave_out(h->envelope, "List-Post");
 	}
 	for (size_t i = 0; from_list(h) && i < sizeof(of_others) / sizeof(*of_others); i++)
-		remove_field(h->envelope, of_others[i]);
+		envelope_leave_out(h->envelope, of_others[i]);
 	for (size_t i = 0; i < sizeof(uri_fields) / sizeof(*uri_fields); i++) {
 		add_uris(h, uri_fields[i].name, style[uri_fields[i].id]);
 		if (style[uri_fields[i].id] != NULL)
-			remove_field(h->envelope, uri_fields[i].name);
+			envelope_leave_out(h->envelope, uri_fields[i].name);
 	}
 	/* It says how to use the one URI that stood beside it (RFC 8058 section 3.1). */
 	if (style[STYLE_LIST_UNSUBSCRIBE] != NULL)
-		remove_field(h->envelope, "List-Unsubscribe-Post");
+		envelope_leave_out(h->envelope, "List-Unsubscribe-Post");
 }
 
 /* An address that a setting gives, allocated; NULL where the list's own makes none of it. */
@@ -198,7 +191,7 @@ add_sender(struct heading *h)
 	address = address_of(sender, strlen(sender), h->target->list);
 	if (address != NULL) {
 		bytes_format(h->out, "Sender: <%s>\r\n", address);
-		remove_field(h->envelope, "Sender");
+		envelope_leave_out(h->envelope, "Sender");
 	}
 	free(address);
 }
@@ -258,7 +251,7 @@ add_from(struct heading *h)
 	bytes_add_text(h->out, "From: ");
 	phrase_add(h->out, shown, LONGEST_NAME);
 	bytes_format(h->out, "\r\n <%s>\r\n", l->address);
-	remove_field(h->envelope, "From");
+	envelope_leave_out(h->envelope, "From");
 	if (!header_find(h->header, h->length, "Author", &f))   /* the first that says it is right */
 		bytes_format(h->out, "Author: %s\r\n", value.data);
 	free(shown);
@@ -302,7 +295,7 @@ add_reply_to(struct heading *h, bool rewritten)
 	}
 	if (value.length > 0) {
 		bytes_format(h->out, "Reply-To: %s\r\n", value.data);
-		remove_field(h->envelope, "Reply-To");
+		envelope_leave_out(h->envelope, "Reply-To");
 	}
 out:
 	bytes_free(&value);
@@ -320,7 +313,7 @@ add_subject(struct heading *h)
 	tag = list_fill_text(pattern, h->target->list->address);
 	if (subject_tag(&value, tag, h->header, h->length)) {
 		bytes_format(h->out, "Subject: %s\r\n", value.data);
-		remove_field(h->envelope, "Subject");
+		envelope_leave_out(h->envelope, "Subject");
 	}
 	bytes_free(&value);
 	free(tag);
@@ -367,7 +360,7 @@ add_frame(struct heading *h, const char *id)
 		above = below = NULL;
 	} else {
 		for (size_t i = 0; i < frame.remove.count; i++)
-			remove_field(h->envelope, frame.remove.items[i]);
+			envelope_leave_out(h->envelope, frame.remove.items[i]);
 		bytes_add_text(h->out, bytes_text(&frame.add));
 		h->envelope->inject_before_body = bytes_take(&frame.before);
 		h->envelope->inject_after_body = bytes_take(&frame.after);
@@ -419,7 +412,7 @@ add_precedence(struct heading *h)
 	if (precedence == NULL)
 		return;
 	bytes_format(h->out, "Precedence: %s\r\n", precedence);
-	remove_field(h->envelope, "Precedence");
+	envelope_leave_out(h->envelope, "Precedence");
 }
 
 /*
@@ -445,7 +438,7 @@ heading_compose(struct envelope *e, const struct site *site, const struct target
 	struct heading h = { e, t, header, length, &add };
 
 	trace_received(&add, lhlo, site->hostname, id, role_address, e->arrived);
-	remove_field(e, STAMP_FIELD);     /* it was for us, and goes no further */
+	envelope_leave_out(e, STAMP_FIELD);     /* it was for us, and goes no further */
 	if (t->role == ROLE_POST) {
 		add_list_fields(&h);
 		add_archived_at(&h);

@@ -19,23 +19,6 @@ struct work {
 	size_t length;
 };
 
-static void
-leave_out(struct envelope *e, const char *name)
-{
-	if (!text_list_has(&e->inject_remove, name))
-		text_list_add(&e->inject_remove, name, strlen(name));
-}
-
-static bool
-is_left_out(const struct envelope *e, const struct field *f)
-{
-	size_t i = 0;
-
-	while (i < e->inject_remove.count && !field_is(f, e->inject_remove.items[i]))
-		i++;
-	return i < e->inject_remove.count;
-}
-
 /* The fields that are ours, but for those of a name. */
 static void
 drop_ours(struct envelope *e, const char *name)
@@ -48,7 +31,7 @@ drop_ours(struct envelope *e, const char *name)
 		if (!field_is(&f, name))
 			bytes_add(&left, f.start, f.length);
 	free(e->inject_add);
-	e->inject_add = left.data == NULL ? mem_text("") : bytes_take(&left);
+	e->inject_add = bytes_take(&left);
 }
 
 static void
@@ -140,6 +123,7 @@ rewrite_one(struct fields *fs, const struct field *f)
 static int
 rewrite_all(struct fields *fs, const struct work *w)
 {
+	const struct text_list *left_out = &w->envelope->inject_remove;
 	struct field f;
 	size_t at = 0, length = strlen(w->envelope->inject_add);
 
@@ -148,7 +132,8 @@ rewrite_all(struct fields *fs, const struct work *w)
 			return -1;
 	at = 0;
 	while (header_next(w->header, w->length, &at, &f))
-		if (field_is(&f, fs->name) && !is_left_out(w->envelope, &f) && rewrite_one(fs, &f) < 0)
+		if (field_is(&f, fs->name) && !text_list_same(left_out, f.name, f.name_length) &&
+		    rewrite_one(fs, &f) < 0)
 			return -1;
 	return 0;
 }
@@ -165,7 +150,7 @@ rewrite(const struct work *w, const struct modifier *m, struct complaint *why)
 		rc = rewrite_all(&fs, w);
 		if (rc == 0 && fs.changed) {
 			drop_ours(w->envelope, fs.name);
-			leave_out(w->envelope, fs.name);
+			envelope_leave_out(w->envelope, fs.name);
 			put_ours(w->envelope, bytes_text(&fs.out));
 		}
 		bytes_free(&fs.out);
@@ -203,7 +188,7 @@ modify_heading(struct envelope *e, const struct target *t, const char *header, s
 			rc = rewrite(&w, m, why);
 		for (size_t n = 0; m->kind == MODIFIER_REMOVE && n < m->fields.count; n++) {
 			drop_ours(e, m->fields.items[n]);
-			leave_out(e, m->fields.items[n]);
+			envelope_leave_out(e, m->fields.items[n]);
 		}
 	}
 	return rc;

@@ -29,21 +29,18 @@ count_fields(const char *header, size_t length, const char *name)
 static bool
 is_removed(const struct envelope *e, const char *name)
 {
-	for (size_t i = 0; i < e->inject_remove.count; i++)
-		if (text_same(e->inject_remove.items[i], name))
-			return true;
-	return false;
+	return text_list_same(&e->inject_remove, name, strlen(name));
 }
 
 /* How often a signature names the field: more often than it stands there is so that none can be added. */
 static size_t
-count_names(struct slice names, struct slice name)
+count_names(struct slice names, const char *name)
 {
 	struct slice one;
 	size_t count = 0;
 
 	while (tag_word(&names, ':', &one))
-		count += one.length == name.length && strncasecmp(one.at, name.at, name.length) == 0;
+		count += text_same_n(one.at, one.length, name);
 	return count;
 }
 
@@ -68,7 +65,7 @@ covers_what_changes(const struct envelope *e, const char *header, size_t length,
 	while (!seen && tag_word(&rest, ':', &one)) {
 		char *name = mem_copy(one.at, one.length);
 
-		seen = is_seen(e, header, length, name, count_names(names, one));
+		seen = is_seen(e, header, length, name, count_names(names, name));
 		free(name);
 	}
 	return seen;

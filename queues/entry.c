@@ -51,6 +51,13 @@ envelope_free(struct envelope *e)
 	*e = (struct envelope){ 0 };
 }
 
+void
+envelope_leave_out(struct envelope *e, const char *field)
+{
+	if (!text_list_has(&e->inject_remove, field))
+		text_list_add(&e->inject_remove, field, strlen(field));
+}
+
 bool
 envelope_is_personal(const struct envelope *e)
 {

@@ -61,6 +61,9 @@ void envelope_name(const unsigned char message[DIGEST_SIZE], const char *list, c
 
 void envelope_free(struct envelope *);
 
+/* A header field is not to be sent: puts its name into inject_remove, once. */
+void envelope_leave_out(struct envelope *, const char *field);
+
 /* Whether each member gets a copy of its own, with texts around the body. */
 bool envelope_is_personal(const struct envelope *);
 

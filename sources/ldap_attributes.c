@@ -50,8 +50,7 @@ ldap_list_attributes(const struct names *n)
 	struct text_list attributes = { 0 };
 
 	for (size_t k = 0; k < sizeof(several) / sizeof(*several); k++)
-		for (size_t i = 0; i < several[k]->count; i++)
-			text_list_add(&attributes, several[k]->items[i], strlen(several[k]->items[i]));
+		text_list_add_all(&attributes, several[k]);
 	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
 		if (others[i] != NULL)
 			text_list_add(&attributes, others[i], strlen(others[i]));

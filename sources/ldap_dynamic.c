@@ -46,8 +46,7 @@ queue_search(struct walk *w, const struct of_group *g, const char *base, int sco
 	q->items = mem_resize(q->items, (q->count + 1) * sizeof(*q->items));
 	d = &q->items[q->count++];
 	*d = (struct dynamic){ .base = mem_text(base), .scope = scope, .filter = filter, .via = g->via };
-	for (size_t i = 0; i < g->except.count; i++)
-		text_list_add(&d->except, g->except.items[i], strlen(g->except.items[i]));
+	text_list_add_all(&d->except, &g->except);
 }
 
 static int

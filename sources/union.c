@@ -69,8 +69,8 @@ merge(const struct united *u, struct list *const *lists)
 	}
 	merged = list_new(mem_text(address), mem_text(name), bytes_take(&keys), mem_text(errors));
 	merged->posters = posters;
-	for (size_t i = 0; settings != NULL && i < settings->count; i++)
-		text_list_add(&merged->settings, settings->items[i], strlen(settings->items[i]));
+	if (settings != NULL)
+		text_list_add_all(&merged->settings, settings);
 	for (size_t i = 0; i < u->count; i++)
 		if (lists[i] != NULL)
 			merge_limits(merged, lists[i]);

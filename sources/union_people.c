@@ -47,10 +47,8 @@ known_there(struct source *s, const struct person *person, struct deadline by, s
 		person_add_address(all, person->addresses.items[i]);
 	if (there != NULL) {
 		all->key = mem_text(there->key);
-		for (size_t i = 0; i < there->logins.count; i++)
-			text_list_add(&all->logins, there->logins.items[i], strlen(there->logins.items[i]));
-		for (size_t i = 0; i < there->groups.count; i++)
-			text_list_add(&all->groups, there->groups.items[i], strlen(there->groups.items[i]));
+		text_list_add_all(&all->logins, &there->logins);
+		text_list_add_all(&all->groups, &there->groups);
 	}
 	person_drop(&there);
 	*person_r = all;

@@ -155,13 +155,6 @@ look_into(struct handing *h, size_t number)
 	return found;
 }
 
-static void
-add_lists(struct handing *h, const struct text_list *lists)
-{
-	for (size_t i = 0; i < lists->count; i++)
-		text_list_add(&h->lists, lists->items[i], strlen(lists->items[i]));
-}
-
 /* ---- their entries ---- */
 
 static bool
@@ -378,9 +371,9 @@ handing_run(struct entry *entry, const struct service *service, const struct pre
 	const struct envelope *e = &entry->envelope;
 	enum found found = read_message(&h) < 0 ? FOUND_UNSURE : FOUND_YES;
 
-	add_lists(&h, &e->before);
+	text_list_add_all(&h.lists, &e->before);
 	text_list_add(&h.lists, e->list, strlen(e->list));
-	add_lists(&h, &e->behind);
+	text_list_add_all(&h.lists, &e->behind);
 	h.came_for = h.lists.count;
 	for (size_t i = 0; found == FOUND_YES && i < h.lists.count; i++)
 		found = look_into(&h, i);

@@ -10,13 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void
-add_all(struct text_list *to, const struct text_list *from)
-{
-	for (size_t i = 0; i < from->count; i++)
-		text_list_add(to, from->items[i], strlen(from->items[i]));
-}
-
 /* The envelope with what the texts ask for. Owned are only inject_add and inject_remove of it. */
 static struct envelope
 envelope_with(const struct envelope *e, const struct framing *f)
@@ -25,8 +18,8 @@ envelope_with(const struct envelope *e, const struct framing *f)
 
 	mine.inject_add = mem_format("%s%s", e->inject_add, bytes_text(&f->add));
 	mine.inject_remove = (struct text_list){ 0 };
-	add_all(&mine.inject_remove, &e->inject_remove);
-	add_all(&mine.inject_remove, &f->remove);
+	text_list_add_all(&mine.inject_remove, &e->inject_remove);
+	text_list_add_all(&mine.inject_remove, &f->remove);
 	mine.inject_before_body = f->before.data;
 	return mine;
 }

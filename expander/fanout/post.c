@@ -16,15 +16,6 @@ enum {
 	NEAR = 8                          /* a part of a batch by which it may be shorter or longer */
 };
 
-static bool
-is_removed(const struct envelope *e, const struct field *f)
-{
-	for (size_t i = 0; i < e->inject_remove.count; i++)
-		if (field_is(f, e->inject_remove.items[i]))
-			return true;
-	return false;
-}
-
 void
 post_rewrite(const struct envelope *e, const char *message, size_t length, struct bytes *head,
              size_t *body_at)
@@ -34,7 +25,7 @@ post_rewrite(const struct envelope *e, const char *message, size_t length, struc
 
 	bytes_add_text(head, e->inject_add);
 	while (header_next(message, length, &at, &f))
-		if (!is_removed(e, &f))
+		if (!text_list_same(&e->inject_remove, f.name, f.name_length))
 			bytes_add(head, f.start, f.length);
 	*body_at = at;
 	/*

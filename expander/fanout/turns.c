@@ -31,12 +31,10 @@ turns_close(struct turns *t)
 bool
 turns_is_quick(const struct post *p, const struct service *s)
 {
-	if (p->list.count <= (size_t)s->outbound.small)
-		return true;
-	for (size_t i = 0; i < s->outbound.urgent.count; i++)
-		if (strcasecmp(s->outbound.urgent.items[i], p->entry->envelope.list) == 0)
-			return true;
-	return false;
+	const char *list = p->entry->envelope.list;
+
+	return p->list.count <= (size_t)s->outbound.small ||
+	       text_list_same(&s->outbound.urgent, list, strlen(list));
 }
 
 static void
