@@ -28,7 +28,6 @@ struct child {
 	pid_t pid;
 	int end;                          /* becomes readable with the end of the process */
 	int out, err;                     /* its outputs; -1: closed */
-	int cancelled;
 	struct deadline by;
 	int64_t left;                     /* bytes that it may still print */
 	struct bytes in;
@@ -138,8 +137,7 @@ child_start(const char *const *argv, const char *const *environment, const struc
 	if (error == 0) {
 		c = mem_new(sizeof(*c));
 		*c = (struct child){ .pid = pid, .end = pidfd_open(pid, 0), .out = out[0], .err = err[0],
-			             .by = terms->by, .cancelled = terms->cancelled,
-			             .left = terms->output };
+			             .by = terms->by, .left = terms->output };
 		out[0] = err[0] = -1;
 	} else {
 		errno = error;
@@ -194,7 +192,7 @@ fill(struct child *c, bool ending, struct complaint *why)
 	while (c->out >= 0) {
 		struct pollfd all[] = { { .fd = c->out, .events = POLLIN },
 			                { .fd = c->err, .events = POLLIN },
-			                { .fd = c->cancelled, .events = POLLIN },
+			                { .fd = c->by.cancelled, .events = POLLIN },
 			                { .fd = ending ? c->end : -1, .events = POLLIN } };
 		int64_t left = deadline_left(c->by);
 
@@ -315,7 +313,7 @@ child_end(struct child **child, struct complaint *why)
 	/* It has closed its output, and mostly ends in the same moment. */
 	while (!(ended = has_ended(c)) && !deadline_passed(c->by) && wanted) {
 		struct pollfd all[] = { { .fd = c->err, .events = POLLIN },
-			                { .fd = c->cancelled, .events = POLLIN },
+			                { .fd = c->by.cancelled, .events = POLLIN },
 			                { .fd = c->end, .events = POLLIN } };
 		int64_t left = deadline_left(c->by);
 

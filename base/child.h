@@ -22,7 +22,6 @@ struct child_terms {
 	int64_t output;                   /* bytes altogether */
 	struct deadline by;               /* what has not ended then is killed */
 	int input;                        /* a file that it reads from its beginning; -1: nothing */
-	int cancelled;                    /* becomes readable when it is not wanted any more; or -1 */
 };
 
 struct child;

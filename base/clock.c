@@ -65,7 +65,7 @@ clock_jump(int64_t milliseconds)
 struct deadline
 deadline_in(int64_t milliseconds)
 {
-	return (struct deadline){ clock_ticks() + milliseconds };
+	return (struct deadline){ clock_ticks() + milliseconds, -1 };
 }
 
 int64_t
@@ -85,7 +85,7 @@ deadline_passed(struct deadline by)
 struct deadline
 deadline_earlier(struct deadline a, struct deadline b)
 {
-	return a.at < b.at ? a : b;
+	return (struct deadline){ a.at < b.at ? a.at : b.at, a.cancelled >= 0 ? a.cancelled : b.cancelled };
 }
 
 struct timespec

@@ -34,16 +34,20 @@ bool clock_again(_Atomic int64_t *next, int64_t milliseconds);
 void clock_shift(int64_t milliseconds);
 void clock_jump(int64_t milliseconds);
 
-/* A moment, in ticks, after which nobody waits for the answer any more. */
+/* How long somebody waits for an answer. */
 struct deadline {
-	int64_t at;
+	int64_t at;                       /* ticks: until that moment */
+	int cancelled;                    /* becomes readable when nobody waits any more; or -1 */
 };
 
+/* That cannot be cancelled. */
 struct deadline deadline_in(int64_t milliseconds);
 
 /* Milliseconds left, zero when it has passed. */
 int64_t deadline_left(struct deadline);
 bool deadline_passed(struct deadline);
+
+/* The earlier moment; cancelled is the first of the two that can be. */
 struct deadline deadline_earlier(struct deadline, struct deadline);
 
 /* The deadline as pthread_cond_timedwait() wants it of a monitor. */

@@ -458,10 +458,10 @@ finish(struct lookups *l)
 }
 
 bool
-lookups_wait(struct lookups *l, struct deadline by, int cancelled)
+lookups_wait(struct lookups *l, struct deadline by)
 {
 	struct pollfd p[] = { { .fd = l->ready, .events = POLLIN },
-		              { .fd = cancelled, .events = POLLIN } };
+		              { .fd = by.cancelled, .events = POLLIN } };
 
 	while (l->count > 0 && l->ready >= 0) {
 		int n = poll(p, 2, (int)deadline_left(by));

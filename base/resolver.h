@@ -38,10 +38,10 @@ struct lookups *lookups_open(struct resolver *);
 /* Asks, without waiting. The index of its answer. The name is in A-labels. */
 size_t lookups_add(struct lookups *, enum record_type, const char *name);
 /*
- * Waits until all answers are there. False: the deadline passed first, or `cancelled` (a descriptor,
- * or -1) became readable; what is missing is unsure then.
+ * Waits until all answers are there. False: the deadline passed first, or nobody waits any more; what is
+ * missing is unsure then.
  */
-bool lookups_wait(struct lookups *, struct deadline, int cancelled);
+bool lookups_wait(struct lookups *, struct deadline);
 /* After lookups_wait(). Lives as long as the lookups. */
 const struct dns_answer *lookups_answer(const struct lookups *, size_t i);
 void lookups_close(struct lookups **);

@@ -50,7 +50,7 @@ run_once(const struct text_list *program, const char *word, const char *mta, cha
          void (*see)(void *, const char *, const char *), void *arg, struct complaint *why)
 {
 	const struct child_terms terms = { .memory = MEMORY, .output = OUTPUT, .by = deadline_in(PATIENCE),
-		                           .input = -1, .cancelled = -1 };
+		                           .input = -1 };
 	char *name = mem_format("ROLLCALL_MTA=%s", mta == NULL ? "" : mta);
 	const char *environment[] = { CHILD_PATH, name, NULL };
 	const char **argv = mem_array(program->count + count + 2, sizeof(*argv));

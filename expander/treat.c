@@ -193,7 +193,7 @@ find_wish(const struct envelope *e, const struct site *site, const char *header,
 	/* However the domain wants signatures aligned: this one will do. */
 	if (treat_survives(e, header, length, author, true))
 		return FOUND_NO;
-	found = from_policy_find(site->resolver, author, by, -1, &p, why);
+	found = from_policy_find(site->resolver, author, by, &p, why);
 	if (found == FOUND_YES &&
 	    (p.wish == DMARC_NONE || treat_survives(e, header, length, author, p.strict)))
 		return FOUND_NO;

@@ -63,7 +63,7 @@ static const struct setting settings[] = {
 };
 
 static bool
-by(const struct authenticated_config *c, size_t what)
+accepts(const struct authenticated_config *c, size_t what)
 {
 	return text_list_has(&c->by, words[what]);
 }
@@ -73,10 +73,10 @@ check(void *config, const struct node *at, struct complaint *why)
 {
 	const struct authenticated_config *c = config;
 
-	if (by(c, BY_RESULTS) && c->trust.count == 0)
+	if (accepts(c, BY_RESULTS) && c->trust.count == 0)
 		return node_complain(at, why, "authenticated: results need \"trust\": the names of the "
 		                              "servers that are believed");
-	if (!by(c, BY_RESULTS) && c->trust.count > 0)
+	if (!accepts(c, BY_RESULTS) && c->trust.count > 0)
 		return node_complain(at, why,
 		                     "authenticated: \"trust\" is of no use unless \"by\" has results");
 	return 0;
@@ -159,17 +159,17 @@ ask_results(const struct authenticated_config *c, const struct facts *f, const c
 }
 
 static struct verdict
-at_any(const void *config, const struct facts *f, struct patience p)
+at_any(const void *config, const struct facts *f, struct deadline by)
 {
 	const struct authenticated_config *c = config;
 	struct complaint why;
 	struct verdict v;
 	char *author;
 
-	(void)p;                          /* cannot block */
-	if ((f->login != NULL && by(c, BY_LOGIN)) || (f->trusted && by(c, BY_NETWORKS)))
+	(void)by;                         /* cannot block */
+	if ((f->login != NULL && accepts(c, BY_LOGIN)) || (f->trusted && accepts(c, BY_NETWORKS)))
 		return verdict_pass();
-	if (!by(c, BY_RESULTS))
+	if (!accepts(c, BY_RESULTS))
 		return verdict_reject(REPLY_NEED_PROOF, "nothing proves who the poster is");
 	if (c->relayed && !f->trusted)
 		return verdict_reject(REPLY_NEED_PROOF, "the client is no relay of the site's");
@@ -185,7 +185,7 @@ at_any(const void *config, const struct facts *f, struct patience p)
 static bool
 asks(const void *config, enum moment moment)
 {
-	return (moment == MOMENT_END) == by(config, BY_RESULTS);
+	return (moment == MOMENT_END) == accepts(config, BY_RESULTS);
 }
 
 const struct policy policy_authenticated = {

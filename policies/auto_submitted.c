@@ -15,12 +15,12 @@ static const struct setting settings[] = {
 };
 
 static struct verdict
-at_end(const void *config, const struct facts *f, struct patience p)
+at_end(const void *config, const struct facts *f, struct deadline by)
 {
 	const struct auto_submitted_config *c = config;
 	const char *field = automatic_reply(f->header, f->header_length);
 
-	(void)p;                          /* cannot block */
+	(void)by;                         /* cannot block */
 	if (field == NULL && !c->generated && automatic_any(f->header, f->header_length))
 		field = "Auto-Submitted";
 	return field == NULL ? verdict_pass() : verdict_reject(REPLY_AUTOMATIC, field);

@@ -80,12 +80,12 @@ see(void *arg, const struct mime_part *p)
 }
 
 static struct verdict
-at_end(const void *config, const struct facts *f, struct patience p)
+at_end(const void *config, const struct facts *f, struct deadline by)
 {
 	const struct content_type_config *c = config;
 	struct seen s = { c, verdict_pass() };
 
-	(void)p;
+	(void)by;
 	if (!f->filed || f->file < 0)
 		return verdict_defer(REPLY_LATER, "the message is not in a file");
 	if (mime_each_part(f->file, (unsigned)c->depth, (unsigned)c->parts, see, &s) < 0)

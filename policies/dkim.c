@@ -44,7 +44,7 @@ judge(const struct dkim_config *c, const struct verified *v, const char *author)
 }
 
 static struct verdict
-at_end(const void *config, const struct facts *f, struct patience p)
+at_end(const void *config, const struct facts *f, struct deadline by)
 {
 	const struct dkim_config *c = config;
 	char *author = NULL;
@@ -54,7 +54,7 @@ at_end(const void *config, const struct facts *f, struct patience p)
 
 	if (c->aligned && (author = dmarc_author(f->header, f->header_length, &why)) == NULL)
 		return verdict_reject(REPLY_NOT_THE_AUTHORS, why.text);
-	if (verified_read(&v, f, p, &why) < 0)
+	if (verified_read(&v, f, by, &why) < 0)
 		verdict = verdict_defer(REPLY_LATER, why.text);
 	else
 		verdict = judge(c, &v, author);

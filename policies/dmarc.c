@@ -48,13 +48,13 @@ forbid(const struct from_policy *policy, const char *author, const char *why)
 /* The domain wishes that for mail that is not its own: is this? */
 static struct verdict
 look_at_signatures(const struct from_policy *policy, const char *author, const struct facts *f,
-                   struct patience p)
+                   struct deadline by)
 {
 	struct verdict verdict;
 	struct verified v;
 	struct complaint why;
 
-	if (verified_read(&v, f, p, &why) < 0)
+	if (verified_read(&v, f, by, &why) < 0)
 		verdict = verdict_defer(REPLY_LATER, why.text);
 	else if (verified_aligned(&v.holds, author, policy->strict))
 		verdict = verdict_pass();
@@ -68,7 +68,7 @@ look_at_signatures(const struct from_policy *policy, const char *author, const s
 }
 
 static struct verdict
-at_end(const void *config, const struct facts *f, struct patience p)
+at_end(const void *config, const struct facts *f, struct deadline by)
 {
 	const struct dmarc_config *c = config;
 	struct verdict verdict = verdict_pass();
@@ -82,7 +82,7 @@ at_end(const void *config, const struct facts *f, struct patience p)
 	if (f->resolver == NULL)
 		verdict = verdict_defer(REPLY_LATER, "the DNS cannot be asked");
 	else
-		switch (from_policy_find(f->resolver, author, p.by, p.cancelled, &policy, &why)) {
+		switch (from_policy_find(f->resolver, author, by, &policy, &why)) {
 		case FOUND_UNSURE:
 			verdict = verdict_defer(REPLY_LATER, why.text);
 			break;
@@ -91,7 +91,7 @@ at_end(const void *config, const struct facts *f, struct patience p)
 		case FOUND_YES:
 			if (!text_list_has(&c->deny, dmarc_word(policy.wish)))
 				break;
-			verdict = c->forwards ? look_at_signatures(&policy, author, f, p)
+			verdict = c->forwards ? look_at_signatures(&policy, author, f, by)
 			                      : forbid(&policy, author, "the list changes what it sends on");
 			break;
 		}

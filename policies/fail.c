@@ -33,11 +33,11 @@ asks(const void *config, enum moment moment)
 }
 
 static struct verdict
-at_any(const void *config, const struct facts *f, struct patience p)
+at_any(const void *config, const struct facts *f, struct deadline by)
 {
 	const struct fail_config *c = config;
-	struct pollfd cancelled = { .fd = p.cancelled, .events = POLLIN };
-	int64_t left = deadline_left(p.by), wait = c->after < left ? c->after : left;
+	struct pollfd cancelled = { .fd = by.cancelled, .events = POLLIN };
+	int64_t left = deadline_left(by), wait = c->after < left ? c->after : left;
 
 	(void)f;
 	if (poll(&cancelled, 1, (int)wait) != 0 || wait < c->after)

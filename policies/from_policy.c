@@ -36,7 +36,7 @@ read_answer(const struct dns_answer *a, const char *domain, struct dmarc *d, str
 }
 
 enum found
-from_policy_find(struct resolver *r, const char *domain, struct deadline by, int cancelled,
+from_policy_find(struct resolver *r, const char *domain, struct deadline by,
                  struct from_policy *p, struct complaint *why)
 {
 	const char *organisation = dmarc_organisation(domain);
@@ -46,7 +46,7 @@ from_policy_find(struct resolver *r, const char *domain, struct deadline by, int
 	struct dmarc d = { 0 };
 	enum found found;
 
-	(void)lookups_wait(l, deadline_earlier(by, resolver_patience(r)), cancelled);
+	(void)lookups_wait(l, deadline_earlier(by, resolver_patience(r)));
 	found = read_answer(lookups_answer(l, own), domain, &d, why);
 	p->wish = d.domain;
 	if (found == FOUND_NO && below) {

@@ -13,9 +13,9 @@ struct from_policy {
 
 /*
  * Asks for the record of a canonical domain, and of its organisational domain. FOUND_NO: neither has
- * one; FOUND_UNSURE with a complaint. `cancelled` is a descriptor, or -1.
+ * one; FOUND_UNSURE with a complaint.
  */
-enum found from_policy_find(struct resolver *, const char *domain, struct deadline, int cancelled,
-                            struct from_policy *, struct complaint *);
+enum found from_policy_find(struct resolver *, const char *domain, struct deadline, struct from_policy *,
+                            struct complaint *);
 
 #endif

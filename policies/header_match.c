@@ -92,7 +92,7 @@ judge(const struct match *m, const struct field *f)
 }
 
 static struct verdict
-at_end(const void *config, const struct facts *f, struct patience p)
+at_end(const void *config, const struct facts *f, struct deadline by)
 {
 	const struct header_match_config *c = config;
 	struct verdict all = verdict_pass();
@@ -105,7 +105,7 @@ at_end(const void *config, const struct facts *f, struct patience p)
 				all = verdict_merge(all, judge(&c->matches[i], &field));
 		if (all.decision == DECISION_REJECT)
 			break;
-		if (deadline_passed(p.by))
+		if (deadline_passed(by))
 			return verdict_defer(REPLY_LATER, "the header has too many fields");
 	}
 	return all;

@@ -50,14 +50,14 @@ names_any(const struct field *f, const struct facts *facts, const struct text_li
 }
 
 static struct verdict
-at_end(const void *config, const struct facts *f, struct patience p)
+at_end(const void *config, const struct facts *f, struct deadline by)
 {
 	static const char *const names[] = { "To", "Cc", "Resent-To", "Resent-Cc" };
 	const struct implicit_dest_config *c = config;
 	struct field field;
 	size_t at = 0;
 
-	(void)p;                          /* cannot block */
+	(void)by;                         /* cannot block */
 	while (header_next(f->header, f->header_length, &at, &field))
 		for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
 			if (field_is(&field, names[i]) && names_any(&field, f, &c->also))

@@ -69,8 +69,9 @@ ask(const struct question *q, int cancelled)
 {
 	const struct inquiry *i = q->inquiry;
 	const struct facts f = facts_of(q);
+	struct deadline by = { i->by.at, cancelled };
 
-	return q->link->policy->at[i->moment](q->link->config, &f, (struct patience){ i->by, cancelled });
+	return q->link->policy->at[i->moment](q->link->config, &f, by);
 }
 
 /* Whether it can be answered at once. If so it is. */

@@ -17,14 +17,14 @@ static const struct setting settings[] = {
 };
 
 static struct verdict
-at_end(const void *config, const struct facts *f, struct patience p)
+at_end(const void *config, const struct facts *f, struct deadline by)
 {
 	const struct loop_config *c = config;
 	char *address = list_role_address(f->list->address, f->role);
 	int64_t most = c->hops > 0 && c->hops < f->most_hops ? c->hops : f->most_hops;
 	struct verdict v = verdict_pass();
 
-	(void)p;                          /* cannot block */
+	(void)by;                         /* cannot block */
 	if ((int64_t)trace_hops(f->header, f->header_length) > most)
 		v = verdict_reject(REPLY_LOOP, "too many Received fields");
 	else if (trace_passed(f->header, f->header_length, address))

@@ -15,11 +15,11 @@ static const struct setting settings[] = {
 };
 
 static struct verdict
-at_data(const void *config, const struct facts *f, struct patience p)
+at_data(const void *config, const struct facts *f, struct deadline by)
 {
 	const struct max_recipients_config *c = config;
 
-	(void)p;                          /* cannot block */
+	(void)by;                         /* cannot block */
 	if ((int64_t)f->recipients <= c->limit)
 		return verdict_pass();
 	return verdict_because(verdict_reject(REPLY_TOO_MANY_TO, ""),

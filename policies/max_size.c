@@ -24,16 +24,16 @@ judge(const struct max_size_config *c, int64_t size, const char *what)
 }
 
 static struct verdict
-at_rcpt(const void *config, const struct facts *f, struct patience p)
+at_rcpt(const void *config, const struct facts *f, struct deadline by)
 {
-	(void)p;                          /* cannot block */
+	(void)by;                         /* cannot block */
 	return judge(config, f->announced, "SIZE=: ");
 }
 
 static struct verdict
-at_end(const void *config, const struct facts *f, struct patience p)
+at_end(const void *config, const struct facts *f, struct deadline by)
 {
-	(void)p;
+	(void)by;
 	return judge(config, f->size, "");
 }
 

@@ -32,11 +32,11 @@ at_once(const void *config, const struct facts *f, enum moment moment, struct ve
 }
 
 static struct verdict
-at_rcpt(const void *config, const struct facts *f, struct patience p)
+at_rcpt(const void *config, const struct facts *f, struct deadline by)
 {
 	struct verdict v;
 
-	(void)posters_any(config, f, false, p.by, &v);
+	(void)posters_any(config, f, false, by, &v);
 	return v;
 }
 

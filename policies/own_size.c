@@ -22,16 +22,16 @@ judge(const struct list *l, int64_t size, const char *what)
 }
 
 static struct verdict
-at_rcpt(const void *config, const struct facts *f, struct patience p)
+at_rcpt(const void *config, const struct facts *f, struct deadline by)
 {
-	(void)config, (void)p;            /* cannot block */
+	(void)config, (void)by;           /* cannot block */
 	return judge(f->list, f->announced, "SIZE=: ");
 }
 
 static struct verdict
-at_end(const void *config, const struct facts *f, struct patience p)
+at_end(const void *config, const struct facts *f, struct deadline by)
 {
-	(void)config, (void)p;
+	(void)config, (void)by;
 	return judge(f->list, f->size, "");
 }
 

@@ -57,12 +57,6 @@ struct facts {
 	struct resolver *resolver;        /* for questions to the DNS; NULL: nobody can be asked */
 };
 
-/* How long somebody waits for an answer. */
-struct patience {
-	struct deadline by;
-	int cancelled;                    /* becomes readable when nobody does any more; or -1 */
-};
-
 /* What a policy needs to be asked at all, and what its answer depends on. */
 enum need {
 	NEED_SESSION = 1,                 /* is not asked where the session is not known */
@@ -90,7 +84,7 @@ enum resource {
  * Pass; reject: it fails, with the reply for that; defer: it cannot know, with any reply. What the
  * two become is up to `on_fail` and `on_unsure`.
  */
-typedef struct verdict policy_answer(const void *config, const struct facts *, struct patience);
+typedef struct verdict policy_answer(const void *config, const struct facts *, struct deadline);
 
 struct policy {
 	const char *name;                 /* the word in the configuration and in the log */

@@ -107,13 +107,13 @@ keep(struct idle *i, int fd)
 
 /* Waits for that to be possible. -1 with a complaint. */
 static int
-wait_for(int fd, short events, struct patience p, struct complaint *why)
+wait_for(int fd, short events, struct deadline by, struct complaint *why)
 {
-	struct pollfd fds[] = { { .fd = fd, .events = events }, { .fd = p.cancelled, .events = POLLIN } };
+	struct pollfd fds[] = { { .fd = fd, .events = events }, { .fd = by.cancelled, .events = POLLIN } };
 	int ready;
 
 	do
-		ready = poll(fds, 2, (int)deadline_left(p.by));
+		ready = poll(fds, 2, (int)deadline_left(by));
 	while (ready < 0 && errno == EINTR);
 	if (ready <= 0)
 		return complain(why, "no answer in time");
@@ -122,14 +122,14 @@ wait_for(int fd, short events, struct patience p, struct complaint *why)
 
 /* 1: sent; 0: the connection has ended, as one does that was kept; -1 with a complaint. */
 static int
-send_all(int fd, const char *data, size_t length, struct patience p, struct complaint *why)
+send_all(int fd, const char *data, size_t length, struct deadline by, struct complaint *why)
 {
 	while (length > 0) {
 		ssize_t n = send(fd, data, length, MSG_NOSIGNAL);
 
 		if (n < 0 && errno != EAGAIN && errno != EINTR)
 			return 0;
-		if (n < 0 && wait_for(fd, POLLOUT, p, why) < 0)
+		if (n < 0 && wait_for(fd, POLLOUT, by, why) < 0)
 			return -1;
 		data += n < 0 ? 0 : n;
 		length -= n < 0 ? 0 : (size_t)n;
@@ -139,7 +139,7 @@ send_all(int fd, const char *data, size_t length, struct patience p, struct comp
 
 /* Reads up to the empty line. 1: here it is; 0: the connection had ended before; -1 with a complaint. */
 static int
-read_answer(int fd, char *text, struct patience p, struct complaint *why)
+read_answer(int fd, char *text, struct deadline by, struct complaint *why)
 {
 	size_t have = 0;
 
@@ -158,25 +158,25 @@ read_answer(int fd, char *text, struct patience p, struct complaint *why)
 			return 1;
 		if (end != NULL || have == ANSWER_SIZE - 1)
 			return complain(why, "the answer has no end, or more behind it");
-		if (wait_for(fd, POLLIN, p, why) < 0)
+		if (wait_for(fd, POLLIN, by, why) < 0)
 			return -1;
 	}
 }
 
 /* The whole answer; -1 with a complaint. A kept connection may have ended: then over a new one. */
 static int
-exchange(const struct service_config *c, const struct bytes *request, char *answer, struct patience p,
+exchange(const struct service_config *c, const struct bytes *request, char *answer, struct deadline by,
          struct complaint *why)
 {
 	for (;;) {
 		int fd = take_idle(c->idle), done;
 		bool kept = fd >= 0;
 
-		if (!kept && (fd = net_connect(&c->endpoint, p.by, why)) < 0)
+		if (!kept && (fd = net_connect(&c->endpoint, by, why)) < 0)
 			return -1;
-		done = send_all(fd, request->data, request->length, p, why);
+		done = send_all(fd, request->data, request->length, by, why);
 		if (done > 0)
-			done = read_answer(fd, answer, p, why);
+			done = read_answer(fd, answer, by, why);
 		if (done > 0)
 			keep(c->idle, fd);
 		else
@@ -260,7 +260,7 @@ read_action(char *answer)
 }
 
 static struct verdict
-at_any(const void *config, const struct facts *f, struct patience p)
+at_any(const void *config, const struct facts *f, struct deadline by)
 {
 	const struct service_config *c = config;
 	struct verdict v = verdict_defer(REPLY_LATER, "");
@@ -268,10 +268,10 @@ at_any(const void *config, const struct facts *f, struct patience p)
 	char answer[ANSWER_SIZE];
 	struct complaint why;
 
-	p.by = deadline_earlier(p.by, deadline_in(c->timeout));
+	by = deadline_earlier(by, deadline_in(c->timeout));
 	if (add_request(&request, f, c->at) < 0)
 		v = verdict_because(v, "a line break in what it would be told");
-	else if (exchange(c, &request, answer, p, &why) < 0)
+	else if (exchange(c, &request, answer, by, &why) < 0)
 		v = verdict_because(v, "%s: %s", c->server, why.text);
 	else
 		v = read_action(answer);

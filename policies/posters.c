@@ -107,20 +107,20 @@ at_once(const void *config, const struct facts *f, enum moment moment, struct ve
 }
 
 static struct verdict
-at_rcpt(const void *config, const struct facts *f, struct patience p)
+at_rcpt(const void *config, const struct facts *f, struct deadline by)
 {
 	struct verdict v;
 
-	(void)posters_decide(config, f, MOMENT_RCPT, false, p.by, &v);
+	(void)posters_decide(config, f, MOMENT_RCPT, false, by, &v);
 	return v;
 }
 
 static struct verdict
-at_end(const void *config, const struct facts *f, struct patience p)
+at_end(const void *config, const struct facts *f, struct deadline by)
 {
 	struct verdict v;
 
-	(void)posters_decide(config, f, MOMENT_END, false, p.by, &v);
+	(void)posters_decide(config, f, MOMENT_END, false, by, &v);
 	return v;
 }
 

@@ -110,11 +110,11 @@ run(const char *path, const char *const *environment, const struct child_terms *
 
 static struct verdict
 ask_one(const struct program_config *c, const char *name, const char *const *environment,
-        const struct facts *f, struct patience p)
+        const struct facts *f, struct deadline by)
 {
 	char *path = mem_format("%s/%s", c->path, name);
-	const struct child_terms terms = { .memory = c->memory, .output = c->output, .by = p.by,
-		                           .input = f->file, .cancelled = p.cancelled };
+	const struct child_terms terms = { .memory = c->memory, .output = c->output, .by = by,
+		                           .input = f->file };
 	struct bytes said = { 0 };
 	struct complaint why;
 	int status = run(path, environment, &terms, &said, &why);
@@ -128,21 +128,21 @@ ask_one(const struct program_config *c, const char *name, const char *const *env
 
 static struct verdict
 ask_all(const struct program_config *c, const struct text_list *names, const struct facts *f,
-        struct patience p)
+        struct deadline by)
 {
 	char *facts = facts_text(f);
 	const char *environment[] = { CHILD_PATH, facts, NULL };
 	struct verdict v = verdict_pass();
 
-	p.by = deadline_earlier(p.by, deadline_in(c->timeout));
+	by = deadline_earlier(by, deadline_in(c->timeout));
 	for (size_t i = 0; i < names->count && v.decision == DECISION_PASS; i++)
-		v = ask_one(c, names->items[i], environment, f, p);
+		v = ask_one(c, names->items[i], environment, f, by);
 	free(facts);
 	return v;
 }
 
 static struct verdict
-at_end(const void *config, const struct facts *f, struct patience p)
+at_end(const void *config, const struct facts *f, struct deadline by)
 {
 	const struct program_config *c = config;
 	struct text_list names;
@@ -153,7 +153,7 @@ at_end(const void *config, const struct facts *f, struct patience p)
 		return v;
 	if (programs_list(c->path, &names, &why) < 0)
 		return verdict_because(v, "%s", why.text);
-	v = ask_all(c, &names, f, p);
+	v = ask_all(c, &names, f, by);
 	text_list_free(&names);
 	return v;
 }

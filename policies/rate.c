@@ -49,13 +49,13 @@ file_of(const struct rate_config *c, const struct facts *f)
 }
 
 static struct verdict
-at_rcpt(const void *config, const struct facts *f, struct patience p)
+at_rcpt(const void *config, const struct facts *f, struct deadline by)
 {
 	const struct rate_config *c = config;
 	char *path = file_of(c, f);
 	int64_t now = clock_wall(), moment = moment_of(path);
 
-	(void)p;                          /* a look at the disk of this host, as for the drain */
+	(void)by;                         /* a look at the disk of this host, as for the drain */
 	free(path);
 	if (moment < 0)
 		return verdict_defer(REPLY_LATER, "what was counted cannot be read");

@@ -50,7 +50,7 @@ has_address(const struct dns_answer *a, const char *client)
 
 /* Whether one of the names leads back. All are asked about together. */
 static struct verdict
-confirm(const struct dns_answer *names, const struct facts *f, struct patience p)
+confirm(const struct dns_answer *names, const struct facts *f, struct deadline by)
 {
 	enum record_type type = strchr(f->client, ':') == NULL ? RECORD_A : RECORD_AAAA;
 	size_t count = names->count < MOST_NAMES ? names->count : MOST_NAMES;
@@ -60,7 +60,7 @@ confirm(const struct dns_answer *names, const struct facts *f, struct patience p
 
 	for (size_t i = 0; i < count; i++)
 		(void)lookups_add(l, type, names->records[i].text);
-	(void)lookups_wait(l, p.by, p.cancelled);
+	(void)lookups_wait(l, by);
 	for (size_t i = 0; i < count; i++) {
 		const struct dns_answer *a = lookups_answer(l, i);
 
@@ -76,28 +76,28 @@ confirm(const struct dns_answer *names, const struct facts *f, struct patience p
 }
 
 static struct verdict
-ask(const struct rdns_config *c, const char *name, const struct facts *f, struct patience p)
+ask(const struct rdns_config *c, const char *name, const struct facts *f, struct deadline by)
 {
 	struct lookups *l = lookups_open(f->resolver);
 	const struct dns_answer *a;
 	struct verdict v = verdict_pass();
 
-	p.by = deadline_earlier(p.by, resolver_patience(f->resolver));
+	by = deadline_earlier(by, resolver_patience(f->resolver));
 	(void)lookups_add(l, RECORD_PTR, name);
-	(void)lookups_wait(l, p.by, p.cancelled);
+	(void)lookups_wait(l, by);
 	a = lookups_answer(l, 0);
 	if (a->found == RESOLVED_UNSURE)
 		v = unsure(name, a);
 	else if (a->found == RESOLVED_NONE)
 		v = verdict_because(verdict_reject(REPLY_NO_NAME, ""), "%s has no name", f->client);
 	else if (c->confirmed)
-		v = confirm(a, f, p);
+		v = confirm(a, f, by);
 	lookups_close(&l);
 	return v;
 }
 
 static struct verdict
-at_rcpt(const void *config, const struct facts *f, struct patience p)
+at_rcpt(const void *config, const struct facts *f, struct deadline by)
 {
 	const struct rdns_config *c = config;
 	struct verdict v;
@@ -111,7 +111,7 @@ at_rcpt(const void *config, const struct facts *f, struct patience p)
 	name = f->client == NULL ? NULL : dns_reverse(f->client);
 	if (name == NULL)
 		return verdict_reject(REPLY_NO_NAME, "the client has no address");
-	v = ask(c, name, f, p);
+	v = ask(c, name, f, by);
 	free(name);
 	return v;
 }

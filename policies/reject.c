@@ -4,9 +4,9 @@
 static const struct setting settings[] = { { .kind = KIND_END } };
 
 static struct verdict
-at_rcpt(const void *config, const struct facts *f, struct patience p)
+at_rcpt(const void *config, const struct facts *f, struct deadline by)
 {
-	(void)config, (void)f, (void)p;   /* cannot block */
+	(void)config, (void)f, (void)by;  /* cannot block */
 	return verdict_reject(REPLY_MAY_NOT_POST, "nobody may post this way");
 }
 

@@ -14,11 +14,11 @@ static const struct setting settings[] = {
 };
 
 static struct verdict
-at_rcpt(const void *config, const struct facts *f, struct patience p)
+at_rcpt(const void *config, const struct facts *f, struct deadline by)
 {
 	const struct require_tls_config *c = config;
 
-	(void)p;                          /* cannot block */
+	(void)by;                         /* cannot block */
 	if (f->encrypted || (c->networks && f->trusted))
 		return verdict_pass();
 	return verdict_reject(REPLY_NEED_TLS, "the connection is not encrypted");

@@ -188,14 +188,14 @@ storm_until(const struct storm_config *c, const struct facts *f, const char *key
 }
 
 static struct verdict
-at_end(const void *config, const struct facts *f, struct patience p)
+at_end(const void *config, const struct facts *f, struct deadline by)
 {
 	const struct storm_config *c = config;
 	struct verdict v = verdict_pass();
 	int64_t now = clock_wall();
 	struct keys_of_post k;
 
-	(void)p;                          /* a look at the disk of this host, as for the drain */
+	(void)by;                         /* a look at the disk of this host, as for the drain */
 	read_keys(c, f, &k);
 	for (size_t i = 0; i < k.count && v.decision == DECISION_PASS; i++) {
 		int64_t until = storm_until(c, f, k.all[i], now);

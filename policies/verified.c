@@ -17,14 +17,14 @@ add(struct text_list *list, const char *domain)
 
 /* Asks for the keys of all signatures together, and gives them those that there are. */
 static void
-fetch_keys(struct verified *v, struct signatures *s, struct resolver *r, struct patience p)
+fetch_keys(struct verified *v, struct signatures *s, struct resolver *r, struct deadline by)
 {
 	struct lookups *l = lookups_open(r);
 	size_t count = signatures_count(s);
 
 	for (size_t i = 0; i < count; i++)
 		(void)lookups_add(l, RECORD_TXT, signatures_key_name(s, i));
-	(void)lookups_wait(l, deadline_earlier(p.by, resolver_patience(r)), p.cancelled);
+	(void)lookups_wait(l, deadline_earlier(by, resolver_patience(r)));
 	for (size_t i = 0; i < count; i++) {
 		const struct dns_answer *a = lookups_answer(l, i);
 
@@ -40,7 +40,7 @@ fetch_keys(struct verified *v, struct signatures *s, struct resolver *r, struct 
 }
 
 int
-verified_read(struct verified *v, const struct facts *f, struct patience p, struct complaint *why)
+verified_read(struct verified *v, const struct facts *f, struct deadline by, struct complaint *why)
 {
 	struct signatures *s;
 
@@ -53,7 +53,7 @@ verified_read(struct verified *v, const struct facts *f, struct patience p, stru
 	if (s == NULL)
 		return -1;
 	if (signatures_count(s) > 0) {
-		fetch_keys(v, s, f->resolver, p);
+		fetch_keys(v, s, f->resolver, by);
 		signatures_verify(s);
 	}
 	for (size_t i = 0; i < signatures_count(s); i++)

@@ -19,7 +19,7 @@ struct verified {
  * Verifies the message of the facts. -1 with a complaint: nothing can be known about it. To be freed in
  * any case.
  */
-int verified_read(struct verified *, const struct facts *, struct patience, struct complaint *);
+int verified_read(struct verified *, const struct facts *, struct deadline, struct complaint *);
 void verified_free(struct verified *);
 
 /* Whether a domain among them is aligned with the author's (see mail/dmarc.h). */

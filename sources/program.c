@@ -116,7 +116,7 @@ ask_one(const struct question *q, const char *name, const char *const *environme
 	const struct program_config *config = &q->source->config;
 	const struct child_terms terms = { .memory = config->memory, .output = config->output,
 		                           .by = deadline_earlier(q->by, deadline_in(config->timeout)),
-		                           .input = -1, .cancelled = -1 };
+		                           .input = -1 };
 	char *path = mem_format("%s/%s", config->path, name);
 	const char *argv[] = { path, q->what, q->address, NULL }, *line;
 	struct child *child = child_start(argv, environment, &terms, why);

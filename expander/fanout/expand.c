@@ -97,8 +97,8 @@ has_members(const struct roster *r)
 static enum found
 walk_members(struct expansion *x, struct deadline by)
 {
-	const struct preparing p = { x->service->site, &x->occasion, &x->entry->envelope.before, by,
-		                     x->abandon };
+	const struct preparing p = { x->service->site, &x->occasion, &x->entry->envelope.before,
+		                     { by.at, x->abandon } };
 	struct roster *r = &x->roster;
 	enum found found = prepare_members(&p, x->destination, x->list, x->entry->envelope.list, r,
 	                                   &x->report, &x->why);

@@ -87,8 +87,7 @@ find_exchangers(struct ordering *o, const struct preparing *p)
 	for (size_t i = 0; i < count; i++)
 		if (o->groups[i].sent_to)
 			(void)lookups_add(l, RECORD_MX, o->groups[i].domain);
-	(void)lookups_wait(l, deadline_earlier(p->by, resolver_patience_together(p->site->resolver)),
-	                   p->cancelled);
+	(void)lookups_wait(l, deadline_earlier(p->by, resolver_patience_together(p->site->resolver)));
 	for (size_t i = 0; i < count; i++)
 		if (o->groups[i].sent_to)
 			o->groups[i].exchanger = best_exchanger(lookups_answer(l, next++));

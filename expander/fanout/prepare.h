@@ -16,7 +16,6 @@ struct preparing {
 	const struct occasion *occasion;  /* its sender is the poster */
 	const struct text_list *before;   /* lists that the post came for as well, whose members have it */
 	struct deadline by;
-	int cancelled;                    /* can be read from once nothing is to be waited for; or -1 */
 };
 
 /*

@@ -149,8 +149,7 @@ sift(const struct preparing *p, const struct list *list, const char *const *styl
 	if (input >= 0) {
 		const struct child_terms terms = {
 			.memory = memory, .output = ((int64_t)r->count + 4096) * LINE_MOST,
-			.by = deadline_earlier(p->by, deadline_in(patience)), .input = input,
-			.cancelled = p->cancelled
+			.by = deadline_earlier(p->by, deadline_in(patience)), .input = input
 		};
 
 		describe(p, list, &environment);

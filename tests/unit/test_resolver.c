@@ -58,8 +58,7 @@ start_server(void **state)
 	server = child_start((const char *const[]){ "/usr/bin/python3", script, filled, NULL },
 	                     (const char *const[]){ CHILD_PATH, NULL },
 	                     &(struct child_terms){ .memory = 1LL << 32, .output = 100,
-	                                            .by = deadline_in(120000), .input = input[0],
-	                                            .cancelled = -1 },
+	                                            .by = deadline_in(120000), .input = input[0] },
 	                     &why);
 	if (server == NULL || child_line(server, &line, &length, &why) != 1)
 		fail_msg("%s", why.text);
@@ -89,7 +88,7 @@ ask(struct resolver *r, enum record_type type, const char *name, int64_t patienc
 	const struct dns_answer *a;
 
 	(void)lookups_add(l, type, name);
-	(void)lookups_wait(l, deadline_in(patience), -1);
+	(void)lookups_wait(l, deadline_in(patience));
 	a = lookups_answer(l, 0);
 	if (a->found == RESOLVED_UNSURE)
 		bytes_add_text(&b, "unsure");
@@ -147,7 +146,7 @@ texts_are_octets(void **state)
 	(void)state;
 	assert_int_equal(lookups_add(l, RECORD_TXT, "text.example.org"), 0);
 	assert_int_equal(lookups_add(l, RECORD_TXT, "long.example.org"), 1);
-	assert_true(lookups_wait(l, deadline_in(20000), -1));
+	assert_true(lookups_wait(l, deadline_in(20000)));
 	a = lookups_answer(l, 0);
 	assert_int_equal(a->count, 2);
 	assert_true(a->records[0].length + a->records[1].length == 10);
@@ -186,7 +185,7 @@ whoever_waits_does_so_until_the_deadline(void **state)
 	for (size_t i = 0; i < 3; i++)
 		(void)lookups_add(l, RECORD_TXT, names[i]);
 	good = lookups_add(l, RECORD_A, "mail.example.org");
-	assert_false(lookups_wait(l, deadline_in(700), -1));
+	assert_false(lookups_wait(l, deadline_in(700)));
 	assert_in_range(clock_ticks() - began, 600, 10000);
 	for (size_t i = 0; i < 3; i++)
 		assert_int_equal(lookups_answer(l, i)->found, RESOLVED_UNSURE);
@@ -209,7 +208,7 @@ whoever_is_cancelled_waits_no_more(void **state)
 	assert_int_equal(pipe(cancelled), 0);
 	assert_int_equal(write(cancelled[1], "", 1), 1);
 	(void)lookups_add(l, RECORD_A, "silent.example.org");
-	assert_false(lookups_wait(l, deadline_in(60000), cancelled[0]));
+	assert_false(lookups_wait(l, (struct deadline){ deadline_in(60000).at, cancelled[0] }));
 	assert_true(clock_ticks() - began < 20000);
 	assert_int_equal(lookups_answer(l, 0)->found, RESOLVED_UNSURE);
 	(void)close(cancelled[0]);
@@ -273,7 +272,7 @@ many_ask_at_once(void **state)
 		(void)lookups_add(l, RECORD_MX, name);
 		free(name);
 	}
-	assert_true(lookups_wait(l, deadline_in(60000), -1));
+	assert_true(lookups_wait(l, deadline_in(60000)));
 	for (size_t i = 0; i < 500; i++)
 		assert_int_equal(lookups_answer(l, i)->found, RESOLVED_NONE);
 	for (size_t i = 0; i < 8; i++)
@@ -297,7 +296,7 @@ too_many_are_unsure(void **state)
 			(void)lookups_add(all[i], RECORD_A, "silent.example.org");
 	}
 	for (size_t i = 0; i < 20; i++) {
-		(void)lookups_wait(all[i], deadline_in(0), -1);
+		(void)lookups_wait(all[i], deadline_in(0));
 		for (size_t k = 0; k < 64; k++)
 			busy += strstr(lookups_answer(all[i], k)->why, "too many") != NULL;
 		lookups_close(&all[i]);
