@@ -33,13 +33,14 @@ MILTER = ask ending hooks lookup main message metrics pacemaker query recipients
 EXPANDER = access heading judge main pace pulse recipients service settings work intake/content \
            intake/lmtp_data intake/lmtp_server intake/lmtp_session modify treat \
            fanout/backlog fanout/doubts fanout/ending fanout/expand fanout/farm fanout/handing \
-           fanout/inject fanout/lane fanout/later fanout/learnt fanout/order fanout/personal \
-           fanout/post fanout/prepare fanout/refused fanout/report fanout/roster fanout/sending \
-           fanout/settle fanout/sift fanout/smtp_client fanout/smtp_open fanout/throttle \
+           fanout/inject fanout/lane fanout/later fanout/learnt fanout/order fanout/paces \
+           fanout/pacing fanout/personal fanout/post fanout/prepare fanout/refused fanout/report \
+           fanout/roster fanout/sending fanout/settle fanout/sift fanout/smtp_client \
+           fanout/smtp_open fanout/throttle \
            fanout/turns fanout/wire bounces/handover metrics moderation/moderate \
            moderation/notices
 CONSOLE = cmd_compare cmd_config cmd_daemons cmd_drain cmd_explain cmd_import cmd_key cmd_lists \
-          cmd_lookup cmd_members cmd_metrics cmd_moderate cmd_preferences cmd_preview cmd_queue \
+          cmd_lookup cmd_members cmd_metrics cmd_moderate cmd_pace cmd_preferences cmd_preview cmd_queue \
           cmd_release cmd_source cmd_stop cmd_storm cmd_trace comparison daemons history \
           import_ldif import_mailman import_sympa listing main recall sympa_ldap sympa_print \
           transactions
@@ -105,7 +106,7 @@ $(BUILD)/rollcallctl: $(CONSOLE:%=$(BUILD)/console/%.o) $(BUILD)/milter/message.
                       $(BUILD)/milter/settings.o $(BUILD)/expander/settings.o $(BUILD)/expander/pace.o \
                       $(BUILD)/expander/heading.o $(BUILD)/expander/modify.o \
                       $(BUILD)/expander/treat.o $(BUILD)/expander/fanout/post.o \
-                      $(BUILD)/expander/fanout/personal.o \
+                      $(BUILD)/expander/fanout/paces.o $(BUILD)/expander/fanout/personal.o \
                       $(PREPARE:%=$(BUILD)/expander/fanout/%.o) $(BUILD)/librollcall.a
 	$(LINK) $(LIBS)
 
@@ -165,7 +166,8 @@ $(BUILD)/tests/test_post: $(BUILD)/expander/fanout/post.o $(BUILD)/expander/fano
                           $(BUILD)/expander/fanout/settle.o $(BUILD)/expander/metrics.o \
                           $(BUILD)/expander/fanout/learnt.o $(BUILD)/tests/unit/queue_contract.o \
                           $(BUILD)/tests/unit/queue_memory.o
-$(BUILD)/tests/test_pace: $(BUILD)/expander/pace.o $(BUILD)/expander/fanout/throttle.o
+$(BUILD)/tests/test_pace: $(BUILD)/expander/pace.o $(BUILD)/expander/fanout/paces.o \
+                          $(BUILD)/expander/fanout/throttle.o
 $(BUILD)/tests/test_roster: $(PREPARE:%=$(BUILD)/expander/fanout/%.o)
 $(BUILD)/tests/test_report: $(BUILD)/expander/fanout/report.o $(BUILD)/expander/fanout/refused.o $(BUILD)/tests/unit/queue_contract.o \
                             $(BUILD)/tests/unit/queue_memory.o

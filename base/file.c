@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -145,6 +146,27 @@ file_unmap(struct file_map *map)
 	if (map->data != NULL)
 		(void)munmap((void *)map->data, map->length);
 	*map = (struct file_map){ 0 };
+}
+
+int
+file_replace(int dir, const char *name, const struct bytes *text, const struct stat *owner,
+             struct complaint *why)
+{
+	char *fresh = mem_format("%s.new", name);
+	int fd = openat(dir, fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), rc = -1;
+
+	if (fd < 0)
+		(void)complain_errno(why, "cannot make %s", fresh);
+	else if (owner != NULL && fchown(fd, owner->st_uid, owner->st_gid) < 0 && geteuid() == 0)
+		(void)complain_errno(why, "cannot give %s to its user", fresh);
+	else if (file_write(fd, text->data, text->length, fresh, why) == 0 && file_sync(fd, fresh, why) == 0)
+		rc = 0;
+	if (fd >= 0)
+		(void)close(fd);
+	if (rc == 0 && renameat(dir, fresh, dir, name) < 0)
+		rc = complain_errno(why, "cannot make %s", name);
+	free(fresh);
+	return rc == 0 ? file_sync(dir, name, why) : rc;
 }
 
 int

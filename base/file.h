@@ -27,6 +27,15 @@ int file_sync(int fd, const char *name, struct complaint *);
 /* Writes all of it at the descriptor's position. errno is kept for the caller. */
 int file_write(int fd, const void *bytes, size_t length, const char *name, struct complaint *);
 
+/*
+ * Durably puts a file of mode 0600 into an open directory, in the place of one of that name: whoever reads
+ * sees the one or the other. `owner` is who is to have it, where root makes it; may be NULL. The caller
+ * sees to it that nobody else does so at the same time.
+ */
+struct stat;
+int file_replace(int dir, const char *name, const struct bytes *text, const struct stat *owner,
+                 struct complaint *);
+
 /* Reads a whole file of at most `limit` bytes. 1 read, 0 there is no such file, -1 failed. */
 int file_read(int at, const char *name, size_t limit, struct bytes *into, struct complaint *);
 

@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PATIENCE = 60000 };
-
 struct showing {
 	const char *only;                 /* canonical; NULL: everybody */
 	struct js *array;                 /* for --json, or NULL */
@@ -77,37 +75,6 @@ read_words(const struct ctl *c, unsigned *preferences)
 	return 0;
 }
 
-/* The list's own address, allocated, or PREFERENCES_ALL; NULL with the status. */
-static char *
-find_list(const struct site *s, const char *text, int *status)
-{
-	const struct destination *d;
-	struct target t = { 0 };
-	struct complaint why;
-	struct address a;
-	enum found found = FOUND_NO;
-	char *own = NULL;
-
-	if (strcmp(text, PREFERENCES_ALL) == 0)
-		return mem_text(PREFERENCES_ALL);
-	if (address_parse(&a, text, strlen(text), &why) < 0) {
-		*status = ctl_fail(CTL_USAGE, "%s", why.text);
-		return NULL;
-	}
-	d = site_destination(s, a.canonical);
-	if (d != NULL)
-		found = site_find(d, a.canonical, deadline_in(PATIENCE), &t, &why);
-	if (found == FOUND_UNSURE)
-		*status = ctl_fail(CTL_UNSURE, "%s: %s", text, why.text);
-	else if (found == FOUND_NO || t.role != ROLE_POST)
-		*status = ctl_fail(CTL_NO, "%s: no list has this address", text);
-	else
-		own = mem_text(t.list->address);
-	target_drop(&t);
-	address_free(&a);
-	return own;
-}
-
 static int
 work(const struct ctl *c, const struct site *s, const char *list)
 {
@@ -134,7 +101,8 @@ static int
 find_and_work(const struct ctl *c, const struct site *s)
 {
 	int status = CTL_YES;
-	char *list = find_list(s, c->argv[0], &status);
+	char *list = strcmp(c->argv[0], PREFERENCES_ALL) == 0 ? mem_text(PREFERENCES_ALL)
+	                                                      : ctl_list(s, c->argv[0], &status);
 
 	if (list != NULL)
 		status = work(c, s, list);

@@ -1,6 +1,7 @@
 /* rollcallctl queue: what is in the queues, now or until they are empty. */
 #include "console/ctl.h"
 #include "console/listing.h"
+#include "expander/fanout/paces.h"
 #include "policies/drain.h"
 
 #include <stdarg.h>
@@ -159,6 +160,8 @@ static void
 add_states(struct listing *l, const struct site *s)
 {
 	int64_t since = drain_since(s);
+	struct complaint why;
+	struct paces *paces;
 	char age[24];
 
 	if (l->array != NULL)
@@ -169,6 +172,13 @@ add_states(struct listing *l, const struct site *s)
 		             "operator; rollcallctl release or discard", l->held);
 		bytes_add_char(&l->said, '\n');
 	}
+	paces = paces_open(s->state, &why);
+	if (paces == NULL || paces->count > 0) {
+		add(l, "%s", paces == NULL ? why.text
+		                           : "rates are set by rollcallctl pace, which shows them");
+		bytes_add_char(&l->said, '\n');
+	}
+	paces_close(&paces);
 	if (since == 0)
 		return;
 	listing_age(clock_wall() - since, age, sizeof(age));

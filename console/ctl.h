@@ -50,6 +50,7 @@ extern const struct command command_trace;
 extern const struct command command_drain;
 extern const struct command command_resume;
 extern const struct command command_metrics;
+extern const struct command command_pace;
 extern const struct command command_key;
 extern const struct command command_import;
 extern const struct command command_source;
@@ -82,6 +83,9 @@ struct site *ctl_site_outbound(const struct ctl *, struct outbound_settings *);
 
 /* Runs what needs the configuration and just so many words; the status of that, or why it was not run. */
 int ctl_on_site(const struct ctl *, int words, int (*)(const struct ctl *, const struct site *));
+
+/* The own address of the list that has this one, allocated; NULL with the status of what was said. */
+char *ctl_list(const struct site *, const char *text, int *status);
 
 /*
  * Prints what may come from elsewhere: directories and servers do not get to talk to the operator's

@@ -2,9 +2,11 @@
 #include "base/daemon.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/version.h"
 #include "console/ctl.h"
 #include "expander/settings.h"
+#include "mail/address.h"
 #include "milter/settings.h"
 
 #include <fcntl.h>
@@ -13,6 +15,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { PATIENCE = 60000 };                /* ms for a source */
 
 static const struct command *const commands[] = {
 	&command_lookup,
@@ -23,6 +27,7 @@ static const struct command *const commands[] = {
 	&command_explain,
 	&command_queue,
 	&command_retry,
+	&command_pace,
 	&command_release,
 	&command_discard,
 	&command_storm,
@@ -233,6 +238,34 @@ ctl_on_site(const struct ctl *c, int words, int (*run)(const struct ctl *, const
 	status = run(c, s);
 	site_drop(&s);
 	return status;
+}
+
+char *
+ctl_list(const struct site *s, const char *text, int *status)
+{
+	const struct destination *d;
+	struct target t = { 0 };
+	struct complaint why;
+	struct address a;
+	enum found found = FOUND_NO;
+	char *own = NULL;
+
+	if (address_parse(&a, text, strlen(text), &why) < 0) {
+		*status = ctl_fail(CTL_USAGE, "%s", why.text);
+		return NULL;
+	}
+	d = site_destination(s, a.canonical);
+	if (d != NULL)
+		found = site_find(d, a.canonical, deadline_in(PATIENCE), &t, &why);
+	if (found == FOUND_UNSURE)
+		*status = ctl_fail(CTL_UNSURE, "%s: %s", text, why.text);
+	else if (found == FOUND_NO || t.role != ROLE_POST)
+		*status = ctl_fail(CTL_NO, "%s: no list has this address", text);
+	else
+		own = mem_text(t.list->address);
+	target_drop(&t);
+	address_free(&a);
+	return own;
 }
 
 static int

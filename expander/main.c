@@ -11,6 +11,7 @@
 #include "expander/bounces/handover.h"
 #include "expander/fanout/expand.h"
 #include "expander/fanout/inject.h"
+#include "expander/fanout/pacing.h"
 #include "expander/intake/lmtp_server.h"
 #include "expander/metrics.h"
 #include "expander/moderation/moderate.h"
@@ -114,6 +115,24 @@ status_verb(void *arg, const char *arguments, struct js *answer, struct complain
 	return 0;
 }
 
+/* Nothing behind it: how the pace is. */
+static int
+pace_verb(void *arg, const char *arguments, struct js *answer, struct complaint *why)
+{
+	const struct expander *x = arg;
+	struct service *s = service_current();
+	int rc = 0;
+
+	if (x->injector == NULL)
+		rc = complain(why, "this expander does not work on the queue outbound");
+	else if (*arguments != '\0')
+		rc = pacing_set(x->injector, s, arguments, why);
+	if (rc == 0)
+		pacing_show(x->injector, s, answer);
+	service_drop(&s);
+	return rc;
+}
+
 static int
 metrics_verb(void *arg, const char *arguments, struct js *answer, struct complaint *why)
 {
@@ -127,6 +146,7 @@ metrics_verb(void *arg, const char *arguments, struct js *answer, struct complai
 
 static const struct control_verb verbs[] = {
 	{ "metrics", metrics_verb },
+	{ "pace", pace_verb },
 	{ "reload", reload_verb },
 	{ "retry", retry_verb },
 	{ "status", status_verb },
@@ -225,8 +245,6 @@ start_threads(struct expander *x, void *(*run)(void *), void *arg, int64_t count
 static int
 start(struct expander *x, const struct service *s, struct complaint *why)
 {
-	if (works[WORKS_OUTBOUND])
-		x->injector = injector_open(&x->work);
 	if ((works[WORKS_PENDING] &&
 	     start_threads(x, run_expand, &x->work, s->outbound.workers, why) < 0) ||
 	    (works[WORKS_MODERATION] && start_threads(x, run_moderation, &x->work, 1, why) < 0) ||
@@ -276,7 +294,6 @@ stop(struct expander *x)
 		lmtp_server_stop(x->lmtp, STOP_PATIENCE);
 	for (size_t i = 0; i < x->thread_count; i++)
 		(void)pthread_join(x->threads[i], NULL);
-	injector_close(&x->injector);
 }
 
 /* ---- start and stop ---- */
@@ -291,6 +308,17 @@ open_queues(const struct service *s, struct complaint *why)
 
 	free(config.path);
 	return q;
+}
+
+/* With what an operator has set of the pace. */
+static int
+open_injector(struct expander *x, const struct service *s, struct complaint *why)
+{
+	struct paces *paces = paces_open(s->site->state, why);
+
+	if (paces != NULL)
+		x->injector = injector_open(&x->work, paces);
+	return paces == NULL ? -1 : 0;
 }
 
 /* The service manager hears that the process lives while every thread does. */
@@ -341,7 +369,8 @@ run(struct expander *x, struct service *s, struct complaint *why)
 	if (daemon_become(s->site->user, why) < 0)
 		goto out;
 	work_init(&x->work, open_queues(s, why));
-	if (x->work.queues == NULL || service_prepare(s, why) < 0)
+	if (x->work.queues == NULL || service_prepare(s, why) < 0 ||
+	    (works[WORKS_OUTBOUND] && open_injector(x, s, why) < 0))
 		goto out;
 	control = site_control(s->site, "expander");
 	service_install(s);
@@ -364,6 +393,7 @@ out:
 		stop(x);
 	}
 	control_close(&x->control);
+	injector_close(&x->injector);
 	lmtp_server_close(&x->lmtp);
 	if (x->work.queues != NULL)
 		work_close(&x->work);

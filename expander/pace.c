@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { SECOND = 1000000 };                /* us */
+enum { SECOND = 1000000, MINUTE = 60 * SECOND };          /* us */
 
 #define BURST (10 * (int64_t)SECOND)      /* what these bring in may go at once, or a sixth of the time */
 
@@ -58,6 +58,18 @@ lacking(const struct bucket *b, int64_t now)
 	return b->full > now ? b->full - now : 0;
 }
 
+void
+bucket_fit(struct bucket *b, const struct rate *r, int64_t now)
+{
+	double lacks = b->by.count == 0 ? 0 : (double)lacking(b, now) / interval(&b->by);
+	double most = r->count == 0 ? 0 : (double)rate_burst(r);
+
+	if (b->by.count == r->count && b->by.us == r->us)
+		return;
+	b->by = *r;
+	b->full = r->count == 0 ? 0 : now + (int64_t)((lacks < most ? lacks : most) * interval(r));
+}
+
 size_t
 bucket_has(const struct bucket *b, const struct rate *r, int64_t now)
 {
@@ -86,4 +98,33 @@ bucket_wait(const struct bucket *b, const struct rate *r, size_t count, int64_t 
 		return 0;
 	wait = (double)lacking(b, now) - (double)(burst - (count < burst ? count : burst)) * interval(r);
 	return wait < 1 ? 0 : (int64_t)wait + 1;
+}
+
+/* The minute that `now` lies in. */
+static void
+flow_turn(struct flow *f, int64_t now)
+{
+	int64_t minutes = (now - f->at) / MINUTE;
+
+	if (minutes == 0)
+		return;
+	f->before = minutes == 1 ? f->now : 0;
+	f->now = 0;
+	f->at += minutes * MINUTE;
+}
+
+void
+flow_add(struct flow *f, size_t count, int64_t now)
+{
+	flow_turn(f, now);
+	f->now += count;
+}
+
+size_t
+flow_minute(const struct flow *flow, int64_t now)
+{
+	struct flow f = *flow;
+
+	flow_turn(&f, now);
+	return f.now + (size_t)((double)f.before * (double)(MINUTE - (now - f.at)) / MINUTE);
 }

@@ -23,7 +23,11 @@ int rate_check(const char *text, struct complaint *);           /* for rows of s
 
 struct bucket {
 	int64_t full;                     /* when it will be full; 0: it is */
+	struct rate by;                   /* by which it is filled */
 };
+
+/* From now on it is filled by this rate. What was taken stays taken, up to what it holds at most. */
+void bucket_fit(struct bucket *, const struct rate *, int64_t now);
 
 /* What may be taken at once at most. */
 size_t rate_burst(const struct rate *);
@@ -36,5 +40,22 @@ void bucket_take(struct bucket *, const struct rate *, size_t count, int64_t now
 
 /* How long until so many may be taken, at most the burst; microseconds. */
 int64_t bucket_wait(const struct bucket *, const struct rate *, size_t count, int64_t now);
+
+/* What goes by in a minute. */
+struct flow {
+	int64_t at;                       /* when this minute began */
+	size_t now, before;               /* in this one, and in the one before it */
+};
+
+void flow_add(struct flow *, size_t count, int64_t now);
+
+/* In the last minute, as if it had been even. */
+size_t flow_minute(const struct flow *, int64_t now);
+
+/* What has a pace: a limit, and what goes by. */
+struct pace {
+	struct bucket bucket;
+	struct flow flow;
+};
 
 #endif

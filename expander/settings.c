@@ -141,6 +141,8 @@ const struct setting outbound_setting_rows[] = {
 	  .help = "How many recipients posts go to at most, \"50000/hour\", also day, minute, second: in no "
 	          "hour are there more, and a hundredth of it or so goes at once. Small and urgent posts "
 	          "count, but do not wait. Without it there is no limit." },
+	{ .name = "mta-rate", .kind = KIND_TEXT, .offset = OUT(rates[RATE_MTA]), .check = rate_check,
+	  .help = "The same for each MTA." },
 	{ .name = "lane-rate", .kind = KIND_TEXT, .offset = OUT(rates[RATE_LANE]), .check = rate_check,
 	  .help = "The same for each lane." },
 	{ .name = "list-rate", .kind = KIND_TEXT, .offset = OUT(rates[RATE_LIST]), .check = rate_check,

@@ -31,7 +31,7 @@ struct outbound_settings {
 	int64_t settle;                   /* ms */
 	int64_t keep, keep_bounces;       /* ms */
 	int64_t rescan;                   /* ms */
-	char *rates[4];                   /* enum rate_of */
+	char *rates[5];                   /* enum rate_of */
 	int64_t hold;                     /* ms */
 	int64_t small;
 	struct text_list urgent;
@@ -50,7 +50,7 @@ struct moderation_settings {
 	int64_t notices;
 };
 
-enum rate_of { RATE_ALL, RATE_LANE, RATE_LIST, RATE_DOMAIN, RATE_COUNT };
+enum rate_of { RATE_ALL, RATE_MTA, RATE_LANE, RATE_LIST, RATE_DOMAIN, RATE_COUNT };
 
 /* An MTA that posts are put into. */
 struct mta {

@@ -180,27 +180,6 @@ keep_line(void *arg, const char *canonical, unsigned preferences)
 		put_line(c, canonical, preferences);
 }
 
-/* Who may write `state` may read it. */
-static int
-write_whole(int dir, const char *name, const struct bytes *text, const struct stat *owner,
-            struct complaint *why)
-{
-	static const char new_name[] = "new";
-	int fd = openat(dir, new_name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), rc = -1;
-
-	if (fd < 0)
-		return complain_errno(why, "cannot make it anew");
-	if (fchown(fd, owner->st_uid, owner->st_gid) < 0 && geteuid() == 0)
-		(void)complain_errno(why, "cannot give it to its user");
-	else if (file_write(fd, text->data, text->length, new_name, why) == 0 &&
-	         file_sync(fd, new_name, why) == 0)
-		rc = 0;
-	(void)close(fd);
-	if (rc == 0 && renameat(dir, new_name, dir, name) < 0)
-		rc = complain_errno(why, "cannot put it in its place");
-	return rc == 0 ? file_sync(dir, "preferences", why) : rc;
-}
-
 /* The directory, made where it is missing and locked. */
 static int
 open_locked(const struct site *s, const char *path, struct stat *owner, struct complaint *why)
@@ -237,7 +216,7 @@ preferences_set(const struct site *s, const char *list, const char *canonical, u
 			put_line(&c, canonical, preferences);
 		bytes_format(&c.lines, "end %zu\n", c.count);
 		if (rc == 0)
-			rc = write_whole(dir, name, &c.lines, &owner, why);
+			rc = file_replace(dir, name, &c.lines, &owner, why);
 		(void)close(dir);
 	}
 	bytes_free(&c.lines);

@@ -23,6 +23,8 @@ struct station {
 	size_t busy;                      /* batches under way that the throttle counts */
 	int64_t away;                     /* ticks: left alone until then; 0: it is there */
 	int64_t rest;                     /* ms that it was left alone the last time */
+	struct pace pace;
+	char said[512];                   /* when it took no batch the last time */
 };
 
 struct farm {

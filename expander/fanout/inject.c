@@ -34,7 +34,7 @@ enum {
 struct injector {
 	struct work *work;
 	struct monitor monitor;           /* over what follows, and the posts */
-	size_t lanes;                     /* that were started */
+	struct lane *lanes;               /* that were started */
 	size_t taking;                    /* entries that are being opened */
 	struct turns turns;
 	struct farm farm;
@@ -47,11 +47,12 @@ struct injector {
 static void take_back(void *arg, struct post *);
 
 struct injector *
-injector_open(struct work *work)
+injector_open(struct work *work, struct paces *paces)
 {
 	struct injector *in = mem_new(sizeof(*in));
 
 	in->work = work;
+	in->turns.paces = paces;
 	in->doubts = doubts_open(work, take_back, in);
 	monitor_init(&in->monitor);
 	return in;
@@ -147,9 +148,10 @@ learn(const struct lane *l, struct station *st, const struct service *s, const s
 	bool refused = o->lost || o->code / 100 == 4;
 	int64_t now = clock_ticks();
 
-	if (refused)
+	if (refused) {
+		(void)snprintf(st->said, sizeof(st->said), "%s", o->text);
 		throttle_refused(&st->throttle, lanes, now);
-	else if (o->took > 0 && b->beside > 0)
+	} else if (o->took > 0 && b->beside > 0)
 		throttle_heard(&st->throttle, lanes, &sample, now);
 	if (o->code / 100 == 2)
 		farm_found(st);
@@ -227,6 +229,7 @@ inject(struct injector *in, struct lane *l, const struct service *s, struct stat
 	sent = settle(b, &o, fate, &st->learnt);
 	settle_log(b, &o, sent, began);
 	b->post->busy--;
+	l->under_way = 0;
 	if (b->beside > 0)
 		st->busy--;
 	if (learn(l, st, s, b, &o) && s->mta_count > 1)
@@ -248,15 +251,6 @@ inject(struct injector *in, struct lane *l, const struct service *s, struct stat
 }
 
 /* ---- a lane ---- */
-
-/* Whether its batches are to ask for receipts: as its destination says, or always where that is gone. */
-static bool
-wants_proof(const struct post *p, const struct service *s)
-{
-	const struct destination *d = site_destination(s->site, p->entry->envelope.list);
-
-	return d == NULL || (d->proof > 0 && p->list.count >= (size_t)d->proof);
-}
 
 /* Large posts that have to wait are not to keep small ones out. Under the lock; true: it was put back. */
 static bool
@@ -295,7 +289,7 @@ take_entry(struct injector *in, const struct service *s)
 		ending_shadow(p);
 		post_close(&p);
 	} else if (p != NULL) {
-		p->proof = wants_proof(p, s);
+		p->proof = turns_wants_proof(p, s);
 		p->verp = p->entry->envelope.inject_verp;
 		p->own = p->verp && sending_fits(p, s->keys);
 		p->quick = turns_is_quick(p, s);
@@ -387,7 +381,7 @@ find_batch(struct injector *in, struct lane *l, const struct service *s, struct 
 {
 	size_t lanes = farm_lanes(s, farm_mta(s, l->number));
 	size_t limit = s->outbound.adapt || st->throttle.full ? throttle_limit(&st->throttle, lanes) : lanes;
-	struct wish w = { .service = s, .lane = &l->bucket,
+	struct wish w = { .service = s, .lane = &l->pace, .mta = &st->pace, .mta_name = st->name,
 		                .lanes = (size_t)(s->outbound.lanes * s->weight),
 		                .most = learnt_most(&st->learnt, (size_t)s->outbound.batch, clock_ticks()),
 		                .now = clock_ticks_us() };
@@ -402,6 +396,7 @@ find_batch(struct injector *in, struct lane *l, const struct service *s, struct 
 	if (!w.large)
 		*wait = WHEN_FULL;        /* whoever is done with a batch wakes the others */
 	b = turns_next(&in->turns, &w, wait);
+	l->under_way = b == NULL ? 0 : b->count;
 	if (b == NULL)
 		return NULL;
 	b->mta = st->name;
@@ -474,7 +469,7 @@ injector_lane(struct injector *in)
 	struct lane lane = { .abandon = in->work->abandon };
 
 	monitor_enter(&in->monitor);
-	lane.number = in->lanes++;
+	lane_join(&in->lanes, &lane);
 	monitor_leave(&in->monitor);
 	while (!work_stopping(in->work)) {
 		struct service *s = service_current();
@@ -482,5 +477,18 @@ injector_lane(struct injector *in)
 		work(in, &lane, s);
 		service_drop(&s);
 	}
+	monitor_enter(&in->monitor);
+	lane_part(&in->lanes, &lane);
+	monitor_leave(&in->monitor);
 	lane_close(&lane);
+}
+
+void
+injector_pacing(struct injector *in, pacing_fn *look, void *arg)
+{
+	monitor_enter(&in->monitor);
+	look(arg, &in->turns, &in->farm, in->lanes);
+	monitor_wake(&in->monitor);
+	monitor_leave(&in->monitor);
+	in->work->queues->ops->wake(in->work->queues);
 }

@@ -8,6 +8,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+void
+lane_join(struct lane **all, struct lane *l)
+{
+	l->number = 0;
+	for (; *all != NULL; all = &(*all)->next)
+		l->number++;
+	*all = l;
+}
+
+void
+lane_part(struct lane **all, struct lane *l)
+{
+	while (*all != l)
+		all = &(*all)->next;
+	*all = l->next;
+}
+
 bool
 lane_connect(struct lane *l, const struct service *s, const struct mta *m, struct complaint *why)
 {

@@ -28,6 +28,12 @@ throttle_limit(const struct throttle *t, size_t lanes)
 	return t->full ? 0 : t->probing ? 1 : current(t, lanes);
 }
 
+enum slowed
+throttle_slowed(const struct throttle *t, size_t lanes)
+{
+	return current(t, lanes) < lanes ? t->slowed : SLOWED_NOT;
+}
+
 static void
 begin_round(struct throttle *t)
 {
@@ -70,8 +76,10 @@ probe(struct throttle *t, size_t lanes, double each, const struct sample *s, int
 	t->base = t->sum / PROBES;
 	t->base_at = now;
 	t->probing = false;
-	if (t->limit == 0)
+	if (t->limit == 0) {
 		t->limit = lanes < 2 ? lanes : 2;
+		t->slowed = SLOWED_BY_ITSELF;
+	}
 	begin_round(t);
 }
 
@@ -87,10 +95,12 @@ weigh(struct throttle *t, size_t lanes, double each, const struct sample *s, int
 		return;
 	waiting = t->sum / (double)t->round;
 	begin_round(t);
-	if (waiting > TOO_MANY(limit) && limit > 1)
+	if (waiting > TOO_MANY(limit) && limit > 1) {
+		t->slowed = SLOWED_BY_ITSELF;
 		lower(t, limit - 1, limit, now);
-	else if (waiting < FEW(limit))
+	} else if (waiting < FEW(limit)) {
 		raise(t, limit, lanes, now);
+	}
 }
 
 void
@@ -125,6 +135,7 @@ throttle_refused(struct throttle *t, size_t lanes, int64_t now)
 	/* What was under way together is refused together. */
 	if (t->ceiling_for > 0 && now - t->lowered < TOGETHER)
 		return;
+	t->slowed = SLOWED_BY_REFUSALS;
 	lower(t, half, half + 1, now);
 }
 

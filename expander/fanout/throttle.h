@@ -15,6 +15,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Why there are fewer batches at a time than lanes. */
+enum slowed {
+	SLOWED_NOT,
+	SLOWED_BY_ITSELF,                 /* they only waited for each other in the MTA */
+	SLOWED_BY_REFUSALS
+};
+
 struct throttle {
 	size_t limit;                     /* 0: not known yet, all */
 	size_t heard;                     /* batches since it began anew */
@@ -28,6 +35,7 @@ struct throttle {
 	int64_t ceiling_until, ceiling_for;
 	bool tried;                       /* it was tried again */
 	int64_t lowered;                  /* when */
+	enum slowed slowed;               /* of the last time that the number was made lower */
 	bool full;                        /* the MTA's queue */
 };
 
@@ -40,6 +48,9 @@ struct sample {
 
 /* How many at a time, of at most `lanes`; none while the MTA's queue is too long. */
 size_t throttle_limit(const struct throttle *, size_t lanes);
+
+/* Why there are fewer than `lanes`, the queue aside. */
+enum slowed throttle_slowed(const struct throttle *, size_t lanes);
 
 void throttle_heard(struct throttle *, size_t lanes, const struct sample *, int64_t now);
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_BUCKETS = 1000, MS = 1000 };
+enum { MOST_PACES = 1000, MS = 1000 };
 
 void
 turns_close(struct turns *t)
@@ -14,12 +14,13 @@ turns_close(struct turns *t)
 	struct map **maps[] = { &t->lists, &t->domains };
 
 	for (size_t i = 0; i < 2; i++) {
-		void *bucket;
+		void *pace;
 
-		while (*maps[i] != NULL && (bucket = map_remove_oldest(*maps[i])) != NULL)
-			free(bucket);
+		while (*maps[i] != NULL && (pace = map_remove_oldest(*maps[i])) != NULL)
+			free(pace);
 		map_close(maps[i]);
 	}
+	paces_close(&t->paces);
 	while (t->posts != NULL) {
 		struct post *p = t->posts;
 
@@ -35,6 +36,14 @@ turns_is_quick(const struct post *p, const struct service *s)
 
 	return p->list.count <= (size_t)s->outbound.small ||
 	       text_list_same(&s->outbound.urgent, list, strlen(list));
+}
+
+bool
+turns_wants_proof(const struct post *p, const struct service *s)
+{
+	const struct destination *d = site_destination(s->site, p->entry->envelope.list);
+
+	return d == NULL || (d->proof > 0 && p->list.count >= (size_t)d->proof);
 }
 
 static void
@@ -86,49 +95,63 @@ turns_have_work(const struct turns *t)
 
 /* ---- pace ---- */
 
-/* A bucket by its name. Full ones need not be kept: the oldest are likely to be. */
-static struct bucket *
-bucket_of(struct map **map, const char *name, int64_t now)
+/* A pace by its name. Full ones need not be kept: the oldest are likely to be. */
+static struct pace *
+pace_of(struct map **map, const char *name, int64_t now)
 {
-	struct bucket *b, *old;
+	size_t length = strlen(name);
+	struct named_pace *n, *old;
 
 	if (*map == NULL)
 		*map = map_open();
-	b = map_get(*map, name, strlen(name));
-	if (b != NULL)
-		return b;
-	while (map_count(*map) >= MOST_BUCKETS && (old = map_remove_oldest(*map)) != NULL) {
-		bool full = old->full <= now;
+	n = map_get(*map, name, length);
+	if (n != NULL)
+		return &n->pace;
+	while (map_count(*map) >= MOST_PACES && (old = map_remove_oldest(*map)) != NULL) {
+		bool full = old->pace.bucket.full <= now;
 
 		free(old);
 		if (!full)
 			break;
 	}
-	b = mem_new(sizeof(*b));
-	(void)map_put(*map, name, strlen(name), b);
-	return b;
+	n = mem_new(sizeof(*n) + length + 1);
+	memcpy(n->name, name, length);
+	(void)map_put(*map, name, length, n);
+	return &n->pace;
+}
+
+struct rate
+turns_rate(const struct turns *t, const struct service *s, enum rate_of of, const char *name,
+           const struct pace_rule **set)
+{
+	const struct pace_rule *r = paces_find(t->paces, of, name);
+
+	if (set != NULL)
+		*set = r;
+	return r == NULL ? s->rates[of] : r->rate;
 }
 
 struct limit {
-	struct bucket *bucket;
-	const struct rate *rate;
+	struct pace *pace;
+	struct rate rate;
 };
-enum { LIMITS = 4 };
 
 static void
-limits_of(struct turns *t, const struct wish *w, const struct post *p, struct limit limits[LIMITS])
+limits_of(struct turns *t, const struct wish *w, const struct post *p, struct limit limits[RATE_COUNT])
 {
-	const struct service *s = w->service;
 	const char *list = p->entry->envelope.list, *at = strrchr(list, '@');
+	const char *names[] = { [RATE_MTA] = w->mta_name, [RATE_LIST] = list,
+		                [RATE_DOMAIN] = at == NULL ? list : at + 1 };
 
-	limits[0] = (struct limit){ &t->all, &s->rates[RATE_ALL] };
-	limits[1] = (struct limit){ w->lane, &s->rates[RATE_LANE] };
-	limits[2] = (struct limit){ NULL, &s->rates[RATE_LIST] };
-	limits[3] = (struct limit){ NULL, &s->rates[RATE_DOMAIN] };
-	if (limits[2].rate->count != 0)
-		limits[2].bucket = bucket_of(&t->lists, list, w->now);
-	if (limits[3].rate->count != 0)
-		limits[3].bucket = bucket_of(&t->domains, at == NULL ? list : at + 1, w->now);
+	limits[RATE_ALL].pace = &t->all;
+	limits[RATE_MTA].pace = w->mta;
+	limits[RATE_LANE].pace = w->lane;
+	limits[RATE_LIST].pace = pace_of(&t->lists, list, w->now);
+	limits[RATE_DOMAIN].pace = pace_of(&t->domains, names[RATE_DOMAIN], w->now);
+	for (enum rate_of i = 0; i < RATE_COUNT; i++) {
+		limits[i].rate = turns_rate(t, w->service, i, names[i], NULL);
+		bucket_fit(&limits[i].pace->bucket, &limits[i].rate, w->now);
+	}
 }
 
 static void
@@ -140,23 +163,41 @@ shorten(int64_t *wait, int64_t us)
 		*wait = ms;
 }
 
-/* How many of a post may go now; 0: none, and *wait says until when. Not in drops: half a burst at least. */
+/* Posts do not go in drops: half a burst at least, or what is left of them. */
 static size_t
-allowed(const struct limit limits[LIMITS], const struct wish *w, const struct post *p, int64_t *wait)
+needed(const struct rate *r, size_t left)
+{
+	size_t need = (rate_burst(r) + 1) / 2;
+
+	return left < need ? left : need;
+}
+
+int64_t
+turns_wait(const struct pace *p, const struct rate *r, int64_t now)
+{
+	struct bucket b = p->bucket;
+
+	bucket_fit(&b, r, now);
+	return r->count == 0 ? 0 : bucket_wait(&b, r, needed(r, SIZE_MAX), now);
+}
+
+/* How many of a post may go now; 0: none, and *wait says until when. */
+static size_t
+allowed(const struct limit limits[RATE_COUNT], const struct wish *w, const struct post *p, int64_t *wait)
 {
 	size_t most = SIZE_MAX, left = p->tally.waiting - p->later_count;
 
-	for (size_t i = 0; i < LIMITS; i++) {
-		const struct rate *r = limits[i].rate;
+	for (enum rate_of i = 0; i < RATE_COUNT; i++) {
+		const struct bucket *b = &limits[i].pace->bucket;
+		const struct rate *r = &limits[i].rate;
 		size_t has, need;
 
 		if (r->count == 0)
 			continue;
-		has = bucket_has(limits[i].bucket, r, w->now);
-		need = (rate_burst(r) + 1) / 2;
-		need = left < need ? left : need;
+		has = bucket_has(b, r, w->now);
+		need = needed(r, left);
 		if (has < need) {
-			shorten(wait, bucket_wait(limits[i].bucket, r, need, w->now));
+			shorten(wait, bucket_wait(b, r, need, w->now));
 			return 0;
 		}
 		most = has < most ? has : most;
@@ -180,7 +221,7 @@ may_begin(const struct turns *t, const struct wish *w, const struct post *p, int
 static struct batch *
 try_post(struct turns *t, const struct wish *w, struct post *p, int64_t *wait)
 {
-	struct limit limits[LIMITS];
+	struct limit limits[RATE_COUNT];
 	size_t most = SIZE_MAX;
 	struct batch *b;
 
@@ -199,9 +240,10 @@ try_post(struct turns *t, const struct wish *w, struct post *p, int64_t *wait)
 	append(t, p);
 	/* A copy of one's own, and a reverse-path that we make, go with a transaction of their own. */
 	b = post_cut(p, p->personal || (p->own && !w->xverp) ? 1 : w->most, w->lanes, most);
-	for (size_t i = 0; i < LIMITS; i++)
-		if (limits[i].rate->count != 0)
-			bucket_take(limits[i].bucket, limits[i].rate, b->count, w->now);
+	for (enum rate_of i = 0; i < RATE_COUNT; i++) {
+		bucket_take(&limits[i].pace->bucket, &limits[i].rate, b->count, w->now);
+		flow_add(&limits[i].pace->flow, b->count, w->now);
+	}
 	return b;
 }
 

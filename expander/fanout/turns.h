@@ -8,6 +8,7 @@
 #define EXPANDER_FANOUT_TURNS_H
 
 #include "base/map.h"
+#include "expander/fanout/paces.h"
 #include "expander/fanout/post.h"
 #include "expander/pace.h"
 #include "expander/service.h"
@@ -15,10 +16,17 @@
 struct turns {
 	struct post *posts;
 	size_t count, large;              /* of those, and of those that are neither small nor urgent */
-	struct bucket all;
-	struct map *lists, *domains;      /* names → struct bucket */
+	struct paces *paces;              /* that an operator has set */
+	struct pace all;
+	struct map *lists, *domains;      /* names → struct named_pace */
 	int64_t begun;                    /* ticks: when a large post began last */
 	bool any_begun;
+};
+
+/* The pace of a list, or of the lists of a domain. */
+struct named_pace {
+	struct pace pace;
+	char name[];
 };
 
 /* What a lane can take. */
@@ -28,7 +36,8 @@ struct wish {
 	size_t lanes;                     /* that share a post */
 	bool xverp;                       /* the MTA makes reverse-paths for members */
 	bool large;                       /* not only what is small or urgent */
-	struct bucket *lane;
+	struct pace *lane, *mta;
+	const char *mta_name;
 	int64_t now;                      /* ticks, us */
 };
 
@@ -37,9 +46,19 @@ void turns_close(struct turns *);
 /* Whether a post is small or urgent. */
 bool turns_is_quick(const struct post *, const struct service *);
 
+/* Whether its batches are to ask for receipts: as its destination says, or always where that is gone. */
+bool turns_wants_proof(const struct post *, const struct service *);
+
 void turns_add(struct turns *, struct post *);
 void turns_remove(struct turns *, struct post *);
 bool turns_have_work(const struct turns *);
+
+/* The rate that holds; and, unless `set` is NULL, what an operator has set, or NULL. */
+struct rate turns_rate(const struct turns *, const struct service *, enum rate_of, const char *name,
+                       const struct pace_rule **set);
+
+/* How long a large post waits for a pace now; microseconds. */
+int64_t turns_wait(const struct pace *, const struct rate *, int64_t now);
 
 /*
  * The next batch, of the first post that may have one; that goes to the end of the line. NULL where

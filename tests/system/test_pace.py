@@ -182,3 +182,147 @@ def test_the_queue_of_a_real_mta(make_site, mta):
     assert site.rollcall.counts()["outbound"] == 1
     site.sink.delay_dot = 0
     wait_until(lambda: site.rollcall.log_lines("inject", state="done", list="g300@lists.example.com"), what="the end")
+
+
+# ---- rollcallctl pace ----
+
+def pace(site):
+    return site.rollcall.ctl_json("pace")
+
+
+def test_another_rate_while_posts_go_out(make_site):
+    """For one list: slower at once; the other is not, nor a small post; and as fast as ever when it is taken back."""
+    site = make_site(crowd(2000, 280, 10), mta="sink", outbound="batch: 50\nlanes: 2")
+    came = Arrivals(site)
+    site.rollcall.ctl("pace", "list", "G2000@lists.example.com", "60/minute", check=0)
+    site.submit(to="g2000@lists.example.com")
+    site.submit(to="g280@lists.example.com")
+    site.submit(to="g10@lists.example.com")
+    wait_until(lambda: sum(c for _, c in came.of("g280")) == 280 and came.of("g10"), what="the others")
+    wait_until(lambda: came.of("g2000"), what="the first of the slow one")
+    assert sum(c for _, c in came.of("g2000")) <= 10
+    slow = next(one for one in pace(site)["lists"] if one["list"] == "g2000@lists.example.com")
+    assert slow["rate"] == "60/minute" and slow["set"] > 0 and slow["per_minute"] >= 5 and slow["wait"] > 0
+    shown = site.rollcall.ctl("pace", check=0).stdout
+    line = next(one for one in shown.splitlines() if one.startswith("list g2000@"))
+    assert "60/minute, set 0s ago" in line and "in the last minute, waits " in line
+    assert "pace: set: list g2000@lists.example.com 60/minute" in site.rollcall.log
+    assert "rates are set by rollcallctl pace" in site.rollcall.ctl("queue", check=0).stdout
+    site.rollcall.ctl("pace", "list", "g2000@lists.example.com", "default", check=0)
+    began = time.monotonic()
+    site.wait_for(2290)
+    assert time.monotonic() - began < 10
+    site.rollcall.wait_idle()
+    assert len(site.sink.recipients()) == 2290 and pace(site)["set"] == []
+    assert "rates are set" not in site.rollcall.ctl("queue", check=0).stdout
+
+
+@pytest.mark.parametrize("of", [["all"], ["mta"], ["mta", "smtp:127.0.0.1:{port}"], ["lane"], ["list"], ["domain"],
+                                ["domain", "Lists.example.com"]])
+def test_each_thing_has_a_pace(make_site, of):
+    """More slowly by it than the configuration says, and with no limit where that has one."""
+    site = make_site(crowd(300), mta="sink", outbound=f"lanes: 1\n{'' if of == ['all'] else of[0] + '-'}rate: 1000/second")
+    came = Arrivals(site)
+    words = [word.format(port=site.sink.port) for word in of]
+    site.rollcall.ctl("pace", *words, "100/second", check=0)
+    site.submit(to="g300@lists.example.com")
+    site.wait_for(300)
+    assert came.most_in(0.9) <= 100
+    came.all.clear()
+    site.rollcall.ctl("pace", *words, "none", check=0)
+    site.submit(to="g300@lists.example.com")
+    began = time.monotonic()
+    site.wait_for(600)
+    assert time.monotonic() - began < 2 and came.most_in(1) == 300
+
+
+def test_it_lasts_over_restarts(make_site):
+    """So that what was slowed down for a reason is not as fast as ever after a crash; a file that is damaged is told."""
+    site = make_site(crowd(300), mta="sink", outbound="rate: 500/second")
+    site.rollcall.ctl("pace", "all", "none", check=0)
+    site.rollcall.ctl("pace", "domain", "lists.example.com", "60/minute", check=0)
+    site.rollcall.ctl("pace", "lane", "7/minute", check=0)
+    site.rollcall.ctl("pace", "lane", "default", check=0)
+    site.rollcall.kill_expander()
+    site.rollcall.start_expander()
+    site.rollcall.ctl("reload", check=0)
+    seen = pace(site)
+    assert seen["all"]["rate"] == "none" and seen["each"]["lane"]["rate"] == "none"
+    assert [(one["of"], one.get("name"), one["rate"]) for one in seen["set"]] == [
+        ("all", None, "none"), ("domain", "lists.example.com", "60/minute")]
+    assert "domain lists.example.com                   60/minute, set" in site.rollcall.ctl("pace", check=0).stdout
+    site.submit(to="g300@lists.example.com")
+    site.wait_for(5)
+    assert len(site.sink.recipients()) <= 10
+    site.rollcall.kill_expander()
+    path = site.rollcall.dir / "state/pace"
+    whole = path.read_text()
+    path.write_text(whole.replace("60/minute", "60/week"))
+    with pytest.raises(RuntimeError, match='state/pace: "60/week" is no rate'):
+        site.rollcall.start_expander()
+    path.write_text(whole)
+    site.rollcall.start_expander()
+    site.rollcall.ctl("pace", "default", check=0)
+    site.wait_for(300)
+    site.rollcall.wait_idle()
+    assert pace(site)["set"] == [] and len(site.sink.recipients()) == 300
+
+
+@pytest.mark.parametrize("words,why", [
+    (["all"], "it is all, mta, lane, list or domain, perhaps a name, and a rate"),
+    (["lists", "5/day"], "it is all, mta, lane, list or domain"),
+    (["all", "5/week"], '"5/week" is no rate, like 50000/hour'),
+    (["all", "x", "5/day"], "all has no names"),
+    (["lane", "1", "5/day"], "lane has no names"),
+    (["mta", "smtp:127.0.0.1:1", "5/day"], '"smtp:127.0.0.1:1" is none of outbound.mta'),
+    (["mta", "x", "5/day"], '"x" is no MTA'),
+    (["domain", "-", "5/day"], "-"),
+    (["domain", "elsewhere.example", "5/day"], "no list is in the domain elsewhere.example"),
+    (["list", "nobody@lists.example.com", "5/day"], "no list has this address"),
+])
+def test_what_has_no_pace(make_site, words, why):
+    site = make_site(crowd(5), mta="sink")
+    got = site.rollcall.ctl("pace", *words)
+    assert got.returncode in (1, 70) and why in got.stderr, got
+    assert pace(site)["set"] == []
+
+
+def test_a_pace_where_the_directory_is_away(make_site):
+    """Then a list's address is taken as it is: whoever wants to slow it down has a reason."""
+    site = make_site(crowd(300), mta="sink")
+    site.slapd.stop()
+    site.rollcall.ctl("pace", "list", "g300@lists.example.com", "60/minute", check=0)
+    assert pace(site)["set"][0]["name"] == "g300@lists.example.com"
+
+
+def test_what_slows_an_mta_down_is_shown(make_site, place):
+    """How many recipients it takes, that it refuses, that its queue is long."""
+    (place / "active").mkdir()
+    site = make_site(crowd(300), mta="sink", outbound=f"lanes: 4\nbatch: 300\nqueue: {place}\nqueue-most: 1\n"
+                                                      "retry-first: 60s\nretry-most: 60s")
+    one = pace(site)["mtas"][0]
+    assert one["at_most"] == one["lanes"] == 4 and one["batch"] == 300 and "slowed_by" not in one
+    site.sink.on_rcpt = lambda a, n: "452 4.5.3 too many recipients" if n >= 80 else None
+    site.submit(to="g300@lists.example.com")
+    site.wait_for(300)
+    assert pace(site)["mtas"][0]["batch"] < 100
+    site.sink.on_mail = lambda a: "452 4.3.1 insufficient system storage"
+    site.submit(to="g300@lists.example.com")
+    wait_until(lambda: pace(site)["mtas"][0].get("slowed_by") == "refusals", what="the refusals")
+    one = pace(site)["mtas"][0]
+    assert one["at_most"] < 4 and "insufficient system storage" in one["said"]
+    assert "slowed by refusals: 452 4.3.1 insufficient" in site.rollcall.ctl("pace", check=0).stdout
+    for i in range(3):
+        (place / f"active/{i}").touch()
+    wait_until(lambda: pace(site)["mtas"][0].get("slowed_by") == "queue", what="the queue")
+    assert pace(site)["mtas"][0]["at_most"] == 0
+    assert "slowed by a queue that is long" in site.rollcall.ctl("pace", check=0).stdout
+
+
+def test_a_pace_without_lanes(make_site):
+    site = make_site(crowd(5), mta="sink")
+    site.rollcall.kill_expander()
+    got = site.rollcall.ctl("pace", check=70)
+    assert "expander" in got.stderr
+    site.rollcall.start_expander("--queues", "inbound,pending")
+    assert "does not work on the queue outbound" in site.rollcall.ctl("pace", "all", "5/day", check=70).stderr

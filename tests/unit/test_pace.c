@@ -1,6 +1,7 @@
 /* Pace: rates, and how many batches at a time. */
 #include "tests/unit/unit.h"
 
+#include "expander/fanout/paces.h"
 #include "expander/pace.h"
 #include "expander/fanout/throttle.h"
 
@@ -83,14 +84,108 @@ buckets(void **state)
 	assert_int_equal(bucket_wait(&b, &r, 1000, second), bucket_wait(&b, &r, 10, second));
 }
 
+/* What was taken by one rate is made up for by the other; a rate that was slow keeps nobody waiting for it. */
+static void
+another_rate(void **state)
+{
+	const struct rate none = { 0, 0 }, slow = { 10, 3600 * second }, fast = { 60, 60 * second };
+	struct bucket b = { 0 };
+
+	(void)state;
+	bucket_fit(&b, &slow, second);
+	bucket_take(&b, &slow, 100, second);
+	assert_true(bucket_wait(&b, &slow, 1, second) > 3600 * second);
+	bucket_fit(&b, &fast, second);
+	assert_int_equal(bucket_has(&b, &fast, second), 0);
+	assert_true(bucket_wait(&b, &fast, 10, second) <= 12 * second);
+	/* The same one again, or something in between, changes nothing. */
+	bucket_fit(&b, &fast, 2 * second);
+	assert_int_equal(bucket_has(&b, &fast, second), 0);
+	bucket_fit(&b, &none, 2 * second);
+	assert_true(bucket_has(&b, &none, 2 * second) == SIZE_MAX);
+	bucket_fit(&b, &fast, 2 * second);
+	assert_int_equal(bucket_has(&b, &fast, 2 * second), 10);
+}
+
+static void
+what_goes_by(void **state)
+{
+	const int64_t minute = 60 * second;
+	struct flow f = { 0 };
+
+	(void)state;
+	assert_int_equal(flow_minute(&f, 5), 0);
+	flow_add(&f, 600, 1000 * minute);
+	assert_int_equal(flow_minute(&f, 1000 * minute + 1), 600);
+	assert_int_equal(flow_minute(&f, 1001 * minute - 1), 600);
+	assert_int_equal(flow_minute(&f, 1001 * minute + 30 * second), 300);
+	flow_add(&f, 10, 1001 * minute + 30 * second);
+	assert_int_equal(flow_minute(&f, 1001 * minute + 30 * second), 310);
+	assert_int_equal(flow_minute(&f, 1002 * minute), 10);
+	assert_int_equal(flow_minute(&f, 1003 * minute), 0);
+	flow_add(&f, 7, 2000 * minute);
+	assert_int_equal(flow_minute(&f, 2000 * minute), 7);
+}
+
+/* What is set is there again, or an error says where it is not right. */
+static void
+set_by_an_operator(void **state)
+{
+	static const struct {
+		const char *text, *want;
+	} wrong[] = {
+		{ "{", "" },
+		{ "{\"version\":2,\"paces\":[]}", "it is of a newer version" },
+		{ "{\"paces\":[]}", "it is damaged" },
+		{ "{\"version\":1}", "it is damaged" },
+		{ "{\"version\":1,\"paces\":[{\"of\":\"lists\",\"rate\":\"1/day\"}]}", "it is damaged" },
+		{ "{\"version\":1,\"paces\":[{\"of\":\"list\"}]}", "it is damaged" },
+		{ "{\"version\":1,\"paces\":[{\"of\":\"list\",\"rate\":\"1/week\"}]}",
+		  "\"1/week\" is no rate" },
+	};
+	char *dir = make_temp_dir(), path[128];
+	struct complaint why;
+	struct paces *p, *q;
+
+	(void)state;
+	(void)snprintf(path, sizeof(path), "%s/pace", dir);
+	p = paces_open(dir, &why);
+	assert_non_null(p);
+	assert_null(paces_find(p, RATE_ALL, NULL));
+	q = paces_with(p, RATE_LIST, "a@l.x", "5/minute", &why);
+	paces_close(&p);
+	p = paces_with(q, RATE_LIST, NULL, "none", &why);
+	paces_close(&q);
+	assert_null(paces_with(p, RATE_ALL, NULL, "quick", &why));
+	q = paces_open(dir, &why);
+	assert_int_equal(paces_find(q, RATE_LIST, "a@l.x")->rate.count, 5);
+	assert_int_equal(paces_find(q, RATE_LIST, "b@l.x")->rate.count, 0);
+	assert_null(paces_find(q, RATE_DOMAIN, "a@l.x"));
+	paces_close(&p);
+	p = paces_with(q, RATE_LIST, "a@l.x", "default", &why);
+	same_text("for each", paces_find(p, RATE_LIST, "a@l.x")->text, "none");
+	paces_close(&q);
+	q = paces_without(p, &why);
+	assert_int_equal(q->count, 0);
+	paces_close(&p);
+	paces_close(&q);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		write_file(path, wrong[i].text);
+		assert_null(paces_open(dir, &why));
+		if (strstr(why.text, path) == NULL || strstr(why.text, wrong[i].want) == NULL)
+			fail_msg("%s: \"%s\"", wrong[i].text, why.text);
+	}
+	remove_temp_dir(dir);
+}
+
 /* An MTA that works on `cores` batches at a time: a recipient takes longer where there are more. */
-struct mta {
+struct server {
 	double alone, cores;
 	unsigned noise;
 };
 
 static int64_t
-takes(struct mta *m, size_t recipients, size_t beside)
+takes(struct server *m, size_t recipients, size_t beside)
 {
 	double each = m->alone * ((double)beside > m->cores ? (double)beside / m->cores : 1);
 
@@ -100,7 +195,7 @@ takes(struct mta *m, size_t recipients, size_t beside)
 
 /* So many batches; how often the limit changed. */
 static size_t
-run(struct throttle *t, struct mta *m, size_t lanes, size_t batches, int64_t *now)
+run(struct throttle *t, struct server *m, size_t lanes, size_t batches, int64_t *now)
 {
 	size_t changes = 0, before = t->limit;
 
@@ -130,7 +225,7 @@ no_more_than_helps(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		struct mta m = { 70, cases[i].cores, 1 };
+		struct server m = { 70, cases[i].cores, 1 };
 		struct throttle t = { 0 };
 		int64_t now = 1000;
 		size_t changes;
@@ -154,7 +249,7 @@ no_more_than_helps(void **state)
 static void
 slower_and_faster_again(void **state)
 {
-	struct mta m = { 70, 8, 1 };
+	struct server m = { 70, 8, 1 };
 	struct throttle t = { 0 };
 	int64_t now = 1000;
 
@@ -164,6 +259,7 @@ slower_and_faster_again(void **state)
 	m.cores = 2;                              /* it has other things to do */
 	(void)run(&t, &m, 8, 300, &now);
 	assert_true(t.limit <= 3);
+	assert_int_equal(throttle_slowed(&t, 8), SLOWED_BY_ITSELF);
 	m.cores = 8;
 	(void)run(&t, &m, 8, 8000, &now);
 	assert_true(t.limit >= 6);
@@ -176,13 +272,14 @@ slower_and_faster_again(void **state)
 static void
 refusals(void **state)
 {
-	struct mta m = { 70, 64, 1 };
+	struct server m = { 70, 64, 1 };
 	struct throttle t = { 0 };
 	int64_t now = 100000;
 
 	(void)state;
 	throttle_refused(&t, 8, now);
 	assert_int_equal(throttle_limit(&t, 8), 4);
+	assert_int_equal(throttle_slowed(&t, 8), SLOWED_BY_REFUSALS);
 	(void)run(&t, &m, 8, 10, &now);
 	assert_int_equal(throttle_limit(&t, 8), 4);      /* nor more, for a while */
 	now = 100000;
@@ -196,6 +293,7 @@ refusals(void **state)
 	now = t.ceiling_until;
 	(void)run(&t, &m, 8, 100, &now);
 	assert_int_equal(t.limit, 8);
+	assert_int_equal(throttle_slowed(&t, 8), SLOWED_NOT);
 }
 
 static void
@@ -221,6 +319,9 @@ main(void)
 		cmocka_unit_test(rates),
 		cmocka_unit_test(never_more_than_the_rate),
 		cmocka_unit_test(buckets),
+		cmocka_unit_test(another_rate),
+		cmocka_unit_test(what_goes_by),
+		cmocka_unit_test(set_by_an_operator),
 		cmocka_unit_test(no_more_than_helps),
 		cmocka_unit_test(slower_and_faster_again),
 		cmocka_unit_test(refusals),
