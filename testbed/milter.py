@@ -60,12 +60,13 @@ class Milter:
         pairs = b"".join(k.encode() + b"\0" + v.encode() + b"\0" for k, v in macros.items())
         self.send(b"D", command + pairs)
 
-    def connect(self, address="127.0.0.1"):
-        self.send(b"C", b"client.example.org\0" + b"4" + struct.pack(">H", 25) + address.encode() + b"\0")
+    def connect(self, address="127.0.0.1", name="client.example.org"):
+        """`name` is one that the MTA has confirmed; without one it is the address in brackets."""
+        self.send(b"C", (name or f"[{address}]").encode() + b"\0" + b"4" + struct.pack(">H", 25) + address.encode() + b"\0")
         return (b"c", b"") if self.steps & NO_REPLY["connect"] else self.read()
 
-    def mail(self, sender, *parameters, login=None):
-        self.define(b"M", **({"{auth_authen}": login} if login else {}))
+    def mail(self, sender, *parameters, login=None, tls=None):
+        self.define(b"M", **({"{auth_authen}": login} if login else {}), **({"{tls_version}": tls} if tls else {}))
         return self.step("mail", b"M", f"<{sender}>".encode(), *[p.encode() for p in parameters])
 
     def rcpt(self, recipient, queue_id="ABC"):
