@@ -48,6 +48,9 @@ CONSOLE = cmd_compare cmd_config cmd_daemons cmd_drain cmd_explain cmd_import cm
 # Who gets a post: rollcallctl tells as well.
 PREPARE = order prepare roster sift
 
+# What a post looks like.
+COMPOSE = heading modify treat
+
 LIBRARY = $(BASE:%=base/%) $(MAIL:%=mail/%) $(SOURCES:%=sources/%) $(POLICIES:%=policies/%) \
           $(QUEUES:%=queues/%)
 
@@ -104,8 +107,7 @@ $(BUILD)/rollcall-expander: $(EXPANDER:%=$(BUILD)/expander/%.o) $(BUILD)/libroll
 
 $(BUILD)/rollcallctl: $(CONSOLE:%=$(BUILD)/console/%.o) $(BUILD)/milter/message.o \
                       $(BUILD)/milter/settings.o $(BUILD)/expander/settings.o $(BUILD)/expander/pace.o \
-                      $(BUILD)/expander/heading.o $(BUILD)/expander/modify.o \
-                      $(BUILD)/expander/treat.o $(BUILD)/expander/fanout/post.o \
+                      $(COMPOSE:%=$(BUILD)/expander/%.o) $(BUILD)/expander/fanout/post.o \
                       $(BUILD)/expander/fanout/paces.o $(BUILD)/expander/fanout/personal.o \
                       $(PREPARE:%=$(BUILD)/expander/fanout/%.o) $(BUILD)/librollcall.a
 	$(LINK) $(LIBS)
@@ -161,7 +163,7 @@ TESTS = $(UNIT:%=$(BUILD)/tests/test_%) $(BUILD)/tests/contract_ldap
 $(BUILD)/tests/test_spool: $(BUILD)/tests/unit/queue_contract.o $(BUILD)/tests/unit/queue_memory.o
 $(BUILD)/tests/test_intake: $(BUILD)/expander/intake/content.o $(BUILD)/expander/heading.o
 $(BUILD)/tests/test_modify: $(BUILD)/expander/modify.o
-$(BUILD)/tests/test_style: $(BUILD)/expander/heading.o $(BUILD)/expander/treat.o
+$(BUILD)/tests/test_style: $(COMPOSE:%=$(BUILD)/expander/%.o)
 $(BUILD)/tests/test_post: $(BUILD)/expander/fanout/post.o $(BUILD)/expander/fanout/personal.o \
                           $(BUILD)/expander/fanout/settle.o $(BUILD)/expander/metrics.o \
                           $(BUILD)/expander/fanout/learnt.o $(BUILD)/tests/unit/queue_contract.o \
@@ -275,7 +277,7 @@ FUZZ_SECONDS ?= 30
 FUZZERS = $(FUZZ:%=$(BUILD)/fuzz_%)
 
 $(FUZZERS): $(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/expander/intake/content.o \
-                             $(BUILD)/expander/heading.o $(BUILD)/expander/treat.o \
+                             $(COMPOSE:%=$(BUILD)/expander/%.o) \
                              $(BUILD)/expander/fanout/post.o $(BUILD)/expander/fanout/personal.o \
                              $(BUILD)/expander/fanout/wire.o \
                              $(BUILD)/expander/pulse.o $(BUILD)/milter/query.o \

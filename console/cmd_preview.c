@@ -7,7 +7,6 @@
 #include "console/ctl.h"
 #include "expander/fanout/personal.h"
 #include "expander/fanout/post.h"
-#include "expander/modify.h"
 #include "expander/treat.h"
 #include "mail/address.h"
 #include "mail/header.h"
@@ -90,7 +89,6 @@ compose(struct preview *p, bool eight_bit, size_t header, struct complaint *why)
 	struct digest *digest = digest_open();
 	unsigned char sum[DIGEST_SIZE];
 	char id[DIGEST_NAME + 1];
-	struct complaint unused;
 	size_t body;
 	char *after = NULL;
 
@@ -102,10 +100,9 @@ compose(struct preview *p, bool eight_bit, size_t header, struct complaint *why)
 		.arrived = clock_wall(),
 		.eight_bit = eight_bit,
 	};
-	(void)treat_compose(&p->envelope, p->site, &p->target, id, p->site->hostname, bytes_text(&p->message),
-	                    header, &(struct treat_terms){ resolver_patience(p->site->resolver), true },
-	                    &unused);
-	if (modify_heading(&p->envelope, &p->target, bytes_text(&p->message), header, why) < 0)
+	if (treat_compose(&p->envelope, p->site, &p->target, id, p->site->hostname, bytes_text(&p->message),
+	                  header, &(struct treat_terms){ resolver_patience(p->site->resolver), true },
+	                  why) != COMPOSED)
 		return -1;
 	if (envelope_is_personal(&p->envelope))
 		personal_rewrite(&p->envelope, id, p->to, bytes_text(&p->message), p->message.length,

@@ -171,7 +171,7 @@ add(const struct work *w, const struct modifier *m)
 	free(text);
 }
 
-int
+enum composed
 modify_heading(struct envelope *e, const struct target *t, const char *header, size_t length,
                struct complaint *why)
 {
@@ -191,5 +191,5 @@ modify_heading(struct envelope *e, const struct target *t, const char *header, s
 			envelope_leave_out(e, m->fields.items[n]);
 		}
 	}
-	return rc;
+	return rc < 0 ? COMPOSED_NOT : COMPOSED;
 }

@@ -5,12 +5,19 @@
 #include "policies/site.h"
 #include "queues/entry.h"
 
+/* Whether a post looks as it should. */
+enum composed {
+	COMPOSED,
+	COMPOSED_LATER,                   /* that is not known yet: all lists of the message wait for it */
+	COMPOSED_NOT                      /* it cannot, and is not to go out otherwise */
+};
+
 /*
  * The steps that hold for the target, one after the other, on what heading_compose() has made:
- * inject_add and inject_remove of the envelope. `header` is that of the message. Where a step cannot
- * be done, -1 with a complaint: the post is not to go out without it.
+ * inject_add and inject_remove of the envelope. `header` is that of the message. But for COMPOSED
+ * with a complaint.
  */
-int modify_heading(struct envelope *, const struct target *, const char *header, size_t length,
-                   struct complaint *);
+enum composed modify_heading(struct envelope *, const struct target *, const char *header, size_t length,
+                             struct complaint *);
 
 #endif

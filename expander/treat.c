@@ -124,7 +124,7 @@ copy_field(struct bytes *add, const struct field *f, const char *name)
 }
 
 void
-treat_wrap(struct envelope *e, const char *header, size_t length)
+treat_wrap(struct envelope *e, const struct modifiers *steps, const char *header, size_t length)
 {
 	struct text_list removed = e->inject_remove;
 	struct bytes add = { 0 };
@@ -145,26 +145,40 @@ treat_wrap(struct envelope *e, const char *header, size_t length)
 	e->inject_remove = (struct text_list){ 0 };
 	for (size_t i = 0; i < removed.count; i++)
 		if (strncasecmp(removed.items[i], "Rollcall-", 9) == 0)
-			text_list_add(&e->inject_remove, removed.items[i], strlen(removed.items[i]));
+			envelope_leave_out(e, removed.items[i]);
+	for (size_t i = 0; steps != NULL && i < steps->count; i++)
+		if (steps->all[i].kind == MODIFIER_REMOVE)
+			text_list_add_all(&e->inject_remove, &steps->all[i].fields);
 	text_list_free(&removed);
 }
 
 /* ---- what is to be done ---- */
 
+/* The list's fields, and then the site's steps. */
+static enum composed
+compose(struct envelope *e, const struct site *site, const struct target *t, const char *id,
+        const char *lhlo, const char *header, size_t length, struct complaint *why)
+{
+	heading_clear(e);
+	heading_compose(e, site, t, id, lhlo, header, length);
+	return modify_heading(e, t, header, length, why);
+}
+
 /* Composes anew, as the treatment says. */
-static void
+static enum composed
 compose_again(struct envelope *e, const struct site *site, const struct target *t, const char *id,
-              const char *lhlo, const char *header, size_t length, enum treatment how)
+              const char *lhlo, const char *header, size_t length, enum treatment how, struct complaint *why)
 {
 	struct target as = *t;
+	enum composed composed;
 
 	as.style[STYLE_FROM] = "rewrite";
 	if (how == TREATMENT_WRAP)        /* around the body there is the message then */
 		as.style[STYLE_HEADER] = as.style[STYLE_FOOTER] = NULL;
-	heading_clear(e);
-	heading_compose(e, site, &as, id, lhlo, header, length);
-	if (how == TREATMENT_WRAP)
-		treat_wrap(e, header, length);
+	composed = compose(e, site, &as, id, lhlo, header, length, why);
+	if (composed == COMPOSED && how == TREATMENT_WRAP)
+		treat_wrap(e, target_modifiers(t), header, length);
+	return composed;
 }
 
 static void
@@ -201,31 +215,49 @@ find_wish(const struct envelope *e, const struct site *site, const char *header,
 	return found;
 }
 
-enum found
+/*
+ * The domain of the author whom members will see: a step may have put another in the place of whoever
+ * wrote. NULL where there is none to be sure of, and where From is the list's: that is nobody else's
+ * business.
+ */
+static char *
+find_author(const struct envelope *e, const struct target *t, const char *header, size_t length)
+{
+	bool ours = is_removed(e, "From");
+	struct complaint unused;
+	char *author = ours ? dmarc_author(e->inject_add, strlen(e->inject_add), &unused)
+	                    : dmarc_author(header, length, &unused);
+
+	if (ours && author != NULL && strcmp(author, address_domain(t->list->address)) == 0) {
+		free(author);
+		author = NULL;
+	}
+	return author;
+}
+
+enum composed
 treat_compose(struct envelope *e, const struct site *site, const struct target *t, const char *id,
               const char *lhlo, const char *header, size_t length, const struct treat_terms *terms,
               struct complaint *why)
 {
+	enum composed composed = compose(e, site, t, id, lhlo, header, length, why);
 	enum treatment how = TREATMENT_KEEP;
 	enum found found = FOUND_NO;
 	const char *wish = NULL;
-	struct complaint unused;
 	char *author = NULL;
 
-	heading_compose(e, site, t, id, lhlo, header, length);
-	/* A From that is the list's already is nobody else's business. */
-	if (t->role == ROLE_POST && t->style[STYLE_DMARC] != NULL && !is_removed(e, "From"))
-		author = dmarc_author(header, length, &unused);
+	if (composed == COMPOSED && t->role == ROLE_POST && t->style[STYLE_DMARC] != NULL)
+		author = find_author(e, t, header, length);
 	if (author != NULL)
 		how = treatment_of(t->style[STYLE_DMARC], author);
 	if (how != TREATMENT_KEEP)
 		found = find_wish(e, site, header, length, author, terms->by, &wish, why);
-	if (found == FOUND_UNSURE && terms->insist)
-		found = FOUND_YES;
-	if (found == FOUND_YES) {
-		compose_again(e, site, t, id, lhlo, header, length, how);
+	if (found == FOUND_UNSURE && !terms->insist)
+		composed = COMPOSED_LATER;
+	else if (found != FOUND_NO)
+		composed = compose_again(e, site, t, id, lhlo, header, length, how, why);
+	if (found != FOUND_NO && composed == COMPOSED)
 		log_treatment(id, t, author, wish, how);
-	}
 	free(author);
-	return found;
+	return composed;
 }

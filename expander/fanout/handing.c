@@ -6,7 +6,6 @@
 #include "expander/fanout/report.h"
 #include "expander/heading.h"
 #include "expander/judge.h"
-#include "expander/modify.h"
 #include "expander/treat.h"
 #include "mail/address.h"
 #include "mail/header.h"
@@ -209,10 +208,10 @@ fill(const struct handing *h, struct envelope *e, size_t number, const char *id)
 
 		text_list_add(&e->before, list, strlen(list));
 	}
-	if (treat_compose(e, h->p->site, &r->target, id, h->p->site->hostname, h->arrival.header,
-	                  h->arrival.header_length, &terms, h->why) == FOUND_UNSURE)
-		return -1;
-	return modify_heading(e, &r->target, h->arrival.header, h->arrival.header_length, h->why);
+	return treat_compose(e, h->p->site, &r->target, id, h->p->site->hostname, h->arrival.header,
+	                     h->arrival.header_length, &terms, h->why) == COMPOSED
+	               ? 0
+	               : -1;
 }
 
 /* Writes the message once more, for names that are the same as if it had come for these lists. */

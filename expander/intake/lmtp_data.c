@@ -4,7 +4,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "expander/judge.h"
-#include "expander/modify.h"
 #include "expander/treat.h"
 #include "expander/metrics.h"
 #include "mail/header.h"
@@ -158,8 +157,8 @@ waited(const struct reception *r)
 	return taken < 0 || clock_wall() - taken > r->service->lmtp.dmarc_wait;
 }
 
-/* FOUND_UNSURE with r->why: how it is to look is not known yet. */
-static enum found
+/* But for COMPOSED with r->why. */
+static enum composed
 fill_envelope(struct envelope *e, struct reception *r, const struct mail *m, const struct recipient *to,
               const struct verdict *v, const char *lhlo, struct deadline by)
 {
@@ -255,7 +254,8 @@ struct entries {
 	struct judgement **judgements;    /* and what was thought of it */
 	size_t count;
 	struct deadline by;               /* for what has to be looked up */
-	bool unsure;                      /* how one of them is to look is not known */
+	bool unsure;                      /* how one of them is to look is not known: … */
+	struct complaint why;             /* … this is why */
 };
 
 static void
@@ -310,21 +310,18 @@ static void
 add_entry(struct entries *es, struct reception *r, const struct mail *m, struct recipient *to,
           struct judgement *j, const char *lhlo)
 {
-	struct complaint why;
+	enum composed composed;
 
 	r->queues->ops->entry_name(r->draft, to->target.list->address, role_word(to->target.role), to->id);
-	if (fill_envelope(&es->envelopes[es->count], r, m, to, &j->verdict, lhlo, es->by) == FOUND_UNSURE) {
+	composed = fill_envelope(&es->envelopes[es->count], r, m, to, &j->verdict, lhlo, es->by);
+	if (composed != COMPOSED) {
 		envelope_free(&es->envelopes[es->count]);
-		to->reply = REPLY_LATER;
-		es->unsure = true;
+		to->reply = composed == COMPOSED_LATER ? REPLY_LATER : REPLY_LOCAL_ERROR;
+		if (composed == COMPOSED_LATER) {
+			es->unsure = true;
+			es->why = r->why;
+		}
 		log_recipient(r, m, to, j, r->why.text);
-		return;
-	}
-	if (modify_heading(&es->envelopes[es->count], &to->target, bytes_text(&r->header), r->header.length,
-	                   &why) < 0) {
-		to->reply = REPLY_LOCAL_ERROR;
-		log_recipient(r, m, to, j, why.text);
-		envelope_free(&es->envelopes[es->count]);
 		return;
 	}
 	if (to->target.role == ROLE_POST)
@@ -348,7 +345,7 @@ put_off_all(struct entries *es, const struct reception *r, const struct mail *m)
 
 		envelope_free(&es->envelopes[es->count]);
 		to->reply = REPLY_LATER;
-		log_recipient(r, m, to, es->judgements[es->count], r->why.text);
+		log_recipient(r, m, to, es->judgements[es->count], es->why.text);
 	}
 }
 

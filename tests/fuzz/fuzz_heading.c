@@ -53,7 +53,7 @@ check_all(const char *message, size_t length, const struct list *list)
 	check_fields(e.inject_add);
 	(void)treat_survives(&e, message, header_length(message, length), "example.org", false);
 	if (length % 2 == 1)
-		treat_wrap(&e, message, header_length(message, length));
+		treat_wrap(&e, NULL, message, header_length(message, length));
 	envelope_print(&e, &text);
 	MUST(envelope_parse(text.data, text.length, &again, &why) == 0);
 	MUST(strcmp(again.inject_add, e.inject_add) == 0);

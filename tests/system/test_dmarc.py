@@ -28,12 +28,12 @@ def key(tmp_path_factory):
 
 @pytest.fixture
 def make(make_site, place, dns):
-    def make(posts, mta="sink", lmtp="", start=True):
+    def make(posts, mta="sink", lmtp="", start=True, steps=""):
         (place / "lists.json").write_text(json.dumps({"lists": [
             {"address": STAFF, "name": "All of us", "members": ["bob@example.com"]},
             {"address": "dev@lists.example.com", "members": ["bob@example.com"], "settings": ["dmarc: none"]}]}))
         return make_site(mta=mta, start=start, lmtp=lmtp, sources=f"corp: {{ kind: file, path: {place}/lists.json }}",
-                         destinations=f"lists.example.com: {{ sources: [ corp ], check: [ posters: {{ allow: anyone }} ], posts: {{ {posts} }} }}",
+                         destinations=f"lists.example.com: {{ sources: [ corp ], check: [ posters: {{ allow: anyone }} ], posts: {{ {posts} }}, modify: [ {steps} ] }}",
                          more=f"dns: {{ servers: [ '{dns.server}' ], timeout: 500ms }}")
     return make
 
@@ -140,6 +140,47 @@ def test_wrapped_without_texts_for_each(make, mta, key):
     site = make("dmarc: wrap, footer: 'For {member.local}'", mta=mta)
     got = received(site, dkim.sign(message("example.org"), key))
     assert field(got, "Content-Type") == ["message/rfc822"] and b"For bob" not in got
+
+
+CHANGES = [
+    ("rewrite: { fields: Subject, match: test, with: toast }", True, VIA),         # it is signed
+    ("rewrite: { fields: Subject, match: nothing, with: x }", True, KEPT),
+    ("rewrite: { fields: X-Own, match: a, with: b }", True, KEPT),
+    ("remove: { fields: To }", True, VIA),
+    ("add: { field: 'X-Own: c' }", True, KEPT),
+    ("rewrite: { fields: From, match: 'example[.]org', with: lax.example }", True, "lax"),
+    ("rewrite: { fields: From, match: 'lax[.]example', with: example.org }", False, "org"),
+]
+
+
+@pytest.mark.parametrize("step, signed, want", CHANGES)
+def test_what_the_steps_of_the_site_break(make, place, key, step, signed, want):
+    """They are done before it is asked whether a signature survives, and done again after From was rewritten."""
+    site = make("dmarc: rewrite", start=False, steps=step)
+    site.rollcall.configure()
+    text = message("lax.example" if want == "org" else "example.org", fields=["X-Own: a"])
+    got = preview(site, place, dkim.sign(text, key) if signed else text)
+    (shown,) = field(got, "From")
+    # A step that makes the author another one decides whose wishes count.
+    assert ("staff@lists.example.com" in shown) == (want in (VIA, "org")) and ("lax" in shown) == (want == "lax")
+    if "toast" in step:
+        assert field(got, "Subject") == ["toast"]
+    if "remove" in step:
+        assert not field(got, "To")
+    if "c'" in step:
+        assert field(got, "X-Own") == ["c", "a"]
+
+
+def test_wrapped_after_the_steps(make, mta, key):
+    """They change the header around the message; inside of it nothing is missing but what is removed, and nothing is new."""
+    site = make("dmarc: 'wrap'", mta=mta, steps="rewrite: { fields: Subject, match: test, with: toast }, remove: { fields: X-Secret }, "
+                "add: { field: 'X-Campus: north' }")
+    text = dkim.sign(message("example.org", fields=["X-Secret: room 5"]), key, names=["From", "Subject"])
+    got = received(site, text)
+    assert field(got, "Content-Type") == ["message/rfc822"] and field(got, "Subject") == ["toast"]
+    assert field(got, "X-Campus") == ["north"] and b"X-Secret" not in got
+    inner = got.partition(b"\r\n\r\n")[2]
+    assert dkim.verify(inner, key) == [True] and field(inner, "Subject") == ["test"] and not field(inner, "X-Campus")
 
 
 def test_while_the_dns_does_not_know(make, dns):

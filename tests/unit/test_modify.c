@@ -85,14 +85,14 @@ modify(const char *steps, const char *ours, const char *header, struct envelope 
 	struct site *s = load(steps);
 	struct list *l = list_new(mem_text("staff@l.x"), NULL, mem_text("k"), NULL);
 	const struct target t = { .destination = &s->destinations[0], .list = l, .role = ROLE_POST };
-	int rc;
+	enum composed composed;
 
 	*e = (struct envelope){ .inject_add = mem_text(ours) };
 	text_list_add(&e->inject_remove, "Precedence", 10);
-	rc = modify_heading(e, &t, header, strlen(header), why);
+	composed = modify_heading(e, &t, header, strlen(header), why);
 	list_drop(&l);
 	site_drop(&s);
-	return rc;
+	return composed == COMPOSED ? 0 : -1;
 }
 
 #define OURS "Received: by us\r\nList-Id: <l>\r\nSubject: [l] our\r\n one\r\n"
