@@ -90,6 +90,7 @@ def fan_out(stand, rc, p, members, repeats):
         began = stand.submit(rc, f"g{members}@{DOMAIN}")
         end, batches = tail.fan_outs(1)
         check_sum(batches, members)
+        p.check_held()
         in_order = sorted(batches, key=lambda name: int(name.rpartition(".")[2]))
         sizes.write_text("".join(f"{batches[name]}\n" for name in in_order))
         return end - began
@@ -128,6 +129,7 @@ def connect_to_queued(stand, rc, p, members):
         tail = Tail(rc)
         posted = stand.load("-c", p.at("smtp"), to_list(stand, members))
         end, _ = tail.fan_outs(1)
+        p.check_held()
         return end - posted["begin"] / 1000
     return ours
 

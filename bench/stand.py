@@ -151,10 +151,15 @@ class Postfix(postfix.Postfix):
         super().__init__(path, master=master, **options)
 
     def services(self):
-        text, last = super().services(), "  -o receive_override_options=no_milters\n"
-        if self.part and last not in text:
+        text, own = super().services(), "cleanup_service_name=rollcall-cleanup"
+        if self.part and own not in text:
             raise RuntimeError("master.cf.part is not what it was: re-injected mail would not be held")
-        return text.replace(last, last + "  -o cleanup_service_name=held\n") if self.hold else text
+        return text.replace(own, "cleanup_service_name=held") if self.hold else text
+
+    def check_held(self):
+        """After a fan-out: nobody has been busy with it beside."""
+        if self.hold and not any((self.queue / "hold").iterdir()):
+            raise RuntimeError("what was re-injected is not held")
 
     def at(self, name):
         port = {"smtp": self.port, "reinject": self.reinject, **self.ports}[name]
@@ -191,6 +196,10 @@ class Sendmail(sendmail.Sendmail):
 
     def at(self, name):
         return f"inet:127.0.0.1:{ {'smtp': self.port, 'reinject': self.reinject, **self.ports}[name] }"
+
+    def check_held(self):
+        if not any(self.queue.glob("qf*")):
+            raise RuntimeError("what was re-injected is not queued")
 
     def settle(self):
         """What is queued is of no use to anybody any more."""
