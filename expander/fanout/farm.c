@@ -54,6 +54,13 @@ farm_station(struct farm *f, const struct mta *m)
 	return s;
 }
 
+void
+farm_over(struct farm *f)
+{
+	for (struct station *s = f->stations; s != NULL; s = s->next)
+		throttle_over(&s->throttle);
+}
+
 bool
 farm_has_other(struct farm *f, const struct service *s, const struct station *one, int64_t now)
 {

@@ -40,6 +40,9 @@ size_t farm_lanes(const struct service *, const struct mta *);
 /* What is known of it; it stays for as long as the farm. */
 struct station *farm_station(struct farm *, const struct mta *);
 
+/* Nothing large is left to send. */
+void farm_over(struct farm *);
+
 /* Whether another MTA than this one is there. */
 bool farm_has_other(struct farm *, const struct service *, const struct station *, int64_t now);
 

@@ -84,6 +84,8 @@ finish_if_idle(struct injector *in, struct post *p, const struct service *s)
 	if (p->busy > 0 || post_has_work(p))
 		return;
 	turns_remove(&in->turns, p);
+	if (in->turns.large == 0)
+		farm_over(&in->farm);
 	monitor_wake(&in->monitor);
 	monitor_leave(&in->monitor);
 	if (p->tally.open != NULL) {

@@ -7,7 +7,7 @@ enum {
 	PROBES = 3,                       /* batches that are looked at alone */
 	PROBE_AGAIN = 60000,              /* ms */
 	TOGETHER = 1000,                  /* ms */
-	PAUSE = 10000,                    /* ms without a batch: what comes next is another fan-out */
+	PAUSE = 10000,                    /* ms without a batch: what was found out may not hold any more */
 	SHUN = 15000,                     /* ms that a number which was too high is not tried, at first … */
 	SHUN_MOST = 600000                /* … and at last */
 };
@@ -22,10 +22,17 @@ current(const struct throttle *t, size_t lanes)
 	return t->limit == 0 || t->limit > lanes ? lanes : t->limit;
 }
 
+/* Whether this fan-out is none that has to be looked at, as yet. */
+static bool
+is_short(const struct throttle *t)
+{
+	return t->heard < SHORT && !t->refused;
+}
+
 size_t
 throttle_limit(const struct throttle *t, size_t lanes)
 {
-	return t->full ? 0 : t->probing ? 1 : current(t, lanes);
+	return t->full ? 0 : is_short(t) ? lanes : t->probing ? 1 : current(t, lanes);
 }
 
 enum slowed
@@ -62,6 +69,7 @@ raise(struct throttle *t, size_t limit, size_t lanes, int64_t now)
 		return;
 	t->limit = limit + 1;
 	t->tried = t->limit >= t->ceiling;
+	t->refused = t->refused && t->limit < lanes;
 }
 
 /* How long one takes that is alone. What began before the others were stopped does not count. */
@@ -115,6 +123,8 @@ throttle_heard(struct throttle *t, size_t lanes, const struct sample *s, int64_t
 	t->last = now;
 	t->heard++;
 	each = (double)s->us / (double)s->recipients;
+	if (is_short(t))
+		return;
 	if (t->probing) {
 		probe(t, lanes, each, s, now);
 	} else if (t->heard >= SHORT && lanes > 1 && (t->base == 0 || now - t->base_at > PROBE_AGAIN)) {
@@ -128,6 +138,14 @@ throttle_heard(struct throttle *t, size_t lanes, const struct sample *s, int64_t
 }
 
 void
+throttle_over(struct throttle *t)
+{
+	t->heard = 0;
+	t->probing = false;
+	begin_round(t);
+}
+
+void
 throttle_refused(struct throttle *t, size_t lanes, int64_t now)
 {
 	size_t half = (current(t, lanes) + 1) / 2;
@@ -137,6 +155,7 @@ throttle_refused(struct throttle *t, size_t lanes, int64_t now)
 		return;
 	t->slowed = SLOWED_BY_REFUSALS;
 	lower(t, half, half + 1, now);
+	t->refused = true;
 }
 
 void

@@ -1,10 +1,11 @@
 /*
  * Pace by what the MTA says: how many large batches may be under way at a time. A short fan-out uses all
- * lanes. In a longer one it is found out how long the MTA takes for a recipient when it has one batch
- * alone; where batches mostly wait for each other in it, there are fewer from then on, since they would
- * not be done sooner, and other mail would wait with them. Refusals halve the number. It rises again by
- * one at a time; a number that was too high is not tried again for a while, the longer the more often it
- * was. Never less than one. Pure functions of what they are told; times are ticks in milliseconds.
+ * lanes, unless the MTA refused something lately. In a longer one it is found out how long the MTA takes
+ * for a recipient when it has one batch alone; where batches mostly wait for each other in it, there are
+ * fewer from then on, since they would not be done sooner, and other mail would wait with them. Refusals
+ * halve the number. It rises again by one at a time; a number that was too high is not tried again for a
+ * while, the longer the more often it was. Never less than one. Pure functions of what they are told;
+ * times are ticks in milliseconds.
  *
  * Threads: under the lock of whoever has it.
  */
@@ -24,13 +25,14 @@ enum slowed {
 
 struct throttle {
 	size_t limit;                     /* 0: not known yet, all */
-	size_t heard;                     /* batches since it began anew */
+	size_t heard;                     /* batches of this fan-out */
 	int64_t last;                     /* when the last one was */
 	bool probing;                     /* one at a time, to see how long that takes */
 	double base;                      /* us for a recipient of a batch that is alone; 0: not known */
 	int64_t base_at;
 	double sum;                       /* of this round, or probe */
 	size_t round;                     /* batches in it */
+	bool refused;                     /* the limit holds from the first batch on */
 	size_t ceiling;                   /* too high, until … */
 	int64_t ceiling_until, ceiling_for;
 	bool tried;                       /* it was tried again */
@@ -53,6 +55,9 @@ size_t throttle_limit(const struct throttle *, size_t lanes);
 enum slowed throttle_slowed(const struct throttle *, size_t lanes);
 
 void throttle_heard(struct throttle *, size_t lanes, const struct sample *, int64_t now);
+
+/* Nothing large is left to send: what comes next is another fan-out, and may be short. */
+void throttle_over(struct throttle *);
 
 /* The MTA said not now, or hung up, or took no connection. */
 void throttle_refused(struct throttle *, size_t lanes, int64_t now);

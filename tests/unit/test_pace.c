@@ -269,6 +269,35 @@ slower_and_faster_again(void **state)
 	assert_int_equal(throttle_limit(&t, 8), 8);
 }
 
+/* Many short fan-outs, one after the other, are none that is long: each uses all lanes. */
+static void
+short_ones(void **state)
+{
+	struct mta m = { 70, 1, 1 };
+	struct throttle t = { 0 };
+	int64_t now = 1000;
+	size_t long_limit;
+
+	(void)state;
+	(void)run(&t, &m, 4, 100, &now);
+	long_limit = throttle_limit(&t, 4);
+	assert_true(long_limit <= 2);
+	for (int i = 0; i < 20; i++) {
+		throttle_over(&t);
+		for (int k = 0; k < 12; k++) {
+			same_number("lanes", (long long)throttle_limit(&t, 4), 4);
+			(void)run(&t, &m, 4, 1, &now);
+		}
+	}
+	/* What was found out holds for the next long one, though. */
+	(void)run(&t, &m, 4, 4, &now);
+	same_number("a long one again", (long long)throttle_limit(&t, 4), (long long)long_limit);
+	/* An MTA that refused is spared by short ones as well. */
+	throttle_refused(&t, 4, now += 2000);
+	throttle_over(&t);
+	assert_true(throttle_limit(&t, 4) < 4);
+}
+
 static void
 refusals(void **state)
 {
@@ -324,6 +353,7 @@ main(void)
 		cmocka_unit_test(set_by_an_operator),
 		cmocka_unit_test(no_more_than_helps),
 		cmocka_unit_test(slower_and_faster_again),
+		cmocka_unit_test(short_ones),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(the_queue),
 	};
