@@ -42,7 +42,7 @@ EXPANDER = access heading judge main pace pulse recipients service settings work
 CONSOLE = cmd_compare cmd_config cmd_daemons cmd_drain cmd_explain cmd_import cmd_key cmd_lists \
           cmd_lookup cmd_members cmd_metrics cmd_moderate cmd_pace cmd_preferences cmd_preview cmd_queue \
           cmd_release cmd_source cmd_stop cmd_storm cmd_trace comparison daemons history \
-          import_ldif import_mailman import_sympa listing main recall sympa_ldap sympa_print \
+          import_ldif import_mailman import_sympa listing main manual recall sympa_ldap sympa_print \
           transactions
 
 # Who gets a post: rollcallctl tells as well.
@@ -74,7 +74,9 @@ LIBS      = -lldap -llber -ljansson -lyaml -lidn2 -lunistring -lssl -lcrypto -lp
 
 PROGRAMS = $(BUILD)/rollcall-milter $(BUILD)/rollcall-expander $(BUILD)/rollcallctl
 MANUALS  = docs/man/rollcall-milter.8 docs/man/rollcall-expander.8 docs/man/rollcall-postfix.8 \
-           docs/man/rollcallctl.8 $(BUILD)/rollcall.yaml.5
+           docs/man/rollcallctl.8 $(MADE)
+# These hold rows of the program's.
+MADE     = $(BUILD)/rollcall.yaml.5 $(BUILD)/rollcall-policies.7
 
 # `make V=1` shows whole commands.
 ifeq ($(V),1)
@@ -83,7 +85,7 @@ else
 say = @printf '%-5s %s\n' '$1' '$(patsubst $(BUILD)/%,%,$@)';
 endif
 
-all: $(PROGRAMS) $(BUILD)/rollcall.yaml.5
+all: $(PROGRAMS) $(MADE)
 
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -113,8 +115,10 @@ $(BUILD)/rollcallctl: $(CONSOLE:%=$(BUILD)/console/%.o) $(BUILD)/milter/message.
 	$(LINK) $(LIBS)
 
 # The settings come from the program itself.
-$(BUILD)/rollcall.yaml.5: docs/man/rollcall.yaml.5.in $(BUILD)/rollcallctl
-	$(call say,MAN)$(BUILD)/rollcallctl config --manual > $@.settings && \
+$(BUILD)/rollcall.yaml.5: ROWS = --manual
+$(BUILD)/rollcall-policies.7: ROWS = --manual-checks
+$(MADE): $(BUILD)/%: docs/man/%.in $(BUILD)/rollcallctl
+	$(call say,MAN)$(BUILD)/rollcallctl config $(ROWS) > $@.settings && \
 	sed -e '/^@SETTINGS@$$/{r $@.settings' -e 'd;}' $< > $@ && rm $@.settings
 
 -include $(shell find $(BUILD) -path '$(BUILD)/servers*' -prune -o -type f -name '*.d' -print 2>/dev/null)
@@ -127,7 +131,7 @@ place = sed -e 's|@SBINDIR@|$(SBIN)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' \
             -e 's|^parts=.*|parts=$(SHARE)/rollcall|' $(1) >$(DESTDIR)$(2) && chmod $(3) $(DESTDIR)$(2)
 
 install: all
-	install -d $(addprefix $(DESTDIR),$(SBIN) $(SHARE)/rollcall $(SHARE)/man/man5 $(SHARE)/man/man8 \
+	install -d $(addprefix $(DESTDIR),$(SBIN) $(SHARE)/rollcall $(SHARE)/man/man5 $(SHARE)/man/man7 $(SHARE)/man/man8 \
 	    $(SHARE)/rollcall/sendmail-cf/feature $(SHARE)/rollcall/sendmail-cf/mailer \
 	    $(DOC)/docs $(DOC)/examples $(DOC)/postfix \
 	    $(addprefix $(PREFIX)/lib/,systemd/system sysusers.d tmpfiles.d))
@@ -136,6 +140,7 @@ install: all
 	install -m 755 packaging/rollcall-recall $(DESTDIR)$(SBIN)
 	install -m 644 postfix/reading.sh postfix/main.cf.part postfix/master.cf.part $(DESTDIR)$(SHARE)/rollcall
 	install -m 644 $(filter %.5,$(MANUALS)) $(DESTDIR)$(SHARE)/man/man5
+	install -m 644 $(filter %.7,$(MANUALS)) $(DESTDIR)$(SHARE)/man/man7
 	install -m 644 $(filter %.8,$(MANUALS)) $(DESTDIR)$(SHARE)/man/man8
 	install -m 644 README.md NEWS LICENSE $(DESTDIR)$(DOC)
 	install -m 644 docs/*.md $(DESTDIR)$(DOC)/docs

@@ -28,8 +28,7 @@ at_end(const void *config, const struct facts *f, struct deadline by)
 
 const struct policy policy_auto_submitted = {
 	.name = "auto-submitted",
-	.summary = "No automatic replies. Always asked. Where it cannot be refused, such a message is "
-	           "dropped.",
+	.summary = "No automatic replies. Where it cannot be refused, such a message is dropped.",
 	.always = true,
 	.quiet = true,
 	.settings = settings,

@@ -35,8 +35,7 @@ at_end(const void *config, const struct facts *f, struct deadline by)
 
 const struct policy policy_loop = {
 	.name = "loop",
-	.summary = "No message twice through a list. Always asked, of mail to roles as well. Where it "
-	           "cannot be refused, such a message is dropped.",
+	.summary = "No message twice through a list. Where it cannot be refused, such a message is dropped.",
 	.needs = NEED_LIST,
 	.always = true,
 	.every_role = true,

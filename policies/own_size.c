@@ -43,7 +43,7 @@ concerns(const struct list *l)
 
 const struct policy policy_own_size = {
 	.name = "own-size",
-	.summary = "No posts above the size that the list itself sets in its source. Always asked.",
+	.summary = "No posts above the size that the list itself sets in its source..",
 	.needs = NEED_LIST,
 	.always = true,
 	.settings = settings,

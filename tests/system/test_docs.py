@@ -55,9 +55,11 @@ def test_the_manual_of_rollcall_postfix_has_every_command_and_option():
         assert re.search(rf"(?m)^\.It Fl {option}\b", manual), option
 
 
-def test_the_manual_of_the_configuration_has_every_setting():
-    text = (BUILD / "rollcall.yaml.5").read_text()
-    assert "@SETTINGS@" not in text
+def test_the_manuals_of_the_configuration_have_every_setting():
+    """Those of checks are in one of their own."""
+    text, checks = ((BUILD / name).read_text() for name in ("rollcall.yaml.5", "rollcall-policies.7"))
+    assert "@SETTINGS@" not in text + checks and not set(re.findall(r"(?m)^\.Ss .*", text)) & set(re.findall(r"(?m)^\.Ss .*", checks))
+    text += checks
     rows = set()
     for path in ROOT.rglob("*.c"):
         if path.relative_to(ROOT).parts[0] not in ("tests", "bench"):
@@ -65,6 +67,19 @@ def test_the_manual_of_the_configuration_has_every_setting():
     assert len(rows) > 60
     for name in rows:
         assert f".It Ic {name} :" in text, name
+
+
+def test_every_check_is_in_the_manual_and_on_the_page():
+    """In the same order; and the manual says of the same ones that they can stand several times, and are always asked."""
+    manual, page = (BUILD / "rollcall-policies.7").read_text(), (ROOT / "docs/policies.md").read_text()
+    sections = dict(re.findall(r"(?ms)^\.Ss ([a-z-]+)\n(.*?)(?=^\.S[sh] )", manual))
+    rows = dict(re.findall(r"(?m)^\| `([a-z-]+)` \| (?:RCPT|DATA|end|as told).*? \| (.*) \| \d", page))
+    names = re.findall(r'\.name = "([a-z-]+)",\n\t\.summary', "".join(p.read_text() for p in (ROOT / "policies").glob("*.c")))
+    assert list(sections) == list(rows) and sorted(sections) == sorted(names) and len(names) > 20
+    for name, text in sections.items():
+        assert ("May stand several times" in text) == ("several times" in rows[name]), name
+        assert ("Also where it is not named" in text) == ("lways asked" in rows[name]), name
+        assert re.search(rf"(?m)^## {name}$", page), name
 
 
 def test_every_event_of_the_log_is_in_a_manual():
