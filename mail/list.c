@@ -103,17 +103,21 @@ role_of_local(const char *local, size_t length)
 static char *
 address_of(const char *local, size_t length, bool quoted, const char *domain)
 {
-	const char *quote = quoted ? "\"" : "";
-	char *text = mem_format("%s%.*s%s@%s", quote, (int)length, local, quote, domain);
+	struct bytes text = { 0 };
 	struct complaint unused;
 	struct address a;
 
-	if (quoted && address_parse(&a, text, strlen(text), &unused) == 0) {
-		free(text);
-		text = mem_text(a.canonical);
+	if (quoted)
+		bytes_add_char(&text, '"');
+	bytes_add(&text, local, length);
+	bytes_add_text(&text, quoted ? "\"@" : "@");
+	bytes_add_text(&text, domain);
+	if (quoted && address_parse(&a, text.data, text.length, &unused) == 0) {
+		bytes_clear(&text);
+		bytes_add_text(&text, a.canonical);
 		address_free(&a);
 	}
-	return text;
+	return bytes_take(&text);
 }
 
 static size_t

@@ -1,5 +1,6 @@
 /* What is thought of a recipient. */
 #include "base/mem.h"
+#include "mail/stamp.h"
 #include "milter/metrics.h"
 #include "milter/state.h"
 #include "policies/drain.h"
@@ -51,6 +52,16 @@ decide(struct judged *j, const char *rule, struct verdict v)
 	j->verdict = v;
 }
 
+/* Asked once a message: all its recipients are treated alike. */
+static bool
+is_draining(struct session *s)
+{
+	if (!s->drain_known)
+		s->draining = drain_is_on(s->service->site);
+	s->drain_known = true;
+	return s->draining;
+}
+
 /* A list: whether this message may go there. */
 static void
 judge_list(struct session *s, struct judged *j, struct deadline by)
@@ -67,7 +78,7 @@ judge_list(struct session *s, struct judged *j, struct deadline by)
 	j->verdict = admit_rcpt(s->service->site, &j->target, &terms, &j->subject);
 	if (!verdict_takes(&j->verdict))
 		return;
-	if (drain_is_on(s->service->site))
+	if (is_draining(s))
 		decide(j, "drain", verdict_defer(REPLY_DRAINING, "draining"));
 	else if (!fits(s, &j->target))
 		decide(j, "mixed", verdict_defer(REPLY_SPLIT, "other recipients are checked otherwise"));
@@ -83,13 +94,15 @@ judge(struct session *s, const struct destination *d, const char *canonical, str
 	struct deadline by = deadline_in(s->service->settings.deadline);
 	struct complaint why = { "" };
 	struct facts facts = session_facts(s);
-	enum answered how;
+	enum answered how = ANSWERED_MEMORY;
 	enum found found;
 
-	facts.source = d->source;
-	chain_expect(d->chain, &facts);
-	found = gates_find(s->service->gates, s->pacemaker, d, canonical, &j->target, &how, &why);
-
+	found = site_peek(d, canonical, false, &j->target);
+	if (found == FOUND_UNSURE) {
+		facts.source = d->source;
+		chain_expect(d->chain, &facts);
+		found = gates_find(s->service->gates, s->pacemaker, d, canonical, &j->target, &how, &why);
+	}
 	metric_add(&milter_metrics[MILTER_LOOKUPS], how, 0, 0, 1);
 	if (found == FOUND_YES)
 		judge_list(s, j, by);
@@ -104,10 +117,14 @@ keep_list(struct session *s, struct judged *j)
 {
 	struct target *t = &j->target;
 
-	s->outcomes = mem_resize(s->outcomes, (s->list_count + 1) * sizeof(*s->outcomes));
+	if (s->list_count == s->list_room) {
+		s->list_room = s->list_room == 0 ? 4 : s->list_room * 2;
+		s->outcomes = mem_resize(s->outcomes, s->list_room * sizeof(*s->outcomes));
+		s->lists = mem_resize(s->lists, s->list_room * sizeof(*s->lists));
+	}
 	s->outcomes[s->list_count] = (struct outcome){ .voice.verdict = j->verdict,
 		                                       .by = admit_decided_by(&j->subject) };
-	s->lists = mem_resize(s->lists, (s->list_count + 1) * sizeof(*s->lists));
+	s->stamp_size += STAMP_EACH + strlen(t->list->address);
 	s->lists[s->list_count++] = *t;
 	*t = (struct target){ 0 };
 }

@@ -93,6 +93,7 @@ void
 session_reset(struct session *s)
 {
 	mem_drop(&s->sender);
+	s->sender_odd = false;
 	mem_drop(&s->login);
 	for (size_t i = 0; i < s->list_count; i++)
 		target_drop(&s->lists[i]);
@@ -100,11 +101,11 @@ session_reset(struct session *s)
 	free(s->outcomes);
 	s->lists = NULL;
 	s->outcomes = NULL;
-	s->list_count = s->others = s->unknown = 0;
+	s->list_count = s->list_room = s->stamp_size = s->others = s->unknown = 0;
 	s->refused = verdict_pass();
 	s->announced = 0;
 	s->stamps = 0;
-	s->past_data = s->prepared = false;
+	s->past_data = s->prepared = s->drain_known = false;
 	bytes_clear(&s->later);
 	bytes_clear(&s->names);
 	message_reset(&s->message);
@@ -145,10 +146,10 @@ session_mail(struct session *s, const char *path, const char *resolved, char *co
 
 	session_reset(s);
 	name_instance(s);
-	if (sender.length > 0)
-		s->sender = session_parse_said(path, &a) || session_parse_resolved(resolved, &a)
-		                    ? mem_text(a.canonical)
-		                    : mem_copy(sender.at, sender.length);
+	if (sender.length > 0) {
+		s->sender_odd = !session_parse_said(path, &a) && !session_parse_resolved(resolved, &a);
+		s->sender = s->sender_odd ? mem_copy(sender.at, sender.length) : mem_text(a.canonical);
+	}
 	address_free(&a);
 	s->login = mem_text(login);
 	for (; parameters != NULL && *parameters != NULL; parameters++) {
@@ -165,23 +166,12 @@ session_mail(struct session *s, const char *path, const char *resolved, char *co
 
 /* ---- for those that judge ---- */
 
-/* Whether a stamp has room for what each list says: only then the expander can refuse it for some. */
-static bool
-can_tell(const struct session *s)
-{
-	size_t room = 0;
-
-	for (size_t i = 0; i < s->list_count; i++)
-		room += STAMP_EACH + strlen(s->lists[i].list->address);
-	return room <= STAMP_MOST;
-}
-
 enum mixed
 session_mixed(const struct session *s)
 {
 	bool proven = s->trusted || s->login != NULL;
 
-	if (!can_tell(s))
+	if (s->stamp_size > STAMP_MOST)   /* only by a stamp can the expander refuse it for some */
 		return MIXED_REFUSE_ALL;
 	if (s->local)                     /* the MTA has it already */
 		return MIXED_BOUNCE;
@@ -205,6 +195,7 @@ session_facts(const struct session *s)
 	return (struct facts){ .session = true, .client = s->client, .client_name = s->client_name,
 		               .helo = s->helo, .instance = s->instance, .trusted = s->trusted,
 		               .encrypted = s->encrypted, .login = s->login, .sender = s->sender,
+		               .sender_odd = s->sender_odd,
 		               .announced = s->announced,
 		               .recipients = s->list_count + s->others + s->unknown,
 		               .header = bytes_text(&m->header), .header_length = m->header.length,

@@ -28,12 +28,14 @@ struct session {
 
 	/* The message. */
 	char *sender;                     /* canonical, or as given where no mailbox; NULL: <> */
+	bool sender_odd;                  /* it is no mailbox */
 	char *login;
 	char instance[40];                /* of all messages of all hosts */
 	int64_t announced;                /* SIZE=, or 0 */
 	struct target *lists;             /* accepted recipients that are lists */
 	struct outcome *outcomes;         /* one for each list: a pass, or held, until DATA */
-	size_t list_count;
+	size_t list_count, list_room;
+	size_t stamp_size;                /* that they take in a stamp, at most */
 	size_t others;                    /* recipients that are none of our business */
 	size_t unknown;                   /* of a local message, that are no lists */
 	struct verdict refused;           /* of a local message, merged: what RCPT could not say */
@@ -42,6 +44,7 @@ struct session {
 	struct message message;
 	size_t stamps;                    /* that came with it */
 	bool past_data, prepared;
+	bool drain_known, draining;       /* whether mail is put off, as of the first list */
 };
 
 /* An address as the client gave it, and as the MTA takes it (may be NULL). False for what is none. */

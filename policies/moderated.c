@@ -28,7 +28,7 @@ static bool
 at_once(const void *config, const struct facts *f, enum moment moment, struct verdict *v)
 {
 	(void)moment;
-	return posters_any(config, f, true, deadline_in(0), v);
+	return posters_any(config, f, true, (struct deadline){ 0 }, v);
 }
 
 static struct verdict

@@ -39,6 +39,7 @@ struct facts {
 	const char *login;                /* SASL login name; NULL: not authenticated */
 	/* The envelope. */
 	const char *sender;               /* canonical reverse-path; NULL: the null sender */
+	bool sender_odd;                  /* it is no mailbox, and as it was given */
 	int64_t announced;                /* SIZE=, or 0. A claim */
 	size_t recipients;                /* that were accepted, from MOMENT_DATA on */
 	const struct list *list;

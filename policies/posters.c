@@ -103,7 +103,7 @@ asks(const void *config, enum moment moment)
 static bool
 at_once(const void *config, const struct facts *f, enum moment moment, struct verdict *v)
 {
-	return posters_decide(config, f, moment, true, deadline_in(0), v);
+	return posters_decide(config, f, moment, true, (struct deadline){ 0 }, v);
 }
 
 static struct verdict

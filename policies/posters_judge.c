@@ -46,6 +46,12 @@ address_in_from(const struct facts *f)
 	return count == 1 ? mailboxes_only(&from) : NULL;
 }
 
+static char *
+sender_of(const struct facts *f)
+{
+	return f->sender_odd ? NULL : mem_text(f->sender);
+}
+
 static struct claim
 claim_of(const struct posters_config *c, const struct facts *f, enum moment moment)
 {
@@ -55,8 +61,8 @@ claim_of(const struct posters_config *c, const struct facts *f, enum moment mome
 		claim.address = canonical(f->login, c->login_domain);
 	else if (!claim.proven && c->by == BY_FROM)
 		claim.address = moment == MOMENT_END ? address_in_from(f) : NULL;
-	else if ((claim.proven || c->by == BY_ENVELOPE) && f->sender != NULL)
-		claim.address = canonical(f->sender, NULL);
+	else if (claim.proven || c->by == BY_ENVELOPE)
+		claim.address = sender_of(f);
 	return claim;
 }
 
@@ -398,7 +404,7 @@ posters_decide(const struct posters_config *c, const struct facts *f, enum momen
 	bool stranger = !j.claim.proven && f->sender != NULL;
 
 	if (stranger)
-		said.claim.address = canonical(f->sender, NULL);
+		said.claim.address = sender_of(f);
 	if (!j.claim.proven && c->by == BY_FROM && moment == MOMENT_RCPT)
 		*v = verdict_pass();      /* until From is known */
 	else

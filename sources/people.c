@@ -96,14 +96,13 @@ people_close(struct acquaintance **people)
 
 /* ---- the questions ---- */
 
-/* Whatever is in the texts, two lists of them are never the same key. */
+/* Whatever is in the texts, two lists of them are never the same key: each has its NUL. */
 static void
 add_text(struct bytes *key, const char *text)
 {
-	if (text == NULL)
-		bytes_add_char(key, '-');
-	else
-		bytes_format(key, "%zu:%s", strlen(text), text);
+	bytes_add_char(key, text == NULL ? '-' : '+');
+	if (text != NULL)
+		bytes_add(key, text, strlen(text) + 1);
 }
 
 static struct bytes

@@ -48,12 +48,15 @@ def test_what_the_mta_has_waits_in_its_queue(site):
         c.mail("ann@example.com")
         assert c.rcpt("staff@lists.example.com").code == 250
         site.rollcall.ctl("drain", check=0)
+        assert c.rcpt("staff-owner@lists.example.com").code == 250    # all recipients of a message are treated alike
         assert c.data(client.message()).code == 250
+        c.mail("ann@example.com")
+        assert c.rcpt("staff@lists.example.com") == "451 4.3.2"
     wait_until(lambda: "451 4.3.2" in site.postfix.log, what="a post that Postfix puts off")
     assert site.sink.delivered() == [] and site.rollcall.counts()["done"] == 0
     site.rollcall.ctl("resume", check=0)
     site.postfix.flush()
-    assert site.wait_for(4) == STAFF
+    assert sorted(set(site.wait_for(5))) == STAFF
 
 
 def test_what_is_under_way_is_finished(make_site):
