@@ -14,7 +14,7 @@ BASE = base32 bytes child cipher clock complaint config control daemon digest dn
 MAIL = address automatic date dmarc dsn encoded footer header held_notice list mailboxes \
        member_list mime notice phrase poster receipt reply results signatures stamp subject \
        sympa_config syntax tags template trace verdict verp xtext
-SOURCES = cache described fail file ldap ldap_addresses ldap_attributes ldap_climb ldap_conn \
+SOURCES = cache described fail file ldap ldap_addresses ldap_attributes ldap_climb ldap_inquiry ldap_conn \
           ldap_covers ldap_deref ldap_dn ldap_dynamic ldap_each ldap_find ldap_found ldap_lists \
           ldap_logins ldap_member ldap_names ldap_or ldap_owners ldap_paged ldap_people \
           ldap_person ldap_posting ldap_presets ldap_query ldap_range ldap_read ldap_refer \

@@ -3,34 +3,23 @@
  * those that have these, level by level. People are in few groups, however many a group has, so that
  * this costs the same for a group of a hundred thousand. Before that the group itself is asked, which
  * most often settles it: a server takes long to look at other groups of the person that are large.
+ *
+ * Where groups may have members by searches, those of the group itself are asked for with it, and
+ * those of all other groups with the first level: they may be within it.
  */
+#include "sources/ldap_climb.h"
+
 #include "base/mem.h"
-#include "base/set.h"
 #include "sources/ldap_dn.h"
 #include "sources/ldap_query.h"
-#include "sources/ldap_source.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum { DEEPEST = 100 };
 
-struct climb {
-	struct ldap_source *source;
-	const struct names *names;
-	struct conn *conn;
-	const char *domain;               /* of the list: names of groups are addresses there */
-	const struct text_list *dns;
-	const char *name;
-	struct deadline by;
-	struct complaint *why;
-	char **attributes;
-	struct set *seen;                 /* DNs of groups */
-	struct text_list terms;           /* of the next level: who is looked for as a member */
-};
-
-static void
-add_term(struct climb *c, struct bytes *term)
+void
+climb_add_term(struct climb *c, struct bytes *term)
 {
 	if (term->length > 0)
 		text_list_add(&c->terms, term->data, term->length);
@@ -41,26 +30,40 @@ add_term(struct climb *c, struct bytes *term)
 static void
 look_for_dn(struct climb *c, const char *dn)
 {
+	const struct names *n = c->names;
 	struct bytes term = { 0 };
 
-	if (c->names->member != NULL && dn != NULL)
-		query_equals(&term, c->names->member, dn, strlen(dn));
-	add_term(c, &term);
+	if (n->member != NULL && dn != NULL)
+		query_equals(&term, n->member, dn, strlen(dn));
+	for (size_t i = 0; dn != NULL && i < n->member_also.count; i++)
+		query_equals(&term, n->member_also.items[i], dn, strlen(dn));
+	climb_add_term(c, &term);
 	bytes_free(&term);
 }
 
-/* A member by address. */
+static bool
+groups_have_searches(const struct names *n)
+{
+	return n->member_url.count > 0 || n->member_filter != NULL;
+}
+
+/* A member by address; where there are URLs some write it as one. */
 static void
 look_for_address(struct climb *c, const char *address)
 {
 	const struct names *n = c->names;
+	char *url = groups_have_searches(n) ? mem_format("mailto:%s", address) : NULL;
 	struct bytes term = { 0 };
 
-	for (size_t i = 0; i < n->member_address.count; i++)
+	for (size_t i = 0; i < n->member_address.count; i++) {
 		query_address(&term, n->member_address.items[i], address);
+		if (url != NULL)
+			query_address(&term, n->member_address.items[i], url);
+	}
+	free(url);
 	if (n->member_name != NULL)
 		query_address(&term, n->member_name, address);
-	add_term(c, &term);
+	climb_add_term(c, &term);
 	bytes_free(&term);
 }
 
@@ -72,16 +75,20 @@ look_for_word(struct climb *c, const char *attribute, const char *word, size_t l
 
 	if (attribute != NULL)
 		query_equals(&term, attribute, word, length);
-	add_term(c, &term);
+	climb_add_term(c, &term);
 	bytes_free(&term);
 }
 
 static void
-look_for_person(struct climb *c, const struct person *p)
+look_for_person(struct climb *c)
 {
+	const struct person *p = c->person;
+
 	look_for_dn(c, p->key);
-	for (size_t i = 0; i < p->addresses.count; i++)
+	for (size_t i = 0; i < p->addresses.count; i++) {
 		look_for_address(c, p->addresses.items[i]);
+		(void)set_add(c->addresses, p->addresses.items[i], strlen(p->addresses.items[i]));
+	}
 	for (size_t i = 0; i < p->logins.count; i++) {
 		const char *login = p->logins.items[i];
 
@@ -117,148 +124,249 @@ look_for_names(struct climb *c, LDAPMessage *entry)
 	return wanted;
 }
 
-/* A group that the person is in. True: it is what was asked for. */
+bool
+climb_look_for_group(struct climb *c, LDAPMessage *entry, const char *dn, struct text_list *own_r)
+{
+	struct group_addresses g;
+
+	look_for_dn(c, dn);
+	group_addresses_read(&g, c->conn, c->names, entry, c->domain);
+	for (size_t i = 0; i < g.all.count; i++)
+		look_for_address(c, g.all.items[i]);
+	*own_r = g.all;
+	g.all = (struct text_list){ 0 };
+	group_addresses_free(&g);
+	return look_for_names(c, entry) || is_wanted(c, dn);
+}
+
+/* A group has the person: who has the group by a search, or by one of its addresses? */
 static bool
-take_group(struct climb *c, LDAPMessage *entry)
+follow(struct climb *c, const char *dn, const struct text_list *own)
+{
+	bool found = false;
+
+	text_list_add(&c->whom, dn, strlen(dn));
+	for (size_t i = 0; i < own->count; i++) {
+		(void)set_add(c->addresses, own->items[i], strlen(own->items[i]));
+		for (size_t k = 0; k < c->group_count; k++)
+			if (text_list_has(&c->groups[k].addresses, own->items[i]))
+				found |= climb_take_search_group(c, k);
+	}
+	return found;
+}
+
+bool
+climb_take_search_group(struct climb *c, size_t number)
+{
+	const struct search_group *g = &c->groups[number];
+
+	if (!set_add(c->seen, g->dn, strlen(g->dn)))
+		return false;
+	for (size_t i = 0; i < g->terms.count; i++)
+		text_list_add(&c->terms, g->terms.items[i], strlen(g->terms.items[i]));
+	return g->wanted || follow(c, g->dn, &g->own);
+}
+
+bool
+climb_take_group(struct climb *c, LDAPMessage *entry)
 {
 	char *dn = ldap_get_dn(c->conn->ld, entry);
-	struct group_addresses g;
-	bool fresh = set_add(c->seen, dn, strlen(dn)), wanted = fresh && is_wanted(c, dn);
+	struct text_list own = { 0 };
+	bool wanted = false;
 
-	if (fresh && !wanted) {
-		look_for_dn(c, dn);
-		group_addresses_read(&g, c->conn, c->names, entry, c->domain);
-		for (size_t i = 0; i < g.all.count; i++)
-			look_for_address(c, g.all.items[i]);
-		group_addresses_free(&g);
-		wanted = look_for_names(c, entry);
-	}
+	if (set_add(c->seen, dn, strlen(dn)))
+		wanted = climb_look_for_group(c, entry, dn, &own) || follow(c, dn, &own);
+	text_list_free(&own);
 	ldap_memfree(dn);
 	return wanted;
 }
 
-static bool
-send_search(struct climb *c, const char *base, int scope, const struct text_list *terms, size_t first,
-            size_t count, int *id)
+/* ---- what is asked ---- */
+
+/* Which groups have one of some of these as member, at or below a base. */
+static void
+inquire_terms(struct climb *c, const char *base, int scope, const struct text_list *terms, size_t first,
+              size_t count)
 {
-	const struct ldap_config *config = &c->source->config;
-	struct timeval patience = conn_patience(&config->conn, c->by);
 	struct bytes filter = { 0 };
-	int rc;
 
 	bytes_add_text(&filter, "(|");
 	for (size_t i = first; i < first + count; i++)
 		bytes_add_text(&filter, terms->items[i]);
 	bytes_add_char(&filter, ')');
-	rc = ldap_search_ext(c->conn->ld, base, scope, filter.data, c->attributes, 0, NULL, NULL, &patience,
-	                     0, id);
-	bytes_free(&filter);
-	if (rc != LDAP_SUCCESS)
-		(void)conn_complain(c->conn, rc, c->why, "looking for the groups of a person");
-	return rc == LDAP_SUCCESS;
+	inquire(c, ASK_GROUPS, base, scope, bytes_take(&filter));
 }
 
-/* Searches on their way together. All are heard, whatever the first ones say. */
+/* Which searches all groups have that have any. */
+static void
+inquire_searches(struct climb *c)
+{
+	const struct names *n = c->names;
+	const struct text_list *classes[] = { &n->group_classes, &n->never_empty };
+	struct bytes filter = { 0 };
+
+	bytes_format(&filter, "(&(|%s", n->groups);
+	for (size_t k = 0; k < sizeof(classes) / sizeof(*classes); k++)
+		for (size_t i = 0; i < classes[k]->count; i++)
+			query_equals(&filter, n->classes, classes[k]->items[i], strlen(classes[k]->items[i]));
+	bytes_add_text(&filter, ")(|");
+	for (size_t i = 0; i < n->member_url.count; i++)
+		bytes_format(&filter, "(%s=*)", n->member_url.items[i]);
+	if (n->member_filter != NULL)
+		bytes_format(&filter, "(%s=*)", n->member_filter);
+	bytes_add_text(&filter, "))");
+	inquire(c, ASK_SEARCHES, c->source->config.base, LDAP_SCOPE_SUBTREE, bytes_take(&filter));
+}
+
+/* Which groups an entry itself says that it is in. */
+static void
+inquire_back(struct climb *c, const char *dn)
+{
+	const char *filter = c->names->member_of_filter;
+
+	if (c->names->member_of != NULL && dn != NULL)
+		inquire(c, ASK_BACK, dn, LDAP_SCOPE_BASE,
+		        mem_text(filter == NULL ? "(objectClass=*)" : filter));
+}
+
+/* What is known with one round trip: whether the one group has the person itself, and what else to ask. */
 static enum found
-hear(struct climb *c, const int *ids, size_t count)
+begin(struct climb *c)
+{
+	const struct names *n = c->names;
+
+	if (c->dns->count == 1 && c->terms.count > 0)
+		inquire_terms(c, c->dns->items[0], LDAP_SCOPE_BASE, &c->terms, 0, c->terms.count);
+	if (c->dns->count == 1 && groups_have_searches(n))
+		inquire(c, ASK_SEARCHES, c->dns->items[0], LDAP_SCOPE_BASE, mem_text("(objectClass=*)"));
+	inquire_back(c, c->person->key);
+	if (n->primary_group != NULL && n->primary_member != NULL && !text_same(n->primary_member, "none") &&
+	    c->person->key != NULL)
+		inquire(c, ASK_PRIMARY, c->person->key, LDAP_SCOPE_BASE, mem_text("(objectClass=*)"));
+	return inquiries_run(c);
+}
+
+/* Asks for all of one level, and leaves what is to be asked for the next. */
+static enum found
+climb_level(struct climb *c, bool first)
+{
+	struct text_list terms = c->terms, whom = c->whom;
+	size_t most = (size_t)c->source->config.or_terms;
+	enum found found = FOUND_NO;
+
+	c->terms = c->whom = (struct text_list){ 0 };
+	for (size_t at = 0; at < terms.count; at += most)
+		inquire_terms(c, c->source->config.base, LDAP_SCOPE_SUBTREE, &terms, at,
+		              terms.count - at < most ? terms.count - at : most);
+	if (first && groups_have_searches(c->names))
+		inquire_searches(c);
+	for (size_t i = 0; i < whom.count; i++) {
+		inquire_found(c, 0, whom.items[i]);
+		inquire_back(c, whom.items[i]);
+	}
+	while (found == FOUND_NO && inquiries_waiting(c))
+		found = inquiries_run(c);
+	text_list_free(&terms);
+	text_list_free(&whom);
+	return found;
+}
+
+/* The class, so that it is never "all of them"; what a group is looked for by; some more, and NULL. */
+static char **
+choose_attributes(const struct names *n, bool searches)
+{
+	size_t most = n->address.count + n->member_url.count + 7, count = 0;
+	char **attributes = mem_array(most, sizeof(*attributes));
+	char *single[] = { n->local_part, searches ? n->member_filter : NULL,
+		           searches ? n->member_filter_base : NULL, searches ? n->member_except : NULL,
+		           n->alternate_flag };
+
+	attributes[count++] = n->classes;
+	for (size_t i = 0; i < n->address.count; i++)
+		attributes[count++] = n->address.items[i];
+	for (size_t i = 0; searches && i < n->member_url.count; i++)
+		attributes[count++] = n->member_url.items[i];
+	for (size_t i = 0; i < sizeof(single) / sizeof(*single); i++)
+		if (single[i] != NULL)
+			attributes[count++] = single[i];
+	return attributes;
+}
+
+/* Goes up as far as there is anything to look for. */
+static enum found
+climb_levels(struct climb *c, bool first)
 {
 	enum found found = FOUND_NO;
 
-	for (size_t i = 0; i < count; i++) {
-		LDAPMessage *message = NULL;
-
-		if (!ldap_wait(c->source, c->conn, ids[i], c->by, &message, c->why,
-		               "looking for the groups of a person"))
+	for (size_t depth = 0; found == FOUND_NO && (first || c->terms.count > 0 || c->whom.count > 0);
+	     depth++) {
+		if (depth == DEEPEST) {
+			(void)complain(c->why, "%s: groups within groups, more than %d deep", c->conn->uri,
+			               DEEPEST);
 			return FOUND_UNSURE;
-		for (LDAPMessage *e = ldap_first_entry(c->conn->ld, message); e != NULL;
-		     e = ldap_next_entry(c->conn->ld, e))
-			if (take_group(c, e))
-				found = FOUND_YES;
-		ldap_msgfree(message);
+		}
+		found = climb_level(c, first);
+		first = false;
 	}
 	return found;
 }
 
-/* Whether the one group that was asked for has the person itself. */
-static enum found
-ask_directly(struct climb *c)
+/* Whether it may be by a group with a search that cannot be read, of which nobody knows whom it finds. */
+static bool
+may_be_unreadable(struct climb *c)
 {
-	int id;
+	bool may = false;
 
-	if (c->dns->count != 1 || c->terms.count == 0)
-		return FOUND_NO;
-	if (!send_search(c, c->dns->items[0], LDAP_SCOPE_BASE, &c->terms, 0, c->terms.count, &id))
-		return FOUND_UNSURE;
-	return hear(c, &id, 1);
+	for (size_t i = 0; i < c->group_count; i++)
+		if (c->groups[i].unreadable)
+			may |= climb_take_search_group(c, i);
+	return may || climb_levels(c, false) != FOUND_NO;
 }
 
-/* Some searches of one level. */
 static enum found
-ask(struct climb *c, const struct text_list *terms, size_t *at)
+climb(struct climb *c)
 {
-	enum { WINDOW = 64 };
-	const struct ldap_config *config = &c->source->config;
-	int ids[WINDOW];
-	size_t count = 0;
+	enum found found = FOUND_NO;
 
-	while (*at < terms->count && count < (size_t)config->or_window) {
-		size_t some = terms->count - *at;
-
-		if (some > (size_t)config->or_terms)
-			some = (size_t)config->or_terms;
-		if (!send_search(c, config->base, LDAP_SCOPE_SUBTREE, terms, *at, some, &ids[count]))
-			return FOUND_UNSURE;      /* the connection is given up */
-		*at += some;
-		count++;
+	for (size_t i = 0; i < c->person->groups.count && found == FOUND_NO; i++)
+		if (is_wanted(c, c->person->groups.items[i]))
+			found = FOUND_YES;
+	if (found == FOUND_NO) {
+		look_for_person(c);
+		found = begin(c);
 	}
-	return hear(c, ids, count);
-}
-
-static char **
-choose_attributes(const struct names *n)
-{
-	char **attributes = mem_array(n->address.count + 3, sizeof(*attributes));
-	size_t count = 0;
-
-	attributes[count++] = n->classes; /* so that it is never "all of them" */
-	for (size_t i = 0; i < n->address.count; i++)
-		attributes[count++] = n->address.items[i];
-	attributes[count] = n->local_part;
-	return attributes;
+	if (found == FOUND_NO)
+		found = climb_levels(c, true);
+	if (found == FOUND_NO)
+		c->doubtful |= may_be_unreadable(c);
+	return found;
 }
 
 enum found
 ldap_climb(struct ldap_source *l, struct conn *conn, const struct person *person, const char *domain,
-           const struct text_list *dns, const char *name, struct deadline by, struct complaint *why)
+           const struct text_list *dns, const char *name, struct deadline by, bool *doubtful_r,
+           struct complaint *why)
 {
-	struct climb c = { .source = l, .names = &l->config.names, .conn = conn, .domain = domain, .dns = dns,
-		           .name = name, .by = by, .why = why, .seen = set_open() };
-	enum found found = FOUND_NO;
+	const struct names *n = &l->config.names;
+	char *back[] = { n->member_of, NULL }, *primary[] = { n->primary_member, (char *)"objectSid", NULL };
+	struct climb c = { .source = l, .names = n, .conn = conn, .person = person, .domain = domain,
+		           .dns = dns, .name = name, .by = by, .why = why, .seen = set_open(),
+		           .addresses = set_open(), .groups_known = set_open(), .back_attributes = back,
+		           .primary_attributes = primary };
+	enum found found;
 
-	c.attributes = choose_attributes(c.names);
-	for (size_t i = 0; i < person->groups.count && found == FOUND_NO; i++)
-		if (is_wanted(&c, person->groups.items[i]))
-			found = FOUND_YES;
-	if (found == FOUND_NO) {
-		look_for_person(&c, person);
-		found = ask_directly(&c);
-	}
-	for (size_t depth = 0; found == FOUND_NO && c.terms.count > 0; depth++) {
-		struct text_list terms = c.terms;
-		size_t at = 0;
-
-		c.terms = (struct text_list){ 0 };
-		if (depth == DEEPEST) {
-			(void)complain(why, "%s: groups within groups, more than %d deep", conn->uri,
-			               DEEPEST);
-			found = FOUND_UNSURE;
-		}
-		while (found == FOUND_NO && at < terms.count)
-			found = ask(&c, &terms, &at);
-		text_list_free(&terms);
-	}
+	/* Values that name several are not found by one of them. */
+	c.doubtful = groups_have_searches(n) && n->member_name != NULL;
+	c.attributes = choose_attributes(n, false);
+	c.search_attributes = choose_attributes(n, true);
+	found = climb(&c);
+	*doubtful_r = c.doubtful;
 	text_list_free(&c.terms);
+	text_list_free(&c.whom);
+	inquiries_free(&c);
 	set_close(&c.seen);
+	set_close(&c.addresses);
 	free(c.attributes);
+	free(c.search_attributes);
 	return found;
 }

@@ -19,26 +19,22 @@ struct ask {
 
 /* Whether the person is in one of these groups. */
 static enum found
-is_in(const struct ask *a, const struct text_list *dns, const char *name)
+climb(const struct ask *a, const struct text_list *dns, const char *name, bool *doubtful)
 {
 	return ldap_climb(a->source, a->conn, a->person, address_domain(a->list->address), dns, name, a->by,
-	                  a->why);
+	                  doubtful, a->why);
 }
 
 static enum found
-is_in_one(const struct ask *a, const char *dn)
+is_in(const struct ask *a, const struct text_list *dns, const char *name)
 {
-	struct text_list dns = { (char **)&dn, 1 };
+	bool doubtful = false;
+	enum found found = climb(a, dns, name, &doubtful);
 
-	return is_in(a, &dns, NULL);
-}
-
-/* Whether groups have members who neither they nor the group name as such. */
-static bool
-have_searches(const struct names *n)
-{
-	return n->member_also.count > 0 || n->member_url.count > 0 || n->member_filter != NULL ||
-	       n->member_of != NULL || n->primary_member != NULL;
+	if (found != FOUND_NO || !doubtful)
+		return found;
+	(void)complain(a->why, "%s: some searches for members of groups cannot be judged", a->conn->uri);
+	return FOUND_UNSURE;
 }
 
 struct sought {
@@ -55,7 +51,7 @@ is_sought(void *arg, const struct member *m)
 	return !s->found;
 }
 
-/* What searches find cannot be asked the other way round: all members are read. */
+/* Where that could not be judged the other way round all members are read. */
 static enum found
 is_among_members(const struct ask *a, const char *dn)
 {
@@ -72,9 +68,11 @@ is_among_members(const struct ask *a, const char *dn)
 static enum found
 is_member(const struct ask *a, const char *dn)
 {
-	enum found found = is_in_one(a, dn);
+	struct text_list dns = { (char **)&dn, 1 };
+	bool doubtful = false;
+	enum found found = climb(a, &dns, NULL, &doubtful);
 
-	return found == FOUND_NO && have_searches(&a->source->config.names) ? is_among_members(a, dn) : found;
+	return found == FOUND_NO && doubtful ? is_among_members(a, dn) : found;
 }
 
 static bool
@@ -143,23 +141,6 @@ is_in_matching(const struct ask *a, const char *filter)
 	return found;
 }
 
-static bool
-is_within(const char *dn, const char *base, int scope)
-{
-	int levels = dn_levels(dn, base);
-
-	switch (scope) {
-	case LDAP_SCOPE_BASE:
-		return levels == 0;
-	case LDAP_SCOPE_ONELEVEL:
-		return levels == 1;
-	case LDAP_SCOPE_SUBORDINATE:
-		return levels > 0;
-	default:
-		return levels >= 0;
-	}
-}
-
 /*
  * Whether the URL finds the person: from the source's base, where it names none. One of a single entry
  * without a filter may be that of a group.
@@ -178,7 +159,7 @@ found_by(const struct ask *a, const char *text)
 	}
 	base = url->lud_dn == NULL || *url->lud_dn == '\0' ? a->source->config.base : url->lud_dn;
 	scope = url->lud_scope < 0 ? LDAP_SCOPE_BASE : url->lud_scope;
-	if (a->person->key != NULL && is_within(a->person->key, base, scope))
+	if (a->person->key != NULL && dn_in_scope(a->person->key, base, scope))
 		found = url->lud_filter == NULL ? FOUND_YES : matches(a, url->lud_filter);
 	else if (scope == LDAP_SCOPE_BASE && url->lud_filter == NULL)
 		found = is_member(a, base);

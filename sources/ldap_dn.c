@@ -85,6 +85,23 @@ dn_within(const char *dn, const char *base)
 	return dn_levels(dn, base) >= 0;
 }
 
+bool
+dn_in_scope(const char *dn, const char *base, int scope)
+{
+	int levels = dn_levels(dn, base);
+
+	switch (scope) {
+	case LDAP_SCOPE_BASE:
+		return levels == 0;
+	case LDAP_SCOPE_ONELEVEL:
+		return levels == 1;
+	case LDAP_SCOPE_SUBORDINATE:
+		return levels > 0;
+	default:
+		return levels >= 0;
+	}
+}
+
 /* The next byte that counts of a value: blanks do not, nor does case; -1 at the end, -2 if not ASCII. */
 static int
 next_byte(const struct berval *v, size_t *at)

@@ -15,4 +15,7 @@ bool dn_beside(const char *a, const char *b);
 int dn_levels(const char *dn, const char *base);
 bool dn_within(const char *dn, const char *base);
 
+/* Whether a search there, of one of libldap's scopes, may find a DN. */
+bool dn_in_scope(const char *dn, const char *base, int scope);
+
 #endif

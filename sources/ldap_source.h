@@ -112,11 +112,13 @@ enum found ldap_covers(struct ldap_source *, struct conn *, const struct list *,
 
 /*
  * ldap_climb.c: whether a person is in one of some groups, of which the DNs are given, or a name that
- * is an address in the domain, or NULL; by the groups that name the person, those that name these, and
- * so on.
+ * is an address in the domain, or NULL; by the groups that name the person or find it by a search, those
+ * that do so with these, and so on. *doubtful_r: it is not, as far as could be judged; members whom
+ * something else says may be more.
  */
 enum found ldap_climb(struct ldap_source *, struct conn *, const struct person *, const char *domain,
-                      const struct text_list *dns, const char *name, struct deadline, struct complaint *);
+                      const struct text_list *dns, const char *name, struct deadline, bool *doubtful_r,
+                      struct complaint *);
 
 /* ldap_person.c: waits for all of a search, whose entries are in *message_r. */
 bool ldap_wait(const struct ldap_source *, struct conn *, int id, struct deadline, LDAPMessage **message_r,

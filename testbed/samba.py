@@ -79,3 +79,9 @@ class Samba:
     def modify(self, ldif, tool="ldapmodify"):
         subprocess.run([tool, "-x", "-H", self.uri, "-D", f"CN=Administrator,CN=Users,{self.suffix}", "-w", PASSWORD],
                        input=ldif, text=True, check=True, stdout=subprocess.DEVNULL)
+
+    def search(self, dn, attribute):
+        """The first value, as rollcall sees it."""
+        got = subprocess.run(["ldapsearch", "-x", "-LLL", "-o", "ldif-wrap=no", "-H", self.uri, "-D", self.bind_dn, "-w",
+                              self.password, "-s", "base", "-b", dn, attribute], check=True, text=True, stdout=subprocess.PIPE)
+        return got.stdout.split(f"{attribute}: ")[1].split()[0]

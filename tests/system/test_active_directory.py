@@ -9,6 +9,8 @@ from testbed import directory, ranges, rollcall, samba
 from testbed.base import free_port
 from testbed.rollcall import ldap_settings, run_contract
 
+from test_membership import MEMBERS, compare
+
 SUFFIX = "DC=example,DC=com"
 CROWD = 5100
 
@@ -237,13 +239,27 @@ def test_dynamic_lists(config, technique):
     unsure(r, "nofilter", "cannot be read")
 
 
+def test_who_is_a_member(make_site, domain):
+    """By values, filters and the primary group, as a walk finds them; without one."""
+    token = domain.search(group_dn("primary"), "primaryGroupToken")
+    domain.modify(f"dn: {group_dn('primary')}\nchangetype: modify\nadd: member\nmember: {person_dn('dora')}\n")
+    domain.modify(f"dn: {person_dn('dora')}\nchangetype: modify\nreplace: primaryGroupID\nprimaryGroupID: {token}\n")
+    domain.modify(f"dn: {group_dn('dev')}\nchangetype: modify\nadd: member\nmember: {group_dn('primary')}\n")
+    try:
+        site = make_site(mta="sink", server=domain, destinations=MEMBERS)
+        compare(site, ["staff", "dev", "diamond", "dynamic", "withdynamic", "narrow", "primary", "crowd"],
+                [f"{u}@example.com" for u in ("ann", "bob", "carl", "dora", "comma", "joerg")] + [
+                    "few@partner.example.net", "u0007@example.net"])
+    finally:
+        domain.modify(f"dn: {group_dn('dev')}\nchangetype: modify\ndelete: member\nmember: {group_dn('primary')}\n")
+        domain.modify(f"dn: {person_dn('dora')}\nchangetype: modify\nreplace: primaryGroupID\nprimaryGroupID: 513\n")
+        domain.modify(f"dn: {group_dn('primary')}\nchangetype: modify\ndelete: member\nmember: {person_dn('dora')}\n")
+
+
 @EVERY_WAY
 def test_the_primary_group(domain, config, technique):
     """Who has a group as the primary one is not among its members, and is one all the same."""
-    got = subprocess.run(["ldapsearch", "-x", "-LLL", "-H", domain.uri, "-D", domain.bind_dn, "-w", domain.password,
-                          "-b", group_dn("primary"), "primaryGroupToken"], check=True, text=True,
-                         stdout=subprocess.PIPE)
-    token = got.stdout.split("primaryGroupToken: ")[1].split()[0]
+    token = domain.search(group_dn("primary"), "primaryGroupToken")
     domain.modify(f"dn: {group_dn('primary')}\nchangetype: modify\nadd: member\nmember: {person_dn('dora')}\n")
     domain.modify(f"dn: {person_dn('dora')}\nchangetype: modify\nreplace: primaryGroupID\nprimaryGroupID: {token}\n")
     try:
