@@ -32,7 +32,7 @@ MILTER = ask ending hooks lookup main message metrics pacemaker query recipients
          settings socketmap
 EXPANDER = access heading judge main pace pulse recipients service settings work intake/content \
            intake/lmtp_data intake/lmtp_server intake/lmtp_session modify treat \
-           fanout/backlog fanout/doubts fanout/ending fanout/expand fanout/farm fanout/handing \
+           fanout/backlog fanout/chosen fanout/doubts fanout/ending fanout/expand fanout/farm fanout/handing \
            fanout/inject fanout/lane fanout/later fanout/learnt fanout/order fanout/paces \
            fanout/pacing fanout/personal fanout/post fanout/prepare fanout/refused fanout/report \
            fanout/roster fanout/sending fanout/settle fanout/sift fanout/smtp_client \
@@ -46,7 +46,7 @@ CONSOLE = cmd_compare cmd_config cmd_daemons cmd_drain cmd_explain cmd_import cm
           transactions
 
 # Who gets a post: rollcallctl tells as well.
-PREPARE = order prepare roster sift
+PREPARE = chosen order prepare roster sift
 
 # What a post looks like.
 COMPOSE = heading modify treat

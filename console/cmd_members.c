@@ -226,7 +226,7 @@ prepare(const struct ctl *c, const struct site *s, const struct target *t, const
 {
 	const struct occasion occasion = { .sender = asked->sender };
 	const struct text_list before = { 0 };
-	const struct preparing p = { s, &occasion, &before, deadline_in(PATIENCE) };
+	const struct preparing p = { s, &occasion, &before, deadline_in(PATIENCE), NULL, false };
 	struct walk_report report;
 	struct complaint why = { "" };
 	struct js *omitted = NULL;

@@ -94,11 +94,22 @@ has_members(const struct roster *r)
 	return false;
 }
 
+/* The same for all entries of a post. */
+static char *
+name_post(const struct envelope *e)
+{
+	return mem_format("%lld %lld %s %s %s", (long long)e->arrived, (long long)e->size,
+	                  e->queue_id == NULL ? "-" : e->queue_id, e->sender,
+	                  e->message_id == NULL ? "-" : e->message_id);
+}
+
 static enum found
 walk_members(struct expansion *x, struct deadline by)
 {
-	const struct preparing p = { x->service->site, &x->occasion, &x->entry->envelope.before,
-		                     { by.at, x->abandon } };
+	const struct envelope *e = &x->entry->envelope;
+	char *post = name_post(e);
+	const struct preparing p = { x->service->site, &x->occasion, &e->before, { by.at, x->abandon }, post,
+		                     e->before.count + e->behind.count > 0 || e->through != NULL };
 	struct roster *r = &x->roster;
 	enum found found = prepare_members(&p, x->destination, x->list, x->entry->envelope.list, r,
 	                                   &x->report, &x->why);
@@ -106,7 +117,7 @@ walk_members(struct expansion *x, struct deadline by)
 	/* Whoever posted took it for a list of people: not done without a word. */
 	if (found == FOUND_YES && !has_members(r) && r->apart.count == 0) {
 		(void)complain(&x->why, "the list has no members to send to");
-		return FOUND_UNSURE;
+		found = FOUND_UNSURE;
 	}
 	for (size_t i = 0; found == FOUND_YES && i < r->count; i++)
 		if (r->people[r->order[i]].out != OUT_NOT)
@@ -120,6 +131,7 @@ walk_members(struct expansion *x, struct deadline by)
 	 */
 	if (found == FOUND_YES && r->apart.count > 0 && x->entry->envelope.through == NULL)
 		found = handing_run(x->entry, x->service, &p, &r->apart, &x->why);
+	free(post);
 	return found;
 }
 

@@ -2,6 +2,7 @@
 #include "expander/fanout/prepare.h"
 
 #include "base/mem.h"
+#include "expander/fanout/chosen.h"
 #include "expander/fanout/order.h"
 #include "expander/fanout/sift.h"
 #include "mail/address.h"
@@ -321,25 +322,72 @@ find_other(const struct preparing *p, const char *address, struct choosing *c,
 	return found;
 }
 
-/* Those who get the post from a list that it came for before: as that one prepares them. */
+/* Who is in, each with its NUL. */
+static struct set *
+those_in(const struct roster *r)
+{
+	struct set *in = set_open();
+
+	for (size_t i = 0; i < r->count; i++) {
+		const char *canonical = roster_canonical(r, r->order[i]);
+
+		if (r->people[r->order[i]].out == OUT_NOT)
+			(void)set_add(in, canonical, strlen(canonical) + 1);
+	}
+	return in;
+}
+
+/* Those who get the post from another list, as that one prepares them. */
+static enum found
+read_other(struct choosing *c, const char *address, struct set **in_r)
+{
+	struct walk_report unused;
+	struct roster theirs;
+	enum found found;
+
+	roster_open(&theirs);
+	c->roster = &theirs;
+	found = choose(c, address, &unused);
+	if (found == FOUND_YES)
+		*in_r = those_in(&theirs);
+	roster_close(&theirs);
+	return found;
+}
+
+static void
+bar_all(struct roster *r, const struct set *in)
+{
+	size_t size;
+
+	for (size_t i = 0; i < set_count(in); i++)
+		roster_bar(r, set_at(in, i, &size), OUT_BEFORE);
+}
+
+/* Leaves out those who get the post from a list that it came for before: as is remembered, or read now. */
 static enum found
 bar_before(const struct preparing *p, const char *address, struct roster *r, struct complaint *why)
 {
 	const char *style[STYLE_COUNT];
-	struct walk_report unused;
-	struct roster theirs;
+	struct chosen *chosen = NULL;
+	struct set *in = NULL;
 	struct choosing c;
 	enum found found = find_other(p, address, &c, style, why);
 
-	if (found != FOUND_YES)
-		return found;
-	roster_open(&theirs);
-	c.roster = &theirs;
-	found = choose(&c, address, &unused);
-	for (size_t i = 0; found == FOUND_YES && i < theirs.count; i++)
-		if (theirs.people[theirs.order[i]].out == OUT_NOT)
-			roster_bar(r, roster_canonical(&theirs, theirs.order[i]), OUT_BEFORE);
-	roster_close(&theirs);
+	if (found == FOUND_YES && p->post != NULL) {
+		chosen = chosen_take(p->post, c.list->address, p->by);
+		if (chosen == NULL) {
+			(void)complain(why, "no time to wait for the members of %s", address);
+			found = FOUND_UNSURE;
+		}
+	}
+	if (found == FOUND_YES && (chosen == NULL || chosen_addresses(chosen) == NULL))
+		found = read_other(&c, address, &in);
+	if (found == FOUND_YES)
+		bar_all(r, in == NULL ? chosen_addresses(chosen) : in);
+	if (in != NULL && chosen != NULL)
+		chosen_tell(chosen, &in);
+	chosen_drop(&chosen);
+	set_close(&in);
 	list_drop(&c.list);
 	return found;
 }
@@ -367,6 +415,26 @@ prepare_apart(const struct preparing *p, const char *address, struct text_list *
 	return found;
 }
 
+/* The same of the list itself, and tells its other lists, which may wait for that. */
+static enum found
+choose_and_tell(const struct choosing *c, const char *address, struct walk_report *report)
+{
+	const struct preparing *p = c->p;
+	const char *own = c->list->address;
+	struct chosen *chosen = p->post != NULL && p->several ? chosen_begin(p->post, own) : NULL;
+	enum found found = choose(c, address, report);
+	struct set *in;
+
+	if (chosen == NULL && p->post != NULL && !p->several && c->roster->apart.count > 0)
+		chosen = chosen_begin(p->post, own);
+	if (found == FOUND_YES && chosen != NULL) {
+		in = those_in(c->roster);
+		chosen_tell(chosen, &in);
+	}
+	chosen_drop(&chosen);
+	return found;
+}
+
 enum found
 prepare_members(const struct preparing *p, const struct destination *d, struct list *list,
                 const char *address, struct roster *r, struct walk_report *report, struct complaint *why)
@@ -376,7 +444,7 @@ prepare_members(const struct preparing *p, const struct destination *d, struct l
 
 	if (destination_style(d, list, style, why) < 0)
 		return FOUND_UNSURE;
-	found = choose(&(struct choosing){ p, d, list, style, r, why }, address, report);
+	found = choose_and_tell(&(struct choosing){ p, d, list, style, r, why }, address, report);
 	for (size_t i = 0; found == FOUND_YES && i < p->before->count; i++)
 		if (bar_before(p, p->before->items[i], r, why) == FOUND_UNSURE)
 			found = FOUND_UNSURE;

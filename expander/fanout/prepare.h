@@ -16,6 +16,9 @@ struct preparing {
 	const struct occasion *occasion;  /* its sender is the poster */
 	const struct text_list *before;   /* lists that the post came for as well, whose members have it */
 	struct deadline by;
+	/* What tells the post from others; NULL: nothing is remembered for its other lists. */
+	const char *post;
+	bool several;                     /* it has other lists than this one */
 };
 
 /*

@@ -173,6 +173,34 @@ def test_by_its_address_in_the_directory(make_site):
     assert got == dict(b=["bob"], a=["ann"])
 
 
+COUNTING = """#!/bin/sh
+case $1 in
+find) case $2 in all@*|l[0-9]*@*) ;; *) exit 67 ;; esac ;;
+members) echo $2 >> {asked}
+    case $2 in
+    all@*) for i in $(seq {lists}); do echo l$i@lists.example.com; done ;;
+    *) echo everybody@example.com; echo $2 | sed s/@lists\\\\./@/ ;;
+    esac ;;
+*) exit 67 ;;
+esac
+"""
+
+
+def test_lists_within_are_read_a_few_times_each(make_site, place):
+    """However many there are: once to see what is within, once for itself, and not once more for each that comes behind."""
+    lists, asked = 30, place / "asked"
+    programs = place / "programs"
+    programs.mkdir()
+    (programs / "lists").write_text(COUNTING.format(asked=asked, lists=lists))
+    (programs / "lists").chmod(0o755)
+    site = make_site(mta="sink", sources=f"corp: {{ kind: program, path: {programs} }}", destinations=destinations())
+    assert site.submit(to="all@lists.example.com", sender="poster@example.org").code == 250
+    site.rollcall.wait_idle(120)
+    assert sorted(site.sink.recipients()) == sorted(
+        ["everybody@example.com"] + [f"l{i}@example.com" for i in range(1, lists + 1)])
+    assert len(asked.read_text().split()) <= 3 * (lists + 1)
+
+
 def test_of_a_list_of_another_source(make_site, place):
     path = place / "more.json"
     path.write_text(json.dumps(dict(lists=[dict(address=E, members=[X, "carl@example.com", "nobody@closed.example.com"])])))

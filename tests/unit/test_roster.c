@@ -3,10 +3,12 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "expander/fanout/chosen.h"
 #include "expander/fanout/order.h"
 #include "policies/preferences.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/stat.h>
 
 static void
@@ -257,6 +259,100 @@ what_cannot_be_written_changes_nothing(void **state)
 	remove_temp_dir(dir);
 }
 
+/* ---- who gets a post by its other lists ---- */
+
+static void
+tell(struct chosen **c, size_t count)
+{
+	struct set *in = set_open();
+
+	for (size_t i = 0; i < count; i++)
+		(void)set_add(in, &i, sizeof(i));
+	chosen_tell(*c, &in);
+	assert_null(in);
+	chosen_drop(c);
+}
+
+/* How many somebody hears of: -1 that he is to tell himself. */
+static int
+heard(const char *post, const char *list)
+{
+	struct chosen *c = chosen_take(post, list, deadline_in(0));
+	int count = chosen_addresses(c) == NULL ? -1 : (int)set_count(chosen_addresses(c));
+
+	chosen_drop(&c);
+	return count;
+}
+
+static void
+lists_hear_of_each_other(void **state)
+{
+	struct chosen *c = chosen_begin("post", "a"), *other;
+
+	(void)state;
+	assert_non_null(c);
+	assert_null(chosen_begin("post", "a"));
+	assert_null(chosen_take("post", "a", deadline_in(0)));      /* nobody has told yet */
+	other = chosen_begin("another", "a");
+	assert_non_null(other);
+	chosen_drop(&other);
+	tell(&c, 3);
+	assert_int_equal(heard("post", "a"), 3);
+	assert_int_equal(heard("another", "a"), -1);
+	assert_int_equal(heard("post", "b"), -1);
+	assert_int_equal(heard("post", "b"), -1);
+}
+
+static void
+what_is_old_or_too_much_is_forgotten(void **state)
+{
+	struct chosen *c = chosen_begin("old", "a"), *held;
+
+	(void)state;
+	tell(&c, 1);
+	held = chosen_take("old", "a", deadline_in(0));
+	clock_shift(600001);
+	assert_int_equal(heard("old", "a"), -1);
+	assert_int_equal(set_count(chosen_addresses(held)), 1);      /* whoever has it keeps it */
+	chosen_drop(&held);
+	c = chosen_begin("first", "a");
+	tell(&c, 300000);
+	c = chosen_begin("second", "a");
+	tell(&c, 250000);
+	assert_int_equal(heard("second", "a"), 250000);
+	assert_int_equal(heard("first", "a"), -1);
+}
+
+static void *
+wait_for_it(void *arg)
+{
+	struct chosen *c = chosen_take("waited", "a", deadline_in(60000));
+
+	(void)arg;
+	/* Who was to tell gave up: it is for this one, or the other. */
+	if (chosen_addresses(c) == NULL)
+		tell(&c, 5);
+	else
+		assert_int_equal(set_count(chosen_addresses(c)), 5);
+	chosen_drop(&c);
+	return NULL;
+}
+
+static void
+those_who_wait_hear_or_read_themselves(void **state)
+{
+	struct chosen *c = chosen_begin("waited", "a");
+	pthread_t threads[2];
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, wait_for_it, NULL), 0);
+	chosen_drop(&c);
+	for (size_t i = 0; i < 2; i++)
+		(void)pthread_join(threads[i], NULL);
+	assert_int_equal(heard("waited", "a"), 5);
+}
+
 int
 main(void)
 {
@@ -267,6 +363,9 @@ main(void)
 		cmocka_unit_test(what_members_want_is_kept),
 		cmocka_unit_test(what_is_damaged_says_so),
 		cmocka_unit_test(what_cannot_be_written_changes_nothing),
+		cmocka_unit_test(lists_hear_of_each_other),
+		cmocka_unit_test(what_is_old_or_too_much_is_forgotten),
+		cmocka_unit_test(those_who_wait_hear_or_read_themselves),
 	};
 
 	return RUN(tests);
