@@ -164,6 +164,8 @@ UNIT = address base config dsn footer header inquiry intake json keys ldap ldif 
        results roster senders setting site socketmap sources spool sql stamp style subject \
        sympa_config syntax table template union verdict verp wire
 TESTS = $(UNIT:%=$(BUILD)/tests/test_%) $(BUILD)/tests/contract_ldap
+FUZZ = address config content deref distribution entry filter header heading mailboxes member_list \
+       phrase progress query report results stamp sympa syntax url verp wire
 
 $(BUILD)/tests/test_spool: $(BUILD)/tests/unit/queue_contract.o $(BUILD)/tests/unit/queue_memory.o
 $(BUILD)/tests/test_intake: $(BUILD)/expander/intake/content.o $(BUILD)/expander/heading.o
@@ -207,7 +209,8 @@ tests-install:
 layers:
 	@tests/layers.sh
 
-unit: $(TESTS)
+# The fuzzers are compiled as well, lest they know less than the formats do.
+unit: $(TESTS) $(FUZZ:%=$(BUILD)/tests/fuzz/fuzz_%.o)
 	@tests/unit.sh $(UNIT:%=$(BUILD)/tests/test_%)
 
 system: all $(TESTS) $(BUILD)/testbed/faults.so $(BUILD)/testbed/unpacked.so $(BUILD)/tests/crash_expander
@@ -276,8 +279,6 @@ tidy:
 	    $(CONSOLE:%=console/%.c) | xargs -P "$$(nproc)" -I FILE \
 	    clang-tidy --quiet FILE -- $(filter-out -Werror,$(ALLCFLAGS)) $(GMIME) 2>/dev/null
 
-FUZZ = address config content deref distribution entry filter header heading mailboxes phrase \
-       progress query report results roster stamp sympa syntax url verp wire
 FUZZ_SECONDS ?= 30
 FUZZERS = $(FUZZ:%=$(BUILD)/fuzz_%)
 

@@ -57,7 +57,7 @@ read_in_pieces(struct slice wire, size_t piece, struct reading *r)
 	struct content c = { 0 };
 
 	while (r->used < wire.length && !c.ended) {
-		size_t n = piece == 0 ? 1 + (unsigned char)wire.at[r->used] % 13 : piece, took;
+		size_t n = piece == 0 ? 1U + (unsigned char)wire.at[r->used] % 13 : piece, took;
 
 		if (n > wire.length - r->used)
 			n = wire.length - r->used;

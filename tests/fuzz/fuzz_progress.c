@@ -25,6 +25,7 @@ keep(void *arg, const struct record *r)
 	copy.text = mem_text(r->text);
 	copy.id = mem_text(r->id);
 	copy.receipt = mem_text(r->receipt);
+	copy.mta = mem_text(r->mta);
 	if (r->lines != NULL) {
 		uint32_t *lines = mem_array(r->count, sizeof(*lines));
 
@@ -43,6 +44,7 @@ records_free(struct records *all)
 		free((char *)all->items[i].text);
 		free((char *)all->items[i].id);
 		free((char *)all->items[i].receipt);
+		free((char *)all->items[i].mta);
 		free((uint32_t *)all->items[i].lines);
 	}
 	free(all->items);
@@ -51,7 +53,14 @@ records_free(struct records *all)
 static void
 check_record(const struct record *r)
 {
-	MUST(r->kind == RECORD_DEFER ? r->until >= 0 && r->tries >= 0 : r->batch >= 1);
+	if (r->kind == RECORD_DEFER)
+		MUST(r->until >= 0 && r->tries >= 0);
+	else if (r->kind == RECORD_DECIDED)
+		MUST(r->decided > DECIDED_NOT && r->decided < DECIDED_COUNT);
+	else
+		MUST(r->kind == RECORD_BEGIN ? r->text != NULL : r->batch >= 1);
+	if (r->kind == RECORD_RECALL)
+		MUST(r->lines != NULL || r->count == 0);
 	if (r->kind == RECORD_INTENT && r->lines == NULL)
 		MUST(r->first <= UINT32_MAX && r->count <= UINT32_MAX);
 	if (r->kind == RECORD_LINE)
@@ -60,28 +69,40 @@ check_record(const struct record *r)
 		MUST(r->code >= 0 && r->code <= 999);
 }
 
+static bool
+same_lines(const struct record *a, const struct record *b)
+{
+	if (a->count != b->count || (a->lines == NULL) != (b->lines == NULL))
+		return false;
+	if (a->lines == NULL)
+		return a->first == b->first;
+	return a->count == 0 || memcmp(a->lines, b->lines, a->count * sizeof(*a->lines)) == 0;
+}
+
 /* The same, in what a record of this kind has. */
 static bool
 same_record(const struct record *a, const struct record *b)
 {
 	if (a->kind != b->kind || !same_texts(a->text, b->text) || !same_texts(a->id, b->id) ||
-	    !same_texts(a->receipt, b->receipt))
+	    !same_texts(a->receipt, b->receipt) || !same_texts(a->mta, b->mta))
 		return false;
 	switch (a->kind) {
 	case RECORD_BEGIN:
 		return a->at == b->at;
 	case RECORD_INTENT:
-		return a->at == b->at && a->batch == b->batch && a->count == b->count &&
-		       (a->lines == NULL) == (b->lines == NULL) &&
-		       (a->lines == NULL ? a->first == b->first
-		                         : memcmp(a->lines, b->lines, a->count * sizeof(*a->lines)) == 0);
+		return a->at == b->at && a->batch == b->batch && same_lines(a, b);
 	case RECORD_LINE:
 		return a->batch == b->batch && a->line == b->line && a->code == b->code;
 	case RECORD_RESULT:
-		return a->at == b->at && a->batch == b->batch && a->code == b->code;
+		return a->at == b->at && a->batch == b->batch && a->code == b->code && a->held == b->held &&
+		       (a->held == 0 || a->spent == b->spent);
+	case RECORD_RECALL:
+		return a->at == b->at && a->batch == b->batch && same_lines(a, b);
 	case RECORD_DEFER:
 		return a->at == b->at && a->until == b->until && a->tries == b->tries &&
-		       a->spent == b->spent;
+		       a->spent == b->spent && a->held == b->held;
+	case RECORD_DECIDED:
+		return a->at == b->at && a->decided == b->decided;
 	case RECORD_DAMAGE:
 		break;
 	}

@@ -3,7 +3,7 @@
 
 #include "base/ldif.h"
 #include "base/mem.h"
-#include "mail/roster.h"
+#include "mail/member_list.h"
 
 #include <stdlib.h>
 
@@ -59,7 +59,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t i = 0; i < sizeof(columns) / sizeof(*columns); i++) {
 		struct seen s = { lines, 0 };
 
-		(void)roster_read("f", text, size, columns[i], take_member, &s, &why);
+		(void)member_list_read("f", text, size, columns[i], take_member, &s, &why);
 	}
 	(void)ldif_read("f", text, size, take_entry, &(struct seen){ lines, 0 }, &why);
 	free(text);
