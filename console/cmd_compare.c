@@ -267,5 +267,6 @@ run(const struct ctl *given)
 }
 
 const struct command command_compare = {
-	"compare", "[option ...] LIST FILE ...", "who is on a list here, and who elsewhere", run,
+	"compare", "[--quiet] [--column NAME] LIST FILE ... | --all DIRECTORY | --post ID FILE ...",
+	"who is on a list here, and who elsewhere", run,
 };

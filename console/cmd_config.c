@@ -80,5 +80,5 @@ run(const struct ctl *given)
 }
 
 const struct command command_config = {
-	"config", "--check | --print", "checks the configuration, or prints what holds", run,
+	"config", "--check | --print | --manual", "checks the configuration, or prints what holds", run,
 };

@@ -375,5 +375,6 @@ run(const struct ctl *given)
 }
 
 const struct command command_explain = {
-	"explain", "FROM LIST [FILE]", "what would become of a post, and why", run,
+	"explain", "[--auth LOGIN] [--client ADDRESS] [--port PORT] [--tls] [--past-milter] FROM LIST [FILE]",
+	"what would become of a post, and why", run,
 };

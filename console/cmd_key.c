@@ -167,5 +167,5 @@ run(const struct ctl *given)
 }
 
 const struct command command_key = {
-	"key", "[list | new | retire ID]", "the keys that rollcall seals with", run,
+	"key", "[list | new [--in TIME] | retire ID [--now]]", "the keys that rollcall seals with", run,
 };

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "base/version.h"
 #include "console/ctl.h"
 #include "expander/settings.h"
@@ -272,11 +273,105 @@ static int
 usage(FILE *to)
 {
 	(void)fprintf(to, "usage: rollcallctl [-c file] [--json] command\n\n");
-	for (size_t i = 0; commands[i] != NULL; i++)
-		(void)fprintf(to, "  %-8s %-22s %s\n", commands[i]->name, commands[i]->arguments,
-		              commands[i]->help);
+	for (size_t i = 0; commands[i] != NULL; i++) {
+		(void)fprintf(to, "  %-11s %-18s", commands[i]->name, commands[i]->arguments);
+		if (strlen(commands[i]->arguments) > 18)
+			(void)fprintf(to, "\n%32s", "");
+		(void)fprintf(to, " %s\n", commands[i]->help);
+	}
 	(void)fprintf(to, "\nrollcallctl(8) has the details and the exit statuses.\n");
 	return CTL_USAGE;
+}
+
+static void
+usage_of(const struct command *command, FILE *to)
+{
+	(void)fprintf(to, "usage: rollcallctl [-c file] [--json] %s%s%s\n", command->name,
+	              *command->arguments == '\0' ? "" : " ", command->arguments);
+}
+
+static bool
+is_help(const char *word)
+{
+	return strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+/* NULL where there is none, which is said. */
+static const struct command *
+find_command(const char *name)
+{
+	const char *names[sizeof(commands) / sizeof(*commands)], *nearest;
+	size_t i;
+
+	for (i = 0; commands[i] != NULL; i++) {
+		if (strcmp(commands[i]->name, name) == 0)
+			return commands[i];
+		names[i] = commands[i]->name;
+	}
+	names[i] = NULL;
+	nearest = text_nearest(name, names);
+	if (nearest != NULL)
+		(void)ctl_fail(CTL_USAGE, "there is no command \"%s\"; did you mean \"%s\"?", name, nearest);
+	else
+		(void)ctl_fail(CTL_USAGE, "there is no command \"%s\": rollcallctl help names all", name);
+	return NULL;
+}
+
+/* "help", or that of a command. */
+static int
+help(const struct ctl *c)
+{
+	const struct command *command;
+
+	if (c->argc < 2) {
+		(void)usage(stdout);
+		return CTL_YES;
+	}
+	command = find_command(c->argv[1]);
+	if (command == NULL)
+		return CTL_USAGE;
+	usage_of(command, stdout);
+	(void)printf("%s; see rollcallctl(8)\n", command->help);
+	return CTL_YES;
+}
+
+/* An option that the command has not, among words that it could make nothing of; or NULL. */
+static const char *
+strange_option(const struct command *command, const struct ctl *c)
+{
+	for (int i = 0; i < c->argc; i++) {
+		const char *at = strstr(command->arguments, c->argv[i]);
+		size_t length = strlen(c->argv[i]);
+
+		if (strncmp(c->argv[i], "--", 2) == 0 && (at == NULL || strchr(" ]", at[length]) == NULL))
+			return c->argv[i];
+	}
+	return NULL;
+}
+
+static int
+run(struct ctl *c)
+{
+	const struct command *command = find_command(c->argv[0]);
+	const char *strange;
+	int status;
+
+	if (command == NULL)
+		return CTL_USAGE;
+	if (c->argc == 2 && (strcmp(c->argv[1], "--help") == 0 || strcmp(c->argv[1], "-h") == 0)) {
+		c->argv[1] = c->argv[0];
+		return help(c);
+	}
+	c->argc--;
+	c->argv++;
+	status = command->run(c);
+	if (status != CTL_USAGE)
+		return status;
+	strange = strange_option(command, c);
+	if (strange != NULL)
+		(void)ctl_fail(status, "%s has no option %s", command->name, strange);
+	usage_of(command, stderr);
+	return status;
 }
 
 /* "-c file" anywhere before the command. */
@@ -302,25 +397,13 @@ main(int argc, char **argv)
 	c.json = ctl_option(&c, "--json");
 	while (take_config(&c))
 		;
-	if (c.argc > 0 && (strcmp(c.argv[0], "--help") == 0 || strcmp(c.argv[0], "help") == 0)) {
-		(void)usage(stdout);
-		return EXIT_SUCCESS;
-	}
-	if (c.argc > 0 && strcmp(c.argv[0], "-V") == 0) {
+	if (c.argc == 0)
+		return usage(stderr);
+	if (is_help(c.argv[0]))
+		return help(&c);
+	if (strcmp(c.argv[0], "-V") == 0 || strcmp(c.argv[0], "--version") == 0) {
 		(void)printf("rollcallctl %s\n", ROLLCALL_VERSION);
 		return EXIT_SUCCESS;
 	}
-	for (size_t i = 0; c.argc > 0 && commands[i] != NULL; i++)
-		if (strcmp(commands[i]->name, c.argv[0]) == 0) {
-			int status;
-
-			c.argc--;
-			c.argv++;
-			status = commands[i]->run(&c);
-			if (status == CTL_USAGE)
-				(void)fprintf(stderr, "usage: rollcallctl [-c file] [--json] %s %s\n",
-				              commands[i]->name, commands[i]->arguments);
-			return status;
-		}
-	return usage(stderr);
+	return run(&c);
 }

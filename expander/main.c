@@ -455,6 +455,8 @@ main(int argc, char **argv)
 			return usage();
 		}
 	}
+	if (optind != argc)
+		return usage();
 	daemon_begin();
 	daemon_open_files();
 	s = service_load(config_file, false, &why);

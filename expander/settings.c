@@ -48,9 +48,10 @@ mta_parse(const char *text, struct mta *m, struct complaint *why)
 	inet = mem_format("inet:%.*s", (int)length - 5, text + 5);
 	rc = endpoint_parse(inet, &m->at, why);
 	free(inet);
-	if (rc == 0)
-		m->name = mem_format("%s port %s", m->at.host, m->at.port);
-	return rc;
+	if (rc < 0)
+		return complain(why, "\"%s\" is no MTA: smtp:host:port, smtp:[::1]:port", text);
+	m->name = mem_format("%s port %s", m->at.host, m->at.port);
+	return 0;
 }
 
 void

@@ -205,6 +205,13 @@ out:
 	return rc;
 }
 
+static int
+usage(void)
+{
+	(void)fprintf(stderr, "usage: %s [-c file] [-V]\n", program);
+	return 64;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -219,10 +226,11 @@ main(int argc, char **argv)
 			(void)printf("%s %s\n", program, ROLLCALL_VERSION);
 			return EXIT_SUCCESS;
 		} else {
-			(void)fprintf(stderr, "usage: %s [-c file] [-V]\n", program);
-			return 64;
+			return usage();
 		}
 	}
+	if (optind != argc)
+		return usage();
 	daemon_begin();
 	daemon_open_files();
 	s = service_load(config_file, false, &why);

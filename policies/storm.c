@@ -18,6 +18,7 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -258,14 +259,17 @@ accepted(const void *config, const struct facts *f)
 	free(directory);
 }
 
-bool
-storm_look(const char *state, const char *list, bool end, int64_t *until)
+enum found
+storm_look(const char *state, const char *list, bool end, int64_t *until, struct complaint *why)
 {
 	char *directory = mem_format("%s/storms", state), prefix[DIGEST_NAME + 1];
 	DIR *d = opendir(directory);
 	struct dirent *e;
+	int rc = 0;
 
 	*until = 0;
+	if (d == NULL && errno != ENOENT)
+		rc = complain_errno(why, "cannot read %s", directory);
 	digest_of(list, strlen(list), prefix);
 	while (d != NULL && (e = readdir(d)) != NULL) {
 		char *file = mem_format("%s/%s", directory, e->d_name);
@@ -275,15 +279,15 @@ storm_look(const char *state, const char *list, bool end, int64_t *until)
 		if (strncmp(e->d_name, prefix, DIGEST_NAME) == 0) {
 			if (at != NULL && strcmp(at, suffix) == 0 && moment > clock_wall() && moment > *until)
 				*until = moment;
-			if (end)
-				(void)unlink(file);
+			if (end && unlink(file) < 0 && errno != ENOENT)
+				rc = complain_errno(why, "cannot remove %s", file);
 		}
 		free(file);
 	}
 	if (d != NULL)
 		(void)closedir(d);
 	free(directory);
-	return *until > 0;
+	return rc < 0 ? FOUND_UNSURE : *until > 0 ? FOUND_YES : FOUND_NO;
 }
 
 const struct policy policy_storm = {

@@ -201,7 +201,14 @@ def test_a_storm(make):
     assert "there is a storm; over in" in site.rollcall.ctl("storm", STAFF, check=0).stdout
     site.rollcall.ctl("storm", DEV, check=1)
     site.rollcall.ctl("storm", STAFF, "begin", check=64)
+    assert "there is a storm" in site.rollcall.ctl("storm", "Staff@Lists.Example.com", check=0).stdout
+    assert "in no domain of lists" in site.rollcall.ctl("storm", "staff@example.com", check=1).stderr
+    assert "is no mailbox address" in site.rollcall.ctl("storm", "staff", check=64).stderr
+    (kept, *_) = (site.rollcall.dir / "state/storms").glob("*.storm")
     assert site.rollcall.ctl_json("storm", STAFF, "end")["ended"] is True
+    kept.with_suffix(".kept").mkdir()     # what cannot be removed
+    assert f"cannot remove {kept.with_suffix('.kept')}" in site.rollcall.ctl("storm", STAFF, "end", check=70).stderr
+    kept.with_suffix(".kept").rmdir()
     site.post(message=client.message(subject="Re: Lunch"))
     wait_until(lambda: len(posts(site)) == 20, what="the next post")
     assert len(held(site)) == 2

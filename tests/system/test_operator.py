@@ -154,8 +154,7 @@ def test_nobody_else_talks_to_the_terminal(make_site):
 def test_reload_says_what_has_to_wait(lmtp_site):
     r = lmtp_site.rollcall
     r.milter_more, r.lmtp_more, r.outbound_more = "group: nogroup", "sessions: 7", "lanes: 2\nbatch: 7"
-    r.configure()
-    r.ctl("reload", check=0)
+    r.reload()
     waits = set(re.findall(r"reload: (\S+) takes effect at the next start only", r.log))
     assert waits == {"milter.group", "outbound.lanes"}
 
@@ -174,12 +173,32 @@ def test_retry_without_an_expander(lmtp_site):
 
 # ---- usage ----
 
-@pytest.mark.parametrize("words", ["", "nonsense", "lookup", "lookup a b", "members", "queue x", "retry", "reload x",
+@pytest.mark.parametrize("words", ["", "lookup", "lookup a b", "members", "queue x", "retry", "reload x",
                                    "config", "config --check --print", "config --nonsense", "drain x", "drain --wait", "drain --wait soon", "resume x", "metrics x", "release",
                                    "discard"])
 def test_usage(lmtp_site, words):
     got = lmtp_site.rollcall.ctl(*words.split(), check=64)
     assert "usage: rollcallctl" in got.stderr and got.stdout == ""
+
+
+@pytest.mark.parametrize("words, said", [
+    ("memebrs x", 'there is no command "memebrs"; did you mean "members"?'),
+    ("nonsense", 'there is no command "nonsense": rollcallctl help names all'),
+    ("help nonsense", 'there is no command "nonsense"'),
+    ("members --owner x@y", "members has no option --owner"),
+    ("members --post x@y", "members has no option --post"),
+    ("reload --all", "reload has no option --all"),
+])
+def test_mistyped(words, said):
+    got = subprocess.run([BUILD / "rollcallctl", *words.split()], capture_output=True, text=True)
+    assert got.returncode == 64 and f"rollcallctl: {said}" in got.stderr and got.stdout == ""
+
+
+@pytest.mark.parametrize("words", ["help", "-h", "--help", "help stop", "stop --help", "stop -h"])
+def test_help(words):
+    got = subprocess.run([BUILD / "rollcallctl", *words.split()], capture_output=True, text=True)
+    assert got.returncode == 0 and got.stderr == ""
+    assert "[--wait TIME] POST" in got.stdout and "ends a post's sending" in got.stdout
 
 
 @pytest.mark.parametrize("program", ["rollcall-milter", "rollcall-expander", "rollcallctl"])
@@ -188,7 +207,8 @@ def test_every_program_says_its_version(program):
     assert re.fullmatch(rf"{program} \d+\.\d+\n", got.stdout)
 
 
-@pytest.mark.parametrize("words", [["rollcall-milter", "-x"], ["rollcall-expander", "-x"],
+@pytest.mark.parametrize("words", [["rollcall-milter", "-x"], ["rollcall-expander", "-x"], ["rollcall-milter", "/etc/x.yaml"],
+                                   ["rollcall-expander", "/etc/x.yaml"],
                                    ["rollcall-expander", "--queues", "pending,nonsense"]])
 def test_daemons_refuse_what_they_do_not_know(words):
     got = subprocess.run([BUILD / words[0], *words[1:]], stderr=subprocess.PIPE, text=True)
@@ -252,8 +272,7 @@ def test_reload_with_a_broken_file(lmtp_site, how):
 
 def test_reload_tells_what_needs_a_restart(lmtp_site):
     lmtp_site.rollcall.outbound_more = "lanes: 9"
-    lmtp_site.rollcall.configure()
-    got = lmtp_site.rollcall.ctl("reload", check=0)
+    got = lmtp_site.rollcall.reload()
     assert got.stdout == "milter: reloaded\nexpander: reloaded\n"
     assert "outbound.lanes" in lmtp_site.rollcall.log
 
@@ -265,7 +284,7 @@ def test_reload_with_nobody_running(lmtp_site):
 
 def test_a_reload_in_the_middle_of_work(make_site):
     """Posts on their way finish by the configuration that they began with, or with the new one; none is lost."""
-    site = make_site(directory.top() + directory.crowd(300, [300]), mta="sink", outbound="batch: 10")
+    site = make_site(directory.crowded(300), mta="sink", outbound="batch: 10")
     site.sink.on_dot = lambda t: time.sleep(0.01)
     for _ in range(5):
         site.submit(to="g300@lists.example.com")

@@ -343,6 +343,7 @@ storms(void **state)
 		                              "Subject: Re: lunch\r\nReferences: <1@x> <2@x>\r\n",
 		                              "Subject: AW: [Staff] LUNCH\r\nIn-Reply-To: <9@x>\r\n" };
 	struct site *s = load("storm: { posts: 3, in: 60s, quiet: 100s, on_fail: reject }");
+	struct complaint why;
 	int64_t until;
 
 	(void)state;
@@ -353,16 +354,16 @@ storms(void **state)
 	assert_int_equal(reply_all(s, staff, other), REPLY_NONE);
 	assert_int_equal(reply_all(s, staff, "X: y\r\n"), REPLY_NONE);
 	assert_int_equal(reply_all(s, dev, thread[1]), REPLY_NONE);
-	assert_true(storm_look(s->state, staff, false, &until));
+	assert_int_equal(storm_look(s->state, staff, false, &until, &why), FOUND_YES);
 	assert_in_range(until - clock_wall(), 90000, 100000);
-	assert_false(storm_look(s->state, dev, false, &until));
+	assert_int_equal(storm_look(s->state, dev, false, &until, &why), FOUND_NO);
 	/* Each post that is held makes it last; quiet ends it. */
 	clock_shift(90000);
 	assert_int_equal(reply_all(s, staff, thread[1]), REPLY_RATE);
 	clock_shift(90000);
 	assert_int_equal(reply_all(s, staff, thread[1]), REPLY_RATE);
 	clock_shift(101000);
-	assert_false(storm_look(s->state, staff, false, &until));
+	assert_int_equal(storm_look(s->state, staff, false, &until, &why), FOUND_NO);
 	assert_int_equal(reply_all(s, staff, thread[1]), REPLY_NONE);
 	/* A clock that was ahead makes none that lasts. */
 	for (int i = 0; i < 3; i++)
@@ -372,7 +373,7 @@ storms(void **state)
 	assert_int_equal(reply_all(s, staff, thread[0]), REPLY_NONE);
 	clock_shift(1000000);
 	/* By command. */
-	assert_true(storm_look(s->state, staff, true, &until));
+	assert_int_equal(storm_look(s->state, staff, true, &until, &why), FOUND_YES);
 	assert_int_equal(reply_all(s, staff, thread[0]), REPLY_NONE);
 	/* All who want to leave are one thread. */
 	for (int i = 0; i < 3; i++)

@@ -138,6 +138,8 @@ mistakes(void **state)
 		                                 "inet:[::1]:port" },
 		{ "smtp:127.0.0.1:10026", "127.0.0.1:10026",
 		  ":10:20: mta: \"127.0.0.1:10026\" is no MTA: smtp:host:port" },
+		{ "smtp:127.0.0.1:10026", "smtp:127.0.0.1",
+		  ":10:20: mta: \"smtp:127.0.0.1\" is no MTA: smtp:host:port, smtp:[::1]:port" },
 		{ "\"smtp:127.0.0.1:10026\"", "\"smtp:a:1 weigth 2\"",
 		  ":10:20: mta: \"smtp:a:1 weigth 2\": behind the MTA may stand \"weight\" and a number from 1 to 16" },
 		{ "lanes: 2", "rate: 5000", ":10:52: rate: \"5000\" is no rate, like 50000/hour; also day, minute, second" },
