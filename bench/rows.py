@@ -228,8 +228,7 @@ def row_6(stand):
 def set_proof(rc, proof):
     """Whether posts ask for receipts, from now on."""
     rc.destinations = f"{DOMAIN}: {{ sources: [ corp ], proof: {proof} }}"
-    rc.configure()
-    rc.ctl("reload", check=0)
+    rc.reload()
 
 
 def delivered(stand, posts, to, proof):
@@ -464,14 +463,13 @@ def row_15(stand):
 def adapt(rc, flag):
     """Whether long fan-outs look at how the MTA fares, from now on."""
     rc.outbound_more = re.sub(r"adapt: \w+\n", "", rc.outbound_more) + f"adapt: {flag}\n"
-    rc.configure()
-    rc.ctl("reload", check=0)
+    rc.reload()
 
 
 def row_17(stand):
     rc, _, p = stand.delivering_site
     singles = stand.keep(polite.Singles(p, stand.single_port))
-    _ = polite.idle(singles, 20)
+    polite.idle(singles, 20)
     quiet, got = polite.idle(singles, 200), {}
     for _ in range(fewer(stand)):
         for flag in ("no", "yes"):
@@ -498,8 +496,7 @@ def with_verp(stand, members, verp, xverp):
     def measure():
         rc.destinations = f"{DOMAIN}: {{ sources: [ corp ], posts: {{ verp: {verp} }} }}"
         rc.outbound_more = f"{outbound}xverp: {xverp}\n"
-        rc.configure()
-        rc.ctl("reload", check=0)
+        rc.reload()
         rc.destinations, rc.outbound_more = destinations, outbound
         p.settle()
         tail = Tail(rc)
@@ -519,8 +516,7 @@ def row_16(stand):
     value, reference = map(median, by_turns(fewer(stand), with_verp(stand, 1000, "always", "no"),
                                             with_verp(stand, 1000, "never", "no")))
     yield row(16, f"VERP by tokens, 1,000 members, {FAN_OUT}; without VERP", value, "ms", reference, (None, None))
-    stand.site.configure()
-    stand.site.ctl("reload", check=0)
+    stand.site.reload()
 
 
 # ---- syncs and crashes ----

@@ -101,3 +101,8 @@ def crowd(people, sizes, suffix=SUFFIX, groups=0, start=0):
         parts.append(group(f"small{g}", [person_dn(f"u{(g * 7 + i) % people:07d}", suffix)
                                          for i in range(3)], suffix=suffix))
     return "".join(parts)
+
+
+def crowded(*sizes):
+    """A whole directory, with groups g<size> of the first so many of its people."""
+    return top() + crowd(max(sizes), sizes)

@@ -9,6 +9,7 @@ import threading
 import time
 
 from .base import clients
+from .ber import elements, integer, number, octets, tlv
 
 DEREF = "1.3.6.1.4.1.4203.666.5.16"
 PAGED = "1.2.840.113556.1.4.319"
@@ -18,38 +19,6 @@ BIND, UNBIND, SEARCH, ABANDON = 0x60, 0x42, 0x63, 0x50
 # The result codes of RFC 4511 section 4.1.9 and appendix A, those of other operations included, and one of nobody.
 CODES = [1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14, 16, 17, 18, 19, 20, 21, 32, 33, 34, 36, 48, 49, 50, 51, 52, 53,
          54, 64, 65, 66, 67, 68, 69, 71, 80, 118, 4711]
-
-
-# ---- BER ----
-
-def tlv(tag, *parts):
-    content = b"".join(p.encode() if isinstance(p, str) else p for p in parts)
-    n = len(content)
-    length = bytes([n]) if n < 128 else bytes([0x80 | (n.bit_length() + 7) // 8]) + n.to_bytes((n.bit_length() + 7) // 8)
-    return bytes([tag]) + length + content
-
-
-def integer(n, tag=0x02):
-    return tlv(tag, n.to_bytes(n.bit_length() // 8 + 1, signed=True))
-
-
-def octets(text):
-    return tlv(0x04, text)
-
-
-def elements(data):
-    """The (tag, content) within a content."""
-    at = 0
-    while at < len(data):
-        tag, n, at = data[at], data[at + 1], at + 2
-        if n & 0x80:
-            n, at = int.from_bytes(data[at:at + (n & 0x7f)]), at + (n & 0x7f)
-        yield tag, data[at:at + n]
-        at += n
-
-
-def number(content):
-    return int.from_bytes(content, signed=True)
 
 
 # ---- what it says ----

@@ -59,11 +59,11 @@ def read_part(name):
 class Postfix:
     """`main` are more lines of main.cf, `master` of master.cf. Mail for elsewhere goes to `relay` (host, port)."""
 
-    def __init__(self, directory, relay=None, main="", master="", base=MASTER, chroot=False, part=True):
+    def __init__(self, directory, relay=None, main="", master="", base=MASTER, chroot=False, part=True, out_milter=None):
         self.dir = pathlib.Path(directory)
         self.port, self.reinject = free_port(), free_port()
         self.relay, self.main, self.more_master, self.base = relay, main, master, base
-        self.chroot, self.part = chroot, part
+        self.chroot, self.part, self.out_milter = chroot, part, out_milter
         self.owner, self.group = mail_owner()
         self.process = None
 
@@ -168,6 +168,9 @@ notify_classes =
         part = ""
         if self.part:
             part = read_part("master.cf.part").replace("127.0.0.1:10026", f"127.0.0.1:{self.reinject}")
+            if self.out_milter:
+                part = part.replace("  -o receive_override_options=no_milters\n", "")
+                part = part.replace("  -o smtpd_milters=\n", f"  -o smtpd_milters=inet:127.0.0.1:{self.out_milter}\n")
             if not self.chroot:
                 part = re.sub(r"^(rollcall\S* +unix +\S+ +- +)y", r"\1n", part, flags=re.M)
                 part = re.sub(r"^(127\S+ inet n +- +)y", r"\1n", part, flags=re.M)

@@ -7,37 +7,7 @@ import socket
 import threading
 
 from .base import clients
-
-
-def element(data, at):
-    """(tag, where its content begins, where it ends) of the BER element there; None while it is not whole."""
-    if len(data) < at + 2:
-        return None
-    length, begin = data[at + 1], at + 2
-    if length & 0x80:
-        begin += length & 0x7f
-        if len(data) < begin:
-            return None
-        length = int.from_bytes(data[at + 2:begin], "big")
-    return (data[at], begin, begin + length) if len(data) >= begin + length else None
-
-
-def elements(data):
-    """All elements of some content, as (tag, content)."""
-    at, out = 0, []
-    while at < len(data):
-        tag, begin, at = element(data, at)
-        out.append((tag, data[begin:at]))
-    return out
-
-
-def ber(tag, content):
-    n = len(content)
-    if n < 0x80:
-        return bytes((tag, n)) + content
-    size = n.to_bytes((n.bit_length() + 7) // 8, "big")
-    return bytes((tag, 0x80 | len(size))) + size + content
-
+from .ber import element, elements, octets, tlv
 
 ENTRY = 0x64
 
@@ -71,7 +41,7 @@ class Ranges:
         try:
             while got := source.recv(1 << 16):
                 data += got
-                while whole := element(data, 0):
+                while whole := element(data):
                     to.sendall(change(bytes(data[:whole[2]])))
                     del data[:whole[2]]
         except OSError:
@@ -84,23 +54,23 @@ class Ranges:
         return message
 
     def cut(self, message):
-        _, begin, end = element(message, 0)
+        _, begin, end = element(message)
         number, (tag, content), *controls = elements(message[begin:end])
         if tag != ENTRY:
             return message
         (_, dn), (_, attributes) = elements(content)
-        kept = b"".join(self.cut_attribute(a) for _, a in elements(attributes))
-        return ber(0x30, b"".join(ber(*e) for e in (number, (ENTRY, ber(4, dn) + ber(0x30, kept)), *controls)))
+        kept = [self.cut_attribute(a) for _, a in elements(attributes)]
+        return tlv(0x30, *(tlv(*e) for e in (number, (ENTRY, octets(dn) + tlv(0x30, *kept)), *controls)))
 
     def cut_attribute(self, attribute):
         (_, name), (_, values) = elements(attribute)
         asked = re.fullmatch(rb"(?i)member(?:;range=(\d+)-\*)?", name)
         values = [v for _, v in elements(values)]
         if not asked or (asked.group(1) is None and len(values) <= self.limit):
-            return ber(0x30, attribute)
+            return tlv(0x30, attribute)
         first, out = int(asked.group(1) or 0), b""
         if asked.group(1) is None:
-            out = ber(0x30, ber(4, name) + ber(0x31, b""))
+            out = tlv(0x30, octets(name), tlv(0x31))
         end = b"*"
         if len(values) > self.limit:
             values, end = values[:self.limit], b"%d" % (first + self.limit - 1)
@@ -110,4 +80,4 @@ class Ranges:
             self.part(first)
         if self.spoil:
             name, values = self.spoil(name, values)
-        return out + ber(0x30, ber(4, name) + ber(0x31, b"".join(ber(4, v) for v in values)))
+        return out + tlv(0x30, octets(name), tlv(0x31, *map(octets, values)))

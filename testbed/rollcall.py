@@ -132,6 +132,11 @@ destinations:
         self.start_milter()
         self.start_expander()
 
+    def reload(self):
+        """Until the settings, as they are by now, are in force; what rollcallctl says."""
+        self.configure()
+        return self.ctl("reload", check=0)
+
     def kill_expander(self):
         self.expander.send_signal(signal.SIGKILL)
         self.expander.wait()

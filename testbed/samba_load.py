@@ -16,7 +16,7 @@ PASSWORD = "Secret-123"
 
 # What Exchange adds to the schema, as far as rollcall reads it; the numbers of attributes and classes are ours.
 NUMBERS = "1.2.840.113556.1.8000.2554.55555"
-TEXT, NUMBER, LARGE, FLAG, NAME = (("2.5.5.12", 64), ("2.5.5.9", 2), ("2.5.5.16", 65), ("2.5.5.8", 1), ("2.5.5.1", 127))
+TEXT, LARGE, FLAG, NAME = ("2.5.5.12", 64), ("2.5.5.16", 65), ("2.5.5.8", 1), ("2.5.5.1", 127)
 EXCHANGE = [("targetAddress", TEXT, False, "user contact"),
             ("msExchRecipientTypeDetails", LARGE, False, "user contact"),
             ("msExchCoManagedByLink", NAME, True, "group dynamic"),

@@ -51,21 +51,28 @@ define(`RELAY_MAILER_LL', `0')dnl
 define(`SMART_HOST', `relay:[{host}]')dnl
 """
 
+OUT_MILTER = """MAIL_FILTER(`out', `S=inet:{port}@127.0.0.1, F=T')dnl
+define(`ROLLCALL_DAEMON_FILTERS', `out')dnl
+"""
+
 
 class Sendmail:
     """
     `mc` are more lines of the .mc file before our feature, `mailers` behind the mailers. Mail for elsewhere goes
     to `relay` (host, port). `lmtp` is where the expander listens, if it is not the socket in `sockets`.
-    `domains` have lists only, `shared` people as well.
+    `domains` have lists only, `shared` people as well. `out_milter` is the port of a milter that sees what the
+    expander puts back.
     """
 
     owner = None                          # it is root who uses the sockets
 
     def __init__(self, directory, relay=None, mc="", mailers="", domains="lists.example.com", lmtp=None,
-                 shared="", every="1s"):
+                 shared="", every="1s", out_milter=None):
         self.dir = pathlib.Path(directory)
         self.port, self.reinject = free_port(), free_port()
         self.relay, self.mc, self.mailers, self.domains, self.shared = relay, mc, mailers, domains, shared
+        if out_milter:
+            self.mc += OUT_MILTER.format(port=out_milter)
         self.lmtp = lmtp or f"unix:{self.sockets}/lmtp.sock"
         self.runs = (f"-q{every}",)       # of the queue
         self.process = None

@@ -1,4 +1,5 @@
 """A recording SMTP server that takes all mail, or refuses, delays and breaks off as it is told."""
+import collections
 import re
 import socket
 import socketserver
@@ -15,6 +16,11 @@ class Transaction:
     @property
     def header(self):
         return self.data.split(b"\r\n\r\n", 1)[0].decode("utf-8", "surrogateescape") + "\r\n"
+
+    @property
+    def queue_id(self):
+        """The MTA's. What it delivers again after its own death has the same."""
+        return re.search(r"\bid (\w+)", self.fields("Received")[0])[1]
 
     def fields(self, name):
         """All values of a field, unfolded."""
@@ -73,6 +79,10 @@ class Sink:
         """All recipients of all that was taken, as often as they came."""
         with self.lock:
             return [r for t in self.transactions for r in t.recipients]
+
+    def copies(self):
+        """How many copies each recipient has of each post, by its Message-ID."""
+        return collections.Counter((t.fields("Message-ID")[0], r) for t in self.delivered() for r in t.recipients)
 
     def connection(self, h):
         h.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -98,22 +98,11 @@ class Stand:
         ldif = directory.crowd(members, [])
         ldif += directory.group("crowd", map(directory.person_dn, people), mgrpRFC822MailMember=GHOSTS)
         options = {"postfix": {"main": MAIN},
-                   "sendmail": {"mc": f"MAIL_FILTER(`second', `S=inet:{self.second.port}@127.0.0.1, F=T')dnl\n"
-                                "define(`ROLLCALL_DAEMON_FILTERS', `second')dnl\n", "mailers": MC}}[mta]
-        self.site = Site(self.path, directory.top() + ldif, mta=mta, **{mta: options},
+                   "sendmail": {"mailers": MC}}[mta]
+        self.site = Site(self.path, directory.top() + ldif, mta=mta, **{mta: {"out_milter": self.second.port, **options}},
                          more="errors: postmaster@example.com",
                          destinations=f"lists.example.com: {{ sources: [ corp ], proof: {proof} }}",
                          outbound=f"lanes: {lanes}\nbatch: {batch}\nsettle: {settle}")
-        if mta == "postfix":
-            self.let_second_in()
-
-    def let_second_in(self):
-        plain = self.site.mta.services
-
-        def services():
-            text = plain().replace("  -o receive_override_options=no_milters\n", "")
-            return text.replace("  -o smtpd_milters=\n", f"  -o smtpd_milters=inet:127.0.0.1:{self.second.port}\n")
-        self.site.mta.services = services
 
     def mount(self, path, megabytes):
         path.mkdir(parents=True, exist_ok=True)
@@ -232,7 +221,7 @@ class Stand:
         took = time.monotonic() - began
         (msgid,) = re.findall(rb"(?mi)^Message-ID: *(\S+)", message)
         # By the queue id that the MTA gave a batch: a copy of the same one again is the MTA's own doing.
-        copies = [(r, re.search(r"\bid (\w+)", t.fields("Received")[0])[1]) for t in self.site.sink.delivered()
+        copies = [(r, t.queue_id) for t in self.site.sink.delivered()
                   if t.fields("Message-ID") == [msgid.decode()] for r in t.recipients]
         injected = collections.Counter(r for r, _ in set(copies))
         text = self.site.rollcall.log[log:]

@@ -13,7 +13,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 
-from testbed.base import BUILD  # noqa: E402
+from testbed.base import BUILD, wait_until  # noqa: E402
 from testbed import client, directory, postfix, proxy, rollcall, sendmail, sink, slapd  # noqa: E402
 
 PEOPLE = ["ann", "bob", "carl", "dora", "emil"]
@@ -53,6 +53,13 @@ def short_directory():
 
 @pytest.fixture
 def place():
+    with short_directory() as path:
+        yield path
+
+
+@pytest.fixture(scope="module")
+def module_place():
+    """The same, for servers that the tests of a file share."""
     with short_directory() as path:
         yield path
 
@@ -142,6 +149,13 @@ class Site:
             assert reply.code == 250, reply
             return reply
 
+    def received(self, member, **post):
+        """What a member gets of one post over SMTP."""
+        before = len(self.sink.delivered(member))
+        self.post(**post)
+        wait_until(lambda: len(self.sink.delivered(member)) > before, what="the post")
+        return self.sink.delivered(member)[-1].data
+
     def submit(self, to="staff@lists.example.com", sender="ann@example.com", message=None, parameters=""):
         """One post straight over LMTP; the reply."""
         with self.lmtp() as c:
@@ -151,7 +165,6 @@ class Site:
 
     def wait_for(self, count, seconds=20):
         """Until so many copies have arrived; returns all recipients in order."""
-        from testbed.base import wait_until
         wait_until(lambda: len(self.sink.recipients()) >= count, seconds, f"{count} copies")
         return sorted(self.sink.recipients())
 

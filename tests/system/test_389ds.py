@@ -1,11 +1,9 @@
 """389 Directory Server, and groups as FreeIPA has them in it: the contract, and what is peculiar to them."""
-import pathlib
-import subprocess
 
 import pytest
 
 from testbed import directory, ds389, rollcall
-from testbed.base import ROOT, free_port
+from testbed.base import ROOT
 from testbed.directory import entry, person_dn
 from testbed.rollcall import ldap_settings, run_contract
 
@@ -18,15 +16,6 @@ EMPTY = "{ settings: businessCategory, never-empty: none, group-classes: [ group
 EVERY_WAY = pytest.mark.parametrize("technique", ["auto", "or", "base", "memberof"])
 
 
-def running(**options):
-    return ds389.Ds389(pathlib.Path("/tmp") / f"rc-389-{free_port()}", **options)
-
-
-def end(server):
-    server.stop()
-    subprocess.run(["rm", "-rf", server.dir])
-
-
 def peculiar():
     people = [person_dn(f"u{i}") for i in range(MANY)]
     out = "".join(directory.person(f"u{i}") for i in range(MANY)) + directory.person("nomail", mail=False)
@@ -37,21 +26,21 @@ def peculiar():
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["deref", "no deref"])
-def plain(request):
+def plain(request, module_place):
     """As it comes, but for limits that are lower. One of the two has no dereference control."""
-    server = running(deref=request.param, settings=LIMITS)
+    server = ds389.Ds389(module_place / f"plain-{request.param}", deref=request.param, settings=LIMITS)
     server.load((ROOT / "tests/fixtures/contract.ldif").read_text() + peculiar())
     yield server
-    end(server)
+    server.stop()
 
 
 @pytest.fixture(scope="module")
-def plugged():
+def plugged(module_place):
     """The MemberOf plugin is on."""
-    server = running(memberof=True)
+    server = ds389.Ds389(module_place / "plugged", memberof=True)
     server.load((ROOT / "tests/fixtures/contract.ldif").read_text() + peculiar())
     yield server
-    end(server)
+    server.stop()
 
 
 @pytest.fixture
@@ -209,11 +198,11 @@ def ipa():
 
 
 @pytest.fixture(scope="module")
-def freeipa():
-    server = running(memberof=True)
+def freeipa(module_place):
+    server = ds389.Ds389(module_place / "ipa", memberof=True)
     server.load(ipa())
     yield server
-    end(server)
+    server.stop()
 
 
 @EVERY_WAY

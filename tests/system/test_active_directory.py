@@ -1,12 +1,9 @@
 """Active Directory: the contract, and what is peculiar to it, on a real domain controller of Samba's."""
-import pathlib
-import subprocess
 import time
 
 import pytest
 
 from testbed import directory, ranges, rollcall, samba
-from testbed.base import free_port
 from testbed.rollcall import ldap_settings, run_contract
 
 from test_membership import MEMBERS, compare
@@ -96,8 +93,8 @@ def crowd():
 
 
 @pytest.fixture(scope="module")
-def domain():
-    server = samba.Samba(pathlib.Path("/tmp") / f"rc-ad-{free_port()}")
+def domain(module_place):
+    server = samba.Samba(module_place / "ad")
     units = "".join(directory.entry(f"OU={ou},{SUFFIX}", objectClass="organizationalUnit")
                     for ou in ("people", "groups", "services"))
     account = directory.entry(server.bind_dn, objectClass="user", sAMAccountName="rollcall", userAccountControl="66048")
@@ -105,7 +102,6 @@ def domain():
     server.start()
     yield server
     server.stop()
-    subprocess.run(["rm", "-rf", server.dir])
 
 
 @pytest.fixture
@@ -281,7 +277,7 @@ def parts(domain):
 
 
 @pytest.mark.parametrize("technique, limit", [("auto", 1500), ("memberof", 1500), ("memberof", 5000), ("auto", None)])
-def test_a_large_group_is_whole(config, domain, parts, technique, limit):
+def test_a_large_group_is_whole(config, parts, technique, limit):
     parts.limit = limit or CROWD
     r = config(technique=technique, uri=f'"{parts.uri}"')
     addresses, got = listed(r, "crowd")
@@ -343,7 +339,7 @@ def test_without_the_number_of_changes_it_is_unsure(config, parts, monkeypatch):
 
 # ---- what it answers to other questions ----
 
-def test_anonymous_is_unsure(config, domain):
+def test_anonymous_is_unsure(config):
     got = config(bind="none").ctl("lookup", "staff@lists.example.com")
     assert got.returncode == 75 and "Operations error" in got.stderr
 
@@ -369,12 +365,12 @@ def test_a_control_that_it_has_not(config):
     assert time.monotonic() - began < 15
 
 
-def test_a_reference_that_leads_to_people_is_unsure(make_site):
+def test_a_reference_that_leads_to_people_is_unsure(make_site, place):
     """In another directory, to show both: a subordinate domain, and what the rootDSE says holds no people."""
     def away(name, ref):
         return directory.entry(f"dc={name},dc=example,dc=com", objectClass=["referral", "extensibleObject"], dc=name,
                                ref=f"ldap://127.0.0.1:1/{ref}")
-    path = pathlib.Path("/tmp") / f"rc-root-{free_port()}"
+    path = place / "root"
     path.write_text("dn:\nconfigurationNamingContext: cn=configuration,dc=example,dc=com\n"
                     "defaultNamingContext: dc=example,dc=com\nrootDomainNamingContext: dc=example,dc=com\n")
     schema = "".join(f"attributetype ( 1.3.6.1.4.1.55555.5.{i} NAME '{n}NamingContext' SUP distinguishedName )\n"
@@ -382,17 +378,12 @@ def test_a_reference_that_leads_to_people_is_unsure(make_site):
     out = directory.top() + directory.person("ann") + directory.group("staff", [directory.person_dn("ann")])
     out += away("a", "cn=Configuration,dc=example,dc=com") + away("b", "DC=DomainDnsZones,dc=example,dc=com")
     out += away("c", "DC=ForestDnsZones,dc=example,dc=com")
-    try:
-        for more, status in (("", 1), (away("d", "dc=d,dc=example,dc=com"), 75)):
-            site = make_site(out + more, mta="sink", slapd=dict(top=f"{schema}rootDSE {path}"),
-                             source_more="technique: or")
-            got = site.rollcall.ctl("lookup", "stuff@lists.example.com")
-            assert got.returncode == status, got
-            assert site.rollcall.ctl("lists").returncode == (75 if more else 0)
-            assert site.rollcall.ctl("lookup", "staff@lists.example.com").returncode == 0
-            site.stop()
-    finally:
-        path.unlink()
+    for more, status in (("", 1), (away("d", "dc=d,dc=example,dc=com"), 75)):
+        site = make_site(out + more, mta="sink", slapd=dict(top=f"{schema}rootDSE {path}"), source_more="technique: or")
+        got = site.rollcall.ctl("lookup", "stuff@lists.example.com")
+        assert got.returncode == status, got
+        assert site.rollcall.ctl("lists").returncode == (75 if more else 0)
+        assert site.rollcall.ctl("lookup", "staff@lists.example.com").returncode == 0
 
 
 @pytest.mark.parametrize("attributes, words", [

@@ -165,7 +165,7 @@ def test_the_word_of_a_trusted_server(make_site, mta, dns):
     assert (line["by"], line["reason"]) == ("authenticated", "no field of a trusted server is about mail of example.org")
 
 
-def test_replies(make_site, dns, keys):
+def test_replies(make_site, dns):
     site = make_site(**settings(dns, "dmarc"))
     assert through(site, message("example.org")) == "550 5.7.26"
     assert through(site, message("failing.example")) == "451 4.7.1"

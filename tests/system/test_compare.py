@@ -225,8 +225,7 @@ def test_what_was_a_shadow_stays_one(make_site):
         assert reply.code == 250
     wait_until(lambda: site.rollcall.log_lines("expand", verdict="later"), what="a try")
     site.rollcall.destinations = SHADOW.replace("shadow: yes", "shadow: no")
-    site.rollcall.configure()
-    site.rollcall.ctl("reload", check=0)
+    site.rollcall.reload()
     site.slapd.start()
     wait_until(lambda: site.rollcall.log_lines("inject", state="shadow"), what="the shadow")
     assert site.submit(STAFF).code == 250           # one of another message is none

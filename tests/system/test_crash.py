@@ -1,5 +1,4 @@
 """kill -9 of the expander at its worst moments: nobody is lost, and at most the batches in flight go twice."""
-import collections
 import os
 import random
 import threading
@@ -16,15 +15,6 @@ STAFF = ["ann@example.com", "bob@example.com", "carl@example.com", "guest@partne
 def again(site):
     site.rollcall.kill_expander()
     site.rollcall.start_expander()
-
-
-def copies(site):
-    """How many copies each recipient has of each post, by its Message-ID."""
-    count = collections.Counter()
-    for t in site.sink.delivered():
-        for r in t.recipients:
-            count[t.fields("Message-ID")[0], r] += 1
-    return count
 
 
 def test_during_intake(make_site, mta):
@@ -82,7 +72,7 @@ def test_during_expansion(make_site):
 def test_during_injection(make_site):
     """Killed with every lane waiting for a reply: those batches are in doubt and go again, others go once."""
     lanes, batch, size = 3, 50, 1029       # 21 batches of 49, and a receipt each
-    site = make_site(directory.top() + directory.crowd(size, [size]), mta="sink",
+    site = make_site(directory.crowded(size), mta="sink",
                      outbound=f"lanes: {lanes}\nbatch: {batch}")
     done = 0
 
@@ -101,7 +91,7 @@ def test_during_injection(make_site):
     site.wait_for(size)
     site.rollcall.wait_idle()
     time.sleep(0.6)                       # what the sink was busy with when the kill came
-    count = copies(site)
+    count = site.sink.copies()
     assert len(count) == size and max(count.values()) <= 2
     assert sum(n == 2 for n in count.values()) <= lanes * batch
     # The sink brings no receipts.
@@ -125,7 +115,7 @@ def test_at_any_moment(make_site, mta, seed):
     """Posts come through an MTA all the while, and the expander dies every now and then."""
     chance = random.Random(seed)
     lanes, batch, size, posts = 2, 20, 150, 12
-    site = make_site(directory.top() + directory.crowd(size, [size]), mta=mta,
+    site = make_site(directory.crowded(size), mta=mta,
                      outbound=f"lanes: {lanes}\nbatch: {batch}")
     kills = 0
     for i in range(posts):
@@ -134,11 +124,11 @@ def test_at_any_moment(make_site, mta, seed):
         if i % 2:
             again(site)
             kills += 1
-    wait_until(lambda: len(copies(site)) >= posts * size, 60, "all copies")
+    wait_until(lambda: len(site.sink.copies()) >= posts * size, 60, "all copies")
     site.rollcall.wait_idle()
     # What the MTA put off while nobody listened may wait until somebody wakes it up.
     wait_until(lambda: site.mta.flush() or site.mta.queued() == 0, 30, "an empty queue", every=1)
-    count = copies(site)
+    count = site.sink.copies()
     assert len(count) == posts * size
     assert sum(n - 1 for n in count.values()) <= kills * lanes * batch
     assert site.rollcall.counts()["done"] == posts

@@ -1,14 +1,12 @@
 """The directory: binding, TLS, failover, every technique, and everything that may go wrong with it."""
-import pathlib
 import re
-import subprocess
 import threading
 import time
 
 import pytest
 
 from testbed import client, directory, slapd
-from testbed.base import ROOT, free_port, wait_until
+from testbed.base import ROOT, wait_until
 from testbed.rollcall import ldap_settings, run_contract
 
 TECHNIQUES = pytest.mark.parametrize("technique", ["deref", "or", "base"])
@@ -18,9 +16,9 @@ STAFF = ["ann@example.com", "bob@example.com", "carl@example.com", "guest@partne
 # ---- the contract of sources, by every technique, bind and transport ----
 
 @pytest.fixture(scope="module")
-def contract_server(tmp_path_factory):
+def contract_server(module_place):
     """One slapd with the contract's lists, TLS, and a map from root's uid to an entry for EXTERNAL."""
-    path = pathlib.Path("/tmp") / f"rc-contract-{free_port()}"
+    path = module_place / "contract"
     server = slapd.Slapd(path, top='authz-regexp "^gidNumber=0\\\\+uidNumber=0,cn=peercred,cn=external,cn=auth$" '
                                    '"cn=rollcall,ou=services,dc=example,dc=com"')
     server.make_certificates()
@@ -29,7 +27,6 @@ def contract_server(tmp_path_factory):
     (path / "password").write_text("secret\n")
     yield server
     server.stop()
-    subprocess.run(["rm", "-rf", path])
 
 
 STYLED = dict(attributes="{ settings: businessCategory }")
@@ -176,7 +173,7 @@ def test_hanging(make_site, mta):
 @pytest.mark.parametrize("technique", ["deref", "or", "base"])
 def test_cut_off_in_the_middle_of_the_members(make_site, technique):
     """At any byte of the answer: nobody is sent anything until the members are complete."""
-    site = make_site(directory.top() + directory.crowd(400, [400]), mta="sink", through_proxy=True,
+    site = make_site(directory.crowded(400), mta="sink", through_proxy=True,
                      source_more=f"technique: {technique}\ncache: {{ yes: 1h }}".replace("\n", "\n              "))
     site.rollcall.ctl("members", "g400@lists.example.com", check=0)
     whole = site.proxy.passed
@@ -202,7 +199,7 @@ def test_cut_off_in_the_middle_of_the_members(make_site, technique):
 def test_restarted_in_the_middle_of_a_large_list(make_site):
     """100,000 members: none of those that were read before is sent anything, and each gets one copy after all."""
     members = 100000
-    site = make_site(directory.top() + directory.crowd(members, [members]), mta="sink", through_proxy=True)
+    site = make_site(directory.crowded(members), mta="sink", through_proxy=True)
     killed = threading.Event()
     passed = []
 
@@ -254,7 +251,7 @@ def test_the_overlay_is_taken_away(make_site):
 
 def test_a_limit_of_the_server(make_site):
     """An answer cut short by a size limit is asked for in other ways, and never taken for the whole."""
-    site = make_site(directory.top() + directory.crowd(200, [200]), mta="sink", start=False,
+    site = make_site(directory.crowded(200), mta="sink", start=False,
                      source_more="technique: or")
     site.slapd.stop()
     site.slapd.extra = "sizelimit 20"

@@ -61,7 +61,7 @@ def test_what_the_mta_has_waits_in_its_queue(site):
 
 def test_what_is_under_way_is_finished(make_site):
     """The drain waits for posts in the queues, and for a session that was let in before it."""
-    site = make_site(directory.top() + directory.crowd(200, [200]), mta="sink", outbound="batch: 20\nlanes: 1")
+    site = make_site(directory.crowded(200), mta="sink", outbound="batch: 20\nlanes: 1")
     site.sink.on_dot = lambda t: time.sleep(0.1)
     site.submit(to="g200@lists.example.com")
     got = []

@@ -12,10 +12,6 @@ from testbed.base import wait_until
 ALWAYS = "lists.example.com: { sources: [ corp ], proof: always }"
 
 
-def crowd(*sizes):
-    return directory.top() + directory.crowd(max(sizes), sizes)
-
-
 @pytest.fixture
 def make_farm(make_site):
     """A site that injects into so many sinks, which are in site.farm; site.sink is the first."""
@@ -46,7 +42,7 @@ def wait_for(site, count, seconds=30):
 
 
 def test_where_they_are_taken_fastest(make_farm):
-    site = make_farm(3, ldif=crowd(3000), outbound="lanes: 1\nbatch: 50")
+    site = make_farm(3, ldif=directory.crowded(3000), outbound="lanes: 1\nbatch: 50")
     site.farm[1].delay_dot = 0.2
     site.submit(to="g3000@lists.example.com")
     wait_for(site, 3000)
@@ -57,7 +53,7 @@ def test_where_they_are_taken_fastest(make_farm):
 
 def test_weights(make_farm):
     """As many lanes as it weighs."""
-    site = make_farm(2, [" weight 3", ""], ldif=crowd(3000), outbound="lanes: 1\nbatch: 50\nadapt: no")
+    site = make_farm(2, [" weight 3", ""], ldif=directory.crowded(3000), outbound="lanes: 1\nbatch: 50\nadapt: no")
     for s in site.farm:
         s.delay_dot = 0.05
     site.submit(to="g3000@lists.example.com")
@@ -69,7 +65,7 @@ def test_weights(make_farm):
 @pytest.mark.parametrize("fault", ["absent", "421 4.3.2 closing", "452 4.3.1 no room"])
 def test_one_that_is_away_is_left_and_tried_again(make_farm, fault):
     """Its batches go to the other at once, and are not put off; it is found when it is back."""
-    site = make_farm(2, ldif=crowd(1000, 200, 4), outbound="lanes: 1\nbatch: 100\nretry-first: 1m\nretry-most: 1m")
+    site = make_farm(2, ldif=directory.crowded(1000, 200, 4), outbound="lanes: 1\nbatch: 100\nretry-first: 1m\nretry-most: 1m")
     away = site.farm[1]
     if fault == "absent":
         away.stop()
@@ -99,7 +95,7 @@ def test_one_that_is_away_is_left_and_tried_again(make_farm, fault):
 
 def test_all_of_them_are_away(make_farm):
     """As with one: the post waits, and says why."""
-    site = make_farm(2, ldif=crowd(200))
+    site = make_farm(2, ldif=directory.crowded(200))
     for s in site.farm:
         s.on_mail = lambda a: "451 4.3.0 not now"
     site.submit(to="g200@lists.example.com")
@@ -114,7 +110,7 @@ def test_all_of_them_are_away(make_farm):
 
 def test_the_intent_names_the_mta(make_farm):
     """A batch in doubt is settled with the MTA that got it: that the other answers says nothing."""
-    site = make_farm(2, ldif=crowd(150), destinations=ALWAYS, outbound="settle: 1s\nlanes: 1\nbatch: 300\nretry-most: 300ms")
+    site = make_farm(2, ldif=directory.crowded(150), destinations=ALWAYS, outbound="settle: 1s\nlanes: 1\nbatch: 300\nretry-most: 300ms")
     one, other = site.farm
     for s in site.farm:
         s.on_dot = lambda t: "taken close" if t.sender else None
@@ -145,7 +141,7 @@ def test_the_intent_names_the_mta(make_farm):
 def test_killed_in_mid_fan_out(make_site, place):
     """Two real Postfixes; one dies whole, while it has batches in hand, and comes back: none lost, none doubled."""
     size = 4000
-    site = make_site(crowd(size), start=False, destinations=ALWAYS, outbound="lanes: 2\nbatch: 50\nsettle: 4s\nadapt: no",
+    site = make_site(directory.crowded(size), start=False, destinations=ALWAYS, outbound="lanes: 2\nbatch: 50\nsettle: 4s\nadapt: no",
                      postfix={"main": "smtpd_client_connection_rate_limit = 0\n"})
     lmtp = site.mta.sockets / "lmtp.sock"
     second = postfix.Postfix(place / "pf2", relay=site.sink.address, main=(
@@ -167,7 +163,8 @@ def test_killed_in_mid_fan_out(make_site, place):
         second.flush()
         wait_until(lambda: len(site.sink.recipients()) >= size, 60, "all copies")
         time.sleep(1)                     # for copies too many
-        got = Counter(site.sink.recipients())
+        # What the MTA delivers again after its death is its own doing.
+        got = Counter(r for r, _ in {(r, t.queue_id) for t in site.sink.delivered() for r in t.recipients})
         doubts = [b for b in site.rollcall.log_lines("batch") if "doubt" in b]
         assert len(got) == size and set(got.values()) == {1}, (Counter(got.values()), len(doubts))
         assert site.rollcall.log_lines("mta", state="away")

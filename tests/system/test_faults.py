@@ -102,7 +102,7 @@ def unanswered(path):
 # ---- the clock ----
 
 @pytest.fixture
-def make_site(make_site, place):
+def make_site(make_site):
     """Connections to the MTA that are not used do not stay, so that descriptors can be counted soon."""
     def make(*words, outbound="", **options):
         return make_site(*words, outbound=outbound if "idle:" in outbound else outbound + "\nidle: 200ms", **options)
@@ -526,7 +526,7 @@ def test_both_daemons_stopped_for_a_while(make_site):
 # ---- the directory ----
 
 def test_restarted_in_the_middle_of_an_expansion(make_site):
-    site = make_site(directory.top() + directory.crowd(400, [400]), mta="sink", through_proxy=True,
+    site = make_site(directory.crowded(400), mta="sink", through_proxy=True,
                      source_more="cache: { yes: 1h }")
     site.rollcall.ctl("members", "g400@lists.example.com", check=0)
     whole = site.proxy.passed

@@ -1,28 +1,26 @@
 """Directories that other products have made: the contract on each preset, and what is odd about each."""
 import contextlib
-import pathlib
-import shutil
 import subprocess
 import types
 
 import pytest
 
+from conftest import short_directory
 from testbed import client, directory, rollcall, slapd
-from testbed.base import free_port, wait_until
+from testbed.base import wait_until
 from testbed.directory import group_dn, person_dn
 from testbed.flavours import ACTIVE, FLAVOURS
 from testbed.rollcall import run_contract
 
 
 @pytest.fixture(scope="module", params=FLAVOURS)
-def flavour(request):
+def flavour(request, module_place):
     f = FLAVOURS[request.param]()
-    server = slapd.Slapd(pathlib.Path("/tmp") / f"rc-flavour-{free_port()}", **f.slapd)
+    server = slapd.Slapd(module_place / request.param, **f.slapd)
     server.load(f.make())
     server.start()
     yield server, f.settings
     server.stop()
-    shutil.rmtree(server.dir)
 
 
 @pytest.mark.parametrize("how", [
@@ -149,18 +147,17 @@ def url_site():
 @contextlib.contextmanager
 def only_a_source(ldif, name, *lines, **options):
     """A directory, and a configuration for rollcallctl."""
-    place = pathlib.Path("/tmp") / f"rc-flavour-{free_port()}"
-    server = slapd.Slapd(place / "ldap", **{**FLAVOURS_OF[name]().slapd, **options})
-    site = types.SimpleNamespace(slapd=server)
-    site.rollcall = rollcall.Rollcall(place / "rc", more(
-        "corp:", "kind: ldap", f'uri: [ "{server.uri}" ]', "base: dc=example,dc=com", f"preset: {name}", *lines))
-    site.rollcall.sources = site.rollcall.sources.replace(PLACE, "\n  ")
-    server.load(ldif)
-    server.start()
-    site.rollcall.configure()
-    yield site
-    server.stop()
-    shutil.rmtree(place)
+    with short_directory() as place:
+        server = slapd.Slapd(place / "ldap", **{**FLAVOURS_OF[name]().slapd, **options})
+        site = types.SimpleNamespace(slapd=server)
+        site.rollcall = rollcall.Rollcall(place / "rc", more(
+            "corp:", "kind: ldap", f'uri: [ "{server.uri}" ]', "base: dc=example,dc=com", f"preset: {name}", *lines))
+        site.rollcall.sources = site.rollcall.sources.replace(PLACE, "\n  ")
+        server.load(ldif)
+        server.start()
+        site.rollcall.configure()
+        yield site
+        server.stop()
 
 
 def test_further_bases(make_site):

@@ -253,7 +253,7 @@ def test_log_lines_carry_the_queue_id(site):
 
 
 def test_a_group_of_ten_thousand(make_site):
-    site = make_site(directory.top() + directory.crowd(10000, [10000]))
+    site = make_site(directory.crowded(10000))
     site.post(to="g10000@lists.example.com", sender="user0@example.net")
     got = site.wait_for(10000, 60)
     site.rollcall.wait_idle()

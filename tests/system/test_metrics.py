@@ -218,7 +218,7 @@ def test_without_daemons(lmtp_site):
 
 def test_counting_while_it_is_looked_at(make_site):
     """Everybody counts and somebody looks, all at once; in the end nothing is missing."""
-    site = make_site(directory.top() + directory.crowd(40, [40]), mta="sink", outbound="batch: 5\nlanes: 4")
+    site = make_site(directory.crowded(40), mta="sink", outbound="batch: 5\nlanes: 4")
     threads, posts = 4, 10
 
     def post():

@@ -245,8 +245,7 @@ def test_while_it_is_unsure_nobody_gets_anything(make_site):
     assert f"{X} within {E}" in site.rollcall.log_lines("expand", verdict="later")[0]["reason"]
     assert not site.sink.recipients() and set(envelopes(site)) == {E}
     site.rollcall.destinations = destinations()
-    site.rollcall.configure()
-    assert site.rollcall.ctl("reload").returncode == 0
+    site.rollcall.reload()
     site.wait_for(3)
     site.rollcall.wait_idle()
     assert by_list(site) == dict(e=["carl", "dora"], x=["xaver"])

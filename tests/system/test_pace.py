@@ -8,10 +8,6 @@ from testbed.rollcall import PROVEN
 from testbed.base import wait_until
 
 
-def crowd(*sizes):
-    return directory.top() + directory.crowd(max(sizes), sizes)
-
-
 class Arrivals:
     """When which transaction was taken: (time, recipients, list)."""
 
@@ -34,7 +30,7 @@ class Arrivals:
 @pytest.mark.parametrize("which", ["rate", "list-rate", "domain-rate", "lane-rate"])
 def test_no_more_than_a_rate(make_site, which):
     """In no second more than so many; a small post does not wait, nor does another list where it is for each."""
-    site = make_site(crowd(300, 280, 10), mta="sink", outbound=f"{which}: 100/second\nlanes: 1")
+    site = make_site(directory.crowded(300, 280, 10), mta="sink", outbound=f"{which}: 100/second\nlanes: 1")
     came = Arrivals(site)
     began = time.monotonic()
     site.submit(to="g300@lists.example.com")
@@ -54,7 +50,7 @@ def test_no_more_than_a_rate(make_site, which):
 
 def test_small_and_urgent_posts_are_not_stuck(make_site):
     """Behind huge ones on the only lane; each of these would take long."""
-    site = make_site(crowd(3000, 200, 150, 5), mta="sink",
+    site = make_site(directory.crowded(3000, 200, 150, 5), mta="sink",
                      outbound="lanes: 1\nbatch: 100\nurgent: [ G150@lists.example.com ]")
     site.sink.delay_dot = 0.15
     came = Arrivals(site)
@@ -75,7 +71,7 @@ def test_small_and_urgent_posts_are_not_stuck(make_site):
 
 def test_small_posts_pass_many_large_ones_that_wait(make_site):
     """More large posts than are under way at a time."""
-    site = make_site(crowd(101, 5), mta="sink", outbound="rate: 100/minute\nlanes: 1")
+    site = make_site(directory.crowded(101, 5), mta="sink", outbound="rate: 100/minute\nlanes: 1")
     came = Arrivals(site)
     for _ in range(60):
         site.submit(to="g101@lists.example.com")
@@ -89,7 +85,7 @@ def test_small_posts_pass_many_large_ones_that_wait(make_site):
 
 def test_a_hold_time_spreads_a_burst(make_site):
     """Large posts begin one after the other; the small one between them at once."""
-    site = make_site(crowd(120, 5), mta="sink", outbound="hold: 700ms")
+    site = make_site(directory.crowded(120, 5), mta="sink", outbound="hold: 700ms")
     came = Arrivals(site)
     for _ in range(4):
         site.submit(to="g120@lists.example.com")
@@ -127,7 +123,7 @@ def watch(site, seconds):
 
 def test_refusals_slow_down(make_site):
     """452 at MAIL: half as many lanes then, and for a while."""
-    site = make_site(crowd(6000, 300), mta="sink", outbound="lanes: 4\nbatch: 100\nretry-first: 100ms\nretry-most: 100ms")
+    site = make_site(directory.crowded(6000, 300), mta="sink", outbound="lanes: 4\nbatch: 100\nretry-first: 100ms\nretry-most: 100ms")
     watch(site, 0.1)
     full = [True]
     site.sink.on_mail = lambda a: "452 4.3.1 insufficient system storage" if full else None
@@ -147,7 +143,7 @@ def test_the_mta_s_queue_is_long(make_site, place):
         (place / "queue" / name).mkdir(parents=True)
     for i in range(20):
         (place / "queue/active" / f"A{i}").touch()
-    site = make_site(crowd(300, 5), mta="sink", outbound=f"queue: {place}/queue\nqueue-most: 10")
+    site = make_site(directory.crowded(300, 5), mta="sink", outbound=f"queue: {place}/queue\nqueue-most: 10")
     site.submit(to="g300@lists.example.com")
     site.submit(to="g5@lists.example.com")
     site.wait_for(5)
@@ -158,8 +154,7 @@ def test_the_mta_s_queue_is_long(make_site, place):
     site.wait_for(305)
     site.rollcall.wait_idle()
     site.rollcall.outbound_more = f"queue: {place}/nothing\nqueue-most: 10"
-    site.rollcall.configure()
-    site.rollcall.ctl("reload", check=0)
+    site.rollcall.reload()
     time.sleep(1.2)                       # it is looked at once a second
     site.submit(to="g300@lists.example.com")
     site.wait_for(605)
@@ -168,7 +163,7 @@ def test_the_mta_s_queue_is_long(make_site, place):
 
 def test_the_queue_of_a_real_mta(make_site, mta):
     """It delivers slowly: a large post waits while there is more than one message in the queue, and then goes."""
-    site = make_site(crowd(300, 60), mta=mta, start=False, destinations=PROVEN)
+    site = make_site(directory.crowded(300, 60), mta=mta, start=False, destinations=PROVEN)
     site.rollcall.outbound_more = f"queue: {site.mta.queue}\nqueue-most: 1"
     site.start()
     site.sink.delay_dot = 4
@@ -192,7 +187,7 @@ def pace(site):
 
 def test_another_rate_while_posts_go_out(make_site):
     """For one list: slower at once; the other is not, nor a small post; and as fast as ever when it is taken back."""
-    site = make_site(crowd(2000, 280, 10), mta="sink", outbound="batch: 50\nlanes: 2")
+    site = make_site(directory.crowded(2000, 280, 10), mta="sink", outbound="batch: 50\nlanes: 2")
     came = Arrivals(site)
     site.rollcall.ctl("pace", "list", "G2000@lists.example.com", "60/minute", check=0)
     site.submit(to="g2000@lists.example.com")
@@ -221,7 +216,7 @@ def test_another_rate_while_posts_go_out(make_site):
                                 ["domain", "Lists.example.com"]])
 def test_each_thing_has_a_pace(make_site, of):
     """More slowly by it than the configuration says, and with no limit where that has one."""
-    site = make_site(crowd(300), mta="sink", outbound=f"lanes: 1\n{'' if of == ['all'] else of[0] + '-'}rate: 1000/second")
+    site = make_site(directory.crowded(300), mta="sink", outbound=f"lanes: 1\n{'' if of == ['all'] else of[0] + '-'}rate: 1000/second")
     came = Arrivals(site)
     words = [word.format(port=site.sink.port) for word in of]
     site.rollcall.ctl("pace", *words, "100/second", check=0)
@@ -238,7 +233,7 @@ def test_each_thing_has_a_pace(make_site, of):
 
 def test_it_lasts_over_restarts(make_site):
     """So that what was slowed down for a reason is not as fast as ever after a crash; a file that is damaged is told."""
-    site = make_site(crowd(300), mta="sink", outbound="rate: 500/second")
+    site = make_site(directory.crowded(300), mta="sink", outbound="rate: 500/second")
     site.rollcall.ctl("pace", "all", "none", check=0)
     site.rollcall.ctl("pace", "domain", "lists.example.com", "60/minute", check=0)
     site.rollcall.ctl("pace", "lane", "7/minute", check=0)
@@ -281,7 +276,7 @@ def test_it_lasts_over_restarts(make_site):
     (["list", "nobody@lists.example.com", "5/day"], "no list has this address"),
 ])
 def test_what_has_no_pace(make_site, words, why):
-    site = make_site(crowd(5), mta="sink")
+    site = make_site(directory.crowded(5), mta="sink")
     got = site.rollcall.ctl("pace", *words)
     assert got.returncode in (1, 70) and why in got.stderr, got
     assert pace(site)["set"] == []
@@ -289,7 +284,7 @@ def test_what_has_no_pace(make_site, words, why):
 
 def test_a_pace_where_the_directory_is_away(make_site):
     """Then a list's address is taken as it is: whoever wants to slow it down has a reason."""
-    site = make_site(crowd(300), mta="sink")
+    site = make_site(directory.crowded(300), mta="sink")
     site.slapd.stop()
     site.rollcall.ctl("pace", "list", "g300@lists.example.com", "60/minute", check=0)
     assert pace(site)["set"][0]["name"] == "g300@lists.example.com"
@@ -298,7 +293,7 @@ def test_a_pace_where_the_directory_is_away(make_site):
 def test_what_slows_an_mta_down_is_shown(make_site, place):
     """How many recipients it takes, that it refuses, that its queue is long."""
     (place / "active").mkdir()
-    site = make_site(crowd(300), mta="sink", outbound=f"lanes: 4\nbatch: 300\nqueue: {place}\nqueue-most: 1\n"
+    site = make_site(directory.crowded(300), mta="sink", outbound=f"lanes: 4\nbatch: 300\nqueue: {place}\nqueue-most: 1\n"
                                                       "retry-first: 60s\nretry-most: 60s")
     one = pace(site)["mtas"][0]
     assert one["at_most"] == one["lanes"] == 4 and one["batch"] == 300 and "slowed_by" not in one
@@ -320,7 +315,7 @@ def test_what_slows_an_mta_down_is_shown(make_site, place):
 
 
 def test_a_pace_without_lanes(make_site):
-    site = make_site(crowd(5), mta="sink")
+    site = make_site(directory.crowded(5), mta="sink")
     site.rollcall.kill_expander()
     got = site.rollcall.ctl("pace", check=70)
     assert "expander" in got.stderr

@@ -163,7 +163,7 @@ def test_that_is_not_needed_any_more(make_site, faulty):
     assert [word.split("/")[0] for word in line["asked"].split()[-2:]] == ["policy-service=fail", "policy-service=cancelled"]
 
 
-def test_over_tcp(make_site, place):
+def test_over_tcp(make_site):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(20)
         site = make_site(mta="sink", destinations=asking(f"server: 'inet:127.0.0.1:{listener.getsockname()[1]}'"))

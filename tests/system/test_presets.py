@@ -1,12 +1,11 @@
 """Flavours of directories: the contract on each preset, and everything that names can mean."""
-import pathlib
 import re
-import subprocess
+import types
 
 import pytest
 
-from testbed import client, directory, slapd
-from testbed.base import ROOT, free_port, wait_until
+from testbed import client, directory, rollcall, slapd
+from testbed.base import ROOT, wait_until
 from testbed.directory import account, alias, group_dn, person_dn, posix_group
 from testbed.flavours import LISTS, OF_STAFF, accounts
 from testbed.rollcall import run_contract
@@ -56,14 +55,13 @@ FLAVOURS = {
 
 
 @pytest.fixture(scope="module", params=FLAVOURS)
-def flavour(request):
+def flavour(request, module_place):
     make, settings = FLAVOURS[request.param]
-    server = slapd.Slapd(pathlib.Path("/tmp") / f"rc-preset-{free_port()}")
+    server = slapd.Slapd(module_place / request.param)
     server.load(make())
     server.start()
     yield server, settings
     server.stop()
-    subprocess.run(["rm", "-rf", server.dir])
 
 
 @pytest.mark.parametrize("how", [
@@ -335,15 +333,12 @@ def test_names_are_addresses(named_site, address, want, role):
 
 
 @pytest.fixture(scope="module")
-def named_site(tmp_path_factory):
-    from testbed import rollcall
-    place = pathlib.Path("/tmp") / f"rc-named-{free_port()}"
-    server = slapd.Slapd(place / "ldap")
+def named_site(module_place):
+    server = slapd.Slapd(module_place / "ldap")
     server.load(named_groups())
     server.start()
-    site = type("Site", (), {})()
-    site.slapd = server
-    site.rollcall = rollcall.Rollcall(place / "rc", f"""
+    site = types.SimpleNamespace(slapd=server)
+    site.rollcall = rollcall.Rollcall(module_place / "rc", f"""
         corp:
               kind: ldap
               uri: [ "{server.uri}" ]
@@ -353,7 +348,6 @@ def named_site(tmp_path_factory):
     site.rollcall.configure()
     yield site
     server.stop()
-    subprocess.run(["rm", "-rf", place])
 
 
 def test_names_are_addresses_in_domains_of_lists_only(named_site):

@@ -42,7 +42,7 @@ def fill(path):
 
 def test_a_disk_that_is_full_during_injection(make_site, small_disk):
     """Whatever could not be written down: nobody is left out, and at most what was in flight goes twice."""
-    site = make_site(directory.top() + directory.crowd(300, [300]), mta="sink", start=False,
+    site = make_site(directory.crowded(300), mta="sink", start=False,
                      destinations="lists.example.com: { sources: [ corp ], proof: never }",
                      outbound="lanes: 2\nbatch: 50")
     disk = small_disk(site.rollcall.dir / "state/spool")
@@ -72,7 +72,7 @@ def test_a_disk_that_is_full_during_injection(make_site, small_disk):
 
 def test_a_disk_that_is_full_during_expansion(make_site, small_disk):
     """A list that cannot be written down is put off, and nobody is sent anything by then."""
-    site = make_site(directory.top() + directory.crowd(2000, [2000]), mta="sink", start=False)
+    site = make_site(directory.crowded(2000), mta="sink", start=False)
     disk = small_disk(site.rollcall.dir / "state/spool")
     site.start()
     site.slapd.hang()
@@ -126,7 +126,7 @@ def test_a_progress_that_a_full_disk_has_spoilt(lmtp_site):
 
 def test_a_message_that_is_too_big_with_so_many_recipients(make_site):
     """552 at the end of data: again with half of the recipients, until it is taken; each one has it once."""
-    site = make_site(directory.top() + directory.crowd(300, [300]), mta="sink", outbound="lanes: 2")
+    site = make_site(directory.crowded(300), mta="sink", outbound="lanes: 2")
     site.sink.on_dot = lambda t: "552 5.3.4 message file too big" if len(t.recipients) > 40 else None
     site.submit(to="g300@lists.example.com")
     assert len(site.wait_for(300)) == 300
@@ -277,8 +277,7 @@ def test_a_reload_that_names_another_mta(make_site):
     old, site.sink = site.sink, sink.Sink()
     try:
         site.rollcall.mta = site.sink.port
-        site.rollcall.configure()
-        site.rollcall.ctl("reload", check=0)
+        site.rollcall.reload()
         site.submit()
         assert site.wait_for(4) == STAFF
         assert len(old.recipients()) == 4

@@ -268,7 +268,7 @@ def test_an_mta_that_takes_no_receipts(make_site):
 
 def test_which_posts_ask_for_it(make_site):
     """By the number of recipients; the receipt counts as one of the batch."""
-    site = make_site(directory.top() + directory.crowd(30, [30, 9]), mta="sink", outbound="batch: 10\nlanes: 1",
+    site = make_site(directory.crowded(30, 9), mta="sink", outbound="batch: 10\nlanes: 1",
                      destinations="lists.example.com: { sources: [ corp ], proof: from 10 }")
     site.submit(to="g30@lists.example.com")
     site.submit(to="g9@lists.example.com")

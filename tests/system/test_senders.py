@@ -68,7 +68,7 @@ def test_behind_the_mta_without_a_stamp_the_destination_decides(make_site):
     assert all("senders" not in line for line in site.rollcall.log_lines("lmtp"))
 
 
-def test_an_alias_leads_to_the_checks_of_who_sends(make_site, place):
+def test_an_alias_leads_to_the_checks_of_who_sends(make_site):
     """The stamp says who sends; the list that it does not name is asked about, as those senders are."""
     main = "virtual_alias_domains = mail.example.com\nvirtual_alias_maps = inline:{ team@mail.example.com=staff@lists.example.com }\n"
     site = make_site(more=SENDERS, destinations=LISTS, postfix={"main": main})

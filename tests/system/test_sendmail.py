@@ -145,7 +145,7 @@ def test_several_lists_are_one_transaction(make_site):
 
 def test_more_recipients_than_it_takes(make_site):
     """452 ends a batch early: what is left goes in others."""
-    site = make_site(directory.top() + directory.crowd(120, [120]), mta="sendmail",
+    site = make_site(directory.crowded(120), mta="sendmail",
                      sendmail={"mc": "define(`confMAX_RCPTS_PER_MESSAGE', `50')dnl\n"})
     site.post(to="g120@lists.example.com", sender="user0@example.net")
     site.wait_for(120)

@@ -382,12 +382,10 @@ def test_reload_and_stop(map_site):
     with Socketmap(rc.map_socket) as m, Socketmap(rc.map_socket) as busy:
         assert m.ask("staff@lists.example.com") == LIST
         rc.socketmap_more = "transport: lmtp:inet:mail.example.com:24"
-        rc.configure()
-        rc.ctl("reload", check=0)
+        rc.reload()
         assert m.ask("staff@lists.example.com") == "OK lmtp:inet:mail.example.com:24"
         rc.socketmap_more = f"listen: unix:{rc.dir}/other.sock"
-        rc.configure()
-        rc.ctl("reload", check=0)
+        rc.reload()
         assert "socketmap.listen takes effect at the next start only" in rc.log
         assert m.ask("staff@lists.example.com") == LIST
         map_site.slapd.hang()

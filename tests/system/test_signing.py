@@ -4,7 +4,6 @@ import json
 import pytest
 
 from testbed import client, dkim
-from testbed.base import wait_until
 from testbed.dns import Dns
 from testbed.rspamd import Rspamd
 
@@ -32,25 +31,14 @@ def signer(tmp_path_factory, keys):
 def make(make_site, place, mta, signer):
     def make(posts):
         (place / "lists.json").write_text(json.dumps({"lists": [{"address": STAFF, "members": [BOB]}]}))
-        filters = (f"MAIL_FILTER(`signer', `S=inet:{signer.port}@127.0.0.1, F=T')dnl\n"
-                   "define(`ROLLCALL_DAEMON_FILTERS', `signer')dnl\n")
-        site = make_site(mta=mta, start=False, sources=f"corp: {{ kind: file, path: {place}/lists.json }}",
+        return make_site(mta=mta, sources=f"corp: {{ kind: file, path: {place}/lists.json }}",
                          destinations=f"lists.example.com: {{ sources: [ corp ], check: [ posters: {{ allow: anyone }} ], posts: {{ {posts} }} }}",
-                         sendmail={"mc": filters})
-        if site.postfix:
-            services = site.postfix.services
-            site.postfix.services = lambda: services().replace(
-                "  -o smtpd_milters=\n", f"  -o smtpd_milters=inet:127.0.0.1:{signer.port}\n").replace(
-                "  -o receive_override_options=no_milters\n", "")
-        return site.start()
+                         **{mta: {"out_milter": signer.port}})
     return make
 
 
 def received(site, text):
-    before = len(site.sink.delivered(BOB))
-    site.post(STAFF, sender="ann@example.org", message=text)
-    wait_until(lambda: len(site.sink.delivered(BOB)) > before, what="the post")
-    return site.sink.delivered(BOB)[-1].data
+    return site.received(BOB, sender="ann@example.org", message=text)
 
 
 def test_signatures_of_list_and_poster(make, keys):
@@ -67,8 +55,7 @@ def test_signatures_of_list_and_poster(make, keys):
     assert dkim.verify(got.replace(b"Hello", b"Hallo"), lists) == [False]
     # What the list changes is under its own signature only.
     site.rollcall.destinations = site.rollcall.destinations.replace("subject-tag: none", "subject-tag: '[staff]', footer: Bye")
-    site.rollcall.configure()
-    site.rollcall.ctl("reload", check=0)
+    site.rollcall.reload()
     got = received(site, text.replace(b"Message-ID: <", b"Message-ID: <again"))
     assert b"Subject: [staff] test" in got and b"Bye" in got
     assert dkim.verify(got, lists) == [True] and dkim.verify(got, poster) == [False]

@@ -13,7 +13,7 @@ GONE = "ldap://127.0.0.1:1"
 @pytest.fixture
 def ask(place):
     with contextlib.ExitStack() as stack:
-        def make(fault=None, controls=None, more="", uris="{uri}", words=()):
+        def make(fault=None, controls=None, more="", uris="{uri}"):
             server = Faulty(company(), **({} if controls is None else dict(controls=controls)))
             stack.callback(server.stop)
             server.fault = fault

@@ -1,10 +1,7 @@
 """Sources beside the directory: a post through each, from the client to the members."""
 import json
 import os
-import pathlib
-import shutil
 import subprocess
-import tempfile
 import textwrap
 import time
 
@@ -194,11 +191,9 @@ def sql(connect, database="postgresql", **more):
 
 
 @pytest.fixture(scope="module")
-def database():
+def database(module_place):
     """The contract's lists, and one of 20,000."""
-    place = pathlib.Path(tempfile.mkdtemp(prefix="rcpg", dir="/tmp"))
-    place.chmod(0o755)
-    server = postgresql.Postgresql(place / "pg")
+    server = postgresql.Postgresql(module_place / "pg")
     server.create()
     server.start()
     server.execute((ROOT / "tests/fixtures/contract.sql").read_text())
@@ -207,7 +202,6 @@ def database():
                    "CREATE USER secret PASSWORD 'secret'; GRANT SELECT ON lists, alternates, people TO secret")
     yield server
     server.stop()
-    shutil.rmtree(place)
 
 
 @pytest.fixture

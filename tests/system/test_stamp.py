@@ -259,8 +259,7 @@ def test_a_content_filter_that_does_not(filtered):
     assert (line["stamp"], line["reply"]) == ("other", "451 4.7.1")
     # The site says so: the digest counts, whatever the filter has added.
     site.rollcall.more = "stamp: { match: digest }"
-    site.rollcall.configure()
-    site.rollcall.ctl("reload", check=0)
+    site.rollcall.reload()
     site.mta.flush()
     assert site.wait_for(4) == ALL_OF_STAFF
     assert heard(site, list=STAFF)[-1]["stamp"] == "valid"
@@ -406,8 +405,7 @@ def test_who_was_unsure_is_asked_again(straight):
     assert deliver(site, stamp, STAFF) == ["451 4.7.1"]
     assert site.rollcall.log_lines("lmtp", list=STAFF)[0]["judged"] == "now"
     site.rollcall.destinations = lists("fail: { at: end, answer: pass }")
-    site.rollcall.configure()
-    site.rollcall.ctl("reload", check=0)
+    site.rollcall.reload()
     assert deliver(site, stamp, STAFF) == YES
 
 

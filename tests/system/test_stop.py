@@ -105,8 +105,7 @@ def test_killed_between_the_steps(make_stand, place):
         """)
     script.chmod(0o755)
     site.rollcall.outbound_more = f"{SLOW}\nrecall: {words([str(script)])}"
-    site.rollcall.configure()
-    site.rollcall.ctl("reload", check=0)
+    site.rollcall.reload()
     site.sink.on_rcpt = lambda a, n: None if a in ODD else "450 4.2.1 mailbox busy"
     site.post(LIST)
     site.wait_for(10)

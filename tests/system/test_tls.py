@@ -55,8 +55,7 @@ def reasons(site):
 def go_on(site, make_remote, outbound):
     """The operator mends it."""
     make_remote.settle(site, outbound)
-    site.rollcall.configure()
-    site.rollcall.ctl("reload", check=0)
+    site.rollcall.reload()
     site.rollcall.ctl("retry", "all")
 
 
@@ -65,7 +64,7 @@ GOOD = "tls: required\ntls-ca: {place}/tls/ca.pem\n"
 
 def test_over_tls(make_remote):
     """Proven by address; a large message in several batches arrives whole."""
-    site = make_remote(GOOD + "batch: 50\nlanes: 2", ldif=directory.top() + directory.crowd(300, [300]))
+    site = make_remote(GOOD + "batch: 50\nlanes: 2", ldif=directory.crowded(300))
     text = "".join(f"line {i} {'x' * 70}\r\n" + ".\r\n" * (i % 100 == 0) for i in range(20000))
     body = f"From: ann@example.com\r\nTo: g300@lists.example.com\r\nSubject: large\r\n\r\n{text}".encode()
     site.submit(to="g300@lists.example.com", message=body)
@@ -133,7 +132,7 @@ def test_a_login(make_login, mechanism):
 
 
 @pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
-def test_a_password_that_is_refused(make_login, make_remote, place, mechanism):
+def test_a_password_that_is_refused(make_login, place, mechanism):
     """The post waits, and goes when the file is right."""
     site, _ = make_login([mechanism], known="another")
     site.submit()

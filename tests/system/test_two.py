@@ -1,5 +1,4 @@
 """Two that work one spool: a second expander, and a runner in another language."""
-import collections
 import os
 import signal
 import subprocess
@@ -13,18 +12,13 @@ from testbed.base import ROOT, free_port, wait_until
 BATCH = 20
 
 
-def copies(site):
-    """How many copies each recipient has of each post, by its Message-ID."""
-    return collections.Counter((t.fields("Message-ID")[0], r) for t in site.sink.delivered() for r in t.recipients)
-
-
 def check(site, posts, size):
     """Everybody has every post, once."""
-    wait_until(lambda: len(copies(site)) >= posts * size, 60, "all copies")
+    wait_until(lambda: len(site.sink.copies()) >= posts * size, 60, "all copies")
     site.rollcall.wait_idle(60)
     if site.mta:
         wait_until(lambda: site.mta.queued() == 0, 30, "an empty queue")
-    count = copies(site)
+    count = site.sink.copies()
     assert len(count) == posts * size
     assert sum(count.values()) == posts * size
 
@@ -40,7 +34,7 @@ def pair(make_site):
         maps = f"""transport_maps = inline:{{ {{ lists.example.com = rollcall:{either} }} }},
  inline:{{ {{ .rollcall.invalid = rollcall:{either} }} }}
 """
-        site = make_site(directory.top() + directory.crowd(size, [size]), postfix={"main": maps}, start=False,
+        site = make_site(directory.crowded(size), postfix={"main": maps}, start=False,
                          lmtp=f"listen: inet:127.0.0.1:{ports[0]}", **options)
         second = rollcall.Rollcall(site.rollcall.dir / "second", site.rollcall.sources, mta=site.rollcall.mta,
                                    destinations=site.rollcall.destinations, outbound=site.rollcall.outbound_more,
@@ -84,7 +78,7 @@ def test_one_is_killed_and_the_other_takes_over(pair):
         time.sleep(0.02 * kill)
         site.rollcall.kill_expander()
         done = 3 * (kill + 1) * 600
-        wait_until(lambda: len(copies(site)) >= done, 60, "the other to take over")
+        wait_until(lambda: len(site.sink.copies()) >= done, 60, "the other to take over")
         second.wait_idle()
         site.rollcall.start_expander()
     check(site, 9, 600)
@@ -130,7 +124,7 @@ def test_a_runner_in_python_alone(make_site, mta, runner):
 def test_a_runner_beside_the_expander(make_site, mta, runner):
     """Both work, either is killed now and then; the one finishes what the other left."""
     size, posts = 150, 12
-    site = make_site(directory.top() + directory.crowd(size, [size]), mta=mta, outbound=OUTBOUND)
+    site = make_site(directory.crowded(size), mta=mta, outbound=OUTBOUND)
     process = runner(site)
     for i in range(posts):
         site.post(to=f"g{size}@lists.example.com", sender="user0@example.net")

@@ -101,8 +101,7 @@ def test_not_every_post(make_site):
     assert t.of_recipients[0] == "NOTIFY=FAILURE ORCPT=rfc822;ann@example.com"
     site.sink.clear()
     site.rollcall.destinations = ALWAYS
-    site.rollcall.configure()
-    site.rollcall.ctl("reload", check=0)
+    site.rollcall.reload()
     site.submit(to="staff-owner@lists.example.com")
     site.wait_for(1)
     assert site.sink.delivered()[0].sender == "staff-bounces@lists.example.com"

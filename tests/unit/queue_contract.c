@@ -4,6 +4,7 @@
 #include "tests/unit/unit.h"
 
 #include "base/mem.h"
+#include "queues/spool.h"
 
 static const char hello[] = "From: ann@x.org\r\nSubject: hello\r\n\r\nHello.\r\n";
 
@@ -18,6 +19,18 @@ envelope_for(const char *list, const char *role)
 
 	text_list_add(&e.inject_remove, "List-Id", 7);
 	return e;
+}
+
+struct queues *
+queue_spool_open(void *path)
+{
+	const struct spool_config c = { .path = path, .rescan = 50 };
+	struct complaint why;
+	struct queues *q = spool_open(&c, &why);
+
+	if (q == NULL)
+		fail_msg("%s", why.text);
+	return q;
 }
 
 enum stored

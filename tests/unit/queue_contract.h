@@ -22,6 +22,9 @@ struct envelope envelope_for(const char *list, const char *role);
 enum stored store_one(struct queues *, enum queue_id, const char *message, const char *list,
                       char id[DIGEST_NAME + 1]);
 
+/* The spool in a directory; the test fails where it cannot be opened. */
+struct queues *queue_spool_open(void *path);
+
 /* The in-memory double: the same promises, but for those about dying. */
 struct queues *queue_memory_open(void *unused);
 

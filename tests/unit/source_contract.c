@@ -7,6 +7,8 @@
 #include "base/mem.h"
 #include "base/set.h"
 
+#include <pthread.h>
+
 enum { PATIENCE = 10000 };
 
 static const char *what;
@@ -27,6 +29,32 @@ source_from_text(const char *yaml)
 	config_free(&root);
 	free(text);
 	return s;
+}
+
+void
+source_refused(const char *kind, const char *settings, const char *want)
+{
+	char *text = mem_format("corp: { kind: %s, %s }\n", kind, settings);
+	struct complaint why;
+	struct node *root = config_parse("test", text, strlen(text), &why);
+
+	assert_non_null(root);
+	assert_null(source_from_config(root->children[0], true, NULL, &why));
+	if (strstr(why.text, want) == NULL)
+		fail_msg("%s: %s", settings, why.text);
+	config_free(&root);
+	free(text);
+}
+
+void
+in_four_threads(void *(*run)(void *), void *arg)
+{
+	pthread_t threads[4];
+
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, run, arg), 0);
+	for (int i = 0; i < 4; i++)
+		(void)pthread_join(threads[i], NULL);
 }
 
 enum found

@@ -26,6 +26,12 @@ struct source *source_from_text(const char *yaml);
 /* What a source says of one address, the list dropped. */
 enum found ask_source(struct source *, const char *address, struct complaint *);
 
+/* Fails the test unless a source of this kind with these settings is refused with such words. */
+void source_refused(const char *kind, const char *settings, const char *want);
+
+/* Runs it in four threads at once. */
+void in_four_threads(void *(*)(void *), void *arg);
+
 /* A member_fn for struct bytes: adds "spelling|". */
 bool note_spelling(void *bytes, const struct member *);
 

@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <signal.h>
 #include <sys/stat.h>
 
@@ -509,14 +508,10 @@ static void
 several_may_ask_at_once(void **state)
 {
 	struct programs p = begin("");
-	pthread_t threads[4];
 
 	(void)state;
 	put(&p, "10-lists", 0755, "case $1 in members) echo ann@x; echo bob@x ;; esac\n");
-	for (int i = 0; i < 4; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, ask_often, &p), 0);
-	for (int i = 0; i < 4; i++)
-		(void)pthread_join(threads[i], NULL);
+	in_four_threads(ask_often, &p);
 	end(&p);
 }
 

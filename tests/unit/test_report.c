@@ -8,18 +8,6 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-static struct queues *
-open_spool(char *path)
-{
-	const struct spool_config c = { .path = path, .rescan = 50 };
-	struct complaint why;
-	struct queues *q = spool_open(&c, &why);
-
-	if (q == NULL)
-		fail_msg("%s", why.text);
-	return q;
-}
-
 /* A post for two, one of whom was refused. */
 static void
 make_post(struct queues *q)
@@ -77,7 +65,7 @@ static void
 one_report_whatever_dies(void **state)
 {
 	char *dir = make_temp_dir();
-	struct queues *q = open_spool(dir);
+	struct queues *q = queue_spool_open(dir);
 	struct complaint why;
 	size_t reports = 0;
 
@@ -90,14 +78,14 @@ one_report_whatever_dies(void **state)
 
 		if (pid == 0) {
 			clock_shift(i * 5000);
-			q = open_spool(dir);
+			q = queue_spool_open(dir);
 			report(q);
 			(void)kill(getpid(), SIGKILL);
 		}
 		assert_int_equal(waitpid(pid, &status, 0), pid);
 		assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 	}
-	q = open_spool(dir);
+	q = queue_spool_open(dir);
 	assert_int_equal(q->ops->each(q, QUEUE_BOUNCE, count_one, &reports, &why), 0);
 	assert_int_equal(reports, 1);
 	/* Nor another one when the first is done. */
@@ -136,7 +124,7 @@ static void
 refused_addresses_are_told_once_a_day(void **state)
 {
 	char *dir = make_temp_dir(), id[DIGEST_NAME + 1];
-	struct queues *q = open_spool(dir);
+	struct queues *q = queue_spool_open(dir);
 	struct complaint why;
 	const char *text;
 	size_t reports = 0, length;

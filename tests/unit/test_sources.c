@@ -34,17 +34,6 @@ file_without_memory_keeps_the_contract(void **state)
 	source_close(&s);
 }
 
-static enum found
-ask(struct source *s, const char *address, struct complaint *why)
-{
-	struct list *l = NULL;
-	size_t which;
-	enum found found = source_find_list(s, &address, 1, deadline_in(5000), &l, &which, why);
-
-	list_drop(&l);
-	return found;
-}
-
 /* Puts a file in place of the other, as an editor does it. */
 static void
 replace_file(const char *path, const char *text)
@@ -67,18 +56,18 @@ a_file_is_read_again_when_it_changes(void **state)
 	struct complaint why;
 
 	(void)state;
-	assert_int_equal(ask(s, "a@l.x", &why), FOUND_UNSURE);
+	assert_int_equal(ask_source(s, "a@l.x", &why), FOUND_UNSURE);
 	assert_non_null(strstr(why.text, "No such file"));
 	replace_file(path, one);
-	assert_int_equal(ask(s, "a@l.x", &why), FOUND_YES);
+	assert_int_equal(ask_source(s, "a@l.x", &why), FOUND_YES);
 	replace_file(path, two);
-	assert_int_equal(ask(s, "a@l.x", &why), FOUND_NO);
-	assert_int_equal(ask(s, "b@l.x", &why), FOUND_YES);
+	assert_int_equal(ask_source(s, "a@l.x", &why), FOUND_NO);
+	assert_int_equal(ask_source(s, "b@l.x", &why), FOUND_YES);
 	replace_file(path, "{\"lists\":[{\"address\":\"b@l.x\",");
-	assert_int_equal(ask(s, "b@l.x", &why), FOUND_UNSURE);
-	assert_int_equal(ask(s, "c@l.x", &why), FOUND_UNSURE);
+	assert_int_equal(ask_source(s, "b@l.x", &why), FOUND_UNSURE);
+	assert_int_equal(ask_source(s, "c@l.x", &why), FOUND_UNSURE);
 	replace_file(path, one);
-	assert_int_equal(ask(s, "a@l.x", &why), FOUND_YES);
+	assert_int_equal(ask_source(s, "a@l.x", &why), FOUND_YES);
 	source_close(&s);
 	free(path);
 	free(yaml);
@@ -121,7 +110,7 @@ files_that_are_wrong(void **state)
 		char *want = mem_format("%s: %s", path, cases[i].want);
 
 		replace_file(path, cases[i].text);
-		assert_int_equal(ask(s, "a@x", &why), FOUND_UNSURE);
+		assert_int_equal(ask_source(s, "a@x", &why), FOUND_UNSURE);
 		same_text(cases[i].text, why.text, want);
 		free(want);
 	}
@@ -204,14 +193,14 @@ fail_answers_as_told(void **state)
 	struct complaint why;
 
 	(void)state;
-	assert_int_equal(ask(s, "a@l.x", &why), FOUND_UNSURE);
+	assert_int_equal(ask_source(s, "a@l.x", &why), FOUND_UNSURE);
 	same_text("reason", why.text, "corp: no directory");
 	source_close(&s);
 	s = source_from_text("  kind: fail\n  answer: no\n");
-	assert_int_equal(ask(s, "a@l.x", &why), FOUND_NO);
+	assert_int_equal(ask_source(s, "a@l.x", &why), FOUND_NO);
 	source_close(&s);
 	s = source_from_text("  kind: fail\n  answer: yes\n  members: [ ann@x.org, wrong, bob@x.org ]\n");
-	assert_int_equal(ask(s, "a@l.x", &why), FOUND_YES);
+	assert_int_equal(ask_source(s, "a@l.x", &why), FOUND_YES);
 	source_close(&s);
 }
 
@@ -229,7 +218,7 @@ a_source_that_cannot_be_opened_is_unsure(void **state)
 	same_text("strict", why.text, "there is no file /nonexistent/password");
 	s = source_from_config(root->children[0], false, NULL, &why);
 	assert_non_null(s);
-	assert_int_equal(ask(s, "a@l.x", &why), FOUND_UNSURE);
+	assert_int_equal(ask_source(s, "a@l.x", &why), FOUND_UNSURE);
 	same_text("stand-in", why.text, "corp: there is no file /nonexistent/password");
 	source_close(&s);
 	config_free(&root);
@@ -311,17 +300,17 @@ what_is_known_is_not_asked_again(void **state)
 
 	(void)state;
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(ask(s, "staff@l.x", &why), FOUND_YES);
-		assert_int_equal(ask(s, "stuff@l.x", &why), FOUND_NO);
+		assert_int_equal(ask_source(s, "staff@l.x", &why), FOUND_YES);
+		assert_int_equal(ask_source(s, "stuff@l.x", &why), FOUND_NO);
 	}
 	assert_int_equal(c.finds, 2);
 	clock_shift(11000);               /* "no" is forgotten sooner */
-	assert_int_equal(ask(s, "staff@l.x", &why), FOUND_YES);
+	assert_int_equal(ask_source(s, "staff@l.x", &why), FOUND_YES);
 	assert_int_equal(c.finds, 2);
-	assert_int_equal(ask(s, "stuff@l.x", &why), FOUND_NO);
+	assert_int_equal(ask_source(s, "stuff@l.x", &why), FOUND_NO);
 	assert_int_equal(c.finds, 3);
 	clock_shift(50000);
-	assert_int_equal(ask(s, "staff@l.x", &why), FOUND_YES);
+	assert_int_equal(ask_source(s, "staff@l.x", &why), FOUND_YES);
 	assert_int_equal(c.finds, 4);
 	clock_shift(-61000);
 	source_close(&s);
@@ -341,8 +330,8 @@ several_readings_share_what_is_known(void **state)
 	assert_int_equal(source_find_list(s, owner, 2, deadline_in(5000), &l, &which, &why), FOUND_YES);
 	assert_int_equal(which, 1);
 	list_drop(&l);
-	assert_int_equal(ask(s, "staff@l.x", &why), FOUND_YES);         /* learnt on the way */
-	assert_int_equal(ask(s, "staff-owner@l.x", &why), FOUND_NO);
+	assert_int_equal(ask_source(s, "staff@l.x", &why), FOUND_YES);         /* learnt on the way */
+	assert_int_equal(ask_source(s, "staff-owner@l.x", &why), FOUND_NO);
 	assert_int_equal(c.finds, 1);
 	source_close(&s);
 }
@@ -356,12 +345,12 @@ unsure_is_never_remembered(void **state)
 
 	(void)state;
 	c.answer = FOUND_UNSURE;
-	assert_int_equal(ask(s, "staff@l.x", &why), FOUND_UNSURE);
+	assert_int_equal(ask_source(s, "staff@l.x", &why), FOUND_UNSURE);
 	same_text("why", why.text, "told to");
-	assert_int_equal(ask(s, "staff@l.x", &why), FOUND_UNSURE);
+	assert_int_equal(ask_source(s, "staff@l.x", &why), FOUND_UNSURE);
 	assert_int_equal(c.finds, 2);
 	c.answer = FOUND_YES;
-	assert_int_equal(ask(s, "staff@l.x", &why), FOUND_YES);
+	assert_int_equal(ask_source(s, "staff@l.x", &why), FOUND_YES);
 	source_close(&s);
 }
 
@@ -376,13 +365,13 @@ a_stale_yes_is_for_existence_only(void **state)
 	size_t which;
 
 	(void)state;
-	assert_int_equal(ask(s, staff, &why), FOUND_YES);
+	assert_int_equal(ask_source(s, staff, &why), FOUND_YES);
 	clock_shift(120000);
 	c.answer = FOUND_UNSURE;
 	assert_int_equal(source_peek_list(s, &staff, 1, false, &l, &which), FOUND_UNSURE);
 	assert_int_equal(source_peek_list(s, &staff, 1, true, &l, &which), FOUND_YES);
 	list_drop(&l);
-	assert_int_equal(ask(s, staff, &why), FOUND_UNSURE);
+	assert_int_equal(ask_source(s, staff, &why), FOUND_UNSURE);
 	clock_shift(3600000);
 	assert_int_equal(source_peek_list(s, &staff, 1, true, &l, &which), FOUND_UNSURE);
 	clock_shift(-3720000);
@@ -402,8 +391,8 @@ a_stale_no_is_a_whole_one(void **state)
 	size_t which;
 
 	(void)state;
-	assert_int_equal(ask(s, owner[0], &why), FOUND_NO);
-	assert_int_equal(ask(s, staff[1], &why), FOUND_YES);
+	assert_int_equal(ask_source(s, owner[0], &why), FOUND_NO);
+	assert_int_equal(ask_source(s, staff[1], &why), FOUND_YES);
 	clock_shift(120000);
 	assert_int_equal(source_peek_list(s, owner, 1, false, &l, &which), FOUND_UNSURE);
 	assert_int_equal(source_peek_list(s, owner, 1, true, &l, &which), FOUND_NO);
@@ -412,7 +401,7 @@ a_stale_no_is_a_whole_one(void **state)
 	assert_int_equal(which, 1);
 	list_drop(&l);
 	clock_shift(-120000);
-	assert_int_equal(ask(s, owner[1], &why), FOUND_NO);
+	assert_int_equal(ask_source(s, owner[1], &why), FOUND_NO);
 	clock_shift(120000);
 	assert_int_equal(source_peek_list(s, owner, 2, true, &l, &which), FOUND_NO);
 	clock_shift(3600000);
@@ -434,20 +423,20 @@ lists_are_remembered_apart(void **state)
 	char address[32];
 
 	(void)state;
-	assert_int_equal(ask(s, staff, &why), FOUND_YES);
+	assert_int_equal(ask_source(s, staff, &why), FOUND_YES);
 	for (int i = 0; i < 100; i++) {
 		(void)snprintf(address, sizeof(address), "x%d@l.x", i);
-		assert_int_equal(ask(s, address, &why), FOUND_NO);
+		assert_int_equal(ask_source(s, address, &why), FOUND_NO);
 	}
 	assert_int_equal(source_peek_list(s, &staff, 1, false, &l, &which), FOUND_YES);
 	list_drop(&l);
 	clock_shift(61000);
 	c.exists = "other@l.x";
-	assert_int_equal(ask(s, staff, &why), FOUND_NO);
+	assert_int_equal(ask_source(s, staff, &why), FOUND_NO);
 	assert_int_equal(source_peek_list(s, &staff, 1, true, &l, &which), FOUND_NO);
 	clock_shift(11000);
 	c.exists = staff;
-	assert_int_equal(ask(s, staff, &why), FOUND_YES);
+	assert_int_equal(ask_source(s, staff, &why), FOUND_YES);
 	assert_int_equal(source_peek_list(s, &staff, 1, true, &l, &which), FOUND_YES);
 	list_drop(&l);
 	clock_shift(-72000);
@@ -491,29 +480,29 @@ the_cache_is_bounded(void **state)
 
 	(void)state;
 	/* Many unknown addresses leave the lists alone, and of the unknown the youngest stay. */
-	assert_int_equal(ask(s, "staff@l.x", &why), FOUND_YES);
+	assert_int_equal(ask_source(s, "staff@l.x", &why), FOUND_YES);
 	for (int i = 0; i < 100; i++) {
 		(void)snprintf(address, sizeof(address), "x%d@l.x", i);
-		assert_int_equal(ask(s, address, &why), FOUND_NO);
+		assert_int_equal(ask_source(s, address, &why), FOUND_NO);
 	}
 	assert_int_equal(c.finds, 101);
-	assert_int_equal(ask(s, "staff@l.x", &why), FOUND_YES);
-	assert_int_equal(ask(s, "x99@l.x", &why), FOUND_NO);
+	assert_int_equal(ask_source(s, "staff@l.x", &why), FOUND_YES);
+	assert_int_equal(ask_source(s, "x99@l.x", &why), FOUND_NO);
 	assert_int_equal(c.finds, 101);
-	assert_int_equal(ask(s, "x0@l.x", &why), FOUND_NO);
+	assert_int_equal(ask_source(s, "x0@l.x", &why), FOUND_NO);
 	assert_int_equal(c.finds, 102);
 	/* The lists are bounded as well; what is asked for often stays. */
 	c.exists = NULL;
 	for (int i = 0; i < 100; i++) {
 		(void)snprintf(address, sizeof(address), "l%d@l.x", i);
-		assert_int_equal(ask(s, address, &why), FOUND_YES);
+		assert_int_equal(ask_source(s, address, &why), FOUND_YES);
 		if (i % 8 == 0)
-			assert_int_equal(ask(s, "staff@l.x", &why), FOUND_YES);
+			assert_int_equal(ask_source(s, "staff@l.x", &why), FOUND_YES);
 	}
 	assert_int_equal(c.finds, 202);
-	assert_int_equal(ask(s, "l99@l.x", &why), FOUND_YES);
+	assert_int_equal(ask_source(s, "l99@l.x", &why), FOUND_YES);
 	assert_int_equal(c.finds, 202);
-	assert_int_equal(ask(s, "l0@l.x", &why), FOUND_YES);
+	assert_int_equal(ask_source(s, "l0@l.x", &why), FOUND_YES);
 	assert_int_equal(c.finds, 203);
 	source_close(&s);
 }
@@ -534,7 +523,7 @@ a_list_that_is_gone_is_looked_for_afresh(void **state)
 	assert_int_equal(source_each_member(s, l, PEOPLE_MEMBERS, deadline_in(5000), count_members, NULL,
 	                                    &report, &why), FOUND_NO);
 	list_drop(&l);
-	assert_int_equal(ask(s, address, &why), FOUND_YES);
+	assert_int_equal(ask_source(s, address, &why), FOUND_YES);
 	assert_int_equal(c.finds, 2);
 	source_close(&s);
 }

@@ -21,23 +21,11 @@
 
 static const char hello[] = "Subject: hello\r\n\r\nHello.\r\n";
 
-static struct queues *
-open_spool(void *path)
-{
-	const struct spool_config c = { .path = path, .rescan = 50 };
-	struct complaint why;
-	struct queues *q = spool_open(&c, &why);
-
-	if (q == NULL)
-		fail_msg("%s", why.text);
-	return q;
-}
-
 static void
 contract_spool(void **state)
 {
 	char *dir = make_temp_dir();
-	const struct back_end b = { "spool", open_spool, dir };
+	const struct back_end b = { "spool", queue_spool_open, dir };
 
 	(void)state;
 	queue_contract(&b);
@@ -73,7 +61,7 @@ live(const char *dir)
 		                       .receipt = token };
 	const struct record line = { .kind = RECORD_LINE, .batch = 1, .line = 1, .code = 550 };
 	const struct record result = { .kind = RECORD_RESULT, .at = 2, .batch = 1, .code = 250 };
-	struct queues *q = open_spool((void *)dir);
+	struct queues *q = queue_spool_open((void *)dir);
 	char id[DIGEST_NAME + 1];
 	struct complaint why;
 	struct entry *e;
@@ -186,7 +174,7 @@ stopped_at_every_step(void **state)
 			live(dir);
 		assert_int_equal(waitpid(pid, &status, 0), pid);
 		assert_true(stop_at == 99 ? WIFEXITED(status) : WIFSIGNALED(status));
-		q = open_spool(dir);
+		q = queue_spool_open(dir);
 		for (enum queue_id k = QUEUE_PENDING; k < QUEUE_COUNT; k++)
 			assert_int_equal(q->ops->each(q, k, note_queue, &seen, &why), 0);
 		if (seen.queue != after[i].queue)
@@ -211,7 +199,7 @@ static void
 live_held(const char *dir)
 {
 	const struct record accept = { .kind = RECORD_DECIDED, .decided = DECIDED_ACCEPT, .at = 1, .id = "ann" };
-	struct queues *q = open_spool((void *)dir);
+	struct queues *q = queue_spool_open((void *)dir);
 	char id[DIGEST_NAME + 1];
 	struct complaint why;
 	struct entry *e;
@@ -250,7 +238,7 @@ stopped_while_deciding(void **state)
 			live_held(dir);
 		assert_int_equal(waitpid(pid, &status, 0), pid);
 		assert_true(stop_at == 99 ? WIFEXITED(status) : WIFSIGNALED(status));
-		q = open_spool(dir);
+		q = queue_spool_open(dir);
 		for (enum queue_id k = 0; k < QUEUE_COUNT; k++)
 			assert_int_equal(q->ops->each(q, k, note_queue, &seen, &why), 0);
 		same_number("queue", seen.queue, cases[i].queue);
@@ -299,13 +287,13 @@ static void
 a_slow_disk(void **state)
 {
 	char *dir = make_temp_dir(), id[DIGEST_NAME + 1];
-	const struct back_end b = { "spool", open_spool, dir };
+	const struct back_end b = { "spool", queue_spool_open, dir };
 	struct queues *q;
 
 	(void)state;
 	slowness = 2000;
 	queue_contract(&b);
-	q = open_spool(dir);
+	q = queue_spool_open(dir);
 	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "first@l.x", id), STORED);
 	failing = "message.eml";
 	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "second@l.x", id), STORE_FAILED);
@@ -321,7 +309,7 @@ static void
 a_repeat_is_durable(void **state)
 {
 	char *dir = make_temp_dir(), id[DIGEST_NAME + 1];
-	struct queues *q = open_spool(dir);
+	struct queues *q = queue_spool_open(dir);
 	struct complaint why;
 	struct entry *e;
 
@@ -352,7 +340,7 @@ syncs_of_a_post(void **state)
 {
 	const struct record intent = { .kind = RECORD_INTENT, .at = 1, .batch = 1, .count = 1 };
 	char *dir = make_temp_dir(), id[DIGEST_NAME + 1], want[256];
-	struct queues *q = open_spool(dir);
+	struct queues *q = queue_spool_open(dir);
 	struct complaint why;
 	struct entry *e;
 
@@ -405,7 +393,7 @@ static void
 a_torn_receipt(void **state)
 {
 	char *dir = make_temp_dir(), id[DIGEST_NAME + 1], *path;
-	struct queues *q = open_spool(dir);
+	struct queues *q = queue_spool_open(dir);
 	struct entry *e = ask_for_receipt(q, "staff@l.x", id);
 	struct complaint why;
 	size_t receipts = 0;
@@ -443,7 +431,7 @@ static void
 receipts_are_durable(void **state)
 {
 	char *dir = make_temp_dir(), id[DIGEST_NAME + 1];
-	struct queues *q = open_spool(dir);
+	struct queues *q = queue_spool_open(dir);
 	struct entry *e = ask_for_receipt(q, "staff@l.x", id);
 	struct complaint why;
 
@@ -474,7 +462,7 @@ a_receipt_of_long_ago(void **state)
 	enum { MANY = 3000 };
 	static uint32_t lines[20000];
 	char *dir = make_temp_dir(), id[DIGEST_NAME + 1], token[32];
-	struct queues *q = open_spool(dir);
+	struct queues *q = queue_spool_open(dir);
 	struct entry *e = ask_for_receipt(q, "staff@l.x", id);
 	struct complaint why;
 
@@ -505,7 +493,7 @@ a_receipt_of_what_is_known(void **state)
 {
 	const struct record result = { .kind = RECORD_RESULT, .batch = 1, .code = 250 };
 	char *dir = make_temp_dir(), id[DIGEST_NAME + 1];
-	struct queues *q = open_spool(dir);
+	struct queues *q = queue_spool_open(dir);
 	struct entry *e = ask_for_receipt(q, "staff@l.x", id);
 	struct complaint why;
 
@@ -545,7 +533,7 @@ lanes_that_sync(void **state)
 {
 	enum { LANES = 16 };
 	char *dir = make_temp_dir(), id[DIGEST_NAME + 1];
-	struct queues *q = open_spool(dir);
+	struct queues *q = queue_spool_open(dir);
 	struct entry *e = ask_for_receipt(q, "staff@l.x", id);
 	struct lane lanes[LANES];
 	pthread_t threads[LANES];
@@ -589,7 +577,7 @@ receipts_of_two_processes(void **state)
 {
 	enum { EACH = 50 };
 	char *dir = make_temp_dir(), id[DIGEST_NAME + 1];
-	struct queues *q = open_spool(dir);
+	struct queues *q = queue_spool_open(dir);
 	struct entry *e = ask_for_receipt(q, "staff@l.x", id);
 	struct complaint why;
 	size_t receipts = 0;
@@ -643,7 +631,7 @@ static void
 what_is_being_written_is_not_cleaned_away(void **state)
 {
 	char *dir = make_temp_dir();
-	struct queues *q = open_spool(dir);
+	struct queues *q = queue_spool_open(dir);
 	struct envelope a = envelope_for("a@l.x", "post"), b = envelope_for("b@l.x", "post");
 	struct commitment c[] = { { .queue = QUEUE_PENDING, .envelope = &a },
 		                  { .queue = QUEUE_PENDING, .envelope = &b } };
@@ -741,7 +729,7 @@ static void
 a_torn_record_is_cut_off(void **state)
 {
 	char *dir = make_temp_dir(), id[DIGEST_NAME + 1], *path;
-	struct queues *q = open_spool(dir);
+	struct queues *q = queue_spool_open(dir);
 	const struct record d = { .kind = RECORD_DEFER, .at = 1, .until = 5, .tries = 2, .text = "x" };
 	struct complaint why;
 	struct entry *e;
@@ -785,7 +773,7 @@ end_at_work(char *dir, size_t claims, bool in_good_order)
 	int status;
 
 	if (child == 0) {
-		struct queues *q = open_spool(dir);
+		struct queues *q = queue_spool_open(dir);
 
 		for (size_t i = 0; i < claims; i++)
 			if (q->ops->claim(q, QUEUE_PENDING) == NULL)
@@ -809,7 +797,7 @@ an_entry_that_ends_its_process(void **state)
 {
 	char *dir = make_temp_dir(), id[DIGEST_NAME + 1], other[DIGEST_NAME + 1];
 	const struct record result = { .kind = RECORD_RESULT, .at = 1, .batch = 1, .code = 250 };
-	struct queues *q = open_spool(dir);
+	struct queues *q = queue_spool_open(dir);
 	struct complaint why;
 	struct entry *e;
 	size_t count;
@@ -819,7 +807,7 @@ an_entry_that_ends_its_process(void **state)
 	queues_close(&q);
 	for (int i = 0; i < 5; i++)
 		die_at_work(dir, 1);
-	q = open_spool(dir);
+	q = queue_spool_open(dir);
 	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "dev@l.x", other), STORED);
 	e = q->ops->claim(q, QUEUE_PENDING);
 	assert_non_null(e);
@@ -832,7 +820,7 @@ an_entry_that_ends_its_process(void **state)
 	queues_close(&q);
 	for (int i = 0; i < 4; i++)
 		die_at_work(dir, 1);
-	q = open_spool(dir);
+	q = queue_spool_open(dir);
 	e = q->ops->claim(q, QUEUE_PENDING);
 	assert_non_null(e);
 	same_text("the one that was let go", e->id, id);
@@ -840,14 +828,14 @@ an_entry_that_ends_its_process(void **state)
 	/* That it was put off once is no success; … */
 	queues_close(&q);
 	die_at_work(dir, 1);
-	q = open_spool(dir);
+	q = queue_spool_open(dir);
 	assert_null(q->ops->claim(q, QUEUE_PENDING));
 	assert_int_equal(spool_release_held(dir, id, false, &count, &why), 0);
 	queues_close(&q);
 	for (int i = 0; i < 4; i++)
 		die_at_work(dir, 1);
 	/* … that a batch of it went is. */
-	q = open_spool(dir);
+	q = queue_spool_open(dir);
 	e = q->ops->claim(q, QUEUE_PENDING);
 	assert_non_null(e);
 	assert_int_equal(q->ops->note(e, &result, false, &why), 0);
@@ -855,7 +843,7 @@ an_entry_that_ends_its_process(void **state)
 	queues_close(&q);
 	for (int i = 0; i < 4; i++)
 		die_at_work(dir, 1);
-	q = open_spool(dir);
+	q = queue_spool_open(dir);
 	e = q->ops->claim(q, QUEUE_PENDING);
 	assert_non_null(e);
 	q->ops->release(&e, 0);
@@ -868,7 +856,7 @@ static void
 an_end_in_good_order_is_no_death(void **state)
 {
 	char *dir = make_temp_dir(), id[DIGEST_NAME + 1];
-	struct queues *q = open_spool(dir);
+	struct queues *q = queue_spool_open(dir);
 	struct complaint why;
 	struct entry *e;
 
@@ -879,7 +867,7 @@ an_end_in_good_order_is_no_death(void **state)
 	for (int i = 0; i < 6; i++)
 		end_at_work(dir, 2, true);
 	/* Nor is it where one has moved on since it began. */
-	q = open_spool(dir);
+	q = queue_spool_open(dir);
 	for (int i = 0; i < 2; i++) {
 		e = q->ops->claim(q, QUEUE_PENDING);
 		assert_non_null(e);
@@ -901,7 +889,7 @@ static void
 an_entry_at_rest_is_no_cause(void **state)
 {
 	char *dir = make_temp_dir(), id[DIGEST_NAME + 1];
-	struct queues *q = open_spool(dir);
+	struct queues *q = queue_spool_open(dir);
 	struct entry *e;
 	int status;
 
@@ -914,7 +902,7 @@ an_entry_at_rest_is_no_cause(void **state)
 		pid_t child = fork();
 
 		if (child == 0) {
-			q = open_spool(dir);
+			q = queue_spool_open(dir);
 			for (int k = 0; k < 2; k++) {
 				e = q->ops->claim(q, QUEUE_PENDING);
 				if (e == NULL)
@@ -933,7 +921,7 @@ static void
 suspects_are_worked_on_one_at_a_time(void **state)
 {
 	char *dir = make_temp_dir(), id[DIGEST_NAME + 1];
-	struct queues *q = open_spool(dir);
+	struct queues *q = queue_spool_open(dir);
 	struct entry *e, *fresh;
 	struct complaint why;
 
@@ -942,7 +930,7 @@ suspects_are_worked_on_one_at_a_time(void **state)
 	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "b@l.x", id), STORED);
 	queues_close(&q);
 	die_at_work(dir, 2);
-	q = open_spool(dir);
+	q = queue_spool_open(dir);
 	e = q->ops->claim(q, QUEUE_PENDING);
 	assert_non_null(e);
 	assert_null(q->ops->claim(q, QUEUE_PENDING));
@@ -968,7 +956,7 @@ unreadable_entries_are_left_alone(void **state)
 {
 	static const char *const wrong[] = { "", "{", "{\"version\":4}", "{\"version\":1}", "[]" };
 	char *dir = make_temp_dir(), id[DIGEST_NAME + 1], *path;
-	struct queues *q = open_spool(dir);
+	struct queues *q = queue_spool_open(dir);
 
 	(void)state;
 	assert_int_equal(store_one(q, QUEUE_PENDING, hello, "staff@l.x", id), STORED);
@@ -988,7 +976,7 @@ static void
 half_of_a_message_is_not_sent(void **state)
 {
 	char *dir = make_temp_dir(), id[DIGEST_NAME + 1], *path;
-	struct queues *q = open_spool(dir);
+	struct queues *q = queue_spool_open(dir);
 	const char *data;
 	size_t length;
 	struct complaint why;
@@ -1014,7 +1002,7 @@ a_progress_of_a_newer_version(void **state)
 	const struct record d = { .kind = RECORD_DEFER, .at = 1, .until = 5, .tries = 2, .text = "x" };
 	const struct schedule s = { 1000, 60000, 3600000 };
 	char *dir = make_temp_dir(), id[DIGEST_NAME + 1], *path;
-	struct queues *q = open_spool(dir);
+	struct queues *q = queue_spool_open(dir);
 	struct complaint why;
 	struct entry *e;
 	struct stat st;
@@ -1046,7 +1034,7 @@ static void
 others_put_entries_there(void **state)
 {
 	char *dir = make_temp_dir(), id[DIGEST_NAME + 1], *junk = mem_format("%s/pending/README", dir);
-	struct queues *q = open_spool(dir), *other = open_spool(dir);
+	struct queues *q = queue_spool_open(dir), *other = queue_spool_open(dir);
 	struct entry *e, *mine;
 	struct complaint why;
 
@@ -1074,7 +1062,7 @@ static void
 a_second_publication_is_dropped(void **state)
 {
 	char *dir = make_temp_dir(), id[DIGEST_NAME + 1], *from, *to;
-	struct queues *q = open_spool(dir);
+	struct queues *q = queue_spool_open(dir);
 	struct complaint why;
 	struct entry *e;
 
@@ -1123,7 +1111,7 @@ a_full_disk_under_progress(void **state)
 	};
 	const struct record again = { .kind = RECORD_INTENT, .at = 3, .batch = 2, .count = 1, .lines = three };
 	char *dir = make_temp_dir();
-	struct queues *q = open_spool(dir);
+	struct queues *q = queue_spool_open(dir);
 
 	(void)state;
 	for (rlim_t room = 0; room < 160; room++) {
@@ -1161,7 +1149,7 @@ static void
 a_full_disk_under_the_recipients(void **state)
 {
 	char *dir = make_temp_dir(), id[DIGEST_NAME + 1];
-	struct queues *q = open_spool(dir);
+	struct queues *q = queue_spool_open(dir);
 	struct distribution d;
 	struct complaint why;
 	struct entry *e;
@@ -1203,7 +1191,7 @@ a_full_disk(void **state)
 		remove_temp_dir(dir);
 		return;
 	}
-	q = open_spool(dir);
+	q = queue_spool_open(dir);
 	memset(block, 'x', sizeof(block));
 	d = q->ops->draft(q, &result, &why);
 	assert_non_null(d);
@@ -1235,7 +1223,7 @@ a_disk_full_of_entries(void **state)
 		remove_temp_dir(dir);
 		return;
 	}
-	q = open_spool(dir);
+	q = queue_spool_open(dir);
 	for (int i = 0; i < 100 && result == STORED; i++) {
 		struct envelope e = envelope_for("staff@l.x", "post");
 		struct commitment c = { .queue = QUEUE_PENDING, .envelope = &e };
@@ -1266,7 +1254,7 @@ an_operator_seizes_an_entry(void **state)
 {
 	char *dir = make_temp_dir();
 	const struct spool_config config = { .path = dir, .read_only = true };
-	struct queues *q = open_spool(dir), *looking;
+	struct queues *q = queue_spool_open(dir), *looking;
 	char id[DIGEST_NAME + 1];
 	struct complaint why;
 	struct entry *e, *seized;

@@ -7,7 +7,6 @@
 #include "base/mem.h"
 
 #include <fcntl.h>
-#include <pthread.h>
 #include <sqlite3.h>
 
 #define FIND                                                                                         \
@@ -141,18 +140,8 @@ settings_that_are_wrong(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		char *text = mem_format("corp: { kind: sql, %s }\n", cases[i].yaml);
-		struct complaint why;
-		struct node *root = config_parse("test", text, strlen(text), &why);
-
-		assert_non_null(root);
-		assert_null(source_from_config(root->children[0], true, NULL, &why));
-		if (strstr(why.text, cases[i].want) == NULL)
-			fail_msg("%s: %s", cases[i].yaml, why.text);
-		config_free(&root);
-		free(text);
-	}
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		source_refused("sql", cases[i].yaml, cases[i].want);
 }
 
 static void
@@ -433,13 +422,9 @@ static void
 several_may_walk_at_once(void **state)
 {
 	struct base b = begin(SETTINGS "  connections: 2\n");
-	pthread_t threads[4];
 
 	(void)state;
-	for (int i = 0; i < 4; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, walk_often, b.source), 0);
-	for (int i = 0; i < 4; i++)
-		(void)pthread_join(threads[i], NULL);
+	in_four_threads(walk_often, b.source);
 	end(&b);
 }
 

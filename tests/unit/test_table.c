@@ -8,7 +8,6 @@
 #include <cdb.h>
 #include <fcntl.h>
 #include <lmdb.h>
-#include <pthread.h>
 
 /* Keys and values by turns. */
 static const char *const contract[] = {
@@ -342,18 +341,8 @@ settings_that_are_wrong(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		char *text = mem_format("corp: { kind: table, %s }\n", cases[i].yaml);
-		struct complaint why;
-		struct node *root = config_parse("test", text, strlen(text), &why);
-
-		assert_non_null(root);
-		assert_null(source_from_config(root->children[0], true, NULL, &why));
-		if (strstr(why.text, cases[i].want) == NULL)
-			fail_msg("%s: %s", cases[i].yaml, why.text);
-		config_free(&root);
-		free(text);
-	}
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		source_refused("table", cases[i].yaml, cases[i].want);
 }
 
 static void *
@@ -378,12 +367,8 @@ several_may_walk_at_once(void **state)
 	(void)state;
 	for (int i = 0; i < 2; i++) {
 		struct table t = begin(i, contract, 1, "");
-		pthread_t threads[4];
 
-		for (int k = 0; k < 4; k++)
-			assert_int_equal(pthread_create(&threads[k], NULL, walk_often, t.source), 0);
-		for (int k = 0; k < 4; k++)
-			(void)pthread_join(threads[k], NULL);
+		in_four_threads(walk_often, t.source);
 		end(&t);
 	}
 }

@@ -5,7 +5,6 @@
 #include "base/bytes.h"
 #include "base/mem.h"
 
-#include <pthread.h>
 
 /* The contract's lists, so that it takes both to answer nearly everything. */
 static const char one[] =
@@ -346,13 +345,9 @@ static void
 several_may_ask_at_once(void **state)
 {
 	struct both b = begin(one, two, forgetful);
-	pthread_t threads[4];
 
 	(void)state;
-	for (int i = 0; i < 4; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, ask_often, &b), 0);
-	for (int i = 0; i < 4; i++)
-		(void)pthread_join(threads[i], NULL);
+	in_four_threads(ask_often, &b);
 	end(&b);
 }
 
