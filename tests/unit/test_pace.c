@@ -273,7 +273,7 @@ slower_and_faster_again(void **state)
 static void
 short_ones(void **state)
 {
-	struct mta m = { 70, 1, 1 };
+	struct server m = { 70, 1, 1 };
 	struct throttle t = { 0 };
 	int64_t now = 1000;
 	size_t long_limit;
