@@ -24,8 +24,8 @@ SOURCES = cache described fail file ldap ldap_addresses ldap_attributes ldap_cli
 POLICIES = admit authenticated auto_submitted bulkhead chain content_type destinations dkim dmarc \
            drain fail from_policy header_match implicit_dest inquiry loop max_recipients max_size \
            metrics moderated modifiers moments own_size policy_service posters posters_judge \
-           preferences program question rate rdns registry reject require_tls senders site \
-           site_find stamps storm style style_rows subject treatment verified
+           preferences program question rate rdns registry reject require_tls required_fields senders \
+           site site_find stamps storm style style_rows subject treatment verified
 QUEUES = distribution entry progress queue schedule spool spool_deaths spool_entry spool_hold \
          spool_list spool_progress spool_receipt spool_scan spool_write tally
 MILTER = ask ending hooks lookup main message metrics pacemaker query recipients service session \

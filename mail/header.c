@@ -159,6 +159,16 @@ field_text(const struct field *f, struct bytes *out)
 }
 
 int
+field_check_name(const char *name, size_t length, struct complaint *why)
+{
+	bool fits = length > 0 && length <= 76;
+
+	for (size_t i = 0; fits && i < length; i++)
+		fits = name[i] > ' ' && name[i] <= '~' && name[i] != ':';
+	return fits ? 0 : complain(why, "\"%.*s\" is no name of a field", (int)length, name);
+}
+
+int
 field_check_value(const char *text, struct complaint *why)
 {
 	if (strlen(text) > FIELD_LONGEST)

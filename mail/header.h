@@ -43,6 +43,9 @@ bool field_text(const struct field *, struct bytes *);
 
 enum { FIELD_LONGEST = 900 };             /* of a value of ours: it has to go on a line of 998 octets */
 
+/* Whether so many characters can be the name of a field (RFC 5322 section 3.6.8). -1: they cannot. */
+int field_check_name(const char *name, size_t length, struct complaint *);
+
 /* Whether a text can be the value of a field: printable ASCII, and not too long. -1: it cannot. */
 int field_check_value(const char *text, struct complaint *);
 

@@ -50,6 +50,7 @@ static const struct reply replies[REPLY_COUNT] = {
 	[REPLY_TOO_MANY_TO] = { 550, "5.5.3", "too many recipients for a message to this list" },
 	[REPLY_NOT_NAMED] = { 550, "5.7.1", "the list is named neither in To nor in Cc" },
 	[REPLY_HEADER_MATCH] = { 550, "5.7.1", "the list takes no messages with such a header" },
+	[REPLY_LACKS_FIELD] = { 550, "5.7.1", "the message lacks a subject, or another field it needs" },
 	[REPLY_NEED_TLS] = { 550, "5.7.10", "the list takes mail over encrypted connections only" },
 	[REPLY_RATE] = { 550, "5.7.1", "too many posts; wait before you post again" },
 	[REPLY_PROGRAM] = { 550, "5.7.1", "the list does not take this message" },

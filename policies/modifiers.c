@@ -35,11 +35,8 @@ is_among(const char *const *names, const char *name, size_t length)
 static int
 check_name(const char *name, size_t length, struct complaint *why)
 {
-	if (length == 0 || length > 76)
-		return complain(why, "\"%.*s\" is no name of a field", (int)length, name);
-	for (size_t i = 0; i < length; i++)
-		if (name[i] <= ' ' || name[i] > '~' || name[i] == ':')
-			return complain(why, "\"%.*s\" is no name of a field", (int)length, name);
+	if (field_check_name(name, length, why) < 0)
+		return -1;
 	if (is_among(untouchable, name, length) || (length > 8 && text_same_n(name, 8, "Content-")))
 		return complain(why, "%.*s is not changed in this way", (int)length, name);
 	return 0;

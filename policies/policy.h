@@ -139,6 +139,7 @@ extern const struct policy policy_own_size;
 extern const struct policy policy_max_recipients;
 extern const struct policy policy_implicit_dest;
 extern const struct policy policy_header_match;
+extern const struct policy policy_required_fields;
 extern const struct policy policy_content_type;
 extern const struct policy policy_dkim;
 extern const struct policy policy_dmarc;

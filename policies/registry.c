@@ -16,6 +16,7 @@ const struct policy *const policies[] = {
 	&policy_max_recipients,
 	&policy_implicit_dest,
 	&policy_header_match,
+	&policy_required_fields,
 	&policy_content_type,
 	&policy_auto_submitted,
 	&policy_loop,

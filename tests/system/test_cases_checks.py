@@ -45,6 +45,7 @@ CHECKS = {
     "max-recipients": asked("{ limit: 2 }", dict(client="127.0.0.1", beside=1), (dict(client="127.0.0.1", beside=2), "550 5.5.3")),
     "implicit-dest": asked("", {}, (dict(to="bob@example.com"), "550 5.7.1")),
     "header-match": asked("{ fields: 'X-A: ^(a+)+$' }", {}, (dict(fields=["X-A: aa"]), "550 5.7.1"), dict(fields=[f"X-A: {'a' * 60}b"])),
+    "required-fields": asked("", {}, (dict(subject=""), "550 5.7.1")),
     "content-type": asked("{ deny: text/html }", {}, (dict(fields=["Content-Type: text/html"]), "550 5.7.1"),
                           (dict(spoiled=""), "452 4.3.1", set())),     # it is not asked: the message cannot be kept
     "auto-submitted": asked("", {}, (dict(fields=["Auto-Submitted: auto-replied"]), "550 5.7.1")),

@@ -112,6 +112,17 @@ each(void **state)
 		/* What is certain counts for more than what is not. */
 		{ "header-match: { fields: [ \"A: ^(a+)+$\", \"B: x\" ] }", MOMENT_END,
 		  { .header = "A: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab\r\nB: x\r\n" }, REPLY_HEADER_MATCH },
+		/* C160 */
+		{ "required-fields", MOMENT_END, { .header = "subject: Lunch\r\n" }, REPLY_NONE },
+		{ "required-fields", MOMENT_END, { .header = "Subject: =?utf-8?Q?=C3=A4?=\r\n" }, REPLY_NONE },
+		{ "required-fields", MOMENT_END, { .header = "Subject:\r\nSubject:\r\n \tx\r\n" }, REPLY_NONE },
+		{ "required-fields", MOMENT_END, { .header = "X-Subject: x\r\n\r\nSubject: x\r\n" }, REPLY_LACKS_FIELD },
+		{ "required-fields", MOMENT_END, { .header = "Subject: \r\n \t\r\n" }, REPLY_LACKS_FIELD },
+		{ "required-fields", MOMENT_END, { .header = "Subject: =?utf-8?Q?_?=\r\n" }, REPLY_LACKS_FIELD },
+		{ "required-fields: { fields: [ Date, X-Room ] }", MOMENT_END, { .header = "Date: x\r\n" },
+		  REPLY_LACKS_FIELD },
+		{ "required-fields: { fields: [ Date, X-Room ] }", MOMENT_END,
+		  { .header = "x-room: 5\r\nDate: x\r\n" }, REPLY_NONE },
 		{ "auto-submitted: { generated: no }", MOMENT_END,
 		  { .header = "Auto-Submitted: auto-generated (cron)\r\n" }, REPLY_AUTOMATIC },
 		{ "auto-submitted: { generated: no }", MOMENT_END,

@@ -235,6 +235,10 @@ mistakes(void **state)
 		{ "- posters: { allow: [ anyone ] }", "- header-match: { fields: [ \"X: a\", \"X: (b\" ] }",
 		  ":22:43: fields: \"(b\" is no regular expression: missing closing parenthesis at its "
 		  "character 3" },
+		{ "- posters: { allow: [ anyone ] }", "- required-fields: { fields: [ Date, \"X Y\" ] }",
+		  ":22:44: fields: \"X Y\" is no name of a field" },
+		{ "- posters: { allow: [ anyone ] }", "- required-fields: { fields: [ ] }",
+		  ":22:36: fields needs at least 1 value" },
 		{ "- posters: { allow: [ anyone ] }", "- content-type: { depth: 5 }",
 		  ":22:23: one of allow, deny and deny-names has to say what fails" },
 		{ "- posters: { allow: [ anyone ] }", "- content-type: { allow: text }",
