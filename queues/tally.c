@@ -137,12 +137,13 @@ leave_open(struct tally *t)
 	}
 }
 
-/* The first one holds. */
+/* The first one holds. What waited for it waits no more. */
 static void
 decide(struct tally *t, const struct record *r)
 {
 	if (t->decided != DECIDED_NOT)
 		return;
+	t->until = 0;
 	t->decided = r->decided;
 	t->decided_at = r->at;
 	t->decided_by = mem_text(r->id);

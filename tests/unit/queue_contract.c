@@ -412,6 +412,7 @@ somebody_decides(struct queues *q)
 	const struct record accept = { .kind = RECORD_DECIDED, .decided = DECIDED_ACCEPT, .at = clock_wall(),
 		                       .id = "ann", .text = "why not" };
 	const struct record reject = { .kind = RECORD_DECIDED, .decided = DECIDED_REJECT, .at = clock_wall() };
+	const struct record wait = { .kind = RECORD_DEFER, .at = clock_wall(), .until = clock_wall() + 1000000 };
 	static const char nobody[] = "aaaaaaaaaaaaaaaaaaaaaaaaaa";
 	char id[DIGEST_NAME + 1], again[DIGEST_NAME + 1];
 	struct entry *e = NULL, *second = NULL;
@@ -430,6 +431,7 @@ somebody_decides(struct queues *q)
 	assert_int_equal(q->ops->take(q, QUEUE_MODERATION, id, &e, &why), 1);
 	assert_int_equal(e->decided, DECIDED_NOT);
 	assert_int_equal(q->ops->take(q, QUEUE_MODERATION, id, &second, &why), -1);
+	assert_int_equal(q->ops->note(e, &wait, true, &why), 0);
 	assert_int_equal(q->ops->note(e, &accept, true, &why), 0);
 	assert_int_equal(q->ops->note(e, &reject, true, &why), 0);
 	q->ops->release(&e, 0);
@@ -437,6 +439,7 @@ somebody_decides(struct queues *q)
 	assert_int_equal(e->decided, DECIDED_ACCEPT);
 	assert_int_equal(q->ops->progress(e, 0, &t, &why), 0);
 	same_text("why", t.decided_why, "why not");
+	assert_int_equal(t.until, 0);     /* it waited for that */
 	tally_free(&t);
 	found(q, id, "moderation accept ann");
 	assert_int_equal(q->ops->move(&e, QUEUE_PENDING, &why), 0);
