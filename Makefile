@@ -30,7 +30,7 @@ QUEUES = distribution entry progress queue schedule spool spool_deaths spool_ent
          spool_list spool_progress spool_receipt spool_scan spool_write tally
 MILTER = ask ending hooks lookup main message metrics pacemaker query recipients service session \
          settings socketmap
-EXPANDER = access heading judge main pace pulse recipients service settings work intake/content \
+EXPANDER = access heading judge let_go main pace pulse recipients service settings work intake/content \
            intake/lmtp_data intake/lmtp_server intake/lmtp_session modify treat \
            fanout/backlog fanout/chosen fanout/doubts fanout/ending fanout/expand fanout/farm fanout/handing \
            fanout/inject fanout/lane fanout/later fanout/learnt fanout/order fanout/paces \
@@ -159,7 +159,7 @@ clean:
 
 # ---- tests ----
 
-UNIT = address base config dsn footer header inquiry intake json keys ldap ldif list member_list \
+UNIT = address base config dsn footer header inquiry intake json keys ldap ldif let_go list member_list \
        metric milter modify net pace people policies post program progress receipt report resolver \
        results roster senders setting site socketmap sources spool sql stamp style subject \
        sympa_config syntax table template union verdict verp wire
@@ -169,6 +169,7 @@ FUZZ = address config content deref distribution entry filter header heading mai
 
 $(BUILD)/tests/test_spool: $(BUILD)/tests/unit/queue_contract.o $(BUILD)/tests/unit/queue_memory.o
 $(BUILD)/tests/test_intake: $(BUILD)/expander/intake/content.o $(BUILD)/expander/heading.o
+$(BUILD)/tests/test_let_go: $(BUILD)/expander/let_go.o
 $(BUILD)/tests/test_modify: $(BUILD)/expander/modify.o
 $(BUILD)/tests/test_style: $(COMPOSE:%=$(BUILD)/expander/%.o)
 $(BUILD)/tests/test_post: $(BUILD)/expander/fanout/post.o $(BUILD)/expander/fanout/personal.o \

@@ -7,6 +7,7 @@
 #include "expander/fanout/later.h"
 #include "expander/fanout/prepare.h"
 #include "expander/fanout/refused.h"
+#include "expander/let_go.h"
 #include "expander/metrics.h"
 #include "expander/pulse.h"
 #include "expander/recipients.h"
@@ -203,6 +204,8 @@ work_on(struct entry *entry, int abandon)
 	int whole = entry->damage != NULL ? complain(&x.why, "%s", entry->damage)
 	                                  : ops->recipients(entry, &frozen, &x.why);
 
+	if (whole == 0 && let_go_before(x.service->site->state, &entry->envelope, &x.why) < 0)
+		whole = -1;
 	x.occasion = (struct occasion){ .sender = entry->envelope.sender,
 		                        .queue_id = entry->envelope.queue_id,
 		                        .message_id = entry->envelope.message_id,

@@ -3,10 +3,12 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "expander/let_go.h"
 #include "expander/metrics.h"
 #include "expander/moderation/notices.h"
 #include "expander/pulse.h"
 #include "expander/service.h"
+#include "policies/moments.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -51,7 +53,8 @@ accept_post(struct moderation *m)
 	const struct queue_ops *ops = m->entry->queues->ops;
 	const struct record fresh = { .kind = RECORD_DEFER, .at = clock_wall() };
 
-	if (ops->note(m->entry, &fresh, true, &m->why) < 0 ||
+	if (let_go_note(m->service->site->state, &m->entry->envelope, &m->why) < 0 ||
+	    ops->note(m->entry, &fresh, true, &m->why) < 0 ||
 	    ops->move(&m->entry, QUEUE_PENDING, &m->why) < 0)
 		return -1;
 	metric_add(&expander_metrics[MODERATIONS], MODERATION_ACCEPTED, 0, 0, 1);
@@ -148,16 +151,33 @@ work_on(struct moderation *m)
 	}
 }
 
+/*
+ * What one list has let go, others may for as long as they hold it; and they hold it from when the MTA
+ * has brought it to them, by which time its stamp is no older than this.
+ */
+static void
+sweep(int64_t *swept)
+{
+	struct service *s = service_current();
+	int64_t now = clock_wall();
+
+	if (moments_due(swept, now))
+		let_go_sweep(s->site->state, now - s->moderation.keep - s->site->stamp.lifetime);
+	service_drop(&s);
+}
+
 void
 moderation_worker(struct work *w)
 {
 	const struct queue_ops *ops = w->queues->ops;
 	struct notice_counts *counts = notice_counts_open();
+	int64_t swept = 0;
 
 	while (!work_stopping(w)) {
 		struct moderation m = { .counts = counts };
 
 		pulse_step(0);
+		sweep(&swept);
 		m.entry = ops->claim(w->queues, QUEUE_MODERATION);
 		if (m.entry == NULL) {
 			ops->wait(w->queues, QUEUE_MODERATION, deadline_in(pulse_rest(IDLE)));

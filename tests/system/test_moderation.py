@@ -3,6 +3,7 @@ import email
 import email.policy
 import json
 import re
+import threading
 import time
 
 import pytest
@@ -166,6 +167,87 @@ def test_lists_that_pass_come_before_those_that_hold(make):
     wait_until(lambda: "bob@example.com" in posts(site), what="the rest")
     site.rollcall.wait_idle()
     assert posts(site) == sorted({*first, *ALL_OF_STAFF})
+
+
+def two_held(site, subject):
+    """One message that both lists hold; their entries. Ann is on both."""
+    with site.smtp() as c:
+        assert c.mail("emil@example.com").code == 250
+        assert [c.rcpt(r).code for r in (STAFF, EDGE)] == [250, 250]
+        assert c.data(client.message(to=f"{STAFF}, {EDGE}", subject=subject)).code == 250
+    entries = wait_until(lambda: len(held(site)) == 2 and held(site), what="two held posts")
+    return {h["list"]: h["id"] for h in entries}
+
+
+def once(site):
+    """Everybody of both has it, once."""
+    everybody = sorted([*ALL_OF_STAFF, "Shared@Example.com", "two.a@example.com"])
+    wait_until(lambda: {*posts(site)} == {*everybody}, what="everybody")
+    site.rollcall.wait_idle()
+    assert posts(site) == everybody
+    site.sink.clear()
+
+
+def test_two_lists_that_held_it_make_one_copy(make):
+    """Whichever lets it go first, at the same time, and whatever dies between: members of both get it from the first."""
+    site = make(moderation="notices: 0")
+    for first, second, dies in ((STAFF, EDGE, False), (EDGE, STAFF, False), (STAFF, EDGE, True), (EDGE, STAFF, True)):
+        ids = two_held(site, f"secret of {first}, {dies}")
+        site.rollcall.ctl("accept", ids[first], check=0)
+        wait_until(lambda: "ann@example.com" in posts(site), what="the first list's post")
+        site.rollcall.wait_idle()
+        if dies:
+            site.rollcall.kill_expander()
+        site.rollcall.ctl("accept", ids[second], check=0)
+        if dies:
+            site.rollcall.start_expander()
+        once(site)
+    ids = two_held(site, "secret at the same time")
+    site.rollcall.kill_expander()                            # which finds both decided
+    for entry in ids.values():
+        site.rollcall.ctl("accept", entry, check=0)
+    site.rollcall.start_expander()
+    once(site)
+    for n in range(3):
+        ids = two_held(site, f"secret {n}, by two people")
+        people = [threading.Thread(target=site.rollcall.ctl, args=("accept", entry), kwargs=dict(check=0))
+                  for entry in ids.values()]
+        for p in people:
+            p.start()
+        for p in people:
+            p.join()
+        once(site)
+
+
+def test_a_list_that_does_not_let_it_go_takes_nothing_away(make):
+    """What one of two rejects, members of both get from the other."""
+    site = make(moderation="notices: 0")
+    for first, second in ((STAFF, EDGE), (EDGE, STAFF)):
+        ids = two_held(site, f"secret of {first}")
+        site.rollcall.ctl("discard", ids[first], check=0)
+        site.rollcall.ctl("accept", ids[second], check=0)
+        wait_until(lambda: "ann@example.com" in posts(site), what="the other list's post")
+        site.rollcall.wait_idle()
+        assert posts(site).count("ann@example.com") == 1
+        site.sink.clear()
+
+
+def test_an_order_that_cannot_be_read(make_site):
+    """Who has it already is not known then: the post waits, and goes when that is mended."""
+    site = make_site(mta="postfix", destinations=lists(HOLD), more="moderation: { notices: 0 }", outbound="retry-first: 100ms")
+    ids = two_held(site, SECRET)
+    site.rollcall.ctl("accept", ids[STAFF], check=0)
+    wait_until(lambda: len(posts(site)) == 4, what="the first list's post")
+    (order,) = (site.rollcall.dir / "state/let-go").iterdir()
+    text = order.read_text()
+    assert text == f"let-go 1\n{STAFF}\n"
+    order.write_text("nonsense")
+    site.rollcall.ctl("accept", ids[EDGE], check=0)
+    wait_until(lambda: f"let-go/{order.name} makes no sense" in site.rollcall.log, what="the complaint")
+    assert queue_of(site, ids[EDGE]) == {"moderation"} and len(posts(site)) == 4
+    order.write_text(text)
+    site.rollcall.ctl("retry", ids[EDGE], check=0)
+    once(site)
 
 
 def test_moderated(make):
