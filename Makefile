@@ -11,8 +11,8 @@ V          ?= 0
 BASE = base32 bytes child cipher clock complaint config control daemon digest dns file hash json \
        keyring keys ldif log map mem metric monitor net notify pattern pool process programs \
        resolver set setting stream text tls
-MAIL = address automatic date dmarc dsn encoded footer header held_notice list mailboxes \
-       member_list mime notice phrase poster receipt reply results signatures stamp subject \
+MAIL = address automatic date dmarc dsn encoded footer form header held_notice leaving list \
+       mailboxes member_list mime notice phrase poster receipt reply results signatures stamp subject \
        sympa_config syntax tags template trace verdict verp xtext
 SOURCES = cache described fail file ldap ldap_addresses ldap_attributes ldap_climb ldap_inquiry ldap_conn \
           ldap_covers ldap_deref ldap_dn ldap_dynamic ldap_each ldap_find ldap_found ldap_lists \
@@ -30,7 +30,8 @@ QUEUES = distribution entry progress queue schedule spool spool_deaths spool_ent
          spool_list spool_progress spool_receipt spool_scan spool_write tally
 MILTER = ask ending hooks lookup main message metrics pacemaker query recipients service session \
          settings socketmap
-EXPANDER = access heading judge let_go main pace pulse recipients service settings work intake/content \
+EXPANDER = access heading judge let_go list_fields main pace pulse recipients service settings work \
+           intake/content \
            intake/lmtp_data intake/lmtp_server intake/lmtp_session modify treat \
            fanout/backlog fanout/chosen fanout/doubts fanout/ending fanout/expand fanout/farm fanout/handing \
            fanout/inject fanout/lane fanout/later fanout/learnt fanout/order fanout/paces \
@@ -40,16 +41,16 @@ EXPANDER = access heading judge let_go main pace pulse recipients service settin
            fanout/turns fanout/wire bounces/handover metrics moderation/moderate \
            moderation/notices
 CONSOLE = cmd_compare cmd_config cmd_daemons cmd_drain cmd_explain cmd_import cmd_key cmd_lists \
-          cmd_lookup cmd_members cmd_metrics cmd_moderate cmd_pace cmd_preferences cmd_preview cmd_queue \
-          cmd_release cmd_source cmd_stop cmd_storm cmd_trace comparison daemons history \
-          import_ldif import_mailman import_sympa listing main manual recall sympa_ldap sympa_print \
-          transactions
+          cmd_lookup cmd_members cmd_metrics cmd_moderate cmd_pace cmd_preferences cmd_preview \
+          cmd_queue cmd_release cmd_source cmd_stop cmd_storm cmd_trace cmd_unsubscribe comparison \
+          daemons history import_ldif import_mailman import_sympa listing main manual recall \
+          sympa_ldap sympa_print transactions
 
 # Who gets a post: rollcallctl tells as well.
 PREPARE = chosen order prepare roster sift
 
 # What a post looks like.
-COMPOSE = heading modify treat
+COMPOSE = heading list_fields modify treat
 
 LIBRARY = $(BASE:%=base/%) $(MAIL:%=mail/%) $(SOURCES:%=sources/%) $(POLICIES:%=policies/%) \
           $(QUEUES:%=queues/%)
@@ -159,7 +160,7 @@ clean:
 
 # ---- tests ----
 
-UNIT = address base config dsn footer header inquiry intake json keys ldap ldif let_go list member_list \
+UNIT = address base config dsn footer header inquiry intake json keys ldap ldif leaving let_go list member_list \
        metric milter modify net pace people policies post program progress receipt report resolver \
        results roster senders setting site socketmap sources spool sql stamp style subject \
        sympa_config syntax table template union verdict verp wire
@@ -168,7 +169,8 @@ FUZZ = address config content deref distribution entry filter header heading mai
        phrase progress query report results stamp sympa syntax url verp wire
 
 $(BUILD)/tests/test_spool: $(BUILD)/tests/unit/queue_contract.o $(BUILD)/tests/unit/queue_memory.o
-$(BUILD)/tests/test_intake: $(BUILD)/expander/intake/content.o $(BUILD)/expander/heading.o
+$(BUILD)/tests/test_intake: $(BUILD)/expander/intake/content.o $(BUILD)/expander/heading.o \
+                            $(BUILD)/expander/list_fields.o
 $(BUILD)/tests/test_let_go: $(BUILD)/expander/let_go.o
 $(BUILD)/tests/test_modify: $(BUILD)/expander/modify.o
 $(BUILD)/tests/test_style: $(COMPOSE:%=$(BUILD)/expander/%.o)

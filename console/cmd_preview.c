@@ -82,6 +82,26 @@ refused(struct preview *p, bool bare_newline, size_t header)
 	return p->verdict.decision == DECISION_PASS ? NULL : p->verdict.reason;
 }
 
+/* What is sent. Of members' own fields nobody can say what they are without the keys of the site. */
+static int
+write_out(struct preview *p, const char *id, struct complaint *why)
+{
+	const char *list = p->target.list->address;
+	struct personal personal = { &p->envelope, list, id, NULL };
+	size_t length = p->message.length, body;
+	char *after = NULL;
+
+	if (p->envelope.inject_each != NULL && (personal.keys = site_keys(p->site, why)) == NULL)
+		return -1;
+	personal_rewrite(&personal, p->to, bytes_text(&p->message), length, &p->sent, &body, &after);
+	bytes_add(&p->sent, bytes_text(&p->message) + body, length - body);
+	if (after != NULL)
+		bytes_add_text(&p->sent, after);
+	free(after);
+	keys_close(&personal.keys);
+	return 0;
+}
+
 /* As the expander does it: name, heading, then what is around the body. */
 static int
 compose(struct preview *p, bool eight_bit, size_t header, struct complaint *why)
@@ -89,8 +109,6 @@ compose(struct preview *p, bool eight_bit, size_t header, struct complaint *why)
 	struct digest *digest = digest_open();
 	unsigned char sum[DIGEST_SIZE];
 	char id[DIGEST_NAME + 1];
-	size_t body;
-	char *after = NULL;
 
 	digest_add(digest, p->message.data, p->message.length);
 	digest_end(&digest, sum);
@@ -104,18 +122,7 @@ compose(struct preview *p, bool eight_bit, size_t header, struct complaint *why)
 	                  header, &(struct treat_terms){ resolver_patience(p->site->resolver), true },
 	                  why) != COMPOSED)
 		return -1;
-	if (envelope_is_personal(&p->envelope))
-		personal_rewrite(&p->envelope, id, p->to, bytes_text(&p->message), p->message.length,
-		                 &p->sent, &body, &after);
-	else
-		post_rewrite(&p->envelope, bytes_text(&p->message), p->message.length, &p->sent, &body);
-	bytes_add(&p->sent, bytes_text(&p->message) + body, p->message.length - body);
-	if (after != NULL)
-		bytes_add_text(&p->sent, after);
-	if (p->envelope.inject_after_body != NULL)
-		bytes_add_text(&p->sent, p->envelope.inject_after_body);
-	free(after);
-	return 0;
+	return write_out(p, id, why);
 }
 
 /* The parameters of MAIL that the post itself asks for. A header of UTF-8 has come with SMTPUTF8. */

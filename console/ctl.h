@@ -55,6 +55,7 @@ extern const struct command command_key;
 extern const struct command command_import;
 extern const struct command command_source;
 extern const struct command command_preferences;
+extern const struct command command_unsubscribe;
 extern const struct command command_held;
 extern const struct command command_accept;
 extern const struct command command_reject;

@@ -42,6 +42,7 @@ static const struct command *const commands[] = {
 	&command_import,
 	&command_source,
 	&command_preferences,
+	&command_unsubscribe,
 	&command_held,
 	&command_accept,
 	&command_reject,

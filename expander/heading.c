@@ -2,6 +2,7 @@
 #include "expander/heading.h"
 
 #include "base/mem.h"
+#include "expander/list_fields.h"
 #include "mail/footer.h"
 #include "mail/header.h"
 #include "mail/mime.h"
@@ -15,26 +16,8 @@
 #include <string.h>
 
 enum {
-	LONGEST_NAME = 100,               /* characters of a list's name in List-Id */
+	LONGEST_NAME = 100,               /* characters of a name */
 	LONGEST_URI = 900                 /* octets of a URI that is made of the post */
-};
-
-/*
- * What goes where the message came from another list (RFC 2369 section 4): who leaves by it makes
- * our list leave that one. Its archive stays, unless there is one of ours.
- */
-static const char *const of_others[] = { "List-Help",        "List-Owner",           "List-Subscribe",
-	                                 "List-Unsubscribe", "List-Unsubscribe-Post" };
-
-static const struct {
-	enum style_id id;
-	const char *name;
-} uri_fields[] = {
-	{ STYLE_LIST_HELP, "List-Help" },
-	{ STYLE_LIST_OWNER, "List-Owner" },
-	{ STYLE_LIST_SUBSCRIBE, "List-Subscribe" },
-	{ STYLE_LIST_UNSUBSCRIBE, "List-Unsubscribe" },
-	{ STYLE_LIST_ARCHIVE, "List-Archive" },
 };
 
 /* What a post's fields are made of, and where they go. */
@@ -45,124 +28,6 @@ struct heading {
 	size_t length;
 	struct bytes *out;
 };
-
-static void
-add_list_id(struct heading *h)
-{
-	const struct list *l = h->target->list;
-	const char *pattern = h->target->style[STYLE_LIST_ID];
-	char *identifier = list_fill_identifier(pattern, l->address);
-
-	bytes_add_text(h->out, "List-Id: ");
-	if (l->name != NULL) {
-		size_t before = h->out->length;
-
-		phrase_add(h->out, l->name, LONGEST_NAME);
-		if (h->out->length > before)
-			bytes_add_text(h->out, "\r\n ");
-	}
-	bytes_format(h->out, "<%s>\r\n", identifier);
-	free(identifier);
-}
-
-/* The URI of a word: an address becomes one, with what has a meaning in a URI escaped. */
-static char *
-uri_of(const char *word, size_t length, const struct list *l)
-{
-	char *pattern, *uri, *owner;
-
-	if (length == 4 && memcmp(word, "list", 4) == 0)
-		return list_mailto(l->address);
-	if (length == 5 && memcmp(word, "owner", 5) == 0) {
-		owner = list_role_address(l->address, ROLE_OWNER);
-		uri = list_mailto(owner);
-		free(owner);
-		return uri;
-	}
-	pattern = mem_format("%s%.*s", memchr(word, ':', length) == NULL ? "mailto:" : "", (int)length,
-	                     word);
-	uri = list_fill_uri(pattern, l->address);
-	free(pattern);
-	return uri;
-}
-
-/* A field with URIs, each on a line of its own; nothing for a NULL text. */
-static void
-add_uris(struct heading *h, const char *name, const char *text)
-{
-	const char *word, *between = "";
-	size_t length;
-
-	if (text == NULL)
-		return;
-	bytes_format(h->out, "%s: ", name);
-	while (style_word(&text, &word, &length)) {
-		char *uri = uri_of(word, length, h->target->list);
-
-		bytes_format(h->out, "%s<%s>", between, uri);
-		between = ",\r\n ";
-		free(uri);
-	}
-	bytes_add_text(h->out, "\r\n");
-}
-
-/* Whether the message has been through any list. */
-static bool
-from_list(const struct heading *h)
-{
-	struct field unused;
-
-	return header_find(h->header, h->length, "List-Id", &unused) ||
-	       header_find(h->header, h->length, "List-Post", &unused);
-}
-
-/* Whether the message comes from a list elsewhere that has this one as a member, as it should. */
-static bool
-from_parent(const struct heading *h)
-{
-	const char *parents = h->target->style[STYLE_PARENTS], *word, *id;
-	struct bytes value = { 0 };
-	struct field f;
-	size_t length, id_length;
-	bool known = false;
-
-	if (parents == NULL || !header_find(h->header, h->length, "List-Id", &f))
-		return false;
-	field_words(&f, &value);
-	id = strrchr(bytes_text(&value), '<');
-	id = id == NULL ? bytes_text(&value) : id + 1;
-	id_length = strcspn(id, "> ");
-	while (!known && style_word(&parents, &word, &length))
-		known = length == id_length && strncasecmp(word, id, length) == 0;
-	bytes_free(&value);
-	return known;
-}
-
-static void
-add_list_fields(struct heading *h)
-{
-	const char *const *style = h->target->style;
-
-	if (!from_parent(h)) {
-		add_list_id(h);
-		if (style[STYLE_LIST_POST] != NULL && strcmp(style[STYLE_LIST_POST], "closed") == 0)
-			bytes_add_text(h->out, "List-Post: NO\r\n");
-		else
-			add_uris(h, "List-Post", style[STYLE_LIST_POST]);
-		envelope_leave_out(h->envelope, "List-Id");
-		envelope_leave_out(h->envelope, "List-Post");
-	}
-	for (size_t i = 0; from_list(h) && i < sizeof(of_others) / sizeof(*of_others); i++)
-		envelope_leave_out(h->envelope, of_others[i]);
-	for (size_t i = 0; i < sizeof(uri_fields) / sizeof(*uri_fields); i++) {
-		add_uris(h, uri_fields[i].name, style[uri_fields[i].id]);
-		if (style[uri_fields[i].id] != NULL)
-			envelope_leave_out(h->envelope, uri_fields[i].name);
-	}
-	/* It says how to use the one URI that stood beside it (RFC 8058 section 3.1). */
-	if (style[STYLE_LIST_UNSUBSCRIBE] != NULL)
-		envelope_leave_out(h->envelope, "List-Unsubscribe-Post");
-}
 
 /* An address that a setting gives, allocated; NULL where the list's own makes none of it. */
 static char *
@@ -440,7 +305,7 @@ heading_compose(struct envelope *e, const struct site *site, const struct target
 	trace_received(&add, lhlo, site->hostname, id, role_address, e->arrived);
 	envelope_leave_out(e, STAMP_FIELD);     /* it was for us, and goes no further */
 	if (t->role == ROLE_POST) {
-		add_list_fields(&h);
+		list_fields_add(e, t, header, length, &add);
 		add_archived_at(&h);
 		add_precedence(&h);
 		add_sender(&h);

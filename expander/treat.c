@@ -51,6 +51,8 @@ is_seen(const struct envelope *e, const char *header, size_t length, const char 
 	size_t there = count_fields(header, length, name);
 	size_t added = count_fields(e->inject_add, strlen(e->inject_add), name);
 
+	if (e->inject_each != NULL)
+		added += count_fields(e->inject_each, strlen(e->inject_each), name);
 	if (is_removed(e, name))
 		return there > 0 || added > 0;
 	return added > 0 && covered > there;
@@ -96,7 +98,7 @@ treat_survives(const struct envelope *e, const char *header, size_t length, cons
 	struct field f;
 	size_t at = 0;
 
-	if (e->inject_before_body != NULL || e->inject_after_body != NULL || envelope_is_personal(e))
+	if (envelope_has_texts(e))
 		return false;
 	while (header_next(header, length, &at, &f))
 		if (field_is(&f, "DKIM-Signature") &&

@@ -158,6 +158,7 @@ preferences_each(const struct site *s, const char *list, preference_fn *fn, void
 
 struct change {
 	const char *canonical;
+	unsigned before;                  /* what it wanted */
 	struct bytes lines;
 	size_t count;
 };
@@ -178,6 +179,8 @@ keep_line(void *arg, const char *canonical, unsigned preferences)
 
 	if (strcmp(canonical, c->canonical) != 0)
 		put_line(c, canonical, preferences);
+	else
+		c->before = preferences;
 }
 
 /* The directory, made where it is missing and locked. */
@@ -199,9 +202,9 @@ open_locked(const struct site *s, const char *path, struct stat *owner, struct c
 	return -1;
 }
 
-int
-preferences_set(const struct site *s, const char *list, const char *canonical, unsigned preferences,
-                struct complaint *why)
+static int
+change_one(const struct site *s, const char *list, const char *canonical, unsigned preferences, bool more,
+           struct complaint *why)
 {
 	char name[DIGEST_NAME + 1], *path = directory_of(s);
 	struct change c = { .canonical = canonical };
@@ -212,6 +215,7 @@ preferences_set(const struct site *s, const char *list, const char *canonical, u
 		digest_of(list, strlen(list), name);
 		bytes_format(&c.lines, "%s%d %s\n", head, VERSION, list);
 		rc = preferences_each(s, list, keep_line, &c, why);
+		preferences |= more ? c.before : 0;
 		if (rc == 0 && preferences != 0)
 			put_line(&c, canonical, preferences);
 		bytes_format(&c.lines, "end %zu\n", c.count);
@@ -222,4 +226,18 @@ preferences_set(const struct site *s, const char *list, const char *canonical, u
 	bytes_free(&c.lines);
 	free(path);
 	return rc;
+}
+
+int
+preferences_set(const struct site *s, const char *list, const char *canonical, unsigned preferences,
+                struct complaint *why)
+{
+	return change_one(s, list, canonical, preferences, false, why);
+}
+
+int
+preferences_add(const struct site *s, const char *list, const char *canonical, unsigned preferences,
+                struct complaint *why)
+{
+	return change_one(s, list, canonical, preferences, true, why);
 }

@@ -33,6 +33,10 @@ int preferences_each(const struct site *, const char *list, preference_fn *, voi
 int preferences_set(const struct site *, const char *list, const char *canonical, unsigned preferences,
                     struct complaint *);
 
+/* The same, and what it wanted before it still does. */
+int preferences_add(const struct site *, const char *list, const char *canonical, unsigned preferences,
+                    struct complaint *);
+
 /* The bit of a word; 0 where it is none. */
 unsigned preference_of(const char *word, size_t length);
 

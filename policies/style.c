@@ -25,7 +25,7 @@ static const char *const defaults[STYLE_COUNT] = {
 	[STYLE_HEADER] = "none",              [STYLE_FOOTER] = "none",
 	[STYLE_FROM] = "keep",                [STYLE_DMARC] = "none",
 	[STYLE_REPORT] = "numbers",          [STYLE_VERP] = "never",
-	[STYLE_ARCHIVED_AT] = "none",
+	[STYLE_ARCHIVED_AT] = "none",         [STYLE_ONE_CLICK] = "none",
 	[STYLE_NOT_ME] = "no",
 	[STYLE_WITHOUT] = "none",             [STYLE_WITHOUT_FILTER] = "none",
 	[STYLE_NESTED] = "flatten",           [STYLE_PREFERENCES] = "yes",

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "mail/address.h"
 #include "mail/header.h"
+#include "mail/leaving.h"
 #include "mail/phrase.h"
 #include "mail/template.h"
 #include "policies/style.h"
@@ -149,6 +150,29 @@ check_list_uris(const char *text, struct complaint *why)
 	static const char *const words[] = { "none", NULL };
 
 	return check_uris(text, words, why);
+}
+
+static int
+check_one_click(const char *text, struct complaint *why)
+{
+	static const char scheme[] = "https://";
+	const char *host = text + sizeof(scheme) - 1, *hole = strstr(text, LEAVING_HOLE), *path;
+	struct bytes example = { 0 };
+	int rc;
+
+	if (field_check_value(text, why) < 0)
+		return -1;
+	if (strcmp(text, "none") == 0)
+		return 0;
+	path = strncasecmp(text, scheme, strlen(scheme)) == 0 ? strpbrk(host, "/?") : NULL;
+	if (path == NULL || path == host || strchr(text, ' ') != NULL)
+		return complain(why, "\"%s\" is no URI of https", text);
+	if (hole == NULL || hole < path || strstr(hole + 1, LEAVING_HOLE) != NULL)
+		return complain(why, "\"%s\" has not " LEAVING_HOLE " once, behind the host", text);
+	bytes_format(&example, "%.*sabc%s", (int)(hole - text), text, hole + sizeof(LEAVING_HOLE) - 1);
+	rc = check_uri(example.data, example.length, why);
+	bytes_free(&example);
+	return rc;
 }
 
 /* One of a few words; else something for the complaint. */
@@ -385,6 +409,12 @@ const struct setting style_settings[STYLE_COUNT + 1] = {
 	  .check = check_list_uris, .help = "How to leave the list: addresses or URIs, or none." },
 	[STYLE_LIST_ARCHIVE] = { .name = "list-archive", STYLE(STYLE_LIST_ARCHIVE), .check = check_list_uris,
 	  .help = "Where the archive is: addresses or URIs; or none, which leaves that of another list." },
+	[STYLE_ONE_CLICK] = { .name = "one-click", STYLE(STYLE_ONE_CLICK), .check = check_one_click,
+	  .help = "Where the site's web server has rollcallctl unsubscribe answer, for members who leave by "
+	          "one click (RFC 8058): a URI of https with {token}, like "
+	          "https://lists.example.com/leave/{token}. Each member has a copy of its own, by a "
+	          "transaction of its own, and of list-unsubscribe only addresses stand beside it. Nothing "
+	          "where preferences is no; or none." },
 	[STYLE_SENDER] = { .name = "sender", STYLE(STYLE_SENDER), .check = check_sender,
 	  .help = "The Sender field of posts: list or owner, for those addresses, or another address; or "
 	          "none, which leaves the poster's." },

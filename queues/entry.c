@@ -45,6 +45,7 @@ envelope_free(struct envelope *e)
 	free(e->inject_after_body);
 	free(e->inject_above);
 	free(e->inject_below);
+	free(e->inject_each);
 	text_list_free(&e->before);
 	text_list_free(&e->behind);
 	text_list_free(&e->inject_remove);
@@ -61,7 +62,14 @@ envelope_leave_out(struct envelope *e, const char *field)
 bool
 envelope_is_personal(const struct envelope *e)
 {
-	return e->inject_above != NULL || e->inject_below != NULL;
+	return e->inject_above != NULL || e->inject_below != NULL || e->inject_each != NULL;
+}
+
+bool
+envelope_has_texts(const struct envelope *e)
+{
+	return e->inject_before_body != NULL || e->inject_after_body != NULL || e->inject_above != NULL ||
+	       e->inject_below != NULL;
 }
 
 static struct js *
@@ -79,7 +87,8 @@ envelope_print(const struct envelope *e, struct bytes *out)
 {
 	struct js *j = js_object(), *inject = js_object();
 	bool framed = e->inject_before_body != NULL || e->inject_after_body != NULL;
-	int64_t version = e->through != NULL                        ? 4
+	int64_t version = e->inject_each != NULL                 ? 5
+	                  : e->through != NULL                   ? 4
 	                  : envelope_is_personal(e) || e->shadow ? 3
 	                  : framed                               ? 2
 	                                                         : 1;
@@ -121,6 +130,7 @@ envelope_print(const struct envelope *e, struct bytes *out)
 	js_set_text(inject, "after_body", e->inject_after_body);
 	js_set_text(inject, "above", e->inject_above);
 	js_set_text(inject, "below", e->inject_below);
+	js_set_text(inject, "each", e->inject_each);
 	js_set(j, "inject", inject);
 	js_print(j, true, out);
 	bytes_add_char(out, '\n');
@@ -161,7 +171,8 @@ take_inject(const struct js *j, struct envelope *e, struct complaint *why)
 	    take_text(inject, "before_body", false, &e->inject_before_body, why) < 0 ||
 	    take_text(inject, "after_body", false, &e->inject_after_body, why) < 0 ||
 	    take_text(inject, "above", false, &e->inject_above, why) < 0 ||
-	    take_text(inject, "below", false, &e->inject_below, why) < 0)
+	    take_text(inject, "below", false, &e->inject_below, why) < 0 ||
+	    take_text(inject, "each", false, &e->inject_each, why) < 0)
 		return complain_within(why, "inject");
 	e->inject_verp = js_flag(inject, "verp", false);
 	return 0;

@@ -15,10 +15,10 @@
 
 /*
  * Version 2 says what stands around the body; version 3 what does for each member, or that nothing may
- * be sent; version 4 that the entry comes from another list. An envelope that says nothing of that is of
- * version 1.
+ * be sent; version 4 that the entry comes from another list; version 5 that each member has fields of its
+ * own. An envelope that says nothing of that is of version 1.
  */
-enum { ENVELOPE_VERSION = 4 };
+enum { ENVELOPE_VERSION = 5 };
 
 struct envelope {
 	char *list;                       /* canonical address */
@@ -52,6 +52,7 @@ struct envelope {
 	char *inject_before_body;         /* to put behind the header's empty line; NULL: nothing */
 	bool inject_verp;                 /* each recipient is to have a reverse-path of its own */
 	char *inject_above, *inject_below;        /* the same for each member, templates; NULL: nothing */
+	char *inject_each;                /* fields that each member has of its own; see mail/leaving.h */
 	char *inject_after_body;          /* to put behind the body; NULL: nothing */
 };
 
@@ -64,8 +65,11 @@ void envelope_free(struct envelope *);
 /* A header field is not to be sent: puts its name into inject_remove, once. */
 void envelope_leave_out(struct envelope *, const char *field);
 
-/* Whether each member gets a copy of its own, with texts around the body. */
+/* Whether each member gets a copy of its own, by its fields or the texts around the body. */
 bool envelope_is_personal(const struct envelope *);
+
+/* Whether something is put around the body. */
+bool envelope_has_texts(const struct envelope *);
 
 void envelope_print(const struct envelope *, struct bytes *);
 

@@ -29,15 +29,16 @@ sending_fits(const struct post *p, struct keys *keys)
 }
 
 static void
-personalize(struct sending *g)
+personalize(struct sending *g, struct keys *keys)
 {
 	const struct post *p = g->batch->post;
+	const struct envelope *e = &p->entry->envelope;
+	const struct personal personal = { e, e->list, p->entry->id, keys };
 	size_t length;
 	const char *address = distribution_address(&p->list, g->batch->lines[0], &length);
 	char *member = mem_copy(address, length);
 
-	personal_rewrite(&p->entry->envelope, p->entry->id, member, p->message, p->message_length, &g->head,
-	                 &g->body_at, &g->tail);
+	personal_rewrite(&personal, member, p->message, p->message_length, &g->head, &g->body_at, &g->tail);
 	free(member);
 }
 
@@ -56,7 +57,7 @@ sending_begin(struct batch *b, const struct service *s)
 	if (b->post->own && b->count == 1)
 		g.sender = sender_of(b->post, s->keys, b->lines[0]);
 	if (b->post->personal)
-		personalize(&g);
+		personalize(&g, s->keys);
 	g.xverp = b->post->verp && g.sender == NULL && s->outbound.xverp;
 	return g;
 }

@@ -222,3 +222,14 @@ def test_the_mta_tries_again(make, dns):
     dns.zone["_dmarc.away.example"] = {"TXT": ["v=DMARC1; p=none"]}
     site.wait_for(1, seconds=60)
     assert b"\r\nFrom: Ann <ann@away.example>" in site.sink.delivered("bob@example.com")[0].data
+
+
+def test_fields_for_leaving_count(make, mta, key):
+    """Those that each member has of his own break a signature that says there are none, and no other."""
+    site = make("dmarc: rewrite, one-click: 'https://lists.example.com/leave/{token}'", mta=mta)
+    got = received(site, dkim.sign(message("example.org"), key))
+    assert field(got, "From") == ["Ann <ann@example.org>"] and field(got, "List-Unsubscribe-Post")
+    assert dkim.verify(got, key) == [True]
+    for name in ("List-Unsubscribe", "List-Unsubscribe-Post"):
+        got = received(site, dkim.sign(message("example.org", subject=name), key, names=("From", "Date", name)))
+        assert field(got, "From") == ['"Ann via All of us" <staff@lists.example.com>']

@@ -16,7 +16,8 @@ sbin/rollcall-expander sbin/rollcall-milter sbin/rollcall-postfix sbin/rollcall-
 share/doc/rollcall/LICENSE share/doc/rollcall/NEWS share/doc/rollcall/README.md
 share/doc/rollcall/examples/file.yaml share/doc/rollcall/examples/lists.json
 share/doc/rollcall/examples/posix.yaml
-share/doc/rollcall/examples/rollcall.yaml share/doc/rollcall/examples/runner.py share/doc/rollcall/postfix/README.md
+share/doc/rollcall/examples/rollcall.yaml share/doc/rollcall/examples/runner.py
+share/doc/rollcall/examples/unsubscribe.cgi share/doc/rollcall/postfix/README.md
 share/man/man5/rollcall.yaml.5 share/man/man7/rollcall-policies.7 share/man/man8/rollcall-expander.8 share/man/man8/rollcall-milter.8
 share/man/man8/rollcall-postfix.8 share/man/man8/rollcallctl.8
 share/rollcall/main.cf.part share/rollcall/master.cf.part share/rollcall/reading.sh

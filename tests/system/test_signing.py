@@ -1,5 +1,6 @@
 """Signing on the way out, as docs/dkim.md says: a real rspamd at the place where posts come back to the MTA."""
 import json
+import re
 
 import pytest
 
@@ -59,3 +60,18 @@ def test_signatures_of_list_and_poster(make, keys):
     got = received(site, text.replace(b"Message-ID: <", b"Message-ID: <again"))
     assert b"Subject: [staff] test" in got and b"Bye" in got
     assert dkim.verify(got, lists) == [True] and dkim.verify(got, poster) == [False]
+
+
+def test_the_way_out_is_signed(make, keys):
+    """Both fields of one click are under the list's signature, as RFC 8058 asks."""
+    lists, _ = keys
+    site = make("one-click: 'https://lists.example.com/leave/{token}', list-unsubscribe: 'mailto:{local}-leave@example.com'")
+    got = received(site, client.message(sender="Ann <ann@example.org>"))
+    (signature,) = [f for f in dkim.split(got)[0] if f.startswith(b"DKIM-Signature:")]
+    names = re.search(rb"\bh=([^;]*)", signature)[1].lower().split()
+    covered = b"".join(names).split(b":")
+    assert b"list-unsubscribe" in covered and b"list-unsubscribe-post" in covered
+    assert dkim.verify(got, lists) == [True]
+    assert got.count(b"\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n") == 1
+    assert dkim.verify(got.replace(b"One-Click", b"Two-Click"), lists) == [False]
+    assert dkim.verify(got.replace(b"/leave/", b"/stay/"), lists) == [False]

@@ -343,6 +343,15 @@ envelopes(void **state)
 	assert_true(got.inject_verp);
 	assert_null(got.through);
 	envelope_free(&got);
+	/* Nor those that would send the same fields to all. */
+	e.inject_each = mem_text("List-Unsubscribe: <https://x/{token}>\r\n");
+	bytes_clear(&text);
+	envelope_print(&e, &text);
+	assert_non_null(strstr(text.data, "\"version\": 5"));
+	assert_int_equal(envelope_parse(text.data, text.length, &got, &why), 0);
+	same_text("each", got.inject_each, e.inject_each);
+	envelope_free(&got);
+	mem_drop(&e.inject_each);
 	/* Nor those that would flatten what has entries of its own. */
 	e.through = mem_text("all@lists.example.com");
 	text_list_add(&e.before, "a@b", 3);

@@ -75,6 +75,17 @@ values(void **state)
 		{ "archived-at: https://x/{hash}", NULL },
 		{ "archived-at: http://x/{local}@{domain}/{message-id}/", NULL },
 		{ "archived-at: none", NULL },
+		{ "one-click: https://x/{local}/{token}", NULL },
+		{ "one-click: HTTPS://x?{token}", NULL },
+		{ "one-click: none", NULL },
+		{ "one-click: http://x/{token}", "is no URI of https" },
+		{ "one-click: mailto:leave+{token}@x", "is no URI of https" },
+		{ "one-click: https:///{token}", "is no URI of https" },
+		{ "one-click: https://x/{token} https://y/{token}", "is no URI of https" },
+		{ "one-click: https://{token}.x/leave", "has not {token} once, behind the host" },
+		{ "one-click: https://x/leave", "has not {token} once" },
+		{ "one-click: https://x/{token}/{token}", "has not {token} once" },
+		{ "one-click: https://x/<{token}>", "neither an address nor a URI" },
 		{ "archived-at: https://x/{local}", "lacks {hash} or {message-id}" },
 		{ "archived-at: https:///{hash} https://y/{hash}", "neither an address nor a URI" },
 		{ "archived-at: mailto:x@y?{hash}", "no URI of https or http" },
@@ -242,8 +253,8 @@ fields_that_lead_nowhere(void **state)
 
 /* What a post of this header gets, behind our Received field, and which fields it loses. */
 static void
-check_heading(const char *address, const char *settings, const char *header, const char *want,
-              const char *removed)
+check_each(const char *address, const char *settings, const char *header, const char *want,
+           const char *removed, const char *each)
 {
 	struct site site = { .hostname = (char *)"mail.x" };
 	struct list *l = make_list(address, settings);
@@ -262,10 +273,19 @@ check_heading(const char *address, const char *settings, const char *header, con
 		bytes_format(&names, "%s%s", i == 0 ? "" : " ", e.inject_remove.items[i]);
 	if (removed != NULL)
 		same_text(settings, bytes_text(&names), removed);
+	same_text(settings, e.inject_each, each);
 	bytes_free(&names);
 	envelope_free(&e);
 	setting_free(style_settings, &all);
 	list_drop(&l);
+}
+
+/* The same where members have no fields of their own. */
+static void
+check_heading(const char *address, const char *settings, const char *header, const char *want,
+              const char *removed)
+{
+	check_each(address, settings, header, want, removed, NULL);
 }
 
 #define LOST "Rollcall-Stamp List-Id List-Post"
@@ -654,6 +674,28 @@ dates(void **state)
 	same_number("nothing", trace_taken("", 0), -1);
 }
 
+/* One URI of https, and addresses only behind it; nothing where leaving is not heeded. */
+static void
+ways_out(void **state)
+{
+	static const char click[] = FEW "one-click: https://x/{local}/{token}\n", post[] =
+		"\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n";
+	char *each = mem_format("List-Unsubscribe:\r\n <https://x/staff/{token}>%s", post);
+	char *both = mem_format("List-Unsubscribe:\r\n <https://x/staff/{token}>,\r\n <mailto:out@x>,\r\n"
+	                        " <mailto:staff-out@y>%s", post);
+	char *settings = mem_format("%slist-unsubscribe: http://x/y out@x https://z mailto:{local}-out@y", click);
+	char *heeded = mem_format("%spreferences: no", click);
+
+	(void)state;
+	check_each("staff@l.x", click, "", ID, LOST " List-Unsubscribe List-Unsubscribe-Post", each);
+	check_each("staff@l.x", settings, "", ID, LOST " List-Unsubscribe List-Unsubscribe-Post", both);
+	check_each("staff@l.x", heeded, "", ID, LOST, NULL);
+	free(heeded);
+	free(settings);
+	free(both);
+	free(each);
+}
+
 int
 main(void)
 {
@@ -662,6 +704,7 @@ main(void)
 		cmocka_unit_test(too_long),
 		cmocka_unit_test(which_level_counts),
 		cmocka_unit_test(fields_that_lead_nowhere),
+		cmocka_unit_test(ways_out),
 		cmocka_unit_test(list_fields),
 		cmocka_unit_test(archives),
 		cmocka_unit_test(archives_of_long_names),
