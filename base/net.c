@@ -234,21 +234,29 @@ net_accept(int listener, struct sockaddr_storage *from, const char *event)
 	return fd;
 }
 
+enum waited
+net_wait(int fd, short events, struct deadline by)
+{
+	struct pollfd p[] = { { .fd = fd, .events = events }, { .fd = by.cancelled, .events = POLLIN } };
+	int n;
+
+	do {
+		n = poll(p, 2, (int)deadline_left(by));
+	} while (n < 0 && errno == EINTR);
+	return n <= 0 ? WAITED_LATE : p[0].revents != 0 ? WAITED_READY : WAITED_CANCELLED;
+}
+
 /* Waits until a connection is made or refused. 0, or -1 with errno. */
 static int
 finish_connect(int fd, struct deadline by)
 {
-	struct pollfd p = { .fd = fd, .events = POLLOUT };
 	socklen_t length = sizeof(errno);
-	int n, error = 0;
+	int error = 0;
 
-	do {
-		n = poll(&p, 1, (int)deadline_left(by));
-	} while (n < 0 && errno == EINTR);
-	if (n == 0)
+	if (net_wait(fd, POLLOUT, by) != WAITED_READY) {
 		errno = ETIMEDOUT;
-	if (n <= 0)
 		return -1;
+	}
 	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
 		return -1;
 	errno = error;

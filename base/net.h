@@ -58,6 +58,10 @@ int net_accept(int listener, struct sockaddr_storage *from, const char *event);
  */
 int net_connect(const struct endpoint *, struct deadline, struct complaint *);
 
+/* Waits until poll() says one of the events of a descriptor, or that it has ended. */
+enum waited { WAITED_LATE, WAITED_CANCELLED, WAITED_READY };
+enum waited net_wait(int fd, short events, struct deadline);
+
 /* "127.0.0.1", "::1" or "unix", NUL-terminated in `text`. */
 void net_peer(const struct sockaddr *, char *text, size_t size);
 

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/monitor.h"
+#include "base/net.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -460,15 +461,8 @@ finish(struct lookups *l)
 bool
 lookups_wait(struct lookups *l, struct deadline by)
 {
-	struct pollfd p[] = { { .fd = l->ready, .events = POLLIN },
-		              { .fd = by.cancelled, .events = POLLIN } };
-
-	while (l->count > 0 && l->ready >= 0) {
-		int n = poll(p, 2, (int)deadline_left(by));
-
-		if (n == 0 || (n < 0 && errno != EINTR) || (n > 0 && (p[0].revents | p[1].revents) != 0))
-			break;
-	}
+	if (l->count > 0 && l->ready >= 0)
+		(void)net_wait(l->ready, POLLIN, by);
 	return finish(l);
 }
 

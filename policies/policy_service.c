@@ -109,15 +109,14 @@ keep(struct idle *i, int fd)
 static int
 wait_for(int fd, short events, struct deadline by, struct complaint *why)
 {
-	struct pollfd fds[] = { { .fd = fd, .events = events }, { .fd = by.cancelled, .events = POLLIN } };
-	int ready;
-
-	do
-		ready = poll(fds, 2, (int)deadline_left(by));
-	while (ready < 0 && errno == EINTR);
-	if (ready <= 0)
+	switch (net_wait(fd, events, by)) {
+	case WAITED_READY:
+		return 0;
+	case WAITED_CANCELLED:
+		return complain(why, "not wanted any more");
+	default:
 		return complain(why, "no answer in time");
-	return fds[1].revents != 0 ? complain(why, "not wanted any more") : 0;
+	}
 }
 
 /* 1: sent; 0: the connection has ended, as one does that was kept; -1 with a complaint. */

@@ -2,8 +2,8 @@
  * The cache around any source: lookups of lists are remembered, "no" for a shorter time than "yes",
  * "unsure" never. What it does beside remembering: all questions to the source are asked by threads
  * of the cache, so that a caller waits no longer than its deadline; and callers with the same
- * question share one. A question that nobody waits for any more is answered all the same, for the
- * next caller.
+ * question share one. A question for a list that nobody waits for any more is answered all the same,
+ * for the next caller.
  *
  * Walks of members and of lists pass through: members are never remembered. What is asked about single
  * people is in people.c.
@@ -11,11 +11,15 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/monitor.h"
+#include "base/net.h"
 #include "base/pool.h"
 #include "sources/people.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 const struct setting cache_settings[] = {
 	{ .name = "yes", .kind = KIND_TIME, .offset = offsetof(struct cache_config, yes),
@@ -60,6 +64,7 @@ struct flight {
 	const char *key;                  /* the first address, or a word that is none */
 	char **addresses;
 	size_t count;                     /* of addresses; 0: whether the source answers at all */
+	int landed;                       /* an eventfd: it is done */
 	bool done;
 	enum found found;
 	struct list *list;
@@ -183,6 +188,8 @@ flight_drop(struct flight *f)
 		free(f->addresses[i]);
 	free(f->addresses);
 	list_drop(&f->list);
+	if (f->landed >= 0)
+		(void)close(f->landed);
 	free(f);
 }
 
@@ -216,8 +223,8 @@ fly(void *arg)
 			remember(c, f->addresses[which], list);
 	}
 	(void)map_remove(c->flights, f->key, strlen(f->key));
+	(void)eventfd_write(f->landed, 1);
 	flight_drop(f);
-	monitor_wake(&c->monitor);
 	monitor_leave(&c->monitor);
 }
 
@@ -238,11 +245,12 @@ board(struct cache *c, const char *const *addresses, size_t count)
 	f = mem_new(sizeof(*f));
 	f->cache = c;
 	f->references = 2;                /* the caller's and the worker's */
+	f->landed = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	f->addresses = mem_array(count, sizeof(*f->addresses));
 	for (f->count = 0; f->count < count; f->count++)
 		f->addresses[f->count] = mem_text(addresses[f->count]);
 	f->key = count == 0 ? key : f->addresses[0];
-	if (!pool_submit(c->pool, fly, f)) {
+	if (f->landed < 0 || !pool_submit(c->pool, fly, f)) {
 		f->references = 1;
 		flight_drop(f);
 		return NULL;
@@ -251,7 +259,7 @@ board(struct cache *c, const char *const *addresses, size_t count)
 	return f;
 }
 
-/* Asks the source, on a thread of the cache. Under the lock. */
+/* Asks the source, on a thread of the cache. Under the lock, which it leaves while it waits. */
 static enum found
 ask(struct cache *c, const char *const *addresses, size_t count, struct deadline by,
     struct list **list_r, size_t *which_r, struct complaint *why)
@@ -263,8 +271,9 @@ ask(struct cache *c, const char *const *addresses, size_t count, struct deadline
 		(void)complain(why, "%s: too many lookups are waiting", c->source.name);
 		return FOUND_UNSURE;
 	}
-	while (!f->done && monitor_wait_until(&c->monitor, by))
-		;
+	monitor_leave(&c->monitor);
+	(void)net_wait(f->landed, POLLIN, by);
+	monitor_enter(&c->monitor);
 	found = f->done ? f->found : FOUND_UNSURE;
 	if (found == FOUND_YES && count > 0) {
 		*list_r = list_hold(f->list);

@@ -12,7 +12,6 @@
 #include "base/mem.h"
 #include "base/monitor.h"
 
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -107,7 +106,7 @@ wait_result(struct conn *c, int id, struct timeval patience, LDAPMessage **messa
 	int type = ldap_result(c->ld, id, LDAP_MSG_ALL, &patience, message_r), code;
 
 	if (type == 0) {
-		(void)ldap_abandon_ext(c->ld, id, NULL, NULL);
+		conn_abandon(c, id);
 		return complain(why, "%s: %s: no answer in time", c->uri, doing);
 	}
 	if (type < 0)
@@ -378,16 +377,6 @@ conn_open(const struct conn_config *config, const char *uri, struct deadline by,
 	return c;
 }
 
-/* Whether an idle connection is still good: nothing has come on it, not even its end. */
-static bool
-is_quiet(const struct conn *c)
-{
-	struct pollfd p = { .events = POLLIN };
-
-	return ldap_get_option(c->ld, LDAP_OPT_DESC, &p.fd) == LDAP_OPT_SUCCESS && p.fd >= 0 &&
-	       poll(&p, 1, 0) == 0;
-}
-
 /* Takes out those that were not used for their time. The youngest comes first. Under the lock. */
 static struct conn *
 cut_old(struct server *s)
@@ -416,7 +405,7 @@ take_idle(struct server *s)
 			s->idle = c->next;
 		(void)pthread_mutex_unlock(&s->lock);
 		close_all(old);
-		if (c == NULL || is_quiet(c))
+		if (c == NULL || conn_is_quiet(c))
 			return c;
 		conn_close(&c);
 	}
@@ -429,8 +418,10 @@ conn_take(struct server *s, struct deadline by, struct complaint *why)
 	struct conn *c = take_idle(s);
 	size_t first;
 
-	if (c != NULL)
+	if (c != NULL) {
+		c->given_up = false;
 		return c;
+	}
 	(void)pthread_mutex_lock(&s->lock);
 	if (clock_ticks() >= s->first_after)
 		s->preferred = 0;
@@ -453,6 +444,14 @@ conn_take(struct server *s, struct deadline by, struct complaint *why)
 	return c;
 }
 
+/* Whether a connection that was not waited for is taken for one that works. */
+static bool
+is_patient(const struct conn *c)
+{
+	return c->given_up && c->stream.fault == NULL && c->silent < c->config->timeout &&
+	       c->silent < c->config->connect_timeout;
+}
+
 void
 conn_give(struct server *s, struct conn **conn, bool healthy)
 {
@@ -461,7 +460,7 @@ conn_give(struct server *s, struct conn **conn, bool healthy)
 	*conn = NULL;
 	if (c == NULL)
 		return;
-	if (!healthy) {
+	if (!healthy && !is_patient(c)) {
 		conn_close(&c);
 		return;
 	}

@@ -53,6 +53,8 @@ struct conn {
 	struct guard *guard;              /* while TLS is negotiated */
 	struct stream stream;             /* large answers in pieces */
 	struct abilities can;
+	bool given_up;                    /* somebody has stopped waiting, since it was taken */
+	int64_t silent;                   /* milliseconds of waiting since it last said something */
 	int64_t last_used;                /* ticks */
 	struct conn *next;
 };
@@ -78,11 +80,35 @@ struct conn *conn_take(struct server *, struct deadline, struct complaint *);
 struct conn *conn_open(const struct conn_config *, const char *uri, struct deadline, struct complaint *);
 void conn_close(struct conn **);
 
-/* Gives it back; one that is broken, or in the middle of something, is closed. */
+/*
+ * Gives it back; one that is broken is closed. One that is not healthy because somebody has stopped waiting,
+ * and has abandoned what was asked, is kept, unless the server has been silent for long.
+ */
 void conn_give(struct server *, struct conn **, bool healthy);
 
 /* How long to wait for the next message of this connection. */
 struct timeval conn_patience(const struct conn_config *, struct deadline);
+
+/*
+ * ldap_wait.c: as ldap_result(), no longer than somebody waits, or the directory may be silent. 0: it is
+ * given up, and a request that was asked for by its id is abandoned.
+ */
+int conn_result(struct conn *, int id, int all, struct deadline, LDAPMessage **message_r);
+void conn_abandon(struct conn *, int id);
+
+/*
+ * Whether one that is idle is still good: nothing has come on it, not even its end, but what answers requests
+ * that were abandoned.
+ */
+bool conn_is_quiet(struct conn *);
+
+/* A search for at most so many entries, 0 for any: a result code, LDAP_TIMEOUT where it is given up. */
+int conn_search(struct conn *, const char *base, int scope, const char *filter, char **attributes, int most,
+                struct deadline, LDAPMessage **message_r);
+
+/* Waits for all of a search that was sent; its entries are in *message_r. False with a complaint. */
+bool conn_wait(struct conn *, int id, struct deadline, LDAPMessage **message_r, struct complaint *,
+               const char *doing);
 
 /*
  * The values of an attribute; NULL where the entry has none, or the attribute is NULL. Not

@@ -95,7 +95,7 @@ search(const struct ask *a, const char *base, int scope, const char *filter, con
 	if (rc != LDAP_SUCCESS)
 		(void)conn_complain(a->conn, rc, a->why, doing);
 	else
-		(void)ldap_wait(a->source, a->conn, id, a->by, &message, a->why, doing);
+		(void)conn_wait(a->conn, id, a->by, &message, a->why, doing);
 	return message;
 }
 

@@ -72,8 +72,7 @@ ldap_find(struct ldap_source *l, struct conn *c, const char *const *addresses, s
 	if (send_search(&s, patience, &id, why) < 0)
 		return FOUND_UNSURE;
 	for (;;) {
-		patience = conn_patience(&l->config.conn, by);
-		type = ldap_result(c->ld, id, LDAP_MSG_ONE, &patience, &message);
+		type = conn_result(c, id, LDAP_MSG_ONE, by, &message);
 		if (type <= 0 || type == LDAP_RES_SEARCH_RESULT)
 			break;
 		if (type == LDAP_RES_SEARCH_ENTRY)
@@ -86,7 +85,6 @@ ldap_find(struct ldap_source *l, struct conn *c, const char *const *addresses, s
 	    ldap_parse_result(c->ld, message, &code, NULL, NULL, NULL, NULL, 1) != LDAP_SUCCESS)
 		code = LDAP_DECODING_ERROR;
 	if (type == 0) {
-		(void)ldap_abandon_ext(c->ld, id, NULL, NULL);
 		(void)complain(why, "%s: looking for a list: no answer in time", c->uri);
 	} else if (type < 0 || code != LDAP_SUCCESS) {
 		(void)conn_complain(c, code, why, "looking for a list");

@@ -356,9 +356,11 @@ hear(struct climb *c, const struct inquiry *q)
 	LDAPMessage *message = NULL;
 	bool found;
 
-	if (!ldap_wait(c->source, c->conn, q->id, c->by, &message, c->why, doing)) {
-		c->doubtful |= q->kind != ASK_GROUPS;
-		return q->kind == ASK_GROUPS ? FOUND_UNSURE : FOUND_NO;
+	if (!conn_wait(c->conn, q->id, c->by, &message, c->why, doing)) {
+		if (q->kind == ASK_GROUPS || c->conn->given_up)
+			return FOUND_UNSURE;
+		c->doubtful = true;
+		return FOUND_NO;
 	}
 	c->doubtful |= q->kind == ASK_FOUND && is_gone(c, message);
 	found = hear_entries(c, q, message);
@@ -382,15 +384,17 @@ inquiries_run(struct climb *c)
 		if (!send_inquiry(c, &c->inquiries[end++]))
 			return FOUND_UNSURE;      /* the connection is given up */
 	c->first = end;
-	/* All are heard, whatever the first ones say. */
+	/* All are heard, whatever the first ones say, unless one fails. */
 	for (size_t i = first; i < end; i++) {
 		struct inquiry q = c->inquiries[i];      /* they may move */
-		enum found one = hear(c, &q);
+		enum found one = FOUND_NO;
 
-		if (one == FOUND_UNSURE)
-			return FOUND_UNSURE;
-		if (one == FOUND_YES)
-			found = FOUND_YES;
+		if (found == FOUND_UNSURE)
+			conn_abandon(c->conn, q.id);
+		else
+			one = hear(c, &q);
+		if (one != FOUND_NO)
+			found = one;
 	}
 	return found;
 }

@@ -91,14 +91,12 @@ finds(struct conn *c, const char *attribute, const char *base, struct deadline b
 {
 	static char nothing[] = LDAP_NO_ATTRS;
 	char *attributes[] = { nothing, NULL };
-	struct timeval patience = conn_patience(c->config, by);
 	struct bytes filter = { 0 };
 	LDAPMessage *message = NULL;
 	bool found = false;
 
 	query_equals(&filter, attribute, base, strlen(base));
-	if (ldap_search_ext_s(c->ld, base, LDAP_SCOPE_BASE, filter.data, attributes, 0, NULL, NULL,
-	                      &patience, 0, &message) == LDAP_SUCCESS)
+	if (conn_search(c, base, LDAP_SCOPE_BASE, filter.data, attributes, 0, by, &message) == LDAP_SUCCESS)
 		found = ldap_count_entries(c->ld, message) == 1;
 	ldap_msgfree(message);
 	bytes_free(&filter);
@@ -113,12 +111,12 @@ or_works(struct conn *c, const char *base, struct deadline by)
 
 	if (can->probed_entry_dn)
 		return can->entry_dn;
-	can->probed_entry_dn = true;
 	can->dn_attribute = "entryDN";
 	can->entry_dn = finds(c, can->dn_attribute, base, by);
 	if (!can->entry_dn && finds(c, "distinguishedName", base, by)) {
 		can->dn_attribute = "distinguishedName";
 		can->entry_dn = true;
 	}
+	can->probed_entry_dn = !c->given_up;
 	return can->entry_dn;
 }

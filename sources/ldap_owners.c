@@ -21,7 +21,6 @@ static enum found
 queue_owner_group(struct walk *w, const char *address, const struct via *via)
 {
 	const struct names *n = &w->config->names;
-	struct timeval patience = conn_patience(&w->config->conn, w->by);
 	char *local = address_local(address), *name = mem_format("%s%s", n->owner_prefix, local);
 	struct bytes filter = { 0 };
 	LDAPMessage *message = NULL;
@@ -31,8 +30,8 @@ queue_owner_group(struct walk *w, const char *address, const struct via *via)
 	bytes_format(&filter, "(&%s", n->groups);
 	query_equals(&filter, n->local_part, name, strlen(name));
 	bytes_add_char(&filter, ')');
-	rc = ldap_search_ext_s(w->conn->ld, w->config->base, LDAP_SCOPE_SUBTREE, filter.data,
-	                       w->list_attributes, 0, NULL, NULL, &patience, 0, &message);
+	rc = conn_search(w->conn, w->config->base, LDAP_SCOPE_SUBTREE, filter.data, w->list_attributes, 0,
+	                 w->by, &message);
 	count = ldap_count_entries(w->conn->ld, message);
 	if (rc != LDAP_SUCCESS) {
 		(void)conn_complain(w->conn, rc, w->why, "looking for owners");
@@ -58,7 +57,6 @@ walk_owners(struct walk *w, const struct list *list, const struct via *via)
 	static char nothing[] = LDAP_NO_ATTRS;
 	const struct names *n = &w->config->names;
 	char **attributes = mem_array(n->owner.count + n->owner_address.count + 2, sizeof(*attributes));
-	struct timeval patience = conn_patience(&w->config->conn, w->by);
 	LDAPMessage *message = NULL, *entry;
 	enum found found = FOUND_UNSURE;
 	size_t count = 0;
@@ -69,8 +67,8 @@ walk_owners(struct walk *w, const struct list *list, const struct via *via)
 		attributes[count++] = n->owner.items[i];
 	for (size_t i = 0; i < n->owner_address.count; i++)
 		attributes[count++] = n->owner_address.items[i];
-	rc = ldap_search_ext_s(w->conn->ld, list->key, LDAP_SCOPE_BASE, "(objectClass=*)", attributes, 0,
-	                       NULL, NULL, &patience, 0, &message);
+	rc = conn_search(w->conn, list->key, LDAP_SCOPE_BASE, "(objectClass=*)", attributes, 0, w->by,
+	                 &message);
 	entry = rc == LDAP_SUCCESS ? ldap_first_entry(w->conn->ld, message) : NULL;
 	if (entry != NULL) {
 		for (size_t i = 0; i < n->owner.count; i++)

@@ -94,9 +94,7 @@ hear_page(struct reading *r, int id)
 	bool ok = true;
 
 	while (ok && type != LDAP_RES_SEARCH_RESULT) {
-		struct timeval patience = conn_patience(r->conn->config, s->by);
-
-		type = ldap_result(r->conn->ld, id, LDAP_MSG_ONE, &patience, &message);
+		type = conn_result(r->conn, id, LDAP_MSG_ONE, s->by, &message);
 		if (type == LDAP_RES_SEARCH_ENTRY)
 			ok = take_entry(r, message);
 		else if (type == LDAP_RES_SEARCH_RESULT)

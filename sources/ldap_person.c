@@ -9,39 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool
-ldap_wait(const struct ldap_source *l, struct conn *c, int id, struct deadline by, LDAPMessage **message_r,
-          struct complaint *why, const char *doing)
-{
-	struct timeval patience = conn_patience(&l->config.conn, by);
-	int type = ldap_result(c->ld, id, LDAP_MSG_ALL, &patience, message_r), code = LDAP_SUCCESS;
-
-	if (type == 0) {
-		*message_r = NULL;
-		(void)ldap_abandon_ext(c->ld, id, NULL, NULL);
-		(void)complain(why, "%s: %s: no answer in time", c->uri, doing);
-		return false;
-	}
-	if (type > 0 &&
-	    ldap_parse_result(c->ld, *message_r, &code, NULL, NULL, NULL, NULL, 0) != LDAP_SUCCESS)
-		code = LDAP_DECODING_ERROR;
-	if (type > 0 && (code == LDAP_SUCCESS || code == LDAP_NO_SUCH_OBJECT)) {
-		LDAPMessage *r = ldap_first_reference(c->ld, *message_r);
-
-		while (r != NULL && !conn_refers(c, r, by))
-			r = ldap_next_reference(c->ld, r);
-		if (r == NULL)
-			return true;
-		(void)complain(why, "%s: %s: the server refers to another", c->uri, doing);
-	} else {
-		(void)conn_complain(c, code, why, doing);
-	}
-	if (type > 0)
-		ldap_msgfree(*message_r);
-	*message_r = NULL;
-	return false;
-}
-
 static void
 add_all(struct text_list *to, const struct conn *c, LDAPMessage *entry, const char *attribute)
 {
@@ -167,7 +134,7 @@ people_with(struct ldap_source *l, struct conn *c, const struct identity *who, s
 	if (who->login == NULL && a.canonical == NULL)
 		return 0;                 /* a reverse-path that is no address */
 	if (!send_search(l, c, who->login, a.canonical, by, &id, why) ||
-	    !ldap_wait(l, c, id, by, &message, why, "looking for a person")) {
+	    !conn_wait(c, id, by, &message, why, "looking for a person")) {
 		address_free(&a);
 		return -1;
 	}

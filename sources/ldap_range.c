@@ -144,12 +144,11 @@ static bool
 read_part_of(struct reading *r)
 {
 	struct walk *w = r->walk;
-	struct timeval patience = conn_patience(&w->config->conn, w->by);
 	char *range = mem_format("%s;range=%zu-*", w->config->names.member, r->next);
 	char *attributes[] = { range, changes, NULL };
 	LDAPMessage *message = NULL, *entry;
-	int rc = ldap_search_ext_s(w->conn->ld, r->group->dn, LDAP_SCOPE_BASE, "(objectClass=*)",
-	                           attributes, 0, NULL, NULL, &patience, 0, &message);
+	int rc = conn_search(w->conn, r->group->dn, LDAP_SCOPE_BASE, "(objectClass=*)", attributes, 0, w->by,
+	                     &message);
 	bool ok = false;
 
 	entry = rc == LDAP_SUCCESS ? ldap_first_entry(w->conn->ld, message) : NULL;

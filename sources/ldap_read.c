@@ -274,9 +274,8 @@ static bool
 hear_next(struct reading *g, size_t *busy)
 {
 	struct walk *w = g->walk;
-	struct timeval patience = conn_patience(&w->config->conn, w->by);
 	LDAPMessage *message = NULL;
-	int type = ldap_result(w->conn->ld, LDAP_RES_ANY, LDAP_MSG_ONE, &patience, &message);
+	int type = conn_result(w->conn, LDAP_RES_ANY, LDAP_MSG_ONE, w->by, &message);
 	const char *fault = w->conn->stream.fault;
 	bool ok;
 
@@ -307,8 +306,11 @@ work_off(struct reading *g)
 	while (ok && busy > 0)
 		ok = hear_next(g, &busy);
 	g->walk->conn->stream.taker = NULL;
-	for (size_t i = 0; i < g->window; i++)
+	for (size_t i = 0; i < g->window; i++) {
+		if (g->requests[i].id > 0)
+			conn_abandon(g->walk->conn, g->requests[i].id);
 		request_end(&g->requests[i]);
+	}
 	free(g->requests);
 	if (ok)
 		g->queue->first = g->queue->count = 0;

@@ -19,13 +19,12 @@ read_contexts(struct conn *c, struct deadline by)
 		                    "rootDomainNamingContext" };
 	static const char *const before[] = { "", "DC=DomainDnsZones,", "DC=ForestDnsZones," };
 	char *attributes[] = { names[0], names[1], names[2], NULL };
-	struct timeval patience = conn_patience(c->config, by);
 	LDAPMessage *message = NULL, *entry = NULL;
 
-	c->can.probed_contexts = true;
-	if (ldap_search_ext_s(c->ld, "", LDAP_SCOPE_BASE, "(objectClass=*)", attributes, 0, NULL, NULL,
-	                      &patience, 0, &message) == LDAP_SUCCESS)
+	if (conn_search(c, "", LDAP_SCOPE_BASE, "(objectClass=*)", attributes, 0, by, &message) ==
+	    LDAP_SUCCESS)
 		entry = ldap_first_entry(c->ld, message);
+	c->can.probed_contexts = !c->given_up;
 	for (size_t i = 0; entry != NULL && i < sizeof(before) / sizeof(*before); i++) {
 		char *context = ldap_value(c, entry, names[i]);
 		char *dn = context == NULL ? NULL : mem_format("%s%s", before[i], context);

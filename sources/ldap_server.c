@@ -24,15 +24,13 @@ some_group(const struct ldap_source *l, struct conn *c, struct deadline by)
 	static char nothing[] = LDAP_NO_ATTRS;
 	const struct names *n = &l->config.names;
 	char *attributes[] = { nothing, NULL }, *dn = NULL, *copy;
-	struct timeval patience = conn_patience(c->config, by);
 	struct bytes filter = { 0 };
 	LDAPMessage *message = NULL, *entry;
 
 	bytes_format(&filter, "(&%s(%s=*))", n->groups, n->member);
 	/* More than one is a limit exceeded, and the one is there all the same. */
-	(void)ldap_search_ext_s(c->ld, l->config.base, LDAP_SCOPE_SUBTREE, filter.data, attributes, 0,
-	                        NULL, NULL, &patience, 1, &message);
-	entry = ldap_first_entry(c->ld, message);
+	(void)conn_search(c, l->config.base, LDAP_SCOPE_SUBTREE, filter.data, attributes, 1, by, &message);
+	entry = message == NULL ? NULL : ldap_first_entry(c->ld, message);
 	if (entry != NULL)
 		dn = ldap_get_dn(c->ld, entry);
 	copy = mem_text(dn);

@@ -120,10 +120,6 @@ enum found ldap_climb(struct ldap_source *, struct conn *, const struct person *
                       const struct text_list *dns, const char *name, struct deadline, bool *doubtful_r,
                       struct complaint *);
 
-/* ldap_person.c: waits for all of a search, whose entries are in *message_r. */
-bool ldap_wait(const struct ldap_source *, struct conn *, int id, struct deadline, LDAPMessage **message_r,
-               struct complaint *, const char *doing);
-
 /* ldap_state.c: whether a list takes posts, and how large ones, as its entry says. */
 void ldap_list_state(struct list *, const struct conn *, const struct names *, LDAPMessage *entry);
 

@@ -5,10 +5,14 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/monitor.h"
+#include "base/net.h"
 #include "base/pool.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 enum { FLIGHTS_MOST = 1024 };
 
@@ -31,13 +35,15 @@ struct slot {
 /* A question under way. Freed by whoever drops the last reference, under the lock. */
 struct flight {
 	struct acquaintance *people;
-	size_t references;
+	size_t references, waiting;
 	struct bytes key;
 	struct identity id;               /* owned */
 	struct list *list;                /* a reference; NULL: it is about who that is */
 	struct poster_list rule;
 	struct person *person;            /* of the question, then of the answer */
-	bool done;
+	int landed;                       /* an eventfd: it is done */
+	int unwanted;                     /* likewise: it was given up; -1 before it has begun */
+	bool done, given_up;
 	enum found found;
 	struct complaint why;
 };
@@ -171,7 +177,37 @@ flight_drop(struct flight *f)
 	list_drop(&f->list);
 	posters_free(&f->rule);
 	person_drop(&f->person);
+	if (f->landed >= 0)
+		(void)close(f->landed);
+	if (f->unwanted >= 0)
+		(void)close(f->unwanted);
 	free(f);
+}
+
+/* Whoever asks from now on boards another one. */
+static void
+take_off_the_board(struct flight *f)
+{
+	struct map *flights = f->people->flights;
+
+	if (map_get(flights, f->key.data, f->key.length) == f)
+		(void)map_remove(flights, f->key.data, f->key.length);
+}
+
+/* Whether it is still wanted, and what will say when it no longer is. */
+static bool
+begin(struct flight *f, struct deadline *by)
+{
+	struct acquaintance *p = f->people;
+	bool wanted;
+
+	*by = deadline_in(p->patience);
+	monitor_enter(&p->monitor);
+	wanted = !f->given_up;
+	if (wanted)
+		f->unwanted = by->cancelled = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	monitor_leave(&p->monitor);
+	return wanted;
 }
 
 /* On a worker: asks the source and tells everybody. */
@@ -180,13 +216,14 @@ fly(void *arg)
 {
 	struct flight *f = arg;
 	struct acquaintance *p = f->people;
-	struct deadline by = deadline_in(p->patience);
+	struct deadline by;
 	struct person *person = NULL;
-	enum found found;
+	enum found found = FOUND_UNSURE;
+	bool wanted = begin(f, &by);
 
-	if (f->list != NULL)
+	if (wanted && f->list != NULL)
 		found = source_covers(p->source, f->list, &f->rule.items[0], f->person, by, &f->why);
-	else
+	else if (wanted)
 		found = source_find_person(p->source, &f->id, by, &person, &f->why);
 	monitor_enter(&p->monitor);
 	f->found = found;
@@ -195,9 +232,9 @@ fly(void *arg)
 		f->person = person;
 	if (found == FOUND_YES && p->keep > 0)
 		remember(p, &f->key, f->list == NULL ? person : NULL);
-	(void)map_remove(p->flights, f->key.data, f->key.length);
+	take_off_the_board(f);
+	(void)eventfd_write(f->landed, 1);
 	flight_drop(f);
-	monitor_wake(&p->monitor);
 	monitor_leave(&p->monitor);
 }
 
@@ -214,6 +251,8 @@ board(struct acquaintance *p, const struct question *q)
 	f = mem_new(sizeof(*f));
 	f->people = p;
 	f->references = 2;                /* the caller's and the worker's */
+	f->landed = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	f->unwanted = -1;
 	bytes_add(&f->key, q->key.data, q->key.length);
 	if (q->rule == NULL) {
 		f->id = (struct identity){ mem_text(q->id->login), mem_text(q->id->address) };
@@ -223,13 +262,32 @@ board(struct acquaintance *p, const struct question *q)
 		            q->rule->origin);
 		f->person = person_hold((struct person *)q->person);
 	}
-	if (!pool_submit(p->pool, fly, f)) {
+	if (f->landed < 0 || !pool_submit(p->pool, fly, f)) {
 		f->references = 1;
 		flight_drop(f);
 		return NULL;
 	}
 	(void)map_put(p->flights, f->key.data, f->key.length, f);
 	return f;
+}
+
+/*
+ * Waits for its end, or as long as somebody does. What nobody waits for any more is given up. Under the
+ * lock, which it leaves meanwhile.
+ */
+static void
+wait_for(struct acquaintance *p, struct flight *f, struct deadline by)
+{
+	f->waiting++;
+	monitor_leave(&p->monitor);
+	(void)net_wait(f->landed, POLLIN, by);
+	monitor_enter(&p->monitor);
+	if (--f->waiting > 0 || f->done)
+		return;
+	f->given_up = true;
+	take_off_the_board(f);
+	if (f->unwanted >= 0)
+		(void)eventfd_write(f->unwanted, 1);
 }
 
 /* From memory, or else from the source. Ends the question. */
@@ -248,8 +306,7 @@ ask(struct acquaintance *p, struct question *q, struct deadline by, struct perso
 			(void)complain(why, "%s: too many questions are waiting", p->source->name);
 	}
 	if (f != NULL) {
-		while (!f->done && monitor_wait_until(&p->monitor, by))
-			;
+		wait_for(p, f, by);
 		found = f->done ? f->found : FOUND_UNSURE;
 		if (found == FOUND_YES && person_r != NULL)
 			*person_r = person_hold(f->person);

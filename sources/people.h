@@ -2,7 +2,7 @@
  * What the cache knows of people: who somebody is, and which rules about posters cover him. Only a
  * yes is remembered, and for a short time; nothing stale is ever an answer. Callers with the same
  * question share one, which is asked on a thread of its own; a question that nobody waits for any
- * more is answered all the same, for the next caller.
+ * more is given up.
  */
 #ifndef SOURCES_PEOPLE_H
 #define SOURCES_PEOPLE_H

@@ -10,7 +10,8 @@ from .base import clients, family
 class Proxy:
     """
     Between clients and `to`, (host, port) or the path of a unix socket; at a port of its own, or at the path `at`.
-    `look(data, from_server)`, if set, sees what is to be passed first; what it raises ends the connection.
+    `look(data, from_server)`, if set, sees what is to be passed first; what it raises ends the connection, and where it
+    says True nobody ever hears of it.
     """
 
     def __init__(self, to, at=None):
@@ -79,8 +80,8 @@ class Proxy:
                     return                # of its end neither
                 if not data:
                     break
-                if self.look:
-                    self.look(data, from_server)
+                if self.look and self.look(data, from_server):
+                    continue
                 if self.hanging.is_set() or (from_server and self.hang_after is not None and passed >= self.hang_after):
                     continue              # swallowed: nobody ever hears of it
                 if from_server and self.cut_after is not None:

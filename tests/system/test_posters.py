@@ -3,6 +3,7 @@ import json
 import re
 import threading
 import time
+from concurrent import futures
 
 import pytest
 
@@ -18,7 +19,7 @@ FLAG = "EQUALITY booleanMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.7 SINGLE-VALUE"
 ATTRIBUTES = {
     TEXT: "mgrpAllowedBroadcaster mgrpAllowedDomain mgrpDisallowedBroadcaster mgrpDisallowedDomain mgrpBroadcasterPolicy "
           "mgrpModerator rfc822sender filtersender membersonly rfc822moderator listAllowedUser accessPolicy listModerator "
-          "zimbraACE zimbraId",
+          "zimbraACE zimbraId mgrpDeliverTo",
     DN: "dnsender dnmoderator authOrig unauthOrig dLMemSubmitPerms dLMemRejectPerms msExchModeratedByLink memberOf",
     FLAG: "msExchRequireAuthToSendTo",
 }
@@ -337,6 +338,20 @@ def test_by_from(make_site):
 
 # ---- what it costs, and what happens when the directory is away ----
 
+SEARCH, ABANDON = 0x63, 0x50
+
+
+def requests(data):
+    """The tag of each request, and all of it."""
+    while data:                                               # LDAPMessage: a sequence of a number and the request
+        short = data[1] < 128
+        size = data[1] if short else int.from_bytes(data[2:2 + data[1] - 128], "big")
+        head = 2 if short else 2 + data[1] - 128
+        body = data[head:head + size]
+        yield body[2 + body[1]], body
+        data = data[head + size:]
+
+
 class Watch:
     """Counts searches on their way to a directory that is far away."""
 
@@ -345,13 +360,27 @@ class Watch:
         proxy.look, proxy.delay = self.look, delay
 
     def look(self, data, from_server):
-        while data and not from_server:                       # LDAPMessage: a sequence of a number and the request
-            short = data[1] < 128
-            size = data[1] if short else int.from_bytes(data[2:2 + data[1] - 128], "big")
-            head = 2 if short else 2 + data[1] - 128
-            body = data[head:head + size]
-            self.searches += body[2 + body[1]] == 0x63
-            data = data[head + size:]
+        if not from_server:
+            self.searches += sum(tag == SEARCH for tag, _ in requests(data))
+
+
+class Slow:
+    """The directory never answers searches that name something, nor what comes with them."""
+
+    def __init__(self, proxy, name):
+        self.name, self.lock = name, threading.Lock()
+        self.searches = self.abandoned = 0
+        proxy.look = self.look
+
+    def look(self, data, from_server):
+        if from_server:
+            return False
+        tags = list(requests(data))
+        slow = any(tag == SEARCH and self.name in body for tag, body in tags)
+        with self.lock:
+            self.searches += slow and sum(tag == SEARCH for tag, _ in tags)
+            self.abandoned += sum(tag == ABANDON for tag, _ in tags)
+        return slow
 
 
 def test_two_round_trips_for_a_huge_group(make_site):
@@ -461,6 +490,64 @@ def test_a_directory_that_hangs(make_site):
     assert "posters=cancelled" in lines[-1]["asked"]
     assert re.search("posters=(late|unsure/)", site.rollcall.log_lines("rcpt", verdict="defer")[-1]["asked"])
     wait_until(lambda: says(site, ANN, "staff@lists.example.com") == 250, 20, "the directory")
+
+
+def slow_site(make_site, **options):
+    """A domain where another check soon settles it, and one where none does."""
+    ldif = some_people() + group("staff", ["ann"], "staff@lists.example.com", mailAlternateAddress="staff@b.example")
+    ldif += group("search", ["bob"], "search@lists.example.com", mailAlternateAddress="search@b.example",
+                  mgrpDeliverTo="ldap:///??sub?(cn=nobody in particular)")
+    options.setdefault("milter", "deadline: 20s")
+    site = make_site(ldif, mta="sink", through_proxy=True, slapd=dict(top=schema()), destinations="""
+        lists.example.com: { sources: [ corp ], check: [ fail: { answer: fail, after: 300ms }, posters: { allow: members } ] }
+        b.example: { sources: [ corp ], check: [ posters: { allow: members } ] }
+        """, **options)
+    assert [says(site, BOB, f"{list}@{domain}") for list in ("staff", "search") for domain in ("b.example", "lists.example.com")] \
+        == [550, 550, 250, 550]
+    return site
+
+
+def test_what_is_cancelled_is_abandoned_under_many_sessions(make_site):
+    """All workers are free at once, and their connections are used on."""
+    site = slow_site(make_site, source_more="cache: { people: 0s }")
+    slow = Slow(site.proxy, b"slow")
+    for _ in range(3):
+        with futures.ThreadPoolExecutor(100) as sessions:
+            said = sessions.map(lambda n: says(site, ("", f"slow{n}"), "staff@lists.example.com"), range(100))
+        assert set(said) == {550}
+        assert any("posters=cancelled" in line["asked"] for line in site.rollcall.log_lines("rcpt", login="slow99"))
+        assert says(site, ANN, "staff@b.example") == 250
+    wait_until(lambda: slow.abandoned >= slow.searches, 10, "that all is abandoned")
+    assert slow.searches >= 4 and site.proxy.connections <= 8         # as many as the cache has workers
+
+
+@pytest.mark.parametrize("name", [b"\x04\x03uid", b"\x04\x06member\x04", b"nobody in particular"], ids=["who", "groups", "search"])
+def test_every_search_is_abandoned_that_is_cancelled(make_site, name):
+    site = slow_site(make_site, source_more="""attributes: { member-url: mgrpDeliverTo }
+              timeout: 60s
+              cache: { patience: 60s }""")
+    slow, before = Slow(site.proxy, name), site.proxy.connections
+    assert says(site, ANN, "search@lists.example.com") == 550
+    wait_until(lambda: slow.abandoned >= slow.searches > 0, 10, "that it is abandoned")
+    site.proxy.look = None
+    assert says(site, ANN, "search@b.example") == 550
+    assert site.proxy.connections == before
+
+
+def test_what_is_late_is_abandoned(make_site):
+    """The connection is used on, but not for ever: the server may be gone."""
+    site = slow_site(make_site, milter="deadline: 1s", source_more="""cache: { people: 0s, workers: 1 }
+              connect-timeout: 2500ms""")
+    slow, before = Slow(site.proxy, b"slow"), site.proxy.connections
+    for n in range(2):
+        assert says(site, ("", f"slow{n}"), "staff@b.example") == 451
+        wait_until(lambda n=n: slow.abandoned == slow.searches == n + 1, 10, "that it is abandoned")
+    assert says(site, ANN, "staff@b.example") == 250
+    assert site.proxy.connections == before
+    for n in range(4):
+        assert says(site, ("", f"slow{n}"), "staff@b.example") == 451
+    wait_until(lambda: says(site, ANN, "staff@b.example") == 250, 10, "another connection")
+    assert site.proxy.connections == before + 1
 
 
 def test_a_directory_that_dies_under_many_sessions(make_site):

@@ -33,9 +33,10 @@ def ask(place):
     (dict(fault=at("deref", lambda r, m: [Entry(e.dn, e.attributes, []) if isinstance(e, Entry) else e for e in m])),
      "deref", "has named no member yet; tried on cn=staff,"),
     (dict(fault=at("find", lambda r, m: [Done()])), "deref", "tried on nothing"),
+    (dict(fault=at("find", lambda r, m: []), more="timeout: 300ms"), "deref", "tried on nothing"),
     (dict(more="technique: base"), "base", "configured"),
     (dict(more="preset: posixGroup"), None, None),
-], ids=["named", "not listed", "entryDN unknown", "refused", "names nobody", "no groups", "configured", "no DNs"])
+], ids=["named", "not listed", "entryDN unknown", "refused", "names nobody", "no groups", "silent", "configured", "no DNs"])
 def test_technique_and_why(ask, options, technique, words):
     rc, server = ask(**options)
     (source,) = rc.ctl_json("source", "corp")["sources"]

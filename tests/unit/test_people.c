@@ -3,31 +3,64 @@
 
 #include "base/mem.h"
 #include "base/monitor.h"
+#include "base/net.h"
 #include "sources/source.h"
 
+#include <poll.h>
 #include <pthread.h>
+#include <sys/eventfd.h>
 
 struct counting {
 	struct source source;
 	struct monitor monitor;
 	size_t people, rules;             /* questions */
-	bool hold;                        /* do not answer yet */
+	size_t given_up;                  /* of them */
+	int hold;                         /* until it can be read from nothing is answered; -1: no */
 	enum found answer;
 };
 
 static enum found
 wait_for_it(struct counting *c, size_t *questions, struct deadline by)
 {
-	enum found found;
+	enum waited waited = WAITED_READY;
 
 	monitor_enter(&c->monitor);
 	++*questions;
 	monitor_wake(&c->monitor);
-	while (c->hold && monitor_wait_until(&c->monitor, by))
-		;
-	found = c->hold ? FOUND_UNSURE : c->answer;
 	monitor_leave(&c->monitor);
-	return found;
+	if (c->hold >= 0)
+		waited = net_wait(c->hold, POLLIN, by);
+	monitor_enter(&c->monitor);
+	c->given_up += waited == WAITED_CANCELLED;
+	monitor_wake(&c->monitor);
+	monitor_leave(&c->monitor);
+	return waited == WAITED_READY ? c->answer : FOUND_UNSURE;
+}
+
+/* Waits until so many questions are being asked. */
+static void
+until_asked(struct counting *c, size_t count)
+{
+	struct deadline by = deadline_in(20000);
+
+	monitor_enter(&c->monitor);
+	while (c->people - c->given_up < count)
+		if (!monitor_wait_until(&c->monitor, by))
+			fail_msg("got %zu, want %zu", c->people - c->given_up, count);
+	monitor_leave(&c->monitor);
+}
+
+static void
+hold(struct counting *c)
+{
+	c->hold = eventfd(0, EFD_CLOEXEC);
+	assert_true(c->hold >= 0);
+}
+
+static void
+let_go(struct counting *c)
+{
+	(void)eventfd_write(c->hold, 1);
 }
 
 static enum found
@@ -69,7 +102,7 @@ wrap(struct counting *c, int64_t keep, int64_t entries)
 	const struct cache_config config = { .people = keep, .entries = entries, .workers = 2,
 		                             .patience = 3000 };
 
-	*c = (struct counting){ .source = { &ops, mem_text("corp") }, .answer = FOUND_YES };
+	*c = (struct counting){ .source = { &ops, mem_text("corp") }, .answer = FOUND_YES, .hold = -1 };
 	monitor_init(&c->monitor);
 	return cache_wrap(&c->source, &config);
 }
@@ -191,7 +224,58 @@ ask_in_thread(void *source)
 {
 	struct complaint why;
 
-	return who(source, "ann", NULL, 5000, &why) == FOUND_YES ? source : NULL;
+	return who(source, "ann", NULL, 20000, &why) == FOUND_YES ? source : NULL;
+}
+
+static void *
+ask_for_bob(void *source)
+{
+	struct complaint why;
+
+	return who(source, "bob", NULL, 20000, &why) == FOUND_YES ? source : NULL;
+}
+
+/* The source has two workers: they are free at once, whoever left and why. */
+static void
+what_nobody_waits_for_is_given_up(void **state)
+{
+	struct counting c;
+	struct source *s = wrap(&c, 30000, 100);
+	int cancelled = eventfd(1, EFD_CLOEXEC);
+	struct complaint why;
+	struct person *p = NULL;
+	pthread_t threads[2];
+	void *result;
+
+	(void)state;
+	hold(&c);
+	for (size_t n = 1; n <= 10; n++) {
+		char *login = mem_format("p%zu", n);
+		struct deadline by = { deadline_in(20000).at, cancelled };
+
+		if (n % 2 == 0)
+			by = deadline_in(5);
+		assert_int_equal(source_find_person(s, &(struct identity){ login, NULL }, by, &p, &why),
+		                 FOUND_UNSURE);
+		same_text("why", why.text, "corp: no answer in time");
+		free(login);
+	}
+	assert_int_equal(pthread_create(&threads[0], NULL, ask_in_thread, s), 0);
+	assert_int_equal(pthread_create(&threads[1], NULL, ask_for_bob, s), 0);
+	until_asked(&c, 2);
+	/* As long as somebody waits it goes on; and what has not begun never does. */
+	assert_int_equal(who(s, "ann", NULL, 5, &why), FOUND_UNSURE);
+	assert_int_equal(who(s, "carl", NULL, 5, &why), FOUND_UNSURE);
+	let_go(&c);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(pthread_join(threads[i], &result), 0);
+		assert_ptr_equal(result, s);
+	}
+	assert_int_equal(who(s, "carl", NULL, 20000, &why), FOUND_YES);
+	assert_int_equal(c.people, c.given_up + 3);
+	source_close(&s);
+	(void)close(cancelled);
+	(void)close(c.hold);
 }
 
 static void
@@ -205,18 +289,12 @@ a_question_is_shared_and_can_be_begun_early(void **state)
 	void *result;
 
 	(void)state;
-	c.hold = true;
+	hold(&c);
 	for (int i = 0; i < 3; i++)
 		source_expect_person(s, &(struct identity){ "ann", NULL });
 	for (int i = 0; i < THREADS; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, ask_in_thread, s), 0);
-	/* Nobody waits for longer than he wants to. */
-	assert_int_equal(who(s, "ann", NULL, 20, &why), FOUND_UNSURE);
-	same_text("why", why.text, "corp: no answer in time");
-	monitor_enter(&c.monitor);
-	c.hold = false;
-	monitor_wake(&c.monitor);
-	monitor_leave(&c.monitor);
+	let_go(&c);
 	for (int i = 0; i < THREADS; i++) {
 		assert_int_equal(pthread_join(threads[i], &result), 0);
 		assert_ptr_equal(result, s);
@@ -236,7 +314,7 @@ too_many_questions(void **state)
 	struct complaint why;
 
 	(void)state;
-	c.hold = true;
+	hold(&c);
 	for (int i = 0; i < MORE; i++) {
 		char *login = mem_format("p%d", i);
 
@@ -245,10 +323,7 @@ too_many_questions(void **state)
 	}
 	assert_int_equal(who(s, "ann", NULL, 5000, &why), FOUND_UNSURE);
 	same_text("why", why.text, "corp: too many questions are waiting");
-	monitor_enter(&c.monitor);
-	c.hold = false;
-	monitor_wake(&c.monitor);
-	monitor_leave(&c.monitor);
+	let_go(&c);
 	source_close(&s);
 }
 
@@ -298,6 +373,7 @@ main(void)
 		cmocka_unit_test(a_yes_is_remembered_for_a_while),
 		cmocka_unit_test(no_and_unsure_are_not),
 		cmocka_unit_test(it_is_bounded_and_can_be_off),
+		cmocka_unit_test(what_nobody_waits_for_is_given_up),
 		cmocka_unit_test(a_question_is_shared_and_can_be_begun_early),
 		cmocka_unit_test(too_many_questions),
 		cmocka_unit_test(addresses_of_rules),
