@@ -33,8 +33,8 @@ MILTER = ask ending hooks lookup main message metrics pacemaker query recipients
 EXPANDER = access heading judge let_go list_fields main pace pulse recipients service settings work \
            intake/content \
            intake/lmtp_data intake/lmtp_server intake/lmtp_session modify treat \
-           fanout/backlog fanout/chosen fanout/doubts fanout/ending fanout/expand fanout/farm fanout/handing \
-           fanout/inject fanout/lane fanout/later fanout/learnt fanout/order fanout/paces \
+           fanout/backlog fanout/chosen fanout/doubts fanout/echoes fanout/ending fanout/expand fanout/farm \
+           fanout/handing fanout/inject fanout/lane fanout/later fanout/learnt fanout/order fanout/paces \
            fanout/pacing fanout/personal fanout/post fanout/prepare fanout/refused fanout/report \
            fanout/roster fanout/sending fanout/settle fanout/sift fanout/smtp_client \
            fanout/smtp_open fanout/throttle \
@@ -179,7 +179,7 @@ $(BUILD)/tests/test_post: $(BUILD)/expander/fanout/post.o $(BUILD)/expander/fano
                           $(BUILD)/expander/fanout/learnt.o $(BUILD)/tests/unit/queue_contract.o \
                           $(BUILD)/tests/unit/queue_memory.o
 $(BUILD)/tests/test_pace: $(BUILD)/expander/pace.o $(BUILD)/expander/fanout/paces.o \
-                          $(BUILD)/expander/fanout/throttle.o
+                          $(BUILD)/expander/fanout/throttle.o $(BUILD)/expander/fanout/echoes.o
 $(BUILD)/tests/test_roster: $(PREPARE:%=$(BUILD)/expander/fanout/%.o)
 $(BUILD)/tests/test_report: $(BUILD)/expander/fanout/report.o $(BUILD)/expander/fanout/refused.o $(BUILD)/tests/unit/queue_contract.o \
                             $(BUILD)/tests/unit/queue_memory.o

@@ -159,8 +159,9 @@ const struct setting outbound_setting_rows[] = {
 	  .help = "Lists whose posts are urgent, by their addresses: like small ones they go before others "
 	          "and wait for no rate." },
 	{ .name = "adapt", .kind = KIND_FLAG, .offset = OUT(adapt), .fallback = "yes",
-	  .help = "Whether long fan-outs use fewer lanes where the MTA takes as long for a batch as if it "
-	          "had them one after the other, or puts them off." },
+	  .help = "Whether fan-outs of more than 16 batches make room for other mail: with smaller batches, "
+	          "as the MTA's receipts come, or fewer lanes where they do not; and whether there are fewer "
+	          "where the MTA puts batches off." },
 	{ .name = "queue", .kind = KIND_TEXT, .offset = OUT(queue), .check = file_check_path,
 	  .help = "The queue directory of the MTA, where it is on this host and may be read: while more than "
 	          "queue-most messages are in it (with Postfix: in incoming and active), posts wait, but for "

@@ -3,9 +3,12 @@
 
 #include "base/log.h"
 
+#include <pthread.h>
 #include <string.h>
 
 enum { FEWEST_TRIES = 3 };                /* before an entry is given up */
+
+static pthread_mutex_t telling = PTHREAD_MUTEX_INITIALIZER;
 
 static const char *const words[QUEUE_COUNT] = {
 	[QUEUE_MODERATION] = "moderation",
@@ -27,6 +30,27 @@ receipt_word(enum receipt_fate f)
 	static const char *const fates[RECEIPT_FATES] = { "failed", "noted", "late", "unknown" };
 
 	return fates[f];
+}
+
+void
+queue_listen(struct queues *q, void (*told)(void *, const char *, int64_t), void *arg)
+{
+	(void)pthread_mutex_lock(&telling);
+	q->told = told;
+	q->told_arg = arg;
+	(void)pthread_mutex_unlock(&telling);
+}
+
+enum receipt_fate
+queue_receipt(struct queues *q, const char *id, int64_t batch, const char *token, struct complaint *why)
+{
+	enum receipt_fate fate = q->ops->receipt(q, id, batch, token, why);
+
+	(void)pthread_mutex_lock(&telling);
+	if (q->told != NULL && (fate == RECEIPT_NOTED || fate == RECEIPT_LATE))
+		q->told(q->told_arg, id, batch);
+	(void)pthread_mutex_unlock(&telling);
+	return fate;
 }
 
 void

@@ -238,7 +238,19 @@ struct queue_ops {
 /* The beginning of every back end. */
 struct queues {
 	const struct queue_ops *ops;
+	void (*told)(void *, const char *id, int64_t batch);   /* see queue_listen() */
+	void *told_arg;
 };
+
+/*
+ * From now on this is called for each receipt that is heard in this process and that an intent asks
+ * for, by the thread that hears it. With NULL it ends: afterwards no call is under way.
+ */
+void queue_listen(struct queues *, void (*told)(void *, const char *id, int64_t batch), void *arg);
+
+/* As ops->receipt(), and tells whoever listens. */
+enum receipt_fate queue_receipt(struct queues *, const char *id, int64_t batch, const char *token,
+                                struct complaint *);
 
 /* The beginning of every back end's draft. */
 struct draft {

@@ -4,10 +4,14 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { REST = 1000, REST_MOST = 60000 };  /* ms that an MTA is left alone, at first and at last */
+enum {
+	REST = 1000, REST_MOST = 60000,   /* ms that an MTA is left alone, at first and at last */
+	POLITE = 200                      /* recipients of a batch that its queue manager takes up soon */
+};
 
 void
 farm_close(struct farm *f)
@@ -17,6 +21,7 @@ farm_close(struct farm *f)
 
 		f->stations = s->next;
 		free(s->name);
+		echoes_close(&s->echoes);
 		free(s);
 	}
 }
@@ -59,6 +64,74 @@ farm_over(struct farm *f)
 {
 	for (struct station *s = f->stations; s != NULL; s = s->next)
 		throttle_over(&s->throttle);
+}
+
+size_t
+farm_limit(struct station *st, const struct service *s, size_t lanes, bool is_long)
+{
+	st->lanes = lanes;
+	st->busy -= echoes_late(&st->echoes, clock_ticks_us());
+	throttle_follow(&st->throttle, s->outbound.adapt && st->echoes.come, is_long);
+	return s->outbound.adapt || st->throttle.full ? throttle_limit(&st->throttle, lanes) : lanes;
+}
+
+size_t
+farm_most(struct station *st, size_t most)
+{
+	most = learnt_most(&st->learnt, most, clock_ticks());
+	return st->throttle.followed && most > POLITE ? POLITE : most;
+}
+
+void
+farm_begin(struct station *st, struct batch *b)
+{
+	b->beside = ++st->busy;
+	b->followed = st->throttle.followed && b->receipt[0] != '\0';
+	if (b->receipt[0] != '\0')
+		echoes_await(&st->echoes, b, clock_ticks_us());
+}
+
+void
+farm_end(struct station *st, const struct batch *b, const struct outcome *o)
+{
+	bool queued = o != NULL && o->receipt && o->made == SMTP_ANSWERED && o->code / 100 == 2;
+
+	if (echoes_sent(&st->echoes, b, queued) || !b->followed)
+		st->busy--;
+}
+
+bool
+farm_heard(struct farm *f, const char *entry, int64_t batch)
+{
+	for (struct station *st = f->stations; st != NULL; st = st->next) {
+		int64_t now = clock_ticks_us();
+		struct sample sample;
+
+		if (!echoes_heard(&st->echoes, entry, batch, now, &sample))
+			continue;
+		st->busy--;
+		throttle_heard(&st->throttle, st->lanes, &sample, now / 1000);
+		return true;
+	}
+	return false;
+}
+
+bool
+farm_learn(struct station *st, const struct batch *b, const struct outcome *o)
+{
+	const struct sample sample = { b->count, o->took, b->beside };
+	bool refused = o->lost || o->code / 100 == 4;
+	int64_t now = clock_ticks();
+
+	if (refused) {
+		(void)snprintf(st->said, sizeof(st->said), "%s", o->text);
+		throttle_refused(&st->throttle, st->lanes, now);
+	} else if (o->took > 0 && b->beside > 0 && !b->followed) {
+		throttle_heard(&st->throttle, st->lanes, &sample, now);
+	}
+	if (o->code / 100 == 2)
+		farm_found(st);
+	return refused;
 }
 
 bool

@@ -9,6 +9,7 @@
 #ifndef EXPANDER_FANOUT_FARM_H
 #define EXPANDER_FANOUT_FARM_H
 
+#include "expander/fanout/echoes.h"
 #include "expander/fanout/learnt.h"
 #include "expander/fanout/smtp_client.h"
 #include "expander/fanout/throttle.h"
@@ -19,7 +20,9 @@ struct station {
 	char *name;                       /* as in struct mta */
 	struct learnt learnt;
 	struct throttle throttle;
+	struct echoes echoes;
 	bool xverp;                       /* it had XVERP when it said so last */
+	size_t lanes;                     /* that it has */
 	size_t busy;                      /* batches under way that the throttle counts */
 	int64_t away;                     /* ticks: left alone until then; 0: it is there */
 	int64_t rest;                     /* ms that it was left alone the last time */
@@ -42,6 +45,23 @@ struct station *farm_station(struct farm *, const struct mta *);
 
 /* Nothing large is left to send. */
 void farm_over(struct farm *);
+
+/*
+ * How many large batches may be under way to it now, of so many lanes; `is_long`: posts of many batches
+ * are waiting. Then how many recipients its next batch has, of at most `most`.
+ */
+size_t farm_limit(struct station *, const struct service *, size_t lanes, bool is_long);
+size_t farm_most(struct station *, size_t most);
+
+/* A large batch is under way to it, and is not any more; NULL: it was not sent. */
+void farm_begin(struct station *, struct batch *);
+void farm_end(struct station *, const struct batch *, const struct outcome *);
+
+/* A receipt was heard. True: there may be room for another batch. */
+bool farm_heard(struct farm *, const char *entry, int64_t batch);
+
+/* What the MTA lets us know of itself by taking a batch, or not. True: it is to be left alone. */
+bool farm_learn(struct station *, const struct batch *, const struct outcome *);
 
 /* Whether another MTA than this one is there. */
 bool farm_has_other(struct farm *, const struct service *, const struct station *, int64_t now);

@@ -45,6 +45,7 @@ struct injector {
 };
 
 static void take_back(void *arg, struct post *);
+static void hear(void *arg, const char *id, int64_t batch);
 
 struct injector *
 injector_open(struct work *work, struct paces *paces)
@@ -55,6 +56,7 @@ injector_open(struct work *work, struct paces *paces)
 	in->turns.paces = paces;
 	in->doubts = doubts_open(work, take_back, in);
 	monitor_init(&in->monitor);
+	queue_listen(work->queues, hear, in);
 	return in;
 }
 
@@ -66,6 +68,7 @@ injector_close(struct injector **injector)
 	*injector = NULL;
 	if (in == NULL)
 		return;
+	queue_listen(in->work->queues, NULL, NULL);
 	doubts_close(&in->doubts);
 	turns_close(&in->turns);
 	farm_close(&in->farm);
@@ -140,26 +143,6 @@ was_answered(const struct batch *b, const struct outcome *o)
 	return answered;
 }
 
-/* What the MTA lets us know of itself. Under the lock. True: it is to be left alone. */
-static bool
-learn(const struct lane *l, struct station *st, const struct service *s, const struct batch *b,
-      const struct outcome *o)
-{
-	size_t lanes = farm_lanes(s, farm_mta(s, l->number));
-	const struct sample sample = { b->count, o->took, b->beside };
-	bool refused = o->lost || o->code / 100 == 4;
-	int64_t now = clock_ticks();
-
-	if (refused) {
-		(void)snprintf(st->said, sizeof(st->said), "%s", o->text);
-		throttle_refused(&st->throttle, lanes, now);
-	} else if (o->took > 0 && b->beside > 0)
-		throttle_heard(&st->throttle, lanes, &sample, now);
-	if (o->code / 100 == 2)
-		farm_found(st);
-	return refused;
-}
-
 /* Nothing goes out any more of a post that an operator holds. */
 static void
 halt(struct post *p)
@@ -177,7 +160,7 @@ withdraw(struct injector *in, const struct service *s, struct station *st, struc
 		post_again(b->post, b->lines[i]);
 	b->post->busy--;
 	if (b->beside > 0)
-		st->busy--;
+		farm_end(st, b, NULL);
 	halt(b->post);
 	finish_if_idle(in, b->post, s);
 	monitor_leave(&in->monitor);
@@ -233,8 +216,8 @@ inject(struct injector *in, struct lane *l, const struct service *s, struct stat
 	b->post->busy--;
 	l->under_way = 0;
 	if (b->beside > 0)
-		st->busy--;
-	if (learn(l, st, s, b, &o) && s->mta_count > 1)
+		farm_end(st, b, &o);
+	if (farm_learn(st, b, &o) && s->mta_count > 1)
 		farm_left(st, o.text, clock_ticks());
 	reached = elsewhere || was_answered(b, &o);
 	if (!reached)
@@ -250,6 +233,20 @@ inject(struct injector *in, struct lane *l, const struct service *s, struct stat
 	free(o.codes);
 	sending_end(&g);
 	return reached;
+}
+
+/* A receipt was heard, by whatever thread. */
+static void
+hear(void *arg, const char *id, int64_t batch)
+{
+	struct injector *in = arg;
+	bool room;
+
+	monitor_enter(&in->monitor);
+	room = farm_heard(&in->farm, id, batch);
+	monitor_leave(&in->monitor);
+	if (room)
+		in->work->queues->ops->wake(in->work->queues);
 }
 
 /* ---- a lane ---- */
@@ -381,12 +378,11 @@ is_left_alone(struct injector *in, const struct service *s, struct station *st, 
 static struct batch *
 find_batch(struct injector *in, struct lane *l, const struct service *s, struct station *st, int64_t *wait)
 {
-	size_t lanes = farm_lanes(s, farm_mta(s, l->number));
-	size_t limit = s->outbound.adapt || st->throttle.full ? throttle_limit(&st->throttle, lanes) : lanes;
+	size_t limit = farm_limit(st, s, farm_lanes(s, farm_mta(s, l->number)),
+	                          turns_is_long(&in->turns, (size_t)s->outbound.batch * THROTTLE_SHORT));
 	struct wish w = { .service = s, .lane = &l->pace, .mta = &st->pace, .mta_name = st->name,
 		                .lanes = (size_t)(s->outbound.lanes * s->weight),
-		                .most = learnt_most(&st->learnt, (size_t)s->outbound.batch, clock_ticks()),
-		                .now = clock_ticks_us() };
+		                .most = farm_most(st, (size_t)s->outbound.batch), .now = clock_ticks_us() };
 	struct batch *b;
 
 	if (is_left_alone(in, s, st, wait))
@@ -403,7 +399,7 @@ find_batch(struct injector *in, struct lane *l, const struct service *s, struct 
 		return NULL;
 	b->mta = st->name;
 	if (!b->post->quick)
-		b->beside = ++st->busy;
+		farm_begin(st, b);
 	return b;
 }
 

@@ -79,7 +79,7 @@ add_mtas(struct showing *g, struct farm *f)
 		js_set_number(j, "at_most", (int64_t)limit);
 		js_set_text(j, "slowed_by", slowed);
 		js_set_text(j, "said", slowed == NULL || *st->said == '\0' ? NULL : st->said);
-		js_set_number(j, "batch", (int64_t)learnt_most(&st->learnt, batch, g->now_ms));
+		js_set_number(j, "batch", (int64_t)farm_most(st, batch));
 		js_append(array, j);
 	}
 	js_set(g->answer, "mtas", array);

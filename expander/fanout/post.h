@@ -53,6 +53,7 @@ struct batch {
 	bool noted;                       /* who was refused is on disk */
 	const char *mta;                  /* where it is sent to; borrowed */
 	size_t beside;                    /* large ones under way with it, at most; 0: it is none */
+	bool followed;                    /* it is under way until its receipt is heard */
 };
 
 /* Takes over the entry; not where it answers NULL, with a complaint. */

@@ -3,7 +3,7 @@
 
 enum {
 	LEAST = 50,                       /* recipients of a batch whose time says something */
-	SHORT = 16,                       /* batches of a fan-out that is not long */
+	FAR = 100000,                     /* us until the receipt of a batch that is alone */
 	PROBES = 3,                       /* batches that are looked at alone */
 	PROBE_AGAIN = 60000,              /* ms */
 	TOGETHER = 1000,                  /* ms */
@@ -26,7 +26,7 @@ current(const struct throttle *t, size_t lanes)
 static bool
 is_short(const struct throttle *t)
 {
-	return t->heard < SHORT && !t->refused;
+	return t->heard < THROTTLE_SHORT && !t->refused && !t->followed;
 }
 
 size_t
@@ -84,11 +84,19 @@ probe(struct throttle *t, size_t lanes, double each, const struct sample *s, int
 	t->base = t->sum / PROBES;
 	t->base_at = now;
 	t->probing = false;
+	t->far = t->far || (t->followed && t->base * (double)s->recipients > FAR);
 	if (t->limit == 0) {
 		t->limit = lanes < 2 ? lanes : 2;
 		t->slowed = SLOWED_BY_ITSELF;
 	}
 	begin_round(t);
+}
+
+/* One that is followed waits in the MTA while the next is sent. */
+static size_t
+least(const struct throttle *t)
+{
+	return t->followed ? 2 : 1;
 }
 
 /* Of `beside` batches, as many wait as their time is longer than it would be alone. */
@@ -103,12 +111,26 @@ weigh(struct throttle *t, size_t lanes, double each, const struct sample *s, int
 		return;
 	waiting = t->sum / (double)t->round;
 	begin_round(t);
-	if (waiting > TOO_MANY(limit) && limit > 1) {
+	if (waiting > TOO_MANY(limit) && limit > least(t)) {
 		t->slowed = SLOWED_BY_ITSELF;
 		lower(t, limit - 1, limit, now);
 	} else if (waiting < FEW(limit)) {
 		raise(t, limit, lanes, now);
 	}
+}
+
+void
+throttle_follow(struct throttle *t, bool come, bool is_long)
+{
+	bool followed = come && !t->far && (is_long || t->heard >= THROTTLE_SHORT);
+
+	if (t->followed == followed)
+		return;
+	t->followed = t->probing = followed;
+	t->base = 0;                      /* of other times */
+	if (followed && !t->refused)
+		t->limit = 0;
+	begin_round(t);
 }
 
 void
@@ -127,7 +149,7 @@ throttle_heard(struct throttle *t, size_t lanes, const struct sample *s, int64_t
 		return;
 	if (t->probing) {
 		probe(t, lanes, each, s, now);
-	} else if (t->heard >= SHORT && lanes > 1 && (t->base == 0 || now - t->base_at > PROBE_AGAIN)) {
+	} else if (lanes > 1 && (t->base == 0 || now - t->base_at > PROBE_AGAIN)) {
 		t->probing = true;
 		begin_round(t);
 	} else if (t->base != 0) {

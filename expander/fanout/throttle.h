@@ -23,6 +23,8 @@ enum slowed {
 	SLOWED_BY_REFUSALS
 };
 
+enum { THROTTLE_SHORT = 16 };             /* batches of a fan-out that is not long */
+
 struct throttle {
 	size_t limit;                     /* 0: not known yet, all */
 	size_t heard;                     /* batches of this fan-out */
@@ -32,6 +34,8 @@ struct throttle {
 	int64_t base_at;
 	double sum;                       /* of this round, or probe */
 	size_t round;                     /* batches in it */
+	bool followed;                    /* batches are under way until their receipts are heard */
+	bool far;                         /* that would take too long with this MTA */
 	bool refused;                     /* the limit holds from the first batch on */
 	size_t ceiling;                   /* too high, until … */
 	int64_t ceiling_until, ceiling_for;
@@ -55,6 +59,12 @@ size_t throttle_limit(const struct throttle *, size_t lanes);
 enum slowed throttle_slowed(const struct throttle *, size_t lanes);
 
 void throttle_heard(struct throttle *, size_t lanes, const struct sample *, int64_t now);
+
+/*
+ * Whether receipts come by which batches could be followed, and whether posts of many batches are waiting,
+ * which need not be found out then.
+ */
+void throttle_follow(struct throttle *, bool come, bool is_long);
 
 /* Nothing large is left to send: what comes next is another fan-out, and may be short. */
 void throttle_over(struct throttle *);

@@ -84,6 +84,16 @@ turns_remove(struct turns *t, struct post *p)
 }
 
 bool
+turns_is_long(const struct turns *t, size_t recipients)
+{
+	const struct post *p = t->posts;
+
+	while (p != NULL && (p->quick || p->list.count < recipients))
+		p = p->next;
+	return p != NULL;
+}
+
+bool
 turns_have_work(const struct turns *t)
 {
 	const struct post *p = t->posts;

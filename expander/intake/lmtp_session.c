@@ -260,7 +260,7 @@ take_receipt(const struct session *s, const struct receipt *r)
 {
 	struct queues *q = s->work->queues;
 	struct complaint why = { "" };
-	enum receipt_fate fate = q->ops->receipt(q, r->entry, r->batch, r->token, &why);
+	enum receipt_fate fate = queue_receipt(q, r->entry, r->batch, r->token, &why);
 	struct log_line l;
 
 	metric_add(&expander_metrics[RECEIPTS], fate, 0, 0, 1);

@@ -321,3 +321,29 @@ def test_a_pace_without_lanes(make_site):
     assert "expander" in got.stderr
     site.rollcall.start_expander("--queues", "inbound,pending")
     assert "does not work on the queue outbound" in site.rollcall.ctl("pace", "all", "5/day", check=70).stderr
+
+
+def test_long_fan_outs_wait_for_receipts(make_site):
+    """
+    A receipt shows that the MTA has taken a batch up. Where they come, a long fan-out sends the next batch only then, one
+    at a time at first; where they stay away, it goes on without.
+    """
+    site = make_site(directory.crowded(1000), mta="sink", outbound="batch: 20",
+                     destinations="lists.example.com: { sources: [ corp ], proof: always }")
+    came = []
+
+    def tell(t):
+        with site.lmtp() as c:
+            c.mail("g1000-bounces@lists.example.com")
+            assert c.rcpt(t.receipts[0]).code == 550
+
+    site.sink.on_dot = tell
+    site.submit(to="g1000@lists.example.com")
+    site.wait_for(1000)
+    site.rollcall.wait_idle()
+    site.sink.on_dot = lambda t: came.append(time.monotonic())
+    site.submit(to="g1000@lists.example.com")
+    site.wait_for(2000)
+    site.rollcall.wait_idle()
+    assert came[1] - came[0] > 1
+    assert all(site.sink.recipients().count(m) == 2 for m in set(site.sink.recipients()))

@@ -3,6 +3,7 @@
 
 #include "expander/fanout/paces.h"
 #include "expander/pace.h"
+#include "expander/fanout/echoes.h"
 #include "expander/fanout/throttle.h"
 
 static const int64_t second = 1000000;
@@ -298,6 +299,121 @@ short_ones(void **state)
 	assert_true(throttle_limit(&t, 4) < 4);
 }
 
+/*
+ * A long fan-out whose batches are under way until their receipts are heard is known from the beginning. One
+ * at a time first; then two at least, of which one is sent, and more where they do not wait for each other.
+ */
+static void
+followed(void **state)
+{
+	static const struct {
+		double cores;
+		size_t least, most;
+	} cases[] = { { 1, 2, 2 }, { 2, 2, 3 }, { 64, 4, 4 } };
+	int64_t now = 1000;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct server m = { 70, cases[i].cores, 1 };
+		struct throttle t = { 0 };
+
+		throttle_follow(&t, false, true);
+		same_number("without receipts", (long long)throttle_limit(&t, 4), 4);
+		throttle_follow(&t, true, false);
+		same_number("a short one", (long long)throttle_limit(&t, 4), 4);
+		throttle_follow(&t, true, true);
+		for (int k = 0; k < 3; k++) {
+			same_number("alone", (long long)throttle_limit(&t, 4), 1);
+			(void)run(&t, &m, 4, 1, &now);
+		}
+		same_number("then", (long long)throttle_limit(&t, 4), 2);
+		(void)run(&t, &m, 4, 300, &now);
+		if (throttle_limit(&t, 4) < cases[i].least || throttle_limit(&t, 4) > cases[i].most)
+			fail_msg("%g cores: %zu", cases[i].cores, throttle_limit(&t, 4));
+		/* Receipts come no more: all is found out anew. */
+		throttle_follow(&t, false, true);
+		(void)run(&t, &m, 4, 1, &now);
+		same_number("alone again", (long long)throttle_limit(&t, 4), 1);
+	}
+}
+
+/* Where a receipt takes long by itself, waiting for it would cost more than it is good for. */
+static void
+far_away(void **state)
+{
+	struct server m = { 200, 64, 1 };
+	struct throttle t = { 0 };
+	int64_t now = 1000;
+
+	(void)state;
+	throttle_follow(&t, true, true);
+	(void)run(&t, &m, 4, 3, &now);            /* 200 ms each */
+	assert_true(t.followed);
+	throttle_follow(&t, true, true);
+	assert_false(t.followed);
+	(void)run(&t, &m, 4, 100, &now);
+	throttle_follow(&t, true, true);
+	assert_false(t.followed);
+	same_number("lanes", (long long)throttle_limit(&t, 4), 4);
+}
+
+static struct batch
+some_batch(struct post *p, int64_t number, size_t beside, bool is_followed)
+{
+	return (struct batch){ .post = p, .number = number, .count = 200, .beside = beside,
+		               .followed = is_followed };
+}
+
+static void
+echoes(void **state)
+{
+	struct entry one = { .id = "aaaaaaaaaaaaaaaaaaaaaaaaaa" }, other = { .id = "bbbbbbbbbbbbbbbbbbbbbbbbbb" };
+	struct post p = { .entry = &one };
+	struct batch a = some_batch(&p, 1, 1, true), b = some_batch(&p, 2, 2, true),
+	             c = some_batch(&p, 3, 3, false);
+	struct echoes e = { 0 };
+	struct sample s;
+
+	(void)state;
+	echoes_await(&e, &a, 1000);
+	echoes_await(&e, &b, 2000);
+	echoes_await(&e, &c, 3000);
+	assert_false(e.come);
+	/* Others' are not ours. */
+	assert_false(echoes_heard(&e, other.id, 1, 9000, &s));
+	assert_false(echoes_heard(&e, one.id, 4, 9000, &s));
+	assert_false(e.come);
+	/* It may be heard before the MTA's reply. */
+	assert_true(echoes_heard(&e, one.id, 1, 9000, &s));
+	assert_true(e.come);
+	same_number("time", s.us, 8000);
+	same_number("recipients", (long long)s.recipients, 200);
+	same_number("beside", (long long)s.beside, 1);
+	assert_false(echoes_sent(&e, &a, true));
+	assert_false(echoes_heard(&e, one.id, 1, 9000, &s));
+	/* What was not queued has none; what was, is under way still. */
+	assert_true(echoes_sent(&e, &b, false));
+	assert_false(echoes_heard(&e, one.id, 2, 9000, &s));
+	/* One that nobody follows says only that they come. */
+	assert_false(echoes_sent(&e, &c, true));
+	e.come = false;
+	assert_false(echoes_heard(&e, one.id, 3, 9000, &s));
+	assert_true(e.come);
+	assert_null(e.all);
+
+	echoes_await(&e, &a, 1000000);
+	echoes_await(&e, &c, 1000000);
+	echoes_await(&e, &b, 2000000);
+	same_number("late", (long long)echoes_late(&e, 2999999), 0);
+	assert_true(e.come);
+	same_number("late", (long long)echoes_late(&e, 3000000), 1);
+	assert_false(e.come);
+	assert_true(echoes_heard(&e, one.id, 2, 3000000, &s));
+	assert_true(e.come);
+	echoes_await(&e, &a, 1);
+	echoes_close(&e);
+}
+
 static void
 refusals(void **state)
 {
@@ -354,6 +470,9 @@ main(void)
 		cmocka_unit_test(no_more_than_helps),
 		cmocka_unit_test(slower_and_faster_again),
 		cmocka_unit_test(short_ones),
+		cmocka_unit_test(followed),
+		cmocka_unit_test(far_away),
+		cmocka_unit_test(echoes),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(the_queue),
 	};

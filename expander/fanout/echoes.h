@@ -1,0 +1,38 @@
+/*
+ * Receipts as a measure: how long it takes until the MTA delivers that of a batch. Then it has taken the
+ * batch up, with all its recipients, and other mail that came meanwhile has waited as long. Times are ticks
+ * in microseconds.
+ *
+ * Threads: under the lock of the injector.
+ */
+#ifndef EXPANDER_FANOUT_ECHOES_H
+#define EXPANDER_FANOUT_ECHOES_H
+
+#include "expander/fanout/post.h"
+#include "expander/fanout/throttle.h"
+
+struct echo;
+
+struct echoes {
+	struct echo *all;                 /* awaited */
+	bool come;                        /* the last ones came, and in time */
+};
+
+void echoes_close(struct echoes *);
+
+/* A batch that asks for a receipt is about to be sent. */
+void echoes_await(struct echoes *, const struct batch *, int64_t now);
+
+/*
+ * It was sent; where it was not queued no receipt is awaited. True: it was followed, and is not under way
+ * any more.
+ */
+bool echoes_sent(struct echoes *, const struct batch *, bool queued);
+
+/* A receipt, perhaps of another's batch. True: of one that was followed; *sample is how long it took. */
+bool echoes_heard(struct echoes *, const char *entry, int64_t batch, int64_t now, struct sample *sample);
+
+/* Gives up receipts that are late. How many of those batches were followed. */
+size_t echoes_late(struct echoes *, int64_t now);
+
+#endif
