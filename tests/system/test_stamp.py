@@ -87,7 +87,7 @@ def test_stamps_from_outside_are_taken_off(make):
     site = make()
     stamp, _ = captured(site)
     forged = ["Rollcall-Stamp: forged", "rollcall-stamp:", " a second line", "ROLLCALL-STAMP: x",
-              stamp.decode().rstrip("\r\n")]
+              *(build(stamp).decode().rstrip("\r\n") for build in CASES.values() if build(stamp))]
     send(site, STAFF, BOB, message=client.message(fields=forged))
     assert site.wait_for(5) == sorted(ALL_OF_STAFF + [BOB])
     copies = {t.recipients[0]: t.data for t in site.sink.delivered() if t.recipients == [BOB]}
@@ -135,6 +135,25 @@ def test_by_an_alias_no_stamp_of_others_counts(make):
     send(site, TEAM, message=whole, sender="ann@example.com", connect=site.smtp_from_abroad)
     assert site.wait_for(4) == ALL_OF_STAFF
     assert heard(site, list=STAFF)[-1]["stamp"] == "other"
+
+
+def test_one_that_has_waited_for_too_long(make, place):
+    """The MTA had to keep the message for longer than a stamp counts; and one like it by an alias."""
+    site = make(destinations=lists("authenticated"), more="stamp: { lifetime: 2h }")
+    stamp, _ = captured(site)
+    faults = Faults(place / "faults")
+    site.rollcall.kill_expander()
+    send(site, STAFF)
+    send(site, TEAM, message=stamp + client.message())
+    wait_until(lambda: site.mta.queued() == 2, what="two messages that wait")
+    faults.clock(2.1)
+    site.rollcall.environment.update(faults.environment)
+    site.rollcall.start_expander()
+    site.mta.flush()
+    assert site.wait_for(8) == sorted(2 * ALL_OF_STAFF)
+    lines = heard(site, list=STAFF, judged="now")
+    assert len(lines) == 2 and {line["stamp"] for line in lines} == {"old"} and not any("client" in line for line in lines)
+    assert [stamps(t.data) for t in site.sink.delivered()] == [[]] * len(site.sink.delivered())
 
 
 @pytest.mark.parametrize("word, reply", [("reject", "550 5.7.1"), ("defer", "451 4.7.1")])
