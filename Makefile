@@ -18,14 +18,14 @@ SOURCES = cache described fail file ldap ldap_addresses ldap_attributes ldap_cli
           ldap_covers ldap_deref ldap_dn ldap_dynamic ldap_each ldap_find ldap_found ldap_lists \
           ldap_logins ldap_member ldap_names ldap_or ldap_owners ldap_paged ldap_people \
           ldap_person ldap_posting ldap_presets ldap_query ldap_range ldap_read ldap_refer \
-          ldap_refs ldap_server ldap_state ldap_stream ldap_url ldap_wait ldap_walk nested people \
+          ldap_refs ldap_server ldap_standing ldap_state ldap_stream ldap_url ldap_wait ldap_walk nested people \
           person program registry source sql sql_pool sql_postgresql sql_sqlite table table_cdb \
           table_lmdb union union_people
 POLICIES = admit authenticated auto_submitted bulkhead chain content_type destinations dkim dmarc \
            drain fail from_policy header_match implicit_dest inquiry loop max_recipients max_size \
            metrics moderated modifiers moments own_size policy_service posters posters_judge \
            preferences program question rate rdns registry reject require_tls required_fields senders \
-           site site_find stamps storm style style_rows subject treatment verified
+           site site_find stamps standing storm style style_rows subject treatment verified
 QUEUES = distribution entry progress queue schedule spool spool_deaths spool_entry spool_hold \
          spool_list spool_progress spool_receipt spool_scan spool_write tally
 MILTER = ask ending hooks lookup main message metrics pacemaker query recipients service session \

@@ -18,6 +18,7 @@
 #include "expander/pulse.h"
 #include "policies/drain.h"
 #include "policies/metrics.h"
+#include "policies/standing.h"
 
 #include <getopt.h>
 #include <signal.h>
@@ -144,11 +145,23 @@ metrics_verb(void *arg, const char *arguments, struct js *answer, struct complai
 	return 0;
 }
 
+static int
+sources_verb(void *arg, const char *arguments, struct js *answer, struct complaint *why)
+{
+	struct service *s = service_current();
+
+	(void)arg, (void)arguments, (void)why;
+	standing_describe(s->site, answer);
+	service_drop(&s);
+	return 0;
+}
+
 static const struct control_verb verbs[] = {
 	{ "metrics", metrics_verb },
 	{ "pace", pace_verb },
 	{ "reload", reload_verb },
 	{ "retry", retry_verb },
+	{ "sources", sources_verb },
 	{ "status", status_verb },
 	{ NULL, NULL },
 };

@@ -384,6 +384,12 @@ each_match(struct source *s, const char *filter, struct deadline by, member_fn *
 }
 
 static void
+each_standing(struct source *s, standing_fn *fn, void *arg)
+{
+	source_each_standing(((struct cache *)s)->inner, fn, arg);
+}
+
+static void
 each_server(struct source *s, struct deadline by, server_fn *fn, void *arg)
 {
 	source_each_server(((struct cache *)s)->inner, by, fn, arg);
@@ -451,6 +457,7 @@ static const struct source_ops ops = {
 	.each_match = each_match,
 	.probe = probe,
 	.each_server = each_server,
+	.each_standing = each_standing,
 	.find_person = find_person,
 	.covers = covers,
 	.peek_person = peek_person,

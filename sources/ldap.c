@@ -224,6 +224,15 @@ read_password(struct ldap_config *c, struct complaint *why)
 	return rc == 1 ? 0 : -1;
 }
 
+/* Gives a connection back after a question that was answered so. */
+static void
+give(struct ldap_source *l, struct conn **c, enum found found, const struct complaint *why)
+{
+	if (*c != NULL && found == FOUND_UNSURE && strcmp(why->text, LDAP_STOPPED) != 0)
+		standing_failed(&l->server, (*c)->which, why->text);
+	conn_give(&l->server, c, found != FOUND_UNSURE);
+}
+
 static enum found
 find_list(struct source *s, const char *const *addresses, size_t count, struct deadline by,
           struct list **list_r, size_t *which_r, struct complaint *why)
@@ -234,7 +243,7 @@ find_list(struct source *s, const char *const *addresses, size_t count, struct d
 
 	if (c != NULL)
 		found = ldap_find(l, c, addresses, count, by, list_r, which_r, why);
-	conn_give(&l->server, &c, found != FOUND_UNSURE);
+	give(l, &c, found, why);
 	return found;
 }
 
@@ -248,7 +257,7 @@ each_member(struct source *s, const struct list *list, enum people whom, struct 
 
 	if (c != NULL)
 		found = ldap_walk(l, c, list, whom, by, fn, arg, report, why);
-	conn_give(&l->server, &c, found != FOUND_UNSURE);
+	give(l, &c, found, why);
 	return found;
 }
 
@@ -262,7 +271,7 @@ each_list(struct source *s, const char *domain, struct deadline by, list_fn *fn,
 
 	if (c != NULL)
 		found = ldap_each_list(l, c, domain, by, fn, arg, why);
-	conn_give(&l->server, &c, found != FOUND_UNSURE);
+	give(l, &c, found, why);
 	return found;
 }
 
@@ -276,7 +285,7 @@ each_address(struct source *s, const char *canonical, struct deadline by, member
 
 	if (c != NULL)
 		found = ldap_each_address(l, c, canonical, by, fn, arg, why);
-	conn_give(&l->server, &c, found != FOUND_UNSURE);
+	give(l, &c, found, why);
 	return found;
 }
 
@@ -290,7 +299,7 @@ each_match(struct source *s, const char *filter, struct deadline by, member_fn *
 
 	if (c != NULL)
 		found = ldap_each_match(l, c, filter, by, fn, arg, why);
-	conn_give(&l->server, &c, found != FOUND_UNSURE);
+	give(l, &c, found, why);
 	return found;
 }
 
@@ -298,6 +307,12 @@ static void
 each_server(struct source *s, struct deadline by, server_fn *fn, void *arg)
 {
 	ldap_each_server((struct ldap_source *)s, by, fn, arg);
+}
+
+static void
+each_standing(struct source *s, standing_fn *fn, void *arg)
+{
+	ldap_each_standing((struct ldap_source *)s, fn, arg);
 }
 
 static enum found
@@ -310,7 +325,7 @@ find_person(struct source *s, const struct identity *id, struct deadline by, str
 
 	if (c != NULL)
 		found = ldap_find_person(l, c, id, by, person_r, why);
-	conn_give(&l->server, &c, found != FOUND_UNSURE);
+	give(l, &c, found, why);
 	return found;
 }
 
@@ -324,7 +339,7 @@ covers(struct source *s, const struct list *list, const struct poster *rule, con
 
 	if (c != NULL)
 		found = ldap_covers(l, c, list, rule, person, by, why);
-	conn_give(&l->server, &c, found != FOUND_UNSURE);
+	give(l, &c, found, why);
 	return found;
 }
 
@@ -344,6 +359,7 @@ static const struct source_ops ops = {
 	.each_member = each_member,
 	.each_list = each_list,
 	.each_server = each_server,
+	.each_standing = each_standing,
 	.each_address = each_address,
 	.each_match = each_match,
 	.find_person = find_person,

@@ -54,6 +54,7 @@ conn_patience(const struct conn_config *config, struct deadline by)
 void
 conn_close(struct conn **conn)
 {
+	standing_closed(*conn);
 	if ((*conn)->ld != NULL)
 		(void)ldap_unbind_ext((*conn)->ld, NULL, NULL);
 	text_list_free(&(*conn)->can.no_people);
@@ -89,12 +90,14 @@ server_init(struct server *s, const struct conn_config *config)
 	(void)pthread_once(&once, prepare_library);
 	*s = (struct server){ .config = config };
 	(void)pthread_mutex_init(&s->lock, NULL);
+	standings_open(s);
 }
 
 void
 server_close(struct server *s)
 {
 	close_all(s->idle);
+	standings_close(s);
 	(void)pthread_mutex_destroy(&s->lock);
 }
 
@@ -432,6 +435,10 @@ conn_take(struct server *s, struct deadline by, struct complaint *why)
 		size_t which = (first + i) % config->uri.count;
 
 		c = conn_open(config, config->uri.items[which], by, why);
+		if (c == NULL)
+			standing_failed(s, which, why->text);
+		else
+			standing_connected(c, s, which);
 		if (c == NULL && config->uri.count > 1)
 			log_say(LEVEL_WARN, "ldap", "%s", why->text);
 		if (c != NULL && which != first) {

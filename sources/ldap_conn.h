@@ -35,7 +35,8 @@ struct abilities {
 	bool paged;                       /* simple paged results, RFC 2696 */
 	bool deref;                       /* the dereference control, by what it says */
 	bool deref_refused;               /* and it was refused all the same */
-	bool deref_proven;                /* it has named a member, with an address */
+	bool deref_silent;                /* or it did not name members that there are */
+	bool deref_proven;                /* it has named a member that the group names, with an address */
 	bool entry_dn;                    /* a search by (entryDN=...) finds what it should */
 	bool probed_entry_dn;
 	const char *dn_attribute;         /* the attribute that it does so by */
@@ -56,8 +57,12 @@ struct conn {
 	bool given_up;                    /* somebody has stopped waiting, since it was taken */
 	int64_t silent;                   /* milliseconds of waiting since it last said something */
 	int64_t last_used;                /* ticks */
+	struct server *server;            /* whose it is, and which of its URIs; NULL: nobody's */
+	size_t which;
 	struct conn *next;
 };
+
+struct standing;
 
 struct server {
 	const struct conn_config *config;
@@ -65,6 +70,7 @@ struct server {
 	struct conn *idle;
 	size_t preferred;                 /* the URI that answered last */
 	int64_t first_after;              /* ticks: from then on the first URI is tried again */
+	struct standing *standings;       /* of each URI, see ldap_standing.c */
 };
 
 void server_init(struct server *, const struct conn_config *);
@@ -116,6 +122,16 @@ bool conn_wait(struct conn *, int id, struct deadline, LDAPMessage **message_r, 
  * the controls, which it copies.
  */
 struct berval **conn_values(const struct conn *, LDAPMessage *entry, const char *attribute);
+
+/* ldap_standing.c: what becomes known of a server is kept, for who asks for it. */
+void standings_open(struct server *);
+void standings_close(struct server *);
+void standing_connected(struct conn *, struct server *, size_t which);
+void standing_closed(const struct conn *);
+void standing_failed(struct server *, size_t which, const char *error);
+
+/* Whether members can be read by the dereference control, as far as the server was seen to. */
+bool conn_dereferences(const struct conn *);
 
 /* ldap_refer.c: whether something may be missing because of a reference to another server. */
 bool conn_refers(struct conn *, LDAPMessage *reference, struct deadline);

@@ -34,6 +34,7 @@ struct pieces {
 	bool answered;                    /* the control has named somebody; it may be there for nobody */
 	struct bytes people;              /* classes that were seen to be those of people */
 	unsigned until_look;              /* at the clock, so many pieces */
+	bool own;                         /* what the control names now is a value of the group */
 };
 
 struct pieces *
@@ -124,8 +125,9 @@ note_named(struct pieces *p, struct view dn)
 	size_t length = (size_t)(dn.end - dn.at);
 	struct view value;
 
-	if (first_value(p, &value) && (size_t)(value.end - value.at) == length &&
-	    memcmp(value.at, dn.at, length) == 0) {
+	p->own = first_value(p, &value) && (size_t)(value.end - value.at) == length &&
+	         memcmp(value.at, dn.at, length) == 0;
+	if (p->own) {
 		pass_value(p, value);
 		return;
 	}
@@ -248,7 +250,7 @@ take_reference(struct pieces *p, const struct deref *d)
 	} else if (!wishes_mail(&wants)) {
 		walk_omit(w->report, OMITTED_CLOSED, dn, length, p->via);
 	} else if (c.found) {
-		w->conn->can.deref_proven = true;
+		w->conn->can.deref_proven |= p->own;
 		more = walk_address(w, &c.address, p->via, false, wants);
 	} else {
 		source_refuse(w->report, p->via, c.refused, c.length, "mailbox address");
@@ -292,6 +294,8 @@ queue_unnamed(struct pieces *p)
 	struct walk *w = p->walk;
 	struct view v;
 
+	if (!p->answered)
+		w->silent = p->via;
 	while (first_value(p, &v)) {
 		const char *dn = (const char *)v.at;
 		size_t length = (size_t)(v.end - v.at);

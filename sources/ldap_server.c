@@ -65,7 +65,7 @@ choose(struct ldap_source *l, struct conn *c, struct deadline by, struct server_
 	if (l->config.technique != TECHNIQUE_AUTO) {
 		r->technique = ldap_technique_words[l->config.technique];
 		bytes_add_text(reason, "configured");
-	} else if (c->can.deref && !c->can.deref_refused) {
+	} else if (conn_dereferences(c)) {
 		r->technique = ldap_technique_words[TECHNIQUE_DEREF];
 		bytes_format(reason, "the server lists the dereference control, %s %s",
 		             c->can.deref_proven ? "which has named a member of"
@@ -74,7 +74,9 @@ choose(struct ldap_source *l, struct conn *c, struct deadline by, struct server_
 	} else {
 		r->technique = ldap_technique_words[by_dn ? TECHNIQUE_OR : TECHNIQUE_BASE];
 		bytes_format(reason, "the server %s the dereference control, and a search by %s %s",
-		             c->can.deref ? "lists and refuses" : "does not list",
+		             c->can.deref_silent ? "lists and does not heed"
+		             : c->can.deref      ? "lists and refuses"
+		                                 : "does not list",
 		             c->can.dn_attribute, by_dn ? "finds the base" : "does not find the base");
 	}
 	r->reason = bytes_text(reason);

@@ -44,6 +44,10 @@ enum found ldap_each_list(struct ldap_source *, struct conn *, const char *domai
 /* ldap_server.c */
 void ldap_each_server(struct ldap_source *, struct deadline, server_fn *, void *arg);
 
+/* ldap_standing.c; and members were read whole over a connection, by that technique. */
+void ldap_each_standing(struct ldap_source *, standing_fn *, void *arg);
+void standing_read(const struct conn *, enum technique);
+
 /* ldap_people.c */
 enum found ldap_each_match(struct ldap_source *, struct conn *, const char *filter, struct deadline,
                            member_fn *, void *arg, struct complaint *);
@@ -51,7 +55,8 @@ enum found ldap_each_match(struct ldap_source *, struct conn *, const char *filt
 /* What somebody wants, by attributes of the entry, for wishes_mail(). */
 unsigned ldap_preferences(const struct ldap_config *, const struct conn *, LDAPMessage *entry);
 
-/* ldap_walk.c */
+/* ldap_walk.c; the complaint where the function has said that it wants no more. */
+#define LDAP_STOPPED "stopped"
 enum found ldap_walk(struct ldap_source *, struct conn *, const struct list *, enum people,
                      struct deadline, member_fn *, void *arg, struct walk_report *,
                      struct complaint *);

@@ -85,7 +85,7 @@ walk_emit(struct walk *w, const struct address *a, const struct via *via, unsign
 	w->report->members++;
 	if (w->fn(w->arg, &m))
 		return true;
-	(void)complain(w->why, "stopped");
+	(void)complain(w->why, "%s", LDAP_STOPPED);
 	return false;
 }
 
@@ -345,12 +345,28 @@ walk_queue_group(struct walk *w, LDAPMessage *entry, const struct via *via)
 	ldap_memfree(dn);
 }
 
+/* A member is there of a group of whom the control named nobody. Others are read without it. */
+static void
+note_silence(struct walk *w)
+{
+	struct abilities *can = &w->conn->can;
+
+	if (can->deref_proven || can->deref_silent || w->config->technique != TECHNIQUE_AUTO)
+		return;
+	can->deref_silent = true;
+	w->technique = TECHNIQUE_AUTO;
+	log_say(LEVEL_WARN, "ldap", "%s: the dereference control is listed, and names no member of %s; "
+	                            "members are read in other ways", w->conn->uri, w->silent->name);
+}
+
 bool
 walk_any_entry(struct walk *w, LDAPMessage *entry, const struct via *via)
 {
 	char *dn;
 	bool ok = true;
 
+	if (via == w->silent)
+		note_silence(w);
 	if (!walk_is_whole(w, entry))
 		return false;
 	if (!walk_has_members(w, entry)) {
@@ -420,7 +436,7 @@ ldap_walk(struct ldap_source *l, struct conn *c, const struct list *list, enum p
 	const struct via *via = walk_via(&w, NULL, list->address, strlen(list->address));
 	enum found found = FOUND_YES;
 
-	if (w.technique == TECHNIQUE_AUTO && c->can.deref && !c->can.deref_refused)
+	if (w.technique == TECHNIQUE_AUTO && conn_dereferences(c))
 		w.technique = TECHNIQUE_DEREF;
 	if (w.technique == TECHNIQUE_DEREF && w.config->names.member == NULL)
 		w.technique = TECHNIQUE_AUTO;
@@ -441,6 +457,8 @@ ldap_walk(struct ldap_source *l, struct conn *c, const struct list *list, enum p
 		found = walk_read(&w);
 	if (found == FOUND_YES && too_many_dangling(&w))
 		found = FOUND_UNSURE;
+	if (found == FOUND_YES && whom == PEOPLE_MEMBERS)
+		standing_read(c, w.technique);
 	walk_free(&w);
 	return found;
 }

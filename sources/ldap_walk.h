@@ -85,6 +85,7 @@ struct walk {
 	char **deref_attributes;          /* what the dereference control is to tell of members */
 	char **person_attributes;         /* what is asked of a person who is looked for by login */
 	char **list_attributes;           /* what is asked of a list that is looked for */
+	const struct via *silent;         /* a group of whom the control named nobody; or NULL */
 	bool root_gone;
 };
 

@@ -190,6 +190,13 @@ source_probe(struct source *s, struct deadline by, struct complaint *why)
 }
 
 void
+source_each_standing(struct source *s, standing_fn *fn, void *arg)
+{
+	if (s->ops->each_standing != NULL)
+		s->ops->each_standing(s, fn, arg);
+}
+
+void
 source_each_server(struct source *s, struct deadline by, server_fn *fn, void *arg)
 {
 	int64_t began = clock_ticks_us();

@@ -128,6 +128,21 @@ struct server_report {
 typedef void server_fn(void *arg, const struct server_report *);
 
 /*
+ * What somebody who uses a source knows of one server of it, as he met it himself. Times are wall clock,
+ * in milliseconds; 0 is never. All of it is valid during the call only, which must not wait.
+ */
+struct server_standing {
+	const char *name;
+	size_t connections;               /* open ones */
+	int64_t connected;                /* the last one was made */
+	const char *technique;            /* by which members were read last, whole; NULL: none were */
+	int64_t read;
+	const char *error;                /* the last; NULL: there was none */
+	int64_t failed;
+};
+typedef void standing_fn(void *arg, const struct server_standing *);
+
+/*
  * The message that members are read for, where a source makes a difference. The same for all lists
  * that a message came for, since nobody gets it twice.
  */
@@ -256,6 +271,8 @@ struct source_ops {
 	 * by a probe.
 	 */
 	void (*each_server)(struct source *, struct deadline, server_fn *, void *arg);
+	/* Tells of each server what is known of it, and asks nobody. NULL: it has none to tell of. */
+	void (*each_standing)(struct source *, standing_fn *, void *arg);
 	void (*close)(struct source *);
 };
 
@@ -305,6 +322,7 @@ enum found source_peek_covers(struct source *, const struct list *, const struct
 void source_expect_person(struct source *, const struct identity *);
 enum found source_probe(struct source *, struct deadline, struct complaint *);
 void source_each_server(struct source *, struct deadline, server_fn *, void *arg);
+void source_each_standing(struct source *, standing_fn *, void *arg);
 void source_close(struct source **);
 
 /* A kind of source, as the registry lists it. */

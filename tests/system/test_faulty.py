@@ -211,6 +211,26 @@ def test_the_overlay_is_taken_away_from_a_server_that_runs(bench, make_site):
     assert not site.rollcall.log_lines("expand", verdict="later")
 
 
+def test_a_control_that_is_not_heeded(bench, make_site):
+    """It is listed, and names nobody though there are members: it is no more asked for until there is another connection."""
+    b = bench()
+    site = make_site(mta="sink", sources=f"""
+        corp: {{ kind: ldap, uri: "{b.server.uri}", base: "{directory.SUFFIX}" }}""")
+    b.server.fault = at("deref", changed(lambda e: Entry(e.dn, e.attributes)))
+    site.submit()
+    assert site.wait_for(14) == EVERYBODY
+    asked = b.server.counts["deref"]
+    assert asked < 3 and "is listed, and names no member of staff@lists.example.com" in site.rollcall.log
+    site.submit()
+    assert len(site.wait_for(28)) == 28
+    assert b.server.counts["deref"] == asked and b.server.counts["bind"] == 1
+    b.server.fault = None
+    site.rollcall.ctl("reload", check=0)
+    site.submit()
+    assert len(site.wait_for(42)) == 42
+    assert b.server.counts["deref"] == 3
+
+
 def test_a_replica_that_lags(bench, make_site):
     """A walk is one server's from its beginning to its end: what another says is never put together with it."""
     new, old = bench(), bench()

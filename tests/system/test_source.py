@@ -1,9 +1,13 @@
 """rollcallctl source: which servers answer, and by which technique members are read from them, and why."""
 import contextlib
+import json
+import re
+import time
 
 import pytest
 
 from testbed import directory, rollcall
+from testbed.base import wait_until
 from testbed.faulty import Done, Entry, Faulty, at, ends_with
 from test_faulty import company
 
@@ -31,7 +35,7 @@ def ask(place):
     (dict(controls=[], fault=at("probe", lambda r, m: [Done()])), "base", "does not find the base"),
     (dict(fault=at("deref", ends_with(12, 0))), "or", "lists and refuses the dereference control"),
     (dict(fault=at("deref", lambda r, m: [Entry(e.dn, e.attributes, []) if isinstance(e, Entry) else e for e in m])),
-     "deref", "has named no member yet; tried on cn=staff,"),
+     "or", "lists and does not heed the dereference control"),
     (dict(fault=at("find", lambda r, m: [Done()])), "deref", "tried on nothing"),
     (dict(fault=at("find", lambda r, m: []), more="timeout: 300ms"), "deref", "tried on nothing"),
     (dict(more="technique: base"), "base", "configured"),
@@ -61,3 +65,33 @@ def test_what_does_not_answer(ask):
     got = rc.ctl("source", "crop")
     assert got.returncode == 1 and "there is no source crop" in got.stderr
     assert rc.ctl("source", "corp", "also").returncode == 64
+
+
+def known(site, daemon):
+    """What the daemon says of the one server."""
+    (source,) = json.loads(site.rollcall.ctl("--json", "source", "corp").stdout)["sources"]
+    return source["servers"][0]["daemons"].get(daemon)
+
+
+def test_what_the_daemons_know(make_site):
+    """Without asking anybody: whether they are connected, how members were read last, and what went wrong last."""
+    site = make_site(mta="sink", through_proxy=True)
+    assert known(site, "expander") == dict(server=site.proxy.uri, connections=0)
+    site.submit()
+    site.rollcall.wait_idle()
+    got = known(site, "expander")
+    assert got["connections"] >= 1 and got["technique"] == "deref" and "error" not in got
+    assert 0 < got["connected_ms"] <= got["read_ms"] <= time.time() * 1000
+    assert "technique" not in known(site, "milter")
+    text = site.rollcall.ctl("source", "corp").stdout
+    assert re.search(r"rollcall-expander: \d+ connections?, connected \S+ ago, members read by deref \S+ ago\n", text), text
+    site.proxy.refusing = True
+    site.proxy.drop_all()
+    site.submit()
+    wait_until(lambda: "error" in known(site, "expander"), what="the error")
+    got = known(site, "expander")
+    assert got["connections"] == 0 and got["failed_ms"] >= got["read_ms"] and site.proxy.uri in got["error"]
+    text = site.rollcall.ctl("source", "corp").stdout
+    assert re.search(r"last error \S+ ago: " + re.escape(got["error"]), text), text
+    site.rollcall.kill_expander()
+    assert known(site, "expander") is None and known(site, "milter") is not None
