@@ -342,6 +342,13 @@ climb(struct climb *c)
 	return found;
 }
 
+/* Several in one, or with an identifier behind (RFC 4517 section 3.3.21): the name alone does not find it. */
+static bool
+values_say_more(const struct names *n)
+{
+	return n->member_name != NULL || (n->member != NULL && text_same(n->member, "uniqueMember"));
+}
+
 enum found
 ldap_climb(struct ldap_source *l, struct conn *conn, const struct person *person, const char *domain,
            const struct text_list *dns, const char *name, struct deadline by, bool *doubtful_r,
@@ -355,8 +362,7 @@ ldap_climb(struct ldap_source *l, struct conn *conn, const struct person *person
 		           .primary_attributes = primary };
 	enum found found;
 
-	/* Values that name several are not found by one of them. */
-	c.doubtful = groups_have_searches(n) && n->member_name != NULL;
+	c.doubtful = groups_have_searches(n) && values_say_more(n);
 	c.attributes = choose_attributes(n, false);
 	c.search_attributes = choose_attributes(n, true);
 	found = climb(&c);

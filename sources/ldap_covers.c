@@ -17,26 +17,6 @@ struct ask {
 	struct complaint *why;
 };
 
-/* Whether the person is in one of these groups. */
-static enum found
-climb(const struct ask *a, const struct text_list *dns, const char *name, bool *doubtful)
-{
-	return ldap_climb(a->source, a->conn, a->person, address_domain(a->list->address), dns, name, a->by,
-	                  doubtful, a->why);
-}
-
-static enum found
-is_in(const struct ask *a, const struct text_list *dns, const char *name)
-{
-	bool doubtful = false;
-	enum found found = climb(a, dns, name, &doubtful);
-
-	if (found != FOUND_NO || !doubtful)
-		return found;
-	(void)complain(a->why, "%s: some searches for members of groups cannot be judged", a->conn->uri);
-	return FOUND_UNSURE;
-}
-
 struct sought {
 	const struct person *person;
 	bool found;
@@ -65,14 +45,44 @@ is_among_members(const struct ask *a, const char *dn)
 	return s.found ? FOUND_YES : found == FOUND_YES ? FOUND_NO : found;
 }
 
+/* The same of the group with a name, if there is one. */
+static enum found
+is_among_named(const struct ask *a, const char *name)
+{
+	char *address = mem_format("%s@%s", name, address_domain(a->list->address));
+	struct list *group = NULL;
+	size_t which;
+	enum found found = ldap_find(a->source, a->conn, (const char *const *)&address, 1, a->by, &group,
+	                             &which, a->why);
+
+	if (found == FOUND_YES)
+		found = is_among_members(a, group->key);
+	list_drop(&group);
+	free(address);
+	return found;
+}
+
+/* Whether the person is in one of these groups, or in the one with the name, if that is not NULL. */
+static enum found
+is_in(const struct ask *a, const struct text_list *dns, const char *name)
+{
+	bool doubtful = false;
+	enum found found = ldap_climb(a->source, a->conn, a->person, address_domain(a->list->address), dns,
+	                              name, a->by, &doubtful, a->why);
+
+	if (found != FOUND_NO || !doubtful)
+		return found;
+	for (size_t i = 0; i < dns->count && found == FOUND_NO; i++)
+		found = is_among_members(a, dns->items[i]);
+	return found == FOUND_NO && name != NULL ? is_among_named(a, name) : found;
+}
+
 static enum found
 is_member(const struct ask *a, const char *dn)
 {
-	struct text_list dns = { (char **)&dn, 1 };
-	bool doubtful = false;
-	enum found found = climb(a, &dns, NULL, &doubtful);
+	const struct text_list dns = { (char **)&dn, 1 };
 
-	return found == FOUND_NO && doubtful ? is_among_members(a, dn) : found;
+	return is_in(a, &dns, NULL);
 }
 
 static bool
