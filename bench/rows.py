@@ -6,7 +6,7 @@ import sys
 import time
 
 from testbed import client, directory, milter, proxy
-from testbed.base import ROOT, can_connect, end_process, free_port, wait_until
+from testbed.base import ROOT, as_they_answer, can_connect, end_process, free_port, wait_until
 
 import polite
 from stand import BARE, DOMAIN, PEOPLE, SENDER, SIZE, TENS, Rollcall, Tail, mail_of, median, members_of, peak
@@ -561,15 +561,7 @@ def row_20(stand):
 
 def answers_of(sessions, began):
     """What each session hears next, and after how many milliseconds."""
-    got = []
-    with selectors.DefaultSelector() as waiting:
-        for s in sessions:
-            waiting.register(s.socket, selectors.EVENT_READ, s)
-        while waiting.get_map():
-            for key, _ in waiting.select(30):
-                waiting.unregister(key.fileobj)
-                got.append((key.data.read()[0], (time.perf_counter() - began) * 1000))
-    return got
+    return [(s.read()[0], (time.perf_counter() - began) * 1000) for s in as_they_answer(sessions)]
 
 
 def waiting_checks(rc, count):

@@ -3,6 +3,7 @@ import functools
 import os
 import pathlib
 import random
+import selectors
 import signal
 import socket
 import subprocess
@@ -46,6 +47,17 @@ def clients(listener):
             yield listener.accept()[0]
         except OSError:
             return
+
+
+def as_they_answer(sessions):
+    """Each of them once, as soon as there is something to read from it."""
+    with selectors.DefaultSelector() as waiting:
+        for s in sessions:
+            waiting.register(s.socket, selectors.EVENT_READ, s)
+        while waiting.get_map():
+            for key, _ in waiting.select(30):
+                waiting.unregister(key.fileobj)
+                yield key.data
 
 
 _given = set()

@@ -16,6 +16,9 @@ LISTS = {
     "idn": (["ann"], [], []),
 }
 PEOPLE = ["ann", "bob", "carl", "dora"]
+# Every way to read members, once with as little at a time as there can be.
+TECHNIQUES = [dict(technique="deref"), dict(technique="or", or_terms=1, or_window=1, page=1),
+              dict(technique="base", window=1, group_window=1)]
 OF_STAFF = dict(description="All of us", mgrpErrorsTo="Errors@Example.com")
 
 

@@ -216,6 +216,17 @@ def lmtp_site(make_site):
     return make_site(mta="sink")
 
 
+@pytest.fixture
+def nobody_site(make_site):
+    """The same; its daemons are started as root, and become the user nobody."""
+    site = make_site(mta="sink", start=False, more="user: nobody")
+    state = site.rollcall.dir / "state"
+    state.mkdir()
+    shutil.chown(state, "nobody", "nogroup")
+    site.rollcall.dir.chmod(0o777)
+    return site.start()
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     """A test that fails shows what the daemons wrote."""

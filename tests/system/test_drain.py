@@ -157,18 +157,13 @@ def test_before_anything_ever_ran(lmtp_site):
     assert refused(lmtp_site) == "451 4.3.2"
 
 
-def test_the_state_of_another_user(make_site):
+def test_the_state_of_another_user(nobody_site):
     """root drains what runs as somebody else."""
-    site = make_site(mta="sink", start=False, more="user: nobody")
-    state = site.rollcall.dir / "state"
-    state.mkdir()
-    shutil.chown(state, "nobody")
-    site.rollcall.dir.chmod(0o777)
-    site.start()
+    site = nobody_site
     site.rollcall.ctl("drain", check=0)
     assert refused(site) == "451 4.3.2"
     got = subprocess.run([BUILD / "rollcallctl", "-c", site.rollcall.config, "resume"], user=65534, group=65534,
                          extra_groups=[], stdout=subprocess.PIPE, text=True)
     assert (got.returncode, got.stdout) == (0, "new mail is taken again\n")
-    assert not os.path.exists(state / "drain")
+    assert not os.path.exists(site.rollcall.dir / "state/drain")
     assert site.submit().code == 250

@@ -402,12 +402,8 @@ def test_the_spool_is_taken_away(lmtp_site):
     watch.well()
 
 
-def test_the_spool_of_another_owner(make_site):
-    site = make_site(mta="sink", start=False, more="user: nobody")
-    (site.rollcall.dir / "state").mkdir()
-    os.chown(site.rollcall.dir / "state", 65534, 65534)
-    site.rollcall.dir.chmod(0o777)
-    site.start()
+def test_the_spool_of_another_owner(nobody_site):
+    site = nobody_site
     watch = Watch(site)
     a_waiting_post(site)
     site.sink.on_mail = None

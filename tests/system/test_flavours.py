@@ -9,7 +9,7 @@ from conftest import short_directory
 from testbed import client, directory, rollcall, slapd
 from testbed.base import wait_until
 from testbed.directory import group_dn, person_dn
-from testbed.flavours import ACTIVE, FLAVOURS
+from testbed.flavours import ACTIVE, FLAVOURS, TECHNIQUES
 from testbed.rollcall import run_contract
 
 
@@ -23,11 +23,7 @@ def flavour(request, module_place):
     server.stop()
 
 
-@pytest.mark.parametrize("how", [
-    dict(technique="deref"),
-    dict(technique="or", or_terms=1, or_window=1, page=1),
-    dict(technique="base", window=1, group_window=1),
-], ids=str)
+@pytest.mark.parametrize("how", TECHNIQUES, ids=str)
 def test_every_preset_keeps_the_contract(flavour, how):
     server, settings = flavour
     run_contract(server, **settings, **how)

@@ -1,12 +1,11 @@
 """The milter as the MTA sees it: what it asks for, how it answers, what it does when many come at once."""
 import itertools
-import selectors
 import time
 
 import pytest
 
 from testbed import milter
-from testbed.base import wait_until
+from testbed.base import as_they_answer, wait_until
 
 
 @pytest.fixture
@@ -146,15 +145,7 @@ def test_a_burst_while_the_directory_hangs(make_site):
 
 def answers_of(sessions, began):
     """(command, text, seconds) of each session's next answer, in the order they come."""
-    got = []
-    with selectors.DefaultSelector() as waiting:
-        for s in sessions:
-            waiting.register(s.socket, selectors.EVENT_READ, s)
-        while waiting.get_map():
-            for key, _ in waiting.select(30):
-                waiting.unregister(key.fileobj)
-                got.append((*key.data.read(), time.monotonic() - began))
-    return got
+    return [(*s.read(), time.monotonic() - began) for s in as_they_answer(sessions)]
 
 
 def test_too_many_that_wait(make_site):

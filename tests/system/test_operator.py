@@ -3,7 +3,6 @@ import json
 import os
 import pty
 import re
-import shutil
 import signal
 import subprocess
 import time
@@ -309,14 +308,9 @@ def test_a_second_daemon_on_the_same_sockets_does_not_start(lmtp_site, program):
     assert lmtp_site.submit().code == 250
 
 
-def test_daemons_give_up_root(make_site):
+def test_daemons_give_up_root(nobody_site):
     """Started as root, they run as the user of the configuration, and the sockets are the MTA's group's."""
-    site = make_site(mta="sink", start=False, more="user: nobody")
-    state = site.rollcall.dir / "state"
-    state.mkdir()
-    shutil.chown(state, "nobody")
-    site.rollcall.dir.chmod(0o777)
-    site.start()
+    site = nobody_site
     for process in (site.rollcall.milter, site.rollcall.expander):
         assert os.stat(f"/proc/{process.pid}").st_uid == 65534
     for path in (site.rollcall.milter_socket, site.rollcall.lmtp_socket):

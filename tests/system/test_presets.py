@@ -7,7 +7,7 @@ import pytest
 from testbed import client, directory, rollcall, slapd
 from testbed.base import ROOT, wait_until
 from testbed.directory import account, alias, group_dn, person_dn, posix_group
-from testbed.flavours import LISTS, OF_STAFF, accounts
+from testbed.flavours import LISTS, OF_STAFF, TECHNIQUES, accounts
 from testbed.rollcall import run_contract
 
 
@@ -64,11 +64,7 @@ def flavour(request, module_place):
     server.stop()
 
 
-@pytest.mark.parametrize("how", [
-    dict(technique="deref"),
-    dict(technique="or", or_terms=1, or_window=1, page=1),
-    dict(technique="base", window=1, group_window=1),
-], ids=str)
+@pytest.mark.parametrize("how", TECHNIQUES, ids=str)
 def test_every_preset_keeps_the_contract(flavour, how):
     server, settings = flavour
     run_contract(server, **settings, **how)
