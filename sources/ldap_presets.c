@@ -126,7 +126,9 @@ const struct preset ldap_presets[] = {
 		/* Sun's. No status is active, a status that is none is inactive. */
 		.name = "inetMailGroup",
 		.names = {
-			PEOPLE, MAIL_LIST, [NAME_POSTING] = "inetMailGroup",
+			MAIL_LIST, LOGINS, [NAME_POSTING] = "inetMailGroup",
+			[NAME_MAIL] = "mail",
+			[NAME_PERSON_ADDRESS] = "mail, mailAlternateAddress, mailEquivalentAddress",
 			[NAME_GROUPS] = "(objectClass=inetMailGroup)",
 			[NAME_ADDRESS] = "mail, mailAlternateAddress, mailEquivalentAddress",
 			[NAME_MEMBER] = "uniqueMember",
