@@ -32,7 +32,7 @@ MILTER = ask ending hooks lookup main message metrics pacemaker query recipients
          settings socketmap
 EXPANDER = access heading judge let_go list_fields main pace pulse recipients service settings work \
            intake/content \
-           intake/lmtp_data intake/lmtp_server intake/lmtp_session modify treat \
+           intake/lmtp_data intake/lmtp_server intake/lmtp_session modify revise treat \
            fanout/backlog fanout/chosen fanout/doubts fanout/echoes fanout/ending fanout/expand fanout/farm \
            fanout/handing fanout/inject fanout/lane fanout/later fanout/learnt fanout/order fanout/paces \
            fanout/pacing fanout/personal fanout/post fanout/prepare fanout/refused fanout/report \
@@ -50,7 +50,7 @@ CONSOLE = cmd_compare cmd_config cmd_daemons cmd_drain cmd_explain cmd_import cm
 PREPARE = chosen order prepare roster sift
 
 # What a post looks like.
-COMPOSE = heading list_fields modify treat
+COMPOSE = heading list_fields modify revise treat
 
 LIBRARY = $(BASE:%=base/%) $(MAIL:%=mail/%) $(SOURCES:%=sources/%) $(POLICIES:%=policies/%) \
           $(QUEUES:%=queues/%)
@@ -172,7 +172,7 @@ $(BUILD)/tests/test_spool: $(BUILD)/tests/unit/queue_contract.o $(BUILD)/tests/u
 $(BUILD)/tests/test_intake: $(BUILD)/expander/intake/content.o $(BUILD)/expander/heading.o \
                             $(BUILD)/expander/list_fields.o
 $(BUILD)/tests/test_let_go: $(BUILD)/expander/let_go.o
-$(BUILD)/tests/test_modify: $(BUILD)/expander/modify.o
+$(BUILD)/tests/test_modify: $(COMPOSE:%=$(BUILD)/expander/%.o)
 $(BUILD)/tests/test_style: $(COMPOSE:%=$(BUILD)/expander/%.o)
 $(BUILD)/tests/test_post: $(BUILD)/expander/fanout/post.o $(BUILD)/expander/fanout/personal.o \
                           $(BUILD)/expander/fanout/settle.o $(BUILD)/expander/metrics.o \

@@ -40,23 +40,30 @@ check_owner(const struct stat *s, const char *what, struct complaint *why)
 	return 0;
 }
 
-/* Whether a name is that of a program to run: 1, 0, -1. */
+/* Whether a file is a program to run: 1, 0, -1. */
+static int
+is_executable(const char *path, struct complaint *why)
+{
+	struct stat s;
+
+	if (stat(path, &s) < 0)
+		return complain_errno(why, "cannot look at %s", path);
+	if (!S_ISREG(s.st_mode) || (s.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) == 0)
+		return 0;
+	return check_owner(&s, path, why) < 0 ? -1 : 1;
+}
+
+/* The same of a name in a directory. */
 static int
 is_program(const char *directory, const char *name, struct complaint *why)
 {
 	char *path;
-	struct stat s;
 	int rc;
 
 	if (*name == '.' || name[strlen(name) - 1] == '~')
 		return 0;
 	path = mem_format("%s/%s", directory, name);
-	if (stat(path, &s) < 0)
-		rc = complain_errno(why, "cannot look at %s", path);
-	else if (!S_ISREG(s.st_mode) || (s.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) == 0)
-		rc = 0;
-	else
-		rc = check_owner(&s, path, why) < 0 ? -1 : 1;
+	rc = is_executable(path, why);
 	free(path);
 	return rc;
 }
@@ -83,6 +90,20 @@ read_names(DIR *dir, const char *path, struct text_list *names, struct complaint
 			text_list_add(names, e->d_name, strlen(e->d_name));
 	}
 	return rc >= 0 && errno != 0 ? complain_errno(why, "cannot read %s", path) : rc;
+}
+
+int
+programs_check(const char *path, struct complaint *why)
+{
+	char *directory = mem_copy(path, (size_t)(strrchr(path, '/') - path) + 1);
+	struct stat s;
+	int rc = stat(directory, &s) < 0 ? complain_errno(why, "cannot look at %s", directory)
+	                                 : check_owner(&s, directory, why);
+
+	if (rc == 0)
+		rc = is_executable(path, why);
+	free(directory);
+	return rc == 0 ? complain(why, "%s is no executable", path) : rc < 0 ? -1 : 0;
 }
 
 int

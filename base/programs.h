@@ -16,6 +16,9 @@
  */
 int programs_list(const char *path, struct text_list *names, struct complaint *);
 
+/* Whether one, by its path, may be run in the same way. -1: it may not, or cannot be. Any thread. */
+int programs_check(const char *path, struct complaint *);
+
 /*
  * Says as whom the daemons run, for a process that root started and that is not yet, or never will
  * be, that user: NULL or "": as root. Any thread.

@@ -119,7 +119,9 @@ compose(struct preview *p, bool eight_bit, size_t header, struct complaint *why)
 		.eight_bit = eight_bit,
 	};
 	if (treat_compose(&p->envelope, p->site, &p->target, id, p->site->hostname, bytes_text(&p->message),
-	                  header, &(struct treat_terms){ resolver_patience(p->site->resolver), true },
+	                  header,
+	                  &(struct treat_terms){ deadline_in(PATIENCE), resolver_patience(p->site->resolver),
+	                                         true },
 	                  why) != COMPOSED)
 		return -1;
 	return write_out(p, id, why);

@@ -96,6 +96,10 @@ manual_settings(void)
 	print_rows("The step remove of modify", "Fields that posts go without.", modifier_remove_settings);
 	print_rows("The step add of modify", "A field more.", modifier_add_settings);
 	print_rows("The step rewrite of modify", "Fields whose values change.", modifier_rewrite_settings);
+	print_rows("The step alias of modify", "Addresses as a source has them.", modifier_alias_settings);
+	print_rows("The step subject-tag of modify", "A tag before the subject.", modifier_tag_settings);
+	print_rows("The step reply-to of modify", "Where answers go.", modifier_reply_settings);
+	print_rows("The step program of modify", "A program of the site's.", modifier_program_settings);
 	print_rows("workers",
 	           "Checks that wait for something have workers of their own, so that one that hangs keeps "
 	           "only those busy.",

@@ -84,12 +84,11 @@ names(const char *value, const char *address)
  * beside other addresses: nothing is there, or what is no text.
  */
 static bool
-take_poster(const struct heading *h, struct bytes *value)
+take_poster(const char *header, size_t length, struct bytes *value)
 {
 	struct field f;
 
-	if (!header_find(h->header, h->length, "Reply-To", &f) &&
-	    !header_find(h->header, h->length, "From", &f))
+	if (!header_find(header, length, "Reply-To", &f) && !header_find(header, length, "From", &f))
 		return false;
 	return field_text(&f, value);
 }
@@ -129,27 +128,25 @@ out:
 	return rewritten;
 }
 
-/* The Reply-To field; the poster's stays where nothing else can be said for sure. */
-static void
-add_reply_to(struct heading *h, bool rewritten)
+char *
+heading_reply_to(const struct list *l, const char *setting, const char *header, size_t header_length)
 {
-	const char *text = h->target->style[STYLE_REPLY_TO], *word;
 	struct bytes value = { 0 };
+	const char *word;
 	size_t length;
 
-	if (text == NULL && rewritten)
-		text = "poster";
-	while (text != NULL && style_word(&text, &word, &length)) {
+	while (style_word(&setting, &word, &length)) {
 		struct bytes one = { 0 };
 		char *address;
 
 		if (length == 6 && memcmp(word, "poster", 6) == 0) {
-			if (!take_poster(h, &one)) {
+			if (!take_poster(header, header_length, &one)) {
 				bytes_free(&one);
-				goto out;
+				bytes_free(&value);
+				return NULL;
 			}
 		} else {
-			address = address_of(word, length, h->target->list);
+			address = address_of(word, length, l);
 			if (address != NULL && !names(bytes_text(&value), address))
 				bytes_format(&one, "<%s>", address);
 			free(address);
@@ -158,12 +155,24 @@ add_reply_to(struct heading *h, bool rewritten)
 			bytes_format(&value, "%s%s", value.length > 0 ? ",\r\n " : "", one.data);
 		bytes_free(&one);
 	}
-	if (value.length > 0) {
-		bytes_format(h->out, "Reply-To: %s\r\n", value.data);
+	return value.length > 0 ? bytes_take(&value) : NULL;
+}
+
+static void
+add_reply_to(struct heading *h, bool rewritten)
+{
+	const char *setting = h->target->style[STYLE_REPLY_TO];
+	char *value = NULL;
+
+	if (setting == NULL && rewritten)
+		setting = "poster";
+	if (setting != NULL)
+		value = heading_reply_to(h->target->list, setting, h->header, h->length);
+	if (value != NULL) {
+		bytes_format(h->out, "Reply-To: %s\r\n", value);
 		envelope_leave_out(h->envelope, "Reply-To");
 	}
-out:
-	bytes_free(&value);
+	free(value);
 }
 
 static void

@@ -15,6 +15,12 @@
 void heading_compose(struct envelope *, const struct site *, const struct target *, const char *id,
                      const char *lhlo, const char *header, size_t length);
 
+/*
+ * Where answers go by a setting like `reply-to`: the value of Reply-To, allocated. NULL where it stays as
+ * it is: the poster's cannot be put beside others, or there is nothing.
+ */
+char *heading_reply_to(const struct list *, const char *setting, const char *header, size_t length);
+
 /* Takes back what heading_compose() filled in. */
 void heading_clear(struct envelope *);
 

@@ -14,10 +14,16 @@ enum composed {
 
 /*
  * The steps that hold for the target, one after the other, on what heading_compose() has made:
- * inject_add and inject_remove of the envelope. `header` is that of the message. But for COMPOSED
- * with a complaint.
+ * inject_add and inject_remove of the envelope. `header` is that of the message. Steps that ask a source
+ * or a program have their answers by the deadline. But for COMPOSED with a complaint.
  */
 enum composed modify_heading(struct envelope *, const struct target *, const char *header, size_t length,
-                             struct complaint *);
+                             struct deadline, struct complaint *);
+
+/* ---- for steps in files of their own ---- */
+
+/* What is put before the message: without the fields of a name, and with some more. */
+void modify_drop(struct envelope *, const char *name);
+void modify_put(struct envelope *, const char *fields);
 
 #endif

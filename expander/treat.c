@@ -159,17 +159,18 @@ treat_wrap(struct envelope *e, const struct modifiers *steps, const char *header
 /* The list's fields, and then the site's steps. */
 static enum composed
 compose(struct envelope *e, const struct site *site, const struct target *t, const char *id,
-        const char *lhlo, const char *header, size_t length, struct complaint *why)
+        const char *lhlo, const char *header, size_t length, struct deadline by, struct complaint *why)
 {
 	heading_clear(e);
 	heading_compose(e, site, t, id, lhlo, header, length);
-	return modify_heading(e, t, header, length, why);
+	return modify_heading(e, t, header, length, by, why);
 }
 
 /* Composes anew, as the treatment says. */
 static enum composed
 compose_again(struct envelope *e, const struct site *site, const struct target *t, const char *id,
-              const char *lhlo, const char *header, size_t length, enum treatment how, struct complaint *why)
+              const char *lhlo, const char *header, size_t length, enum treatment how, struct deadline by,
+              struct complaint *why)
 {
 	struct target as = *t;
 	enum composed composed;
@@ -177,7 +178,7 @@ compose_again(struct envelope *e, const struct site *site, const struct target *
 	as.style[STYLE_FROM] = "rewrite";
 	if (how == TREATMENT_WRAP)        /* around the body there is the message then */
 		as.style[STYLE_HEADER] = as.style[STYLE_FOOTER] = NULL;
-	composed = compose(e, site, &as, id, lhlo, header, length, why);
+	composed = compose(e, site, &as, id, lhlo, header, length, by, why);
 	if (composed == COMPOSED && how == TREATMENT_WRAP)
 		treat_wrap(e, target_modifiers(t), header, length);
 	return composed;
@@ -242,7 +243,7 @@ treat_compose(struct envelope *e, const struct site *site, const struct target *
               const char *lhlo, const char *header, size_t length, const struct treat_terms *terms,
               struct complaint *why)
 {
-	enum composed composed = compose(e, site, t, id, lhlo, header, length, why);
+	enum composed composed = compose(e, site, t, id, lhlo, header, length, terms->steps, why);
 	enum treatment how = TREATMENT_KEEP;
 	enum found found = FOUND_NO;
 	const char *wish = NULL;
@@ -253,11 +254,11 @@ treat_compose(struct envelope *e, const struct site *site, const struct target *
 	if (author != NULL)
 		how = treatment_of(t->style[STYLE_DMARC], author);
 	if (how != TREATMENT_KEEP)
-		found = find_wish(e, site, header, length, author, terms->by, &wish, why);
+		found = find_wish(e, site, header, length, author, terms->dns, &wish, why);
 	if (found == FOUND_UNSURE && !terms->insist)
 		composed = COMPOSED_LATER;
 	else if (found != FOUND_NO)
-		composed = compose_again(e, site, t, id, lhlo, header, length, how, why);
+		composed = compose_again(e, site, t, id, lhlo, header, length, how, terms->steps, why);
 	if (found != FOUND_NO && composed == COMPOSED)
 		log_treatment(id, t, author, wish, how);
 	free(author);

@@ -10,9 +10,10 @@
 #include "expander/heading.h"
 #include "expander/modify.h"
 
-/* How long to ask the DNS; and whether it is asked for the last time. */
+/* How long to wait for what; and whether the DNS is asked for the last time. */
 struct treat_terms {
-	struct deadline by;
+	struct deadline steps;            /* for sources and programs that the site's steps ask */
+	struct deadline dns;
 	bool insist;                      /* what is unsure then counts as if the domain forbade it */
 };
 

@@ -90,8 +90,8 @@ place(const struct node *block, const char *key)
 	return n == NULL ? block : n;
 }
 
-static struct source *
-find_source(const struct site *s, const struct node *at, const char *name, struct complaint *why)
+struct source *
+site_source(const struct site *s, const struct node *at, const char *name, struct complaint *why)
 {
 	enum { MOST = 64 };
 	const char *words[MOST + 1] = { NULL }, *near;
@@ -133,7 +133,7 @@ find_sources(struct site *s, const struct node *at, const struct text_list *name
 	for (; count < names->count; count++) {
 		const char *name = names->items[count];
 
-		all[count] = find_source(s, at, name, why);
+		all[count] = site_source(s, at, name, why);
 		if (all[count] == NULL)
 			goto out;
 		for (size_t i = 0; i < count; i++)
@@ -242,7 +242,7 @@ read_list(struct site *s, struct destination *d, const struct node *block, const
 	rows = list_rows();
 	rc = read_style(s, d, rows, &l->style, block, own, why);
 	if (rc == 0)
-		rc = modifiers_read(block, own, &l->modifiers, &s->effective, why);
+		rc = modifiers_read(s, block, own, &l->modifiers, why);
 	free(rows);
 	free(own);
 	return rc;
@@ -296,10 +296,9 @@ read_destination(struct site *s, const struct node *block, unsigned *links, stru
 	if (take_destination(s, d, block, &v, why) == 0 && read_styles(s, d, block, path, why) == 0) {
 		d->chain = chain_open(node_child(block, "check"), path, links, &s->effective, why);
 		rc = d->chain == NULL ||
-		                     modifiers_read(block, path, &d->modifiers, &s->effective, why) < 0
+		                     modifiers_read(s, block, path, &d->modifiers, why) < 0
 		             ? -1
-		             : rules_read(block, s->senders, s->sender_count, path, &d->rules,
-		                          &d->rule_count, links, &s->effective, why);
+		             : rules_read(s, block, path, &d->rules, &d->rule_count, links, why);
 	}
 	setting_free(destination_settings, &v);
 out:

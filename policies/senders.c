@@ -4,6 +4,7 @@
 #include "base/bytes.h"
 #include "base/mem.h"
 #include "mail/address.h"
+#include "policies/site.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -283,11 +284,12 @@ read_checks(const struct node *block, const char *path, unsigned *place, struct 
 }
 
 int
-rules_read(const struct node *block, const struct senders *senders, size_t count, const char *path,
-           struct rule **rules, size_t *rule_count, unsigned *place, struct effective_list *effective,
-           struct complaint *why)
+rules_read(struct site *s, const struct node *block, const char *path, struct rule **rules,
+           size_t *rule_count, unsigned *place, struct complaint *why)
 {
 	const struct node *blocks = node_child(block, "senders");
+	const struct senders *senders = s->senders;
+	size_t count = s->sender_count;
 
 	if (blocks != NULL && blocks->kind != NODE_MAP)
 		return node_complain(blocks, why, "senders takes a block for each kind of them");
@@ -299,12 +301,12 @@ rules_read(const struct node *block, const struct senders *senders, size_t count
 		struct rule r = { .who = &senders[i], .chain = senders[i].chain, .own = own != NULL };
 
 		if (own != NULL)
-			r.chain = read_checks(own, path, place, effective, why);
+			r.chain = read_checks(own, path, place, &s->effective, why);
 		if (own != NULL && r.chain == NULL)
 			return -1;
 		if (r.chain != NULL)
 			(*rules)[(*rule_count)++] = r;
-		if (own != NULL && modifiers_read(own, path, &(*rules)[*rule_count - 1].modifiers, effective,
+		if (own != NULL && modifiers_read(s, own, path, &(*rules)[*rule_count - 1].modifiers,
 		                                  why) < 0)
 			return -1;
 	}

@@ -47,9 +47,8 @@ struct rule {
  * The rules of a destination, from its block. Allocated, *count of them, to be freed also after a
  * failure. `path` is the destination's.
  */
-int rules_read(const struct node *block, const struct senders *, size_t count, const char *path,
-               struct rule **, size_t *rule_count, unsigned *place, struct effective_list *,
-               struct complaint *);
+int rules_read(struct site *, const struct node *block, const char *path, struct rule **, size_t *rule_count,
+               unsigned *place, struct complaint *);
 void rules_free(struct rule *, size_t count);
 
 /* The first that holds, or NULL. Behind the MTA, where nobody knows who sends, none does. */

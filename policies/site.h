@@ -150,6 +150,9 @@ enum found site_find(const struct destination *, const char *canonical, struct d
 int destinations_read(struct site *, const struct node *root, struct complaint *);
 void destinations_free(struct site *);
 
+/* While it is read: the source of that name. NULL with a complaint about `at`. */
+struct source *site_source(const struct site *, const struct node *at, const char *name, struct complaint *);
+
 /* For site_find.c: what holds for the posts of a list, see style_merge(). */
 int destination_style(const struct destination *, const struct list *,
                       const char *style[STYLE_COUNT], struct complaint *);

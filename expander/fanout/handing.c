@@ -178,7 +178,7 @@ fill(const struct handing *h, struct envelope *e, size_t number, const char *id)
 	const struct envelope *from = &h->entry->envelope;
 	const struct reached *r = &h->taking[number];
 	const struct treat_terms terms = {
-		h->p->by, clock_wall() - from->arrived > h->service->lmtp.dmarc_wait
+		h->p->by, h->p->by, clock_wall() - from->arrived > h->service->lmtp.dmarc_wait
 	};
 
 	*e = (struct envelope){

@@ -162,7 +162,7 @@ static enum composed
 fill_envelope(struct envelope *e, struct reception *r, const struct mail *m, const struct recipient *to,
               const struct verdict *v, const char *lhlo, struct deadline by)
 {
-	const struct treat_terms terms = { by, waited(r) };
+	const struct treat_terms terms = { by, by, waited(r) };
 	const struct stamp *s = &r->credentials.stamp;
 
 	*e = (struct envelope){

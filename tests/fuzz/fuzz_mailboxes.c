@@ -5,6 +5,42 @@
 #include "mail/encoded.h"
 #include "mail/mailboxes.h"
 
+static bool
+keep(void *arg, const char *canonical, char **become)
+{
+	(void)become;
+	++*(size_t *)arg;
+	return *canonical != '\0';
+}
+
+static bool
+exchange(void *arg, const char *canonical, char **become)
+{
+	(void)arg;
+	(void)canonical;
+	*become = mem_text("q@x.example");
+	return true;
+}
+
+/* Where nothing is replaced everything stays; and what was put there is found. */
+static void
+check_replacing(const char *text, size_t length)
+{
+	char *value = mem_copy(text, length);
+	struct bytes same = { 0 }, other = { 0 };
+	size_t count = 0, again = 0;
+
+	MUST(mailboxes_replace(value, keep, &count, &same));
+	MUST(strcmp(bytes_text(&same), value) == 0);
+	MUST(mailboxes_replace(value, exchange, NULL, &other));
+	MUST(count > 0 || strcmp(bytes_text(&other), value) == 0);
+	bytes_clear(&same);
+	MUST(mailboxes_replace(bytes_text(&other), keep, &again, &same) && again == count);
+	bytes_free(&same);
+	bytes_free(&other);
+	free(value);
+}
+
 /* An address is found by itself and behind any list that ends before it; never in an empty field. */
 static void
 check_mailboxes(const char *text, size_t length)
@@ -47,6 +83,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	check_mailboxes((const char *)data, size);
+	check_replacing((const char *)data, size);
 	check_encoded((const char *)data, size);
 	return 0;
 }

@@ -4,6 +4,8 @@
 #include "base/pattern.h"
 #include "expander/modify.h"
 
+#include <sys/stat.h>
+
 static char *dir;
 
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
@@ -79,6 +81,8 @@ load(const char *steps)
 	                               "destinations: { l.x: { sources: s, modify: [ %s ] } }\n", dir, steps));
 }
 
+static bool as_utf8;                      /* the message came so */
+
 static int
 modify(const char *steps, const char *ours, const char *header, struct envelope *e, struct complaint *why)
 {
@@ -87,9 +91,9 @@ modify(const char *steps, const char *ours, const char *header, struct envelope 
 	const struct target t = { .destination = &s->destinations[0], .list = l, .role = ROLE_POST };
 	enum composed composed;
 
-	*e = (struct envelope){ .inject_add = mem_text(ours) };
+	*e = (struct envelope){ .inject_add = mem_text(ours), .sender = mem_text("ann@x"), .utf8 = as_utf8 };
 	text_list_add(&e->inject_remove, "Precedence", 10);
-	composed = modify_heading(e, &t, header, strlen(header), why);
+	composed = modify_heading(e, &t, header, strlen(header), deadline_in(10000), why);
 	list_drop(&l);
 	site_drop(&s);
 	return composed == COMPOSED ? 0 : -1;
@@ -125,6 +129,18 @@ steps(void **state)
 		  "add: { field: \"X-A: b\" }, rewrite: { fields: X-A, match: b, with: d }", "", "X-A: a\r\n",
 		  "X-A: c\r\nX-A: d\r\n", "Precedence X-A" },
 		{ "add: { field: \"X-A: b\" }, remove: { fields: X-A }", "", "", "", "Precedence X-A" },
+		/* A tag, once; behind that of the list, where there is one already. */
+		{ "subject-tag: { tag: \"[ext] {local}:\" }", "", "Subject: Re: a\r\n", "Subject: [ext] staff: Re: a\r\n",
+		  "Precedence Subject" },
+		{ "subject-tag: { tag: \"[ext]\" }", OURS, "Subject: x\r\n", "Received: by us\r\nList-Id: <l>\r\n"
+		  "Subject: [ext] [l] our\r\n one\r\n", "Precedence Subject" },
+		{ "subject-tag: { tag: \"[ext]\" }", "", "Subject: Re: [EXT] a\r\n", "", "Precedence" },
+		{ "remove: { fields: Subject }, add: { field: \"X: y\" }, subject-tag: { tag: \"[ext]\" }", "Subject: [l]\r\n",
+		  "Subject: x\r\n", "X: y\r\nSubject: [ext]\r\n", "Precedence Subject" },
+		/* Where answers go: the poster is whoever wrote, whatever else stands there by now. */
+		{ "reply-to: { to: \"poster list\" }", "Reply-To: <staff@l.x>\r\nX: y\r\n", "From: ann@x\r\n",
+		  "X: y\r\nReply-To: ann@x,\r\n <staff@l.x>\r\n", "Precedence Reply-To" },
+		{ "reply-to: { to: poster }", "X: y\r\n", "From: \xff\r\n", "X: y\r\n", "Precedence" },
 		/* Folded again where it is long. */
 		{ "rewrite: { fields: X-A, match: \"^\", with: \"0123456789 123456789 123456789 123456789 123456789 "
 		  "123456789 123456789 123456789 \" }", "", "X-A: a\r\n",
@@ -180,6 +196,111 @@ what_cannot_be_done(void **state)
 	bytes_free(&word);
 }
 
+/* ---- a program ---- */
+
+/* What a program makes of a header. The text is a shell's. */
+static int
+revise_by(const char *text, const char *header, bool utf8, struct envelope *e, struct complaint *why)
+{
+	char *path = mem_format("%s/program", dir), *step = mem_format("{ program: { path: %s, output: 1k } }", path);
+	char *script = mem_format("#!/bin/sh\n%s\n", text);
+	int rc;
+
+	write_file(path, script);
+	assert_int_equal(chmod(path, 0755), 0);
+	as_utf8 = utf8;
+	rc = modify(step, OURS, header, e, why);
+	as_utf8 = false;
+	free(script);
+	free(step);
+	free(path);
+	return rc;
+}
+
+/* What is printed as it was stays where it is; all of another name move. */
+static void
+programs(void **state)
+{
+#define HEADER "From: ann@x\r\nX-A: 1\r\nDate: today\r\nX-A: 2\r\n\tb\r\nPrecedence: bulk\r\nX-B: 1\r\n"
+	static const struct {
+		const char *text, *add, *remove;
+		bool utf8;
+	} cases[] = {
+		{ "cat", OURS, "Precedence", false },
+		{ "sed 's/$/\r/'; printf '\r\n'", OURS, "Precedence", false },
+		{ "sed 's/^X-A: 1/x-a: 3/; /^X-B/d'; echo 'X-C: new'; echo '  line'",
+		  OURS "x-a: 3\r\nX-A: 2\r\n\tb\r\nX-C: new\r\n  line\r\n", "Precedence x-a X-C X-B", false },
+		{ "sed 's/our/their/'", "Received: by us\r\nList-Id: <l>\r\nSubject: [l] their\r\n one\r\n",
+		  "Precedence Subject", false },
+		/* Received is folded anew, which changes nothing. */
+		{ "sed 's/Received: by/Received:\\n by /'", OURS, "Precedence", false },
+		{ "cat; echo 'X-C: \xc3\xa4'", OURS "X-C: \xc3\xa4\r\n", "Precedence X-C", true },
+		{ "cat; echo \"X-C: $ROLLCALL_QUESTION $ROLLCALL_ADDRESS $ROLLCALL_SENDER\"",
+		  OURS "X-C: header staff@l.x ann@x\r\n", "Precedence X-C", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct envelope e;
+		struct complaint why = { "" };
+		struct bytes removed = { 0 };
+
+		same_number(cases[i].text, revise_by(cases[i].text, HEADER, cases[i].utf8, &e, &why), 0);
+		for (size_t n = 0; n < e.inject_remove.count; n++)
+			bytes_format(&removed, "%s%s", n == 0 ? "" : " ", e.inject_remove.items[n]);
+		same_text(cases[i].text, e.inject_add, cases[i].add);
+		same_text(cases[i].text, bytes_text(&removed), cases[i].remove);
+		bytes_free(&removed);
+		envelope_free(&e);
+	}
+}
+
+static void
+programs_that_fail(void **state)
+{
+	static const struct {
+		const char *text, *want;
+	} cases[] = {
+		{ "cat; exit 1", "it ended with status 1" },
+		{ "cat; echo why >&2; exit 75", "it ended with status 75: why" },
+		{ "cat; kill -SEGV $$", "it was ended by signal 11" },
+		{ "cat; yes", "it prints more than it may" },
+		{ "", "it prints nothing" },
+		{ "cat; printf 'X-C: a'", "its output ends within a line" },
+		{ "cat; echo; echo body", "line 9 of what it prints is no field" },
+		{ "cat; echo nothing", "line 9 of what it prints is no field" },
+		{ "grep -v ^From", "a message without From is none" },
+		{ "cat; echo 'From: b@x'", "From stands in a message once" },
+		{ "cat; echo 'Reply-To: b@x'; echo 'Reply-To: c@x'", "Reply-To stands in a message once" },
+		{ "grep -v ^Received", "it changes Received, which is not changed in this way" },
+		{ "sed s/.l./m/", "it changes List-Id, which is not changed in this way" },
+		{ "cat; echo 'Content-Type: text/html'", "it changes Content-Type, which is not changed in this way" },
+		{ "cat; echo 'Rollcall-Stamp: x'", "it changes Rollcall-Stamp, which is not changed in this way" },
+		{ "cat; echo 'X-C: \xc3\xa4'", "it prints X-C with letters that are not ASCII" },
+		{ "cat; echo 'X-C: \xff'", "it prints a field X-C that is empty or no text" },
+		{ "cat; printf 'X-C: a\rb\n'", "it prints a CR that ends no line" },
+		{ "cat; echo X-C:", "it prints a field X-C that is empty or no text" },
+		{ "cat; printf 'X-C: %0995d\n' 1", "it prints more than it may" },
+		{ "sed -n 1p; printf 'X-C: %0994d\n' 1", "it prints a line of X-C of more than 998 octets" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct envelope e;
+		struct complaint why = { "" };
+		const char *begin = mem_format("%s/program: ", dir);
+
+		same_number(cases[i].text, revise_by(cases[i].text, HEADER, false, &e, &why), -1);
+		assert_memory_equal(why.text, begin, strlen(begin));
+		same_text(cases[i].text, why.text + strlen(begin), cases[i].want);
+		/* And nothing of it was done. */
+		same_text(cases[i].text, e.inject_add, OURS);
+		assert_int_equal(e.inject_remove.count, 1);
+		envelope_free(&e);
+		free((char *)begin);
+	}
+}
+
 static void
 mistakes(void **state)
 {
@@ -205,6 +326,18 @@ mistakes(void **state)
 		{ "[ rewrite: { fields: A, match: \"(x)\", with: $2 } ]", "with: $2: the expression has 1 groups" },
 		{ "[ rewrite: { fields: A, match: x, with: $a } ]",
 		  "with: behind a dollar stands a number, or another dollar" },
+		{ "[ alias: { fields: Received } ]", "fields: Received is not changed in this way" },
+		{ "[ alias: { fields: From, source: t } ]", "there is no source \"t\"; did you mean \"s\"?" },
+		{ "[ alias: { fields: From, of: alias } ]",
+		  "of: \"alias\" is not one of people, aliases; did you mean \"aliases\"?" },
+		{ "[ subject-tag: { tag: none } ]", "tag: none is what a list without this step has" },
+		{ "[ subject-tag: { tag: \"a\\nb\" } ]", "tag: neither control characters nor =? can stand there" },
+		{ "[ reply-to: { to: none } ]", "to: none is what a list without this step has" },
+		{ "[ reply-to: { to: psoter } ]",
+		  "to: \"psoter\" is not one of none, poster, list, an address; did you mean \"poster\"?" },
+		{ "[ program: { path: no/such } ]", "path: \"no/such\" is no absolute path" },
+		{ "[ program: { path: /no/such } ]", "path: cannot look at /no/: No such file or directory" },
+		{ "[ program: { path: /etc/passwd } ]", "path: /etc/passwd is no executable" },
 		{ "[ rewrite: { fields: MIME-Version, match: x, with: y } ]",
 		  "fields: MIME-Version is not changed in this way" },
 		{ "[ rewrite: { fields: A, match: x, with: \"a\\nb\" } ]",
@@ -238,7 +371,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(replacements), cmocka_unit_test(limits_of_replacements), cmocka_unit_test(steps),
-		cmocka_unit_test(what_cannot_be_done), cmocka_unit_test(mistakes),
+		cmocka_unit_test(what_cannot_be_done), cmocka_unit_test(programs),
+		cmocka_unit_test(programs_that_fail), cmocka_unit_test(mistakes),
 	};
 
 	dir = begin_in_dir();

@@ -512,6 +512,51 @@ the_only_mailbox(void **state)
 	}
 }
 
+static bool
+replace_old(void *arg, const char *canonical, char **become)
+{
+	++*(size_t *)arg;
+	if (strcmp(canonical, "stop@x.y") == 0)
+		return false;
+	if (strcmp(canonical, "old@x.y") == 0)
+		*become = mem_text("new@x.y");
+	return true;
+}
+
+static void
+mailboxes_replaced(void **state)
+{
+	static const struct {
+		const char *value, *want;
+		size_t seen;
+	} cases[] = {
+		{ "old@x.y", "new@x.y", 1 },
+		{ "OLD@X.Y , bob@x.y", "new@x.y , bob@x.y", 2 },
+		{ "Old <old@x.y>,  \"Old, B. <old@x.y>\" <Old@x.y> ;", "Old <new@x.y>,  \"Old, B. <old@x.y>\" <new@x.y> ;", 2 },
+		{ "old@x.y (Old <old@x.y>, (old@x.y))", "new@x.y (Old <old@x.y>, (old@x.y))", 1 },
+		{ "(a, b) old@x.y(c)", "(a, b) new@x.y(c)", 1 },
+		{ "Old (<old@x.y>) <bob@x.y>", "Old (<old@x.y>) <bob@x.y>", 1 },
+		{ "all: old@x.y, Bob <old@x.y>;, old@x.y", "all: new@x.y, Bob <new@x.y>;, new@x.y", 3 },
+		{ "\"old\"@x.y, \"a(b\"@x.y", "new@x.y, \"a(b\"@x.y", 2 },
+		{ "old@x.y, (never closed old@x.y", "new@x.y, (never closed old@x.y", 1 },
+		{ "nobody, <>, undisclosed:;", "nobody, <>, undisclosed:;", 0 },
+		{ "", "", 0 },
+		{ "old@x.y, stop@x.y, old@x.y", NULL, 2 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct bytes out = { 0 };
+		size_t seen = 0;
+		bool whole = mailboxes_replace(cases[i].value, replace_old, &seen, &out);
+
+		same_text(cases[i].value, whole ? bytes_text(&out) : NULL, cases[i].want);
+		same_number(cases[i].value, (long long)seen, (long long)cases[i].seen);
+		assert_true(whole || out.length == 0);
+		bytes_free(&out);
+	}
+}
+
 static void
 encoded_words(void **state)
 {
@@ -590,7 +635,7 @@ main(void)
 		cmocka_unit_test(storms),
 		cmocka_unit_test(storms_that_cannot_be_read),
 		cmocka_unit_test(who_is_named),
-		cmocka_unit_test(the_only_mailbox),
+		cmocka_unit_test(the_only_mailbox), cmocka_unit_test(mailboxes_replaced),
 		cmocka_unit_test(encoded_words),
 		cmocka_unit_test(patterns),
 	};
