@@ -51,6 +51,10 @@ CASES = [
     ("C202 list", "open", dict(fields=["Precedence: list"]), SENT),
     ("C203", "open", dict(fields=["X-Ack: no"]), SENT),
     ("C206", "open", dict(fields=["X-Auto-Response-Suppress: OOF, All"]), SENT),
+    # Whoever is named beside the list gets a copy all the same.
+    ("C018", "open", dict(fields=["Cc: Bob <bob@example.com>"]), SENT),
+    ("C020", "named", dict(to='"a\r\n b, c" <x@x.example>,\r\n\t"all, of\r\n us" <all@named.example>'), SENT),
+    ("C021", "named", dict(to='"Doe, all@named.example" <x@x.example>'), HELD),
     ("C224", "named", to("bob@example.com"), HELD),
     ("C225", "named", to("Somebody <TEAM@mail.example.com>"), SENT),
     ("C228", "named", dict(to="bob@example.com", fields=["Delivered-To: all@named.example"]), HELD),

@@ -377,7 +377,7 @@ def test_addresses_of_lists_are_walked(make_site, technique, terms):
 
 
 def test_a_list_is_one_list_by_all_its_addresses(make_site):
-    """Its own address in the domain names it, or else the first of the alternates; one copy, one List-Id."""
+    """C269: its own address in the domain names it, or else the first of the alternates; one copy, one List-Id."""
     out = directory.top() + directory.person("ann")
     out += directory.group("x", [directory.person_dn("ann")], mail="x@example.com",
                            mailAlternateAddress=["a2@lists.example.com", "A1@lists.example.com", "a0@example.com"])

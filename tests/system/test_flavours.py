@@ -225,7 +225,7 @@ def test_a_search_that_breaks_off_sends_nothing(make_site):
 
 
 def test_dynamic_groups_within_each_other(make_site):
-    """Searches that find groups, which search; and the same search in two of them is one."""
+    """C030: searches that find groups, which search; and the same search in two of them is one."""
     in_groups = "ldap:///ou=groups,dc=example,dc=com??sub?"
     out = crowd("ann", "bob", "carl") + directory.group("plain", [person_dn("carl"), group_dn("staff")])
     out += url_group(in_groups + "(|(cn=dev)(cn=plain))") + url_group(

@@ -65,7 +65,7 @@ def test_commands_that_are_wrong(lmtp_site, sent, reply):
     ("staff@lists.example.com", "501 5.5.4"),
 ])
 def test_recipients_that_are_refused(lmtp_site, to, reply):
-    """With a milter that was away, or asked too little, LMTP refuses what should have been refused before."""
+    """C268: with a milter that was away, or asked too little, LMTP refuses what should have been refused before."""
     with lmtp_site.lmtp() as c:
         c.mail("ann@example.com")
         assert c.command("RCPT TO:" + to) == reply
@@ -118,7 +118,7 @@ def test_senders_that_are_odd(lmtp_site, sender):
 
 
 def test_pipelining_and_one_reply_for_each(lmtp_site):
-    """RFC 2033: replies after the dot for the accepted recipients, in their order; equal ones share an effect."""
+    """C024, C263, C271: RFC 2033: replies after the dot for the accepted recipients, in their order; equal ones share an effect."""
     with lmtp_site.lmtp() as c:
         c.send("MAIL FROM:<ann@example.com>\r\nRCPT TO:<staff@lists.example.com>\r\n"
                "RCPT TO:<stuff@lists.example.com>\r\nRCPT TO:<Everybody@lists.example.com>\r\n"
@@ -136,6 +136,7 @@ def test_pipelining_and_one_reply_for_each(lmtp_site):
 
 
 def test_limits_of_a_transaction(make_site):
+    """C275: beyond one the message is refused, and the session goes on."""
     site = make_site(mta="sink", lmtp="recipients: 100", more="limits: { message: 20k, header: 4k }")
     with site.lmtp() as c:
         c.mail("ann@example.com")
@@ -155,6 +156,7 @@ def test_limits_of_a_transaction(make_site):
 
 @pytest.mark.parametrize("body", [b"a\nb\r\n", b"a\rb\r\n", b"a\r\n.\nMAIL FROM:<x@y>\r\n", b"\n.\r\n", b"a\r\r\n"])
 def test_bare_line_ends_are_refused(lmtp_site, body):
+    """C273."""
     with lmtp_site.lmtp() as c:
         c.mail("ann@example.com")
         c.rcpt("staff@lists.example.com")
@@ -260,6 +262,7 @@ class Cut:
 
 
 def test_a_connection_that_ends_within_a_message(lmtp_site):
+    """C272."""
     with lmtp_site.lmtp() as c:
         c.mail("ann@example.com")
         c.rcpt("staff@lists.example.com")

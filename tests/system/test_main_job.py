@@ -312,7 +312,7 @@ transport_maps = inline:{{ {", ".join(f"{{ {d}=rollcall:unix:rollcall/lmtp.sock 
 @pytest.mark.parametrize("mta", ["postfix"])
 def test_names_beyond_ascii(make_site, place):
     """
-    IDN domains in both forms, and local parts with SMTPUTF8, composed or not, in either case. What sendmail does
+    C214 to C217: IDN domains in both forms, and local parts with SMTPUTF8, composed or not, in either case. What sendmail does
     without SMTPUTF8 is in test_sendmail.py.
     """
     (place / "lists.json").write_text("""{ "lists": [

@@ -184,7 +184,7 @@ def test_the_address_that_was_written_to_is_the_list(make):
 
 
 def test_what_came_past_the_milter_is_asked_again(make_site):
-    """What depends on the message alone; the rest the expander cannot know."""
+    """C265: what depends on the message alone; the rest the expander cannot know. Each recipient has a reply."""
     site = make_site(mta="sink", destinations=asking("max-size: { limit: 5k }", "require-tls", "max-recipients: { limit: 1 }",
                                                      posters="authenticated"))
     with site.lmtp() as c:

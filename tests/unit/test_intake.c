@@ -32,6 +32,7 @@ scan(struct content *c, const char *wire, size_t length, size_t piece, struct by
 	return used;
 }
 
+/* C274: dots are taken off once. */
 static void
 wires(void **state)
 {
@@ -95,7 +96,7 @@ digit(char c)
 }
 
 /*
- * Byte sequences that some program takes for the end of data: for us they are not, and the message
+ * C273: byte sequences that some program takes for the end of data: for us they are not, and the message
  * is refused.
  */
 static void
