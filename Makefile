@@ -12,8 +12,8 @@ BASE = base32 bytes child cipher clock complaint config control daemon digest dn
        keyring keys ldif log map mem metric monitor net notify pattern pool process programs \
        resolver set setting stream text tls
 MAIL = address automatic date dmarc dsn encoded footer form header held_notice leaving list \
-       mailboxes member_list mime notice phrase poster receipt reply results signatures stamp subject \
-       sympa_config syntax tags template trace verdict verp xtext
+       mailboxes member_list mime notice own_text phrase poster receipt reply results signatures stamp \
+       subject sympa_config syntax tags template trace verdict verp xtext
 SOURCES = cache described fail file ldap ldap_addresses ldap_attributes ldap_climb ldap_inquiry ldap_conn \
           ldap_covers ldap_deref ldap_dn ldap_dynamic ldap_each ldap_find ldap_found ldap_lists \
           ldap_logins ldap_member ldap_names ldap_or ldap_owners ldap_paged ldap_people \
@@ -161,8 +161,8 @@ clean:
 # ---- tests ----
 
 UNIT = address base config dsn footer header inquiry intake json keys ldap ldif leaving let_go list member_list \
-       metric milter modify net pace people policies post program progress receipt report resolver \
-       results roster senders setting site socketmap sources spool sql stamp style subject \
+       metric milter modify net own_text pace people policies post program progress receipt report \
+       resolver results roster senders setting site socketmap sources spool sql stamp style subject \
        sympa_config syntax table template union verdict verp wire
 TESTS = $(UNIT:%=$(BUILD)/tests/test_%) $(BUILD)/tests/contract_ldap
 FUZZ = address config content deref distribution entry filter header heading mailboxes member_list \

@@ -65,6 +65,7 @@ read_message(struct post *p, const char *file, struct complaint *why)
 		bytes_add(&p->message.header, bytes_text(&mail), length);
 		p->message.header_too_big = (int64_t)length > limits->header;
 		message_keep(&p->message, limits, P_tmpdir);
+		message_keep_beginning(&p->message);
 		message_body(&p->message, (const unsigned char *)bytes_text(&mail) + body,
 		             mail.length - body);
 		message_complete(&p->message);
@@ -203,6 +204,8 @@ ask_all(struct post *p)
 	p->facts.header = bytes_text(&p->message.header);
 	p->facts.header_length = p->message.header.length;
 	p->facts.size = p->message.size;
+	p->facts.body = bytes_text(&p->message.beginning);
+	p->facts.body_length = p->message.beginning.length;
 	p->facts.filed = p->message.filed;
 	p->facts.file = p->message.file;
 	ask(p, MOMENT_END, p->milter->content_deadline);

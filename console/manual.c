@@ -32,6 +32,16 @@ kind_word(const struct setting *row)
 	}
 }
 
+/* Expressions have backslashes. */
+static void
+print_default(const char *text)
+{
+	(void)fputs("Default: ", stdout);
+	for (; *text != '\0'; text++)
+		(void)(*text == '\\' ? fputs("\\e", stdout) : fputc(*text, stdout));
+	(void)puts(".");
+}
+
 static void
 print_row(const struct setting *row)
 {
@@ -45,7 +55,7 @@ print_row(const struct setting *row)
 	if (row->flags & SETTING_REQUIRED)
 		(void)puts("Must be there.");
 	else if (row->fallback != NULL && *row->fallback != '\0')
-		(void)printf("Default: %s.\n", row->fallback);
+		print_default(row->fallback);
 	if (row->min != NULL && row->kind != KIND_TEXTS)
 		(void)printf("At least %s.\n", row->min);
 	if (row->max != NULL && row->kind != KIND_TEXTS)

@@ -162,6 +162,72 @@ walk(struct walk w, unsigned *count, unsigned depth, GMimeObject *o)
 	return 1;
 }
 
+/* ---- text ---- */
+
+enum { TEXT_DEPTH = 10, TEXT_PARTS = 100 };
+
+/* Not in messages within. `left` counts down the parts that are looked at. */
+static GMimeObject *
+find_text(GMimeObject *o, const char *subtype, unsigned depth, unsigned *left)
+{
+	GMimeObject *found = NULL;
+	const char *disposition = g_mime_object_get_disposition(o);
+
+	if (depth > TEXT_DEPTH || *left == 0)
+		return NULL;
+	--*left;
+	if (GMIME_IS_TEXT_PART(o))
+		return g_mime_content_type_is_type(g_mime_object_get_content_type(o), "text", subtype) &&
+		                       (disposition == NULL || strcasecmp(disposition, "attachment") != 0)
+		               ? o
+		               : NULL;
+	if (GMIME_IS_MULTIPART(o))
+		for (int i = 0; found == NULL && i < g_mime_multipart_get_count((GMimeMultipart *)o); i++)
+			found = find_text(g_mime_multipart_get_part((GMimeMultipart *)o, i), subtype,
+			                  depth + 1, left);
+	return found;
+}
+
+static char *
+text_of(GMimeObject *whole, bool *html)
+{
+	unsigned left = TEXT_PARTS, again = TEXT_PARTS;
+	GMimeObject *part = find_text(whole, "plain", 0, &left);
+	char *decoded, *text;
+
+	*html = part == NULL;
+	if (*html)
+		part = find_text(whole, "html", 0, &again);
+	if (part == NULL)
+		return NULL;
+	decoded = g_mime_text_part_get_text(GMIME_TEXT_PART(part));
+	text = mem_text(decoded);
+	g_free(decoded);
+	return text;
+}
+
+char *
+mime_first_text(const struct bytes *message, bool *html)
+{
+	GMimeStream *stream;
+	GMimeParser *parser;
+	GMimeMessage *parsed;
+	char *text = NULL;
+
+	enter();
+	stream = g_mime_stream_mem_new_with_buffer(message->data, message->length);
+	parser = g_mime_parser_new_with_stream(stream);
+	parsed = g_mime_parser_construct_message(parser, NULL);
+	if (parsed != NULL && g_mime_message_get_mime_part(parsed) != NULL)
+		text = text_of(g_mime_message_get_mime_part(parsed), html);
+	if (parsed != NULL)
+		g_object_unref(parsed);
+	g_object_unref(parser);
+	g_object_unref(stream);
+	leave();
+	return text;
+}
+
 int
 mime_each_part(int file, unsigned depth, unsigned count, mime_part_fn *fn, void *arg)
 {

@@ -52,6 +52,12 @@ typedef bool mime_part_fn(void *arg, const struct mime_part *);
  */
 int mime_each_part(int file, unsigned depth, unsigned count, mime_part_fn *, void *arg);
 
+/*
+ * The first text of a message, of which the header is given and how the body begins: of parts that are no
+ * attachments the first text/plain, else the first text/html. Decoded, UTF-8, allocated; NULL: there is none.
+ */
+char *mime_first_text(const struct bytes *message, bool *html);
+
 /* Lines that end in LF as quoted-printable (RFC 2045 section 6.7), with CRLF. */
 void mime_quote(struct bytes *, const char *text);
 

@@ -107,10 +107,14 @@ session_prepare(struct session *s)
 	if (s->prepared)
 		return;
 	s->prepared = true;
-	for (size_t i = 0; i < s->list_count; i++)
-		if (chain_needs(target_chain(&s->lists[i]), NEED_FILE, s->lists[i].role))
-			message_keep(&s->message, &s->service->site->limits,
-			             s->service->site->state);
+	for (size_t i = 0; i < s->list_count; i++) {
+		const struct chain *c = target_chain(&s->lists[i]);
+
+		if (chain_needs(c, NEED_FILE, s->lists[i].role))
+			message_keep(&s->message, &s->service->site->limits, s->service->site->state);
+		if (chain_needs(c, NEED_BODY, s->lists[i].role))
+			message_keep_beginning(&s->message);
+	}
 }
 
 struct verdict

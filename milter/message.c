@@ -8,11 +8,14 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { BEGINNING = 32768 };               /* bytes of a body that are kept */
+
 void
 message_reset(struct message *m)
 {
 	struct bytes header = m->header;
 
+	bytes_free(&m->beginning);
 	if (m->filed && m->file >= 0)
 		(void)close(m->file);
 	bytes_clear(&header);
@@ -35,6 +38,12 @@ message_keep(struct message *m, const struct limits *limits, const char *directo
 	m->file = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	m->lost = m->file < 0;
 	m->most = limits->message;
+}
+
+void
+message_keep_beginning(struct message *m)
+{
+	m->kept = true;
 }
 
 static void
@@ -84,6 +93,11 @@ message_body(struct message *m, const unsigned char *bytes, size_t length)
 	const unsigned char *end = bytes + length;
 
 	m->size += (int64_t)length;
+	if (m->kept && m->beginning.length < BEGINNING) {
+		size_t room = BEGINNING - m->beginning.length;
+
+		bytes_add(&m->beginning, bytes, length < room ? length : room);
+	}
 	if (m->filed) {
 		message_complete(m);      /* of which the header is first */
 		write_down(m, bytes, length);

@@ -11,6 +11,8 @@ struct message {
 	bool header_too_big;
 	bool bare_newline;
 	bool after_cr;                    /* the last byte of the body so far was a CR */
+	bool kept;                        /* how the body begins is */
+	struct bytes beginning;
 	/* Where policies want to see all of it: a file without a name. */
 	bool filed, header_written;
 	bool lost;                        /* it could not be written */
@@ -20,6 +22,9 @@ struct message {
 
 /* From now on what comes is written down as well, as far as the limits go, to a file in this directory. */
 void message_keep(struct message *, const struct limits *, const char *directory);
+
+/* From now on how the body begins is kept as well. */
+void message_keep_beginning(struct message *);
 
 /* All has come. */
 void message_complete(struct message *);

@@ -199,7 +199,9 @@ session_facts(const struct session *s)
 		               .announced = s->announced,
 		               .recipients = s->list_count + s->others + s->unknown,
 		               .header = bytes_text(&m->header), .header_length = m->header.length,
-		               .size = m->size, .filed = m->filed, .file = m->file,
+		               .size = m->size,
+		               .body = m->kept ? bytes_text(&m->beginning) : NULL,
+		               .body_length = m->beginning.length, .filed = m->filed, .file = m->file,
 		               .most_hops = s->service->site->limits.hops,
 		               .state = s->service->site->state,
 		               .resolver = s->service->site->resolver };

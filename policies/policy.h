@@ -53,6 +53,8 @@ struct facts {
 	int64_t size;                     /* bytes of header and body */
 	int64_t most_hops;                /* what the site says */
 	const char *state;                /* the site's directory */
+	const char *body;                 /* how it begins, see NEED_BODY; NULL: not known */
+	size_t body_length;
 	bool filed;                       /* `file` is one, with the whole message; see NEED_FILE */
 	int file;
 	struct resolver *resolver;        /* for questions to the DNS; NULL: nobody can be asked */
@@ -64,7 +66,9 @@ enum need {
 	NEED_ENVELOPE = 2,                /* likewise: the MTA may have divided the recipients */
 	NEED_LIST = 4,                    /* answers for two lists may differ */
 	NEED_FILE = 8,                    /* the whole message is to be in a file */
-	NEED_HELO = 16                    /* what the client called itself */
+	NEED_HELO = 16,                   /* what the client called itself */
+	NEED_BODY = 32                    /* how the body begins, if the policy has no resource; it is asked
+	                                     also where that is not known */
 };
 
 /* The needs that these facts do not meet. */

@@ -72,6 +72,8 @@ inquiry_share(struct inquiry *i)
 	f->client_name = mem_text(f->client_name);
 	f->helo = mem_text(f->helo);
 	f->instance = mem_text(f->instance);
+	f->body = NULL;                   /* workers get none */
+	f->body_length = 0;
 	i->copied = true;
 	i->cancelled = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 }

@@ -13,6 +13,8 @@
 #include "base/pattern.h"
 #include "mail/encoded.h"
 #include "mail/header.h"
+#include "mail/mime.h"
+#include "mail/own_text.h"
 #include "policies/moments.h"
 #include "policies/policy.h"
 
@@ -28,12 +30,26 @@ enum { OF_THREAD, OF_LIST, MOST_KEYS = 3 };
 
 struct storm_config {
 	int64_t posts, in, quiet, of;
-	char *leaving;
-	struct pattern *pattern;
+	char *leaving, *leaving_text;
+	int64_t leaving_length;
+	struct pattern *pattern, *text_pattern;
 };
 
 static const char *const of_words[] = { "thread", "list", NULL };
 static const char suffix[] = ".storm";
+
+/* What people write who want to be left alone: in English, German, French and Spanish. */
+static const char leaving_text[] =
+	"unsubscribe|(remove|take|delete) me\\b|get me (off|out)|"
+	"stop (it|this|replying|emailing|mailing|sending|spamming)|"
+	"(don.?t|do not|stop) (reply|respond)\\w* (to )?all|reply[- ]?all|\\bme too\\b|"
+	"why am i (on|getting|receiving)|\\b(abmelden|austragen)|nehmt mich|"
+	"(mich|meine adresse)\\b.* (entfernen|streichen|löschen|austragen)|"
+	"(entfern|streich|lösch)\\w*( sie| bitte)* mich|an alle (zu )?antworten|allen (zu )?antworten|"
+	"\\bich auch\\b|\\bmich auch\\b|hört (bitte )?(damit )?auf|"
+	"désabonne|désinscri|(retire|enlève|supprime)[rz]*[- ]moi|à tous\\b|\\bmoi aussi\\b|arrêtez|"
+	"\\b(dar|den|dad|da)(me|nme)? de baja|\\b(quit|elimin|borr|sáqu|saqu)(a|e|en|ad)me\\b|a todos\\b|"
+	"\\byo también\\b|dej(a|e|en|ad) de (enviar|responder|mandar|escribir)";
 
 static const struct setting settings[] = {
 	{ .name = "posts", .kind = KIND_NUMBER, .offset = offsetof(struct storm_config, posts),
@@ -51,6 +67,14 @@ static const struct setting settings[] = {
 	  .fallback = "^(please )?(unsubscribe|remove me|take me off|stop (this|replying))",
 	  .help = "An expression of PCRE2: posts with such a subject, behind Re: and the like, ask to be "
 	          "removed, and are counted together. Case is ignored." },
+	{ .name = "leaving-text", .kind = KIND_TEXT, .offset = offsetof(struct storm_config, leaving_text),
+	  .fallback = leaving_text,
+	  .help = "The same for what somebody writes himself, without quotes and a signature, where that is "
+	          "no longer than leaving-length. By default such words of English, German, French and "
+	          "Spanish." },
+	{ .name = "leaving-length", .kind = KIND_NUMBER,
+	  .offset = offsetof(struct storm_config, leaving_length), .fallback = "200", .max = "5000",
+	  .help = "So many bytes such a text may have; 0: bodies are not looked at." },
 	{ .kind = KIND_END },
 };
 
@@ -64,13 +88,22 @@ check(void *config, const struct node *at, struct complaint *why)
 	struct complaint what;
 
 	c->pattern = pattern_open(c->leaving, &what);
-	return c->pattern == NULL ? node_complain(at, why, "leaving: %s", what.text) : 0;
+	if (c->pattern == NULL)
+		return node_complain(node_child(at, "leaving"), why, "leaving: %s", what.text);
+	c->text_pattern = pattern_open(c->leaving_text, &what);
+	if (c->text_pattern != NULL)
+		return 0;
+	pattern_close(&c->pattern);
+	return node_complain(node_child(at, "leaving-text"), why, "leaving-text: %s", what.text);
 }
 
 static void
 close_config(void *config)
 {
-	pattern_close(&((struct storm_config *)config)->pattern);
+	struct storm_config *c = config;
+
+	pattern_close(&c->pattern);
+	pattern_close(&c->text_pattern);
 }
 
 /* ---- what a post belongs to ---- */
@@ -107,10 +140,11 @@ behind_prefixes(const char *at)
 	}
 }
 
-/* The thread by its subject, in lower case, and whether that asks to be removed; "" for none. */
-static void
+/* The thread by its subject, in lower case; "" for none. Whether that asks to be removed. */
+static bool
 take_subject(const struct storm_config *c, const struct facts *f, struct keys_of_post *k)
 {
+	bool leaving = false;
 	struct bytes value = { 0 }, text = { 0 };
 	struct field field;
 	const char *subject;
@@ -126,11 +160,33 @@ take_subject(const struct storm_config *c, const struct facts *f, struct keys_of
 		for (char *at = key; *at != '\0'; at++)
 			*at = (char)tolower((unsigned char)*at);
 		k->all[k->count++] = key;
-		if (pattern_matches(c->pattern, subject, strlen(subject)) == MATCHED_YES)
-			k->all[k->count++] = mem_text("leaving");
+		leaving = pattern_matches(c->pattern, subject, strlen(subject)) == MATCHED_YES;
 	}
 	bytes_free(&value);
 	bytes_free(&text);
+	return leaving;
+}
+
+/* Whether a text that is short asks to be removed. */
+static bool
+asks_to_leave(const struct storm_config *c, const struct facts *f)
+{
+	struct bytes message = { 0 }, own = { 0 };
+	bool html, leaving;
+	char *text;
+
+	if (c->leaving_length == 0 || f->body == NULL)
+		return false;
+	bytes_add(&message, f->header, f->header_length);
+	bytes_add_text(&message, "\r\n");
+	bytes_add(&message, f->body, f->body_length);
+	text = mime_first_text(&message, &html);
+	leaving = text != NULL && own_text(text, html, (size_t)c->leaving_length, &own) &&
+	          pattern_matches(c->text_pattern, bytes_text(&own), own.length) == MATCHED_YES;
+	free(text);
+	bytes_free(&own);
+	bytes_free(&message);
+	return leaving;
 }
 
 /* The thread by the message that it began with. */
@@ -160,7 +216,8 @@ static void
 read_keys(const struct storm_config *c, const struct facts *f, struct keys_of_post *k)
 {
 	*k = (struct keys_of_post){ 0 };
-	take_subject(c, f, k);
+	if (take_subject(c, f, k) || asks_to_leave(c, f))
+		k->all[k->count++] = mem_text("leaving");
 	take_thread(f, k);
 }
 
@@ -293,7 +350,7 @@ storm_look(const char *state, const char *list, bool end, int64_t *until, struct
 const struct policy policy_storm = {
 	.name = "storm",
 	.summary = "No reply-all storms.",
-	.needs = NEED_LIST,
+	.needs = NEED_LIST | NEED_BODY,
 	.holds = true,
 	.settings = settings,
 	.config_size = sizeof(struct storm_config),

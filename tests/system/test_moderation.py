@@ -1,4 +1,5 @@
 """Posts that are held: nobody gets them until somebody says so, and then everybody does, once."""
+import base64
 import email
 import email.policy
 import json
@@ -294,6 +295,26 @@ def test_a_storm(make):
     site.post(message=client.message(subject="Re: Lunch"))
     wait_until(lambda: len(posts(site)) == 20, what="the next post")
     assert len(held(site)) == 2
+
+
+def test_a_storm_of_those_who_want_to_be_left_alone(make):
+    """Each writes a subject of his own: what they want stands in the text, which is decoded."""
+    site = make("storm: { posts: 3, in: 1h, quiet: 1h }", moderation="notices: 0")
+    coded = base64.b64encode("Könnt ihr mich bitte streichen?".encode()).decode()
+    asking = [("Please remove me from this list.\r\n", []), ("Me too!\r\n\r\nOn 3 July Bob wrote:\r\n> Please remove me\r\n", []),
+              (f"{coded}\r\n", ["MIME-Version: 1.0", "Content-Type: text/plain; charset=utf-8", "Content-Transfer-Encoding: base64"]),
+              ("UNSUBSCRIBE\r\n", [])]
+    others = ["Fine.\r\n\r\nOn 3 July Bob wrote:\r\n> Please remove me\r\n", "We have a new page, where " + "customers can unsubscribe. " * 20]
+    for n, body in enumerate(others):
+        site.post(message=client.message(subject=f"Other {n}", body=body))
+    for n, (body, fields) in enumerate(asking):
+        site.post(message=client.message(subject=f"Number {n}", body=body, fields=fields))
+    (entry,) = wait_until(lambda: held(site), what="the one that is held")
+    assert entry["subject"] == "Number 3" and entry["reason"].startswith("storm: ")
+    for n, body in enumerate(others):
+        site.post(message=client.message(subject=f"Other again {n}", body=body))
+    wait_until(lambda: len(posts(site)) == 4 * (2 * len(others) + 3), what="all others")
+    assert len(held(site)) == 1
 
 
 def test_worse_is_worse(make):

@@ -1,10 +1,13 @@
 /* Each policy by itself, and what they read headers with. */
 #include "tests/unit/site_text.h"
 
+#include "base/file.h"
 #include "base/pattern.h"
 #include "mail/address.h"
 #include "mail/encoded.h"
+#include "mail/header.h"
 #include "mail/mailboxes.h"
+#include "mail/syntax.h"
 #include "policies/admit.h"
 #include "policies/storm.h"
 
@@ -326,24 +329,38 @@ counted_posts(void **state)
 
 /* ---- reply-all storms ---- */
 
-/* What becomes of a post to staff, or to another list; it is counted, held or not. */
+/* What becomes of a post to a list; it is counted, held or not, if it is `taken`. `body` may be NULL. */
 static enum reply_id
-reply_all(const struct site *s, const char *list, const char *header)
+say_to_all(const struct site *s, const char *list, struct slice header, const char *body, bool taken)
 {
 	struct list *l = list_new(mem_text(list), NULL, mem_text("k"), NULL);
 	const struct target t = { .destination = &s->destinations[0], .list = l, .role = ROLE_POST,
 		                  .recipient = l->address };
 	const struct facts f = { .session = true, .client = "192.0.2.1", .trusted = true, .list = l,
 		                 .sender = "ann@x.example", .recipient = l->address, .state = s->state,
-		                 .header = header, .header_length = strlen(header), .most_hops = 20 };
+		                 .header = header.at, .header_length = header.length, .most_hops = 20,
+		                 .body = body, .body_length = body == NULL ? 0 : strlen(body) };
 	const struct terms terms = { .moment = MOMENT_END, .facts = &f, .by = deadline_in(10000) };
 	struct subject asked = admit_subject(&t);
 
 	inquiry_run(s->bulkheads, &terms, &asked, 1);
-	chain_accepted(t.destination->chain, &f);
+	if (taken)
+		chain_accepted(t.destination->chain, &f);
 	subject_free(&asked);
 	list_drop(&l);
 	return asked.verdict.reply;
+}
+
+static enum reply_id
+reply_with(const struct site *s, const char *list, const char *header, const char *body)
+{
+	return say_to_all(s, list, (struct slice){ header, strlen(header) }, body, true);
+}
+
+static enum reply_id
+reply_all(const struct site *s, const char *list, const char *header)
+{
+	return reply_with(s, list, header, NULL);
 }
 
 static void
@@ -407,6 +424,126 @@ storms(void **state)
 		clock_shift(61000);
 	}
 	clock_shift(-1000000 - 6 * 61000 - 281000);
+	site_drop(&s);
+}
+
+#define QP "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=iso-8859-1\r\n" \
+           "Content-Transfer-Encoding: quoted-printable\r\n"
+#define BASE64 "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n" \
+               "Content-Transfer-Encoding: base64\r\n"
+#define HTML "MIME-Version: 1.0\r\nContent-Type: text/html; charset=utf-8\r\n"
+#define MIXED "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n"
+
+/* Posts whose subjects are all different: what they want stands in the body alone, in many ways. */
+static void
+storms_of_bodies(void **state)
+{
+	static const struct {
+		const char *header, *body;
+	} leaving[] = {
+		{ "Subject: 1\r\n", "Please remove me from this list.\r\n" },
+		{ "Subject: 2\r\n", "Hi all,\r\n\r\nI don't know why I get this. UNSUBSCRIBE!\r\n-- \r\nAnn\r\n" },
+		{ "Subject: 3\r\n", "Me too\r\n\r\nOn Monday, 3 July, Bob wrote:\r\n> Please remove me\r\n> from it\r\n" },
+		{ "Subject: 4\r\n", "STOP replying to all, please.\r\n\r\n_____________________\r\nFrom: Bob\r\n" },
+		{ QP "Subject: 5\r\n", "Bitte aus dem Verteiler l=F6schen: K=F6nnt ihr mich bitte =\r\nstreichen?\r\n" },
+		/* "Désabonnez-moi, s'il vous plaît." */
+		{ BASE64 "Subject: 6\r\n", "RMOpc2Fib25uZXotbW9pLCBzJ2lsIHZvdXMgcGxhw650Lg==\r\n" },
+		{ "Subject: 7\r\n", "Quiero darme de baja.\r\n" },
+		{ HTML "Subject: 8\r\n", "<html><head><style>p { color: red }</style></head><body><p>Please&nbsp;remove"
+		  "\r\nme</p><hr><b>From:</b> somebody with a very long mail</body></html>\r\n" },
+		{ MIXED "Subject: 9\r\n", "--b\r\nContent-Type: text/plain\r\n\r\nNehmt mich da raus\r\n--b\r\n"
+		  "Content-Type: image/png\r\n\r\nx" },
+		{ "Subject: 10\r\n", "Merci de ne pas r\xc3\xa9pondre \xc3\xa0 tous.\r\n" },
+	};
+	static const struct {
+		const char *header, *body;
+	} others[] = {
+		{ "Subject: a\r\n", "The lunch is at noon, in the canteen.\r\n" },
+		{ "Subject: b\r\n", "" },
+		{ "Subject: c\r\n", "I agree.\r\n\r\nOn Monday, 3 July, Bob wrote:\r\n> Please remove me from it\r\n" },
+		{ "Subject: d\r\n", "See you there.\r\n-- \r\nTo unsubscribe, go to https://lists.example.com\r\n" },
+		/* Long ones may say what they like. */
+		{ "Subject: e\r\n", "Customers who want to unsubscribe can do so from now on in three places: by the page "
+		  "that we have for it, by mail to the list, and by a call to the desk. All of them have been tried "
+		  "by two of us, in all of our languages, and work.\r\n" },
+		{ MIXED "Subject: f\r\n", "--b\r\nContent-Type: text/plain\r\nContent-Disposition: attachment\r\n\r\n"
+		  "unsubscribe\r\n--b--\r\n" },
+		{ HTML "Subject: g\r\n", "<p>Fine.</p><blockquote>Please remove me</blockquote>" },
+		{ "Subject: h\r\n", NULL },     /* came past the milter */
+	};
+	static const char list[] = "bodies@a.example";
+	enum { COUNT = sizeof(leaving) / sizeof(*leaving) };
+	char *check = mem_format("storm: { posts: %d, in: 1h, quiet: 1h, on_fail: reject }", COUNT);
+	struct site *s = load(check);
+
+	(void)state;
+	for (int round = 0; round < 3; round++)
+		for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
+			char *header = mem_format("%sX: %d\r\n", others[i].header, round);
+
+			same_number(others[i].body, reply_with(s, list, header, others[i].body), REPLY_NONE);
+			free(header);
+		}
+	for (size_t i = 0; i < COUNT; i++)
+		same_number(leaving[i].body, reply_with(s, list, leaving[i].header, leaving[i].body), REPLY_NONE);
+	for (size_t i = 0; i < COUNT; i++)
+		same_number(leaving[i].body, reply_with(s, list, leaving[i].header, leaving[i].body), REPLY_RATE);
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+		same_number(others[i].body, reply_with(s, list, others[i].header, others[i].body), REPLY_NONE);
+	site_drop(&s);
+	free(check);
+
+	/* By words of the site's own, and not at all. */
+	s = load("storm: { posts: 2, in: 1h, on_fail: reject, leaving-text: '^enough\\b', leaving-length: 10 }");
+	for (int i = 0; i < 4; i++) {
+		char *subject = mem_format("Subject: own %d\r\n", i);
+
+		same_number(subject, reply_with(s, "own@a.example", subject, "unsubscribe\r\n"), REPLY_NONE);
+		same_number(subject, reply_with(s, "own@a.example", subject, "Enough of it, everybody.\r\n"),
+		            REPLY_NONE);
+		free(subject);
+	}
+	site_drop(&s);
+}
+
+/* Of what people really write hardly anything is taken for a wish to leave: while there is such a storm. */
+static void
+ordinary_posts_are_no_storm(void **state)
+{
+	static const char path[] = "../shared/corpus/posts/messages", list[] = "corpus@a.example";
+	struct site *s = load("storm: { posts: 2, in: 1h, quiet: 1d, on_fail: reject }");
+	DIR *d = opendir(path);
+	struct dirent *e;
+	size_t count = 0, leaving = 0, texts = 0;
+
+	(void)state;
+	if (d == NULL)
+		skip();
+	for (int i = 0; i < 2; i++)
+		(void)reply_with(s, list, i == 0 ? "Subject: 1\r\n" : "Subject: 2\r\n", "unsubscribe\r\n");
+	assert_int_equal(reply_with(s, list, "Subject: 3\r\n", "unsubscribe\r\n"), REPLY_RATE);
+	while ((e = readdir(d)) != NULL) {
+		struct bytes mail = { 0 };
+		struct complaint why;
+		size_t length;
+
+		if (*e->d_name == '.')
+			continue;
+		assert_int_equal(file_read(dirfd(d), e->d_name, 1 << 26, &mail, &why), 1);
+		length = header_length(bytes_text(&mail), mail.length);
+		count++;
+		texts += length < mail.length;
+		if (say_to_all(s, list, (struct slice){ bytes_text(&mail), length }, bytes_text(&mail) + length,
+		               false) == REPLY_RATE) {
+			leaving++;
+			print_message("asks to leave: %s\n", e->d_name);
+		}
+		bytes_free(&mail);
+	}
+	(void)closedir(d);
+	assert_in_range(count, 500, 100000);
+	assert_in_range(texts, 500, 100000);
+	assert_in_range(leaving, 0, count / 200);
 	site_drop(&s);
 }
 
@@ -633,6 +770,8 @@ main(void)
 		cmocka_unit_test(counted_posts),
 		cmocka_unit_test(counts_that_cannot_be_read),
 		cmocka_unit_test(storms),
+		cmocka_unit_test(storms_of_bodies),
+		cmocka_unit_test(ordinary_posts_are_no_storm),
 		cmocka_unit_test(storms_that_cannot_be_read),
 		cmocka_unit_test(who_is_named),
 		cmocka_unit_test(the_only_mailbox), cmocka_unit_test(mailboxes_replaced),
