@@ -44,7 +44,7 @@ CONSOLE = cmd_compare cmd_config cmd_daemons cmd_drain cmd_explain cmd_import cm
           cmd_lookup cmd_members cmd_metrics cmd_moderate cmd_pace cmd_preferences cmd_preview \
           cmd_queue cmd_release cmd_source cmd_stop cmd_storm cmd_trace cmd_unsubscribe comparison \
           daemons history import_ldif import_mailman import_sympa listing main manual recall \
-          sympa_ldap sympa_print transactions
+          sympa_ldap sympa_levels sympa_print transactions
 
 # Who gets a post: rollcallctl tells as well.
 PREPARE = chosen order prepare roster sift

@@ -176,24 +176,10 @@ take_query(const struct where *w, const struct sympa_parameter *p, struct compla
 	return sympa_take_query(w->im, w->l, p, why);
 }
 
-static const char *
-or_nothing(const char *text)
-{
-	return text == NULL ? "nothing" : text;
-}
-
 static int
 take_two_levels(const struct where *w, const struct sympa_parameter *p, struct complaint *why)
 {
-	(void)why;
-	sympa_remark(w->im, p->lines[0].number, true,
-	             "%s: a search in two levels, which no URL says: first below %s for %s, of which %s; "
-	             "then below %s for %s. Where the first finds groups whose members are the second, "
-	             "give these an address and make them members by hand", w->l->list->address,
-	             or_nothing(sympa_value(p, "suffix1")), or_nothing(sympa_value(p, "filter1")),
-	             or_nothing(sympa_value(p, "attrs1")), or_nothing(sympa_value(p, "suffix2")),
-	             or_nothing(sympa_value(p, "filter2")));
-	return 0;
+	return sympa_take_two_levels(w->im, w->l, p, why);
 }
 
 /* Members of another kind are missing; of the rest it is enough to know. */

@@ -68,6 +68,17 @@ void sympa_remark(struct import *, size_t line, bool lost, const char *format, .
 int sympa_take_query(struct import *, struct sympa_list *, const struct sympa_parameter *,
                      struct complaint *);
 
+/* The same of one in two levels, of which some have no counterpart. */
+int sympa_take_two_levels(struct import *, struct sympa_list *, const struct sympa_parameter *,
+                          struct complaint *);
+
+/*
+ * Adds what a source says of the second level under `attributes`. False: it cannot be said, which is
+ * remarked.
+ */
+bool sympa_second_level(struct import *, const struct sympa_list *, const struct sympa_parameter *,
+                        struct bytes *attributes);
+
 /*
  * Once all are read: where the groups of each server lie, and which searches make a list with those
  * within it. They become the list's own: a source that walks a list within a list knows nothing of what

@@ -112,39 +112,45 @@ add_bind(struct import *im, const struct sympa_parameter *p, struct bytes *lines
 		sympa_remark(im, p->lines[0].number, false, "there is no password for %s", dn);
 }
 
-/* The address of a person, and of which of them. */
+/* What Sympa calls things in a query; of one in two levels the search is the first, the person the second. */
+struct words {
+	const char *suffix, *scope, *filter, *timeout, *attrs, *select;
+};
+
+static const struct words one_level = { "suffix", "scope", "filter", "timeout", "attrs", "select" };
+static const struct words two_levels = { "suffix1", "scope1", "filter1", "timeout1", "attrs2", "select2" };
+
+/* The address of a person, and of which of them; behind other attributes. */
 static void
-add_people(struct import *im, const struct sympa_parameter *p, struct bytes *lines)
+add_people(struct import *im, const struct sympa_parameter *p, const struct words *w, struct bytes *lines)
 {
-	const char *attributes = sympa_value(p, "attrs");
+	const char *attributes = sympa_value(p, w->attrs);
 	size_t length = attributes == NULL ? 0 : strcspn(attributes, ", ");
 	char *mail = length == 0 ? mem_text("mail") : mem_copy(attributes, length);
 
-	if (!text_same(mail, "mail") || says(p, "select", "all")) {
-		bytes_add_text(lines, "    attributes:\n");
-		if (!text_same(mail, "mail")) {
-			bytes_add_text(lines, "      mail: ");
-			sympa_quote(lines, mail);
-			bytes_add_text(lines, "\n      person-address: [ mail, mailAlternateAddress, ");
-			sympa_quote(lines, mail);
-			bytes_add_text(lines, " ]\n");
-		}
-		if (says(p, "select", "all")) {
-			bytes_add_text(lines, "      every-mail: [ top, person, organizationalPerson, "
-			                      "inetOrgPerson, account, posixAccount ]\n");
-			sympa_remark(im, sympa_number(p, "select"), false,
-			             "select: all: of people of other classes than these the first address "
-			             "counts: see every-mail");
-		}
+	if (!text_same(mail, "mail")) {
+		bytes_add_text(lines, "      mail: ");
+		sympa_quote(lines, mail);
+		bytes_add_text(lines, "\n      person-address: [ mail, mailAlternateAddress, ");
+		sympa_quote(lines, mail);
+		bytes_add_text(lines, " ]\n");
+	}
+	if (says(p, w->select, "all")) {
+		bytes_add_text(lines, "      every-mail: [ top, person, organizationalPerson, "
+		                      "inetOrgPerson, account, posixAccount ]\n");
+		sympa_remark(im, sympa_number(p, w->select), false,
+		             "%s: all: of people of other classes than these the first address "
+		             "counts: see every-mail", w->select);
 	}
 	free(mail);
 }
 
 /* What a source says of a server, but for its name. */
 static int
-describe(struct import *im, const struct sympa_parameter *p, struct bytes *lines, struct complaint *why)
+describe(struct import *im, const struct sympa_parameter *p, const struct words *w, struct bytes *attributes,
+         struct bytes *lines, struct complaint *why)
 {
-	const char *timeout = sympa_value(p, "timeout"), *ca = sympa_value(p, "ca_file");
+	const char *timeout = sympa_value(p, w->timeout), *ca = sympa_value(p, "ca_file");
 	struct bytes uris = { 0 };
 	int rc = read_uris(im, p, &uris, why);
 	int64_t seconds;
@@ -164,24 +170,27 @@ describe(struct import *im, const struct sympa_parameter *p, struct bytes *lines
 		add_setting(lines, "ca-file", ca);
 	add_bind(im, p, lines);
 	if (timeout != NULL && (!text_number(timeout, &seconds) || seconds < 1))
-		return complain(why, "%s:%zu: timeout: \"%s\" is no number of seconds", im->file,
-		                sympa_number(p, "timeout"), timeout);
+		return complain(why, "%s:%zu: %s: \"%s\" is no number of seconds", im->file,
+		                sympa_number(p, w->timeout), w->timeout, timeout);
 	if (timeout != NULL)
 		bytes_format(lines, "    timeout: %llds\n",
 		             (long long)(seconds > LONGEST_TIMEOUT ? LONGEST_TIMEOUT : seconds));
-	add_people(im, p, lines);
+	add_people(im, p, w, attributes);
+	if (attributes->length > 0)
+		bytes_format(lines, "    attributes:\n%s", attributes->data);
 	return 0;
 }
 
 /* The server of a query, new if none is described like this. */
 static struct sympa_server *
-find_server(struct import *im, const struct sympa_parameter *p, struct complaint *why)
+find_server(struct import *im, const struct sympa_parameter *p, const struct words *w,
+            struct bytes *attributes, struct complaint *why)
 {
 	struct sympa *all = im->own;
 	struct sympa_server *s;
 	struct bytes lines = { 0 };
 
-	if (describe(im, p, &lines, why) < 0) {
+	if (describe(im, p, w, attributes, &lines, why) < 0) {
 		bytes_free(&lines);
 		return NULL;
 	}
@@ -204,10 +213,9 @@ find_server(struct import *im, const struct sympa_parameter *p, struct complaint
 /* ---- searches ---- */
 
 static const char *
-scope_of(const struct sympa_parameter *p)
+scope_of(const char *scope)
 {
 	static const char *const words[] = { "sub", "one", "base", NULL };
-	const char *scope = sympa_value(p, "scope");
 
 	if (scope == NULL || text_same(scope, "subtree"))
 		return words[0];
@@ -217,35 +225,62 @@ scope_of(const struct sympa_parameter *p)
 	return NULL;
 }
 
-int
-sympa_take_query(struct import *im, struct sympa_list *l, const struct sympa_parameter *p,
-                 struct complaint *why)
+/* A search, the server of which has these attributes besides those of people. */
+static int
+take_search(struct import *im, struct sympa_list *l, const struct sympa_parameter *p, const struct words *w,
+            struct bytes *attributes, struct complaint *why)
 {
-	const char *suffix = sympa_value(p, "suffix"), *filter = sympa_value(p, "filter");
+	const char *suffix = sympa_value(p, w->suffix), *filter = sympa_value(p, w->filter),
+	           *scope = scope_of(sympa_value(p, w->scope));
 	struct sympa_search *s, **end = &l->searches;
 	struct sympa_server *server;
 
 	if (suffix == NULL || *suffix == '\0' || filter == NULL || *filter == '\0')
 		return complain(why, "%s:%zu: %s has no %s", im->file, p->lines[0].number, p->lines[0].name,
-		                filter == NULL || *filter == '\0' ? "filter" : "suffix");
-	if (scope_of(p) == NULL)
-		return complain(why, "%s:%zu: scope: \"%s\" is none of sub, one, base", im->file,
-		                sympa_number(p, "scope"), sympa_value(p, "scope"));
-	if (says(p, "select", "regex")) {
-		sympa_remark(im, sympa_number(p, "select"), true,
-		             "%s: select: regex: addresses are not chosen by a pattern", l->list->address);
+		                filter == NULL || *filter == '\0' ? w->filter : w->suffix);
+	if (scope == NULL)
+		return complain(why, "%s:%zu: %s: \"%s\" is none of sub, one, base", im->file,
+		                sympa_number(p, w->scope), w->scope, sympa_value(p, w->scope));
+	if (says(p, w->select, "regex")) {
+		sympa_remark(im, sympa_number(p, w->select), true,
+		             "%s: %s: regex: addresses are not chosen by a pattern", l->list->address,
+		             w->select);
 		return 0;
 	}
-	server = find_server(im, p, why);
+	server = find_server(im, p, w, attributes, why);
 	if (server == NULL)
 		return -1;
 	s = mem_new(sizeof(*s));
-	*s = (struct sympa_search){ server, mem_text(im->file), sympa_number(p, "filter"), mem_text(suffix),
-		                    mem_text(scope_of(p)), mem_text(filter), NULL };
+	*s = (struct sympa_search){ server, mem_text(im->file), sympa_number(p, w->filter), mem_text(suffix),
+		                    mem_text(scope), mem_text(filter), NULL };
 	while (*end != NULL)
 		end = &(*end)->next;
 	*end = s;
 	return 0;
+}
+
+int
+sympa_take_query(struct import *im, struct sympa_list *l, const struct sympa_parameter *p,
+                 struct complaint *why)
+{
+	struct bytes attributes = { 0 };
+	int rc = take_search(im, l, p, &one_level, &attributes, why);
+
+	bytes_free(&attributes);
+	return rc;
+}
+
+int
+sympa_take_two_levels(struct import *im, struct sympa_list *l, const struct sympa_parameter *p,
+                      struct complaint *why)
+{
+	struct bytes attributes = { 0 };
+	int rc = 0;
+
+	if (sympa_second_level(im, l, p, &attributes))
+		rc = take_search(im, l, p, &two_levels, &attributes, why);
+	bytes_free(&attributes);
+	return rc;
 }
 
 /* ---- places and URLs ---- */
