@@ -20,15 +20,6 @@ enum {
 	LONGEST_URI = 900                 /* octets of a URI that is made of the post */
 };
 
-/* What a post's fields are made of, and where they go. */
-struct heading {
-	struct envelope *envelope;
-	const struct target *target;
-	const char *header;               /* of the message */
-	size_t length;
-	struct bytes *out;
-};
-
 /* An address that a setting gives, allocated; NULL where the list's own makes none of it. */
 static char *
 address_of(const char *word, size_t length, const struct list *l)
@@ -314,7 +305,7 @@ heading_compose(struct envelope *e, const struct site *site, const struct target
 	trace_received(&add, lhlo, site->hostname, id, role_address, e->arrived);
 	envelope_leave_out(e, STAMP_FIELD);     /* it was for us, and goes no further */
 	if (t->role == ROLE_POST) {
-		list_fields_add(e, t, header, length, &add);
+		list_fields_add(&h);
 		add_archived_at(&h);
 		add_precedence(&h);
 		add_sender(&h);

@@ -28,17 +28,8 @@ static const struct {
 	{ STYLE_LIST_ARCHIVE, "List-Archive" },
 };
 
-/* What they are made of, and where they go. */
-struct fields {
-	struct envelope *envelope;
-	const struct target *target;
-	const char *header;               /* of the message */
-	size_t length;
-	struct bytes *out;
-};
-
 static void
-add_list_id(struct fields *h)
+add_list_id(struct heading *h)
 {
 	const struct list *l = h->target->list;
 	const char *pattern = h->target->style[STYLE_LIST_ID];
@@ -79,7 +70,7 @@ uri_of(const char *word, size_t length, const struct list *l)
 
 /* A field with URIs, each on a line of its own; nothing for a NULL text. */
 static void
-add_uris(struct fields *h, const char *name, const char *text)
+add_uris(struct heading *h, const char *name, const char *text)
 {
 	const char *word, *between = "";
 	size_t length;
@@ -99,7 +90,7 @@ add_uris(struct fields *h, const char *name, const char *text)
 
 /* Whether the message has been through any list. */
 static bool
-from_list(const struct fields *h)
+from_list(const struct heading *h)
 {
 	struct field unused;
 
@@ -109,7 +100,7 @@ from_list(const struct fields *h)
 
 /* Whether the message comes from a list elsewhere that has this one as a member, as it should. */
 static bool
-from_parent(const struct fields *h)
+from_parent(const struct heading *h)
 {
 	const char *parents = h->target->style[STYLE_PARENTS], *word, *id;
 	struct bytes value = { 0 };
@@ -131,7 +122,7 @@ from_parent(const struct fields *h)
 
 /* Whether members may leave by one click, and it counts if they do. */
 static bool
-has_one_click(const struct fields *h)
+has_one_click(const struct heading *h)
 {
 	const char *const *style = h->target->style;
 
@@ -144,7 +135,7 @@ has_one_click(const struct fields *h)
  * programs that know no other way.
  */
 static void
-add_one_click(struct fields *h)
+add_one_click(struct heading *h)
 {
 	const char *others = h->target->style[STYLE_LIST_UNSUBSCRIBE], *word;
 	const struct list *l = h->target->list;
@@ -166,8 +157,8 @@ add_one_click(struct fields *h)
 	free(uri);
 }
 
-static void
-add_all(struct fields *h)
+void
+list_fields_add(struct heading *h)
 {
 	const char *const *style = h->target->style;
 	bool one_click = has_one_click(h);
@@ -195,13 +186,4 @@ add_all(struct fields *h)
 		add_one_click(h);
 	if (one_click || style[STYLE_LIST_UNSUBSCRIBE] != NULL)
 		envelope_leave_out(h->envelope, "List-Unsubscribe-Post");
-}
-
-void
-list_fields_add(struct envelope *e, const struct target *t, const char *header, size_t length,
-                struct bytes *out)
-{
-	struct fields h = { e, t, header, length, out };
-
-	add_all(&h);
 }

@@ -10,8 +10,16 @@
 #include "policies/site.h"
 #include "queues/entry.h"
 
+/* What a post's fields are made of, and where they go. */
+struct heading {
+	struct envelope *envelope;
+	const struct target *target;
+	const char *header;               /* of the message */
+	size_t length;
+	struct bytes *out;
+};
+
 /* Adds them. Those of the message that go are left out by the envelope; what each member has is put there. */
-void list_fields_add(struct envelope *, const struct target *, const char *header, size_t length,
-                     struct bytes *out);
+void list_fields_add(struct heading *);
 
 #endif

@@ -2,6 +2,7 @@
 import contextlib
 import fcntl
 import itertools
+import json
 import os
 import pathlib
 import shutil
@@ -162,6 +163,22 @@ class Site:
             assert c.mail(sender, parameters).code == 250
             assert c.rcpt(to).code == 250
             return c.data(message or client.message(to=to))[0]
+
+    def submit_and_die(self, copies):
+        """One post over LMTP, whose expander dies after so many of its copies; the envelope that is left."""
+        self.sink.on_dot = lambda t: self.rollcall.kill_expander() if len(self.sink.delivered()) == copies else None
+        self.submit()
+        wait_until(lambda: self.rollcall.expander is None, what="the end")
+        self.sink.on_dot = None
+        (envelope,) = (self.rollcall.dir / "state/spool/outbound").glob("*/envelope.json")
+        return json.loads(envelope.read_text())
+
+    def say_receipts(self):
+        """As an MTA would, of all that the sink has taken."""
+        for t in self.sink.delivered():
+            with self.lmtp() as c:
+                c.mail(t.sender)
+                assert c.rcpt(t.receipts[0]).code == 550
 
     def wait_for(self, count, seconds=20):
         """Until so many copies have arrived; returns all recipients in order."""

@@ -1,35 +1,12 @@
 /* Leaving by one click: tokens of members, the fields that have them, and the forms that come back. */
-#include "tests/unit/unit.h"
+#include "tests/unit/key_dir.h"
 
-#include "base/mem.h"
 #include "mail/form.h"
 #include "mail/leaving.h"
 
 #include <ctype.h>
 
 static const char list[] = "staff@l.x";
-
-static int
-begin(void **state)
-{
-	char *dir = mem_text(make_temp_dir()), *path = mem_format("%s/keys", dir);
-	struct complaint why;
-
-	*state = keys_open(path, NULL, &why);
-	free(path);
-	remove_temp_dir(dir);             /* what was read is enough */
-	free(dir);
-	return *state == NULL ? -1 : 0;
-}
-
-static int
-end(void **state)
-{
-	struct keys *k = *state;
-
-	keys_close(&k);
-	return 0;
-}
 
 static bool
 is_ours(struct keys *keys, const char *token, size_t length)
@@ -98,9 +75,9 @@ what_is_not_ours(void **state)
 	memcpy(other, token, length);
 	memcpy(other + length - KEYS_TOKEN, mark, KEYS_TOKEN);
 	assert_false(is_ours(*state, other, length));
-	assert_int_equal(begin(&foreign), 0);
+	assert_int_equal(begin_keys(&foreign), 0);
 	assert_false(is_ours(foreign, token, length));
-	(void)end(&foreign);
+	(void)end_keys(&foreign);
 	memset(long_one, 'a', sizeof(long_one));
 	assert_false(is_ours(*state, long_one, sizeof(long_one)));
 	free(token);
@@ -209,5 +186,5 @@ main(void)
 		cmocka_unit_test(forms),
 	};
 
-	return cmocka_run_group_tests(tests, begin, end);
+	return cmocka_run_group_tests(tests, begin_keys, end_keys);
 }

@@ -1,35 +1,12 @@
 /* Reverse-paths of members: there and back, in whatever case, and what is taken for nothing. */
-#include "tests/unit/unit.h"
+#include "tests/unit/key_dir.h"
 
-#include "base/mem.h"
 #include "mail/verp.h"
 #include "mail/xtext.h"
 
 #include <ctype.h>
 
 static const char entry[] = "uegaozwghqbigaj7r63fjuqkki", list[] = "staff@l.x", bounces[] = "staff-bounces@l.x";
-
-static int
-begin(void **state)
-{
-	char *dir = mem_text(make_temp_dir()), *path = mem_format("%s/keys", dir);
-	struct complaint why;
-
-	*state = keys_open(path, NULL, &why);
-	free(path);
-	remove_temp_dir(dir);             /* what was read is enough */
-	free(dir);
-	return *state == NULL ? -1 : 0;
-}
-
-static int
-end(void **state)
-{
-	struct keys *k = *state;
-
-	keys_close(&k);
-	return 0;
-}
 
 static void
 there_and_back(void **state)
@@ -109,10 +86,10 @@ retired(void **state)
 	void *other;
 	struct verp v;
 
-	assert_int_equal(begin(&other), 0);
+	assert_int_equal(begin_keys(&other), 0);
 	verp_read(other, address, list, &v);
 	same_number("other keys", v.form, VERP_FALSE);
-	assert_int_equal(end(&other), 0);
+	assert_int_equal(end_keys(&other), 0);
 	free(address);
 }
 
@@ -218,5 +195,5 @@ main(void)
 		cmocka_unit_test(original_recipients),
 	};
 
-	return cmocka_run_group_tests(tests, begin, end);
+	return cmocka_run_group_tests(tests, begin_keys, end_keys);
 }
