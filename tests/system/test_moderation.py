@@ -247,7 +247,6 @@ def test_an_order_that_cannot_be_read(make_site):
     wait_until(lambda: f"let-go/{order.name} makes no sense" in site.rollcall.log, what="the complaint")
     assert queue_of(site, ids[EDGE]) == {"moderation"} and len(posts(site)) == 4
     order.write_text(text)
-    site.rollcall.ctl("retry", ids[EDGE], check=0)
     once(site)
 
 
