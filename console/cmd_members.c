@@ -288,15 +288,15 @@ static int
 run(const struct ctl *given)
 {
 	struct ctl c = *given;
-	bool owners = ctl_option(&c, "--owners");
+	bool owners = ctl_option(&c, "--owners"), moderators = ctl_option(&c, "--moderators");
 	struct asked asked = { .sender = ctl_value(&c, "--post-from"), .why = ctl_option(&c, "--why") };
 	struct site *s;
 	int status;
 
-	asked.whom = owners ? PEOPLE_OWNERS : PEOPLE_MEMBERS;
+	asked.whom = owners ? PEOPLE_OWNERS : moderators ? PEOPLE_MODERATORS : PEOPLE_MEMBERS;
 	if (asked.sender == NULL && asked.why)
 		asked.sender = "";
-	if (c.argc != 1 || (owners && asked.sender != NULL))
+	if (c.argc != 1 || owners + moderators + (asked.sender != NULL) > 1)
 		return CTL_USAGE;
 	s = ctl_site(&c);
 	if (s == NULL)
@@ -307,6 +307,6 @@ run(const struct ctl *given)
 }
 
 const struct command command_members = {
-	"members", "[--owners | --post-from ADDRESS | --why] LIST",
+	"members", "[--owners | --moderators | --post-from ADDRESS | --why] LIST",
 	"who is on a list now; who would get a post", run,
 };

@@ -67,7 +67,7 @@ address_is_person(const struct site *site, const char *canonical, struct deadlin
 	return found;
 }
 
-struct owners {
+struct keepers {
 	struct freezing *freezing;
 	const struct site *site;
 	struct deadline by;
@@ -75,9 +75,9 @@ struct owners {
 };
 
 static bool
-add_owner(void *arg, const struct member *m)
+add_keeper(void *arg, const struct member *m)
 {
-	struct owners *o = arg;
+	struct keepers *o = arg;
 	struct complaint *why = o->freezing->why;
 
 	switch (address_is_person(o->site, m->canonical, o->by, why)) {
@@ -93,14 +93,13 @@ add_owner(void *arg, const struct member *m)
 }
 
 enum found
-freezing_add_owners(struct freezing *f, const struct site *site, struct source *source,
-                    const struct list *list, struct deadline by, struct complaint *why)
+freezing_add_keepers(struct freezing *f, const struct site *site, struct source *source,
+                     const struct list *list, enum people whom, struct deadline by, struct complaint *why)
 {
-	struct owners o = { f, site, by, false };
+	struct keepers o = { f, site, by, false };
 	struct walk_report report;
 	struct complaint walk;
-	enum found found = source_each_member(source, list, PEOPLE_OWNERS, by, add_owner, &o, &report,
-	                                      &walk);
+	enum found found = source_each_member(source, list, whom, by, add_keeper, &o, &report, &walk);
 
 	/* Where the walk was stopped from here, why is said already. */
 	if (found != FOUND_YES && !o.unsure && !f->failed)

@@ -38,8 +38,8 @@ void freezing_abandon(struct freezing *);
 enum found address_is_person(const struct site *, const char *canonical, struct deadline,
                              struct complaint *);
 
-/* Adds the list's owners. FOUND_YES: all of them, none may be as well. */
-enum found freezing_add_owners(struct freezing *, const struct site *, struct source *,
-                               const struct list *, struct deadline, struct complaint *);
+/* Adds who looks after the list: its owners, or moderators. FOUND_YES: all of them, none may be as well. */
+enum found freezing_add_keepers(struct freezing *, const struct site *, struct source *,
+                                const struct list *, enum people, struct deadline, struct complaint *);
 
 #endif

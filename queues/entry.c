@@ -111,6 +111,8 @@ envelope_print(const struct envelope *e, struct bytes *out)
 	js_set_text(j, "verdict", e->verdict);
 	js_set_text(j, "reason", e->reason);
 	js_set_text(j, "to", e->to);
+	if (e->moderators)
+		js_set_flag(j, "moderators", true);
 	if (e->disclose)
 		js_set_flag(j, "disclose", true);
 	js_set_text(j, "report_of", e->report_of);
@@ -196,6 +198,7 @@ envelope_parse(const char *text, size_t length, struct envelope *e, struct compl
 	e->size = js_number(j, "size", 0);
 	e->utf8 = js_flag(j, "utf8", false);
 	e->eight_bit = js_flag(j, "eight_bit", false);
+	e->moderators = js_flag(j, "moderators", false);
 	e->shadow = js_flag(j, "shadow", false);
 	e->disclose = js_flag(j, "disclose", false);
 	if (take_text(j, "list", true, &e->list, why) < 0 ||

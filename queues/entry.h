@@ -38,6 +38,7 @@ struct envelope {
 	char *verdict;                    /* of the policies: "pass" or "hold" */
 	char *reason;                     /* why it is held; NULL where it is not */
 	char *to;                         /* the one person it is for; NULL: whoever looks after the list */
+	bool moderators;                  /* of those, moderators first: owners where there are none */
 	char *report_of;                  /* entry whose failures it reports; NULL: it is no report */
 	bool shadow;                      /* members are read and frozen, and nobody is sent anything */
 	bool disclose;                    /* a report may name members */

@@ -447,6 +447,7 @@ close_source(struct source *s)
 
 static const struct source_ops ops = {
 	.kind = "cache",
+	.moderators = true,               /* if the inner source has them */
 	.find_list = find_list,
 	.find_fresh = find_fresh,
 	.peek_list = peek_list,

@@ -355,6 +355,7 @@ close_source(struct source *s)
 
 static const struct source_ops ops = {
 	.kind = "ldap",
+	.moderators = true,
 	.find_list = find_list,
 	.each_member = each_member,
 	.each_list = each_list,

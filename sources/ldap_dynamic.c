@@ -156,6 +156,17 @@ walk_dynamic(struct walk *w, LDAPMessage *entry, const struct via *via)
 }
 
 bool
+walk_url(struct walk *w, const struct berval *value, const struct via *via)
+{
+	const struct of_group g = { .via = via };
+	struct complaint what;
+
+	if (strlen(value->bv_val) != value->bv_len || queue_url(w, &g, value->bv_val, &what) < 0)
+		walk_refuse(w, value, via, "LDAP URL of this directory");
+	return true;
+}
+
+bool
 walk_find(struct walk *w, const struct dynamic *d, const char *doing, bool (*entry)(void *, LDAPMessage *),
           void *arg)
 {

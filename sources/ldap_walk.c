@@ -451,7 +451,7 @@ ldap_walk(struct ldap_source *l, struct conn *c, const struct list *list, enum p
 		(void)set_add(w.seen_groups, list->key, strlen(list->key));
 		todo_add(&w.groups, list->key, strlen(list->key), via);
 	} else {
-		found = walk_owners(&w, list, via);
+		found = walk_role(&w, list, whom, via);
 	}
 	if (found == FOUND_YES)
 		found = walk_read(&w);

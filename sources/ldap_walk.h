@@ -151,10 +151,10 @@ const struct via *walk_via_group(struct walk *, const struct via *up, LDAPMessag
                                  const char *dn);
 
 /*
- * ldap_owners.c: queues the owners of a list. FOUND_NO: there is no such list. Unless it says
- * FOUND_YES the walk is over.
+ * ldap_owners.c: queues the owners of a list, or its moderators. FOUND_NO: there is no such list. Unless
+ * it says FOUND_YES the walk is over.
  */
-enum found walk_owners(struct walk *, const struct list *, const struct via *);
+enum found walk_role(struct walk *, const struct list *, enum people, const struct via *);
 
 /*
  * ldap_refs.c: a group with the dereference control's answer, which comes in pieces. The entry is what
@@ -207,10 +207,11 @@ bool or_entry(struct walk *, struct queue_of_dns *, struct request *, LDAPMessag
 bool or_done(struct walk *, struct queue_of_dns *, struct request *, int code);
 
 /*
- * ldap_dynamic.c: queues the searches that find members of a group; and runs the next of them. False:
- * one of them cannot be understood, or did not find all.
+ * ldap_dynamic.c: queues the searches that find members of a group, or that one URL is, which is refused
+ * where it may not be; and runs the next of them. False: one cannot be understood, or did not find all.
  */
 bool walk_dynamic(struct walk *, LDAPMessage *entry, const struct via *);
+bool walk_url(struct walk *, const struct berval *, const struct via *);
 bool searches_waiting(const struct walk *);
 bool searches_run(struct walk *);
 void searches_free(struct walk *);

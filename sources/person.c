@@ -153,7 +153,7 @@ source_walk_covers(struct source *s, const struct list *list, const struct poste
 	case POSTER_LIST:
 		return walk_other(s, rule->value, person, by, why);
 	case POSTER_MODERATORS:
-		return FOUND_NO;          /* there are none */
+		return walk(s, list, PEOPLE_MODERATORS, person, by, why);
 	default:
 		(void)complain(why, "%s: a source of the kind %s has no entries: %s", s->name, s->ops->kind,
 		               rule->value);

@@ -60,6 +60,10 @@ source_each_member_told(struct source *s, const struct list *list, enum people w
                         struct walk_report *report, struct complaint *why)
 {
 	*report = (struct walk_report){ .omitted = omitted, .omitted_arg = omitted_arg };
+	if (whom == PEOPLE_MODERATORS && !s->ops->moderators) {
+		report->groups = 1;
+		return FOUND_YES;
+	}
 	return s->ops->each_member(s, list, whom, by, fn, arg, report, why);
 }
 

@@ -19,8 +19,8 @@
 
 enum found { FOUND_UNSURE = -1, FOUND_NO = 0, FOUND_YES = 1 };
 
-/* Whom of a list to walk. */
-enum people { PEOPLE_MEMBERS, PEOPLE_OWNERS };
+/* Whom of a list to walk. Of moderators there are none in most sources. */
+enum people { PEOPLE_MEMBERS, PEOPLE_OWNERS, PEOPLE_MODERATORS };
 
 /* The groups by which a member is one, from the list itself down. */
 struct via {
@@ -188,6 +188,7 @@ struct source;
 
 struct source_ops {
 	const char *kind;
+	bool moderators;                  /* each_member is to be asked for them */
 	/*
 	 * Looks for a list by any of its addresses. `addresses` are canonical, in the order in
 	 * which they count; the list found is that of the first that belongs to one, and *which_r

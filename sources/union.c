@@ -345,6 +345,7 @@ close_source(struct source *s)
 
 static const struct source_ops ops = {
 	.kind = "union",
+	.moderators = true,               /* if any of the sources has them */
 	.find_list = find_list,
 	.peek_list = peek_list,
 	.each_member = each_member,

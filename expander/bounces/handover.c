@@ -52,7 +52,8 @@ choose(struct handover *h, struct deadline by)
 	if (found == FOUND_NO)
 		found = add_person(h, h->list == NULL ? NULL : h->list->errors, by);
 	if (found == FOUND_NO && h->list != NULL && h->entry->envelope.report_of != NULL) {
-		found = freezing_add_owners(&h->freezing, site, h->source, h->list, by, &h->why);
+		found = freezing_add_keepers(&h->freezing, site, h->source, h->list, PEOPLE_OWNERS, by,
+		                             &h->why);
 		if (found == FOUND_YES && h->freezing.count == 0)
 			found = FOUND_NO;
 	}

@@ -136,14 +136,21 @@ walk_members(struct expansion *x, struct deadline by)
 	return found;
 }
 
-/* The owners; for a list without any the site's address for such things. */
+/*
+ * The moderators, where they are meant and there are some, or the owners; for a list without any the
+ * site's address for such things.
+ */
 static enum found
-walk_owners(struct expansion *x, struct deadline by)
+walk_keepers(struct expansion *x, struct deadline by)
 {
 	const struct site *site = x->service->site;
-	enum found found = freezing_add_owners(&x->freezing, site, x->destination->source, x->list, by,
-	                                       &x->why);
+	enum people whom = x->entry->envelope.moderators ? PEOPLE_MODERATORS : PEOPLE_OWNERS;
+	enum found found = freezing_add_keepers(&x->freezing, site, x->destination->source, x->list, whom, by,
+	                                        &x->why);
 
+	if (found == FOUND_YES && x->freezing.count == 0 && whom == PEOPLE_MODERATORS)
+		found = freezing_add_keepers(&x->freezing, site, x->destination->source, x->list,
+		                             PEOPLE_OWNERS, by, &x->why);
 	if (found != FOUND_YES || x->freezing.count > 0)
 		return found;
 	if (site->errors == NULL) {
@@ -180,7 +187,7 @@ expand(struct expansion *x)
 	if (find_list(x, by) != FOUND_YES ||
 	    freezing_begin(&x->freezing, x->entry, &x->why) < 0)
 		return false;
-	found = x->role == ROLE_OWNER ? walk_owners(x, by) : walk_members(x, by);
+	found = x->role == ROLE_OWNER ? walk_keepers(x, by) : walk_members(x, by);
 	if (found != FOUND_YES || x->freezing.failed) {
 		freezing_abandon(&x->freezing);
 		return false;

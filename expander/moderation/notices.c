@@ -85,7 +85,7 @@ notice_store(struct entry *entry, const struct service *s, enum notice_kind kind
 		              .inject_add = (char *)"", .eight_bit = true, .arrived = clock_wall(),
 		              .role = (char *)role_word(to_poster ? ROLE_BOUNCES : ROLE_OWNER),
 		              .recipient = to_poster ? post->sender : owner,
-		              .to = to_poster ? post->sender : NULL };
+		              .to = to_poster ? post->sender : NULL, .moderators = !to_poster };
 	struct held_notice n = { .kind = kind, .hostname = s->site->hostname, .id = entry->id,
 		            .list = post->list,
 		            .to = e.recipient, .reason = reason, .now = clock_wall(),

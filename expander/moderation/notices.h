@@ -18,8 +18,9 @@ void notice_counts_close(struct notice_counts **);
 bool notice_counts_take(struct notice_counts *, const char *list, int64_t most, int64_t now, bool *last);
 
 /*
- * Puts a notice into the queues: to the list's owners, or for NOTICE_REJECTED to the sender, if who that
- * is was proven, and to nobody else. Safe to repeat. -1 with a complaint.
+ * Puts a notice into the queues: to the list's moderators, or its owners where there are none; or for
+ * NOTICE_REJECTED to the sender, if who that is was proven, and to nobody else. Safe to repeat. -1 with a
+ * complaint.
  */
 int notice_store(struct entry *, const struct service *, enum notice_kind, const char *reason, bool last,
                  struct complaint *);

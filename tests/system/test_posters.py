@@ -336,6 +336,14 @@ def test_by_from(make_site):
     assert post([b" ann@example.com"], login="dora") == post([b" ann@example.com"], client="127.0.0.1") == b"yy"
 
 
+def test_moderators_of_exchange(make_site):
+    site = make_site(some_people() + group("staff", ["bob"], "staff@lists.example.com",
+                                           msExchModeratedByLink=[person_dn("ann"), group_dn("dev")]),
+                     mta="sink", slapd=dict(top=schema()), source_more="attributes: { posting: exchange }",
+                     destinations="lists.example.com: { sources: [ corp ], check: [ posters: { allow: moderators } ] }")
+    assert [says(site, who, "staff@lists.example.com") for who in (ANN, BOB, CARL, DORA)] == [250, 550, 250, 550]
+
+
 # ---- what it costs, and what happens when the directory is away ----
 
 SEARCH, ABANDON = 0x63, 0x50

@@ -207,6 +207,7 @@ walking(struct source *s)
 	assert_int_equal(r.groups, 4);
 	(void)check_people(s, "staff@lists.example.com", PEOPLE_OWNERS, owners);
 	(void)check_people(s, "diamond@lists.example.com", PEOPLE_OWNERS, nobody);
+	(void)check_people(s, "staff@lists.example.com", PEOPLE_MODERATORS, nobody);
 	(void)check_people(s, "selfish@lists.example.com", PEOPLE_MEMBERS, nobody);
 }
 
