@@ -1,6 +1,7 @@
 """Policies as posters meet them, through either MTA: what is refused when, and for whom."""
 import json
 import pathlib
+import random
 import ssl
 import subprocess
 import threading
@@ -8,7 +9,7 @@ import time
 
 import pytest
 
-from testbed import client
+from testbed import client, directory
 from testbed.base import wait_until
 from testbed.milter import Milter
 
@@ -548,3 +549,65 @@ def test_answers_are_counted(make_site):
     assert [s["value"] for s in families["rollcall_policy_seconds"]
             if s["labels"]["check"] == "max-size" and s["suffix"] == "_count"] == ["2"]
     m.close()
+
+
+# ---- the same, whatever the timing ----
+
+def some_checks(draw, after):
+    """Checks whose answers are drawn, each after a time of its own."""
+    out = []
+    for _ in range(draw.randint(2, 6)):
+        at, answer = draw.choice(["rcpt", "data", "end", "end"]), draw.choice(["pass", "pass", "fail", "unsure"])
+        becomes = draw.choice(["", ", on_fail: defer", ", on_unsure: reject", ", on_fail: log-only", ", on_fail: hold"])
+        out.append(f"fail: {{ at: {at}, answer: {answer}, after: {after.randint(0, 3)}ms{becomes} }}")
+    return ["posters: { allow: anyone }", *out, "max-size: { limit: 10k, on_fail: log-only }"]
+
+
+def replies_to(m, recipients):
+    """All bytes that a client would be told about a message."""
+    m.mail("ann@example.com")
+    got = [m.rcpt(r) for r in recipients]
+    got += [m.message([(b"Subject", b" x"), (b"From", b" ann@example.com")])] if any(c == b"c" for c, _ in got) else []
+    m.abort()
+    return tuple(got)
+
+
+def test_the_same_bytes_whatever_the_timing(make_site):
+    """The same input a thousand times, while the checks answer in any order: each time the client is told the same."""
+    p, g = directory.person_dn, directory.group
+    ldif = directory.top() + directory.person("ann") + "".join(
+        g(name, [p("ann")], mailAlternateAddress=f"{name}@b.example") for name in ("staff", "dev"))
+    inputs, shufflings, sessions, each, seen = 10, 20, 2, 5, set()
+    timing, site = random.Random(), None
+    for n in range(inputs):
+        recipients = [STAFF, DEV, "staff@b.example", BOB][:2 + n % 3]
+        address, first = ("127.0.0.1", "203.0.113.7")[n % 2], None
+        for _ in range(shufflings):
+            draw = random.Random(n)
+            text = "".join(f"{d}: {{ sources: [ corp ], check: [ {', '.join(some_checks(draw, timing))} ] }}\n"
+                           for d in ("lists.example.com", "b.example"))
+            if site is None:
+                site = make_site(ldif, mta="sink", destinations=text, milter="deadline: 20s\ncontent-deadline: 20s",
+                                 more="workers: { fail: 64 }")
+            else:
+                site.rollcall.destinations = text
+                site.rollcall.reload()
+            got = [[] for _ in range(sessions)]
+
+            def session(told):
+                m = Milter(site.rollcall.milter_socket)
+                m.connect(address)
+                for _ in range(each):
+                    told.append(replies_to(m, recipients))
+                m.close()
+
+            threads = [threading.Thread(target=session, args=(told,)) for told in got]
+            for t in threads:
+                t.start()
+            for t in threads:
+                t.join()
+            assert [len(told) for told in got] == [each] * sessions
+            first = first or got[0][0]
+            assert {r for told in got for r in told} == {first}, text
+        seen.add(first)
+    assert inputs * shufflings * sessions * each >= 1000 and len(seen) > inputs / 2

@@ -58,7 +58,7 @@ forget(struct asked *a)
 	}
 }
 
-/* How many answers of this kind there have been of a check. */
+/* How many answers of this kind there have been of a check; NULL: of any. */
 static int64_t
 counted(const char *check, const char *answer)
 {
@@ -74,8 +74,29 @@ counted(const char *check, const char *answer)
 
 		assert_string_equal(js_text(labels, "daemon"), "test");
 		if (strcmp(js_text(labels, "check"), check) == 0 &&
-		    strcmp(js_text(labels, "answer"), answer) == 0)
+		    (answer == NULL || strcmp(js_text(labels, "answer"), answer) == 0))
 			n += strtoll(js_text(js_at(samples, i), "value"), NULL, 10);
+	}
+	js_drop(&all);
+	return n;
+}
+
+/* How many answers of a check were timed. */
+static int64_t
+timings(const char *check)
+{
+	struct js *all = js_object();
+	const struct js *samples;
+	int64_t n = 0;
+
+	metric_gather(all, "test", policy_metrics);
+	samples = js_get(js_at(js_get(all, "metrics"), 1), "samples");
+	for (size_t i = 0; i < js_count(samples); i++) {
+		const struct js *one = js_at(samples, i);
+
+		if (strcmp(js_text(js_get(one, "labels"), "check"), check) == 0 &&
+		    strcmp(js_text(one, "suffix"), "_count") == 0)
+			n += strtoll(js_text(one, "value"), NULL, 10);
 	}
 	js_drop(&all);
 	return n;
@@ -173,6 +194,75 @@ a_thousand_shufflings(void **state)
 			free(first);
 			free(second);
 		}
+	}
+}
+
+/* ---- once, and counted ---- */
+
+/* A check that three lists in two domains have is asked as often as its answers may differ. */
+static void
+asked_once(void **state)
+{
+	static const struct {
+		const char *check, *first, *second;
+		int64_t want;                 /* answers */
+	} cases[] = {
+		{ "fail", "fail: { answer: pass }", "fail: { answer: pass }", 1 },
+		{ "fail", "fail: { answer: pass, after: 5ms }", "max-size, fail: { answer: pass, after: 5ms }", 1 },
+		{ "fail", "fail: { answer: pass }", "fail: { answer: pass, on_unsure: reject }", 2 },
+		{ "fail", "fail: { answer: pass }, fail: { answer: pass }", "fail: { answer: pass }", 2 },
+		{ "fail", "fail: { answer: pass }", "posters", 1 },
+		{ "rdns", "rdns: { networks: no }", "rdns: { networks: no }", 1 },
+		/* What the list is matters. */
+		{ "posters", "posters", "posters", 3 },
+		{ "rate", "rate: { posts: 9, in: 1h }", "rate: { posts: 9, in: 1h }", 3 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct site *s = load(cases[i].first, cases[i].second, "50");
+		int64_t before = counted(cases[i].check, NULL), timed = timings(cases[i].check);
+		struct asked a;
+
+		ask(&a, s, MOMENT_RCPT, 60000, false);
+		same_number(cases[i].second, counted(cases[i].check, NULL) - before, cases[i].want);
+		/* Each of them with its time. */
+		same_number(cases[i].second, timings(cases[i].check) - timed, cases[i].want);
+		forget(&a);
+		site_drop(&s);
+	}
+}
+
+/* By what became of each answer. */
+static void
+each_is_counted(void **state)
+{
+	static const struct {
+		const char *check, *answer;
+		int64_t timed;
+	} cases[] = {
+		{ "fail: { answer: pass }", "pass", 1 },
+		{ "fail: { answer: fail }", "reject", 1 },
+		{ "fail: { answer: fail, on_fail: defer }", "defer", 1 },
+		{ "fail: { answer: fail, on_fail: hold }", "hold", 1 },
+		{ "fail: { answer: fail, on_fail: log-only }", "log-only", 1 },
+		{ "fail: { answer: unsure }", "unsure", 1 },
+		{ "fail: { answer: unsure, on_unsure: reject }", "unsure", 1 },
+		{ "max-size: { limit: 4k }, fail: { answer: fail, after: 1h }", "cancelled", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct site *s = load(cases[i].check, "posters", "50");
+		int64_t all = counted("fail", NULL), one = counted("fail", cases[i].answer), timed = timings("fail");
+		struct asked a;
+
+		ask(&a, s, MOMENT_RCPT, 60000, false);
+		forget(&a);
+		site_drop(&s);            /* waits for what nobody else does */
+		same_number(cases[i].check, counted("fail", cases[i].answer) - one, 1);
+		same_number(cases[i].check, counted("fail", NULL) - all, 1);
+		same_number(cases[i].check, timings("fail") - timed, cases[i].timed);
 	}
 }
 
@@ -457,8 +547,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_thousand_shufflings), cmocka_unit_test(settled), cmocka_unit_test(late),
-		cmocka_unit_test(busy),                  cmocka_unit_test(tried_out),
+		cmocka_unit_test(a_thousand_shufflings), cmocka_unit_test(settled),
+		cmocka_unit_test(asked_once),            cmocka_unit_test(each_is_counted),
+		cmocka_unit_test(late),                  cmocka_unit_test(busy),
+		cmocka_unit_test(tried_out),
 		cmocka_unit_test(who_is_asked),          cmocka_unit_test(what_is_lacking),
 		cmocka_unit_test(later),                 cmocka_unit_test(sizes_of_lists),
 	};
