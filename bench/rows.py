@@ -8,6 +8,7 @@ import time
 from testbed import client, directory, milter, proxy
 from testbed.base import ROOT, as_they_answer, can_connect, end_process, free_port, wait_until
 
+import mlmmj
 import polite
 from stand import BARE, DOMAIN, PEOPLE, SENDER, SIZE, TENS, Rollcall, Tail, mail_of, median, members_of, peak
 
@@ -557,6 +558,48 @@ def row_20(stand):
                   zero)
 
 
+# ---- a rival ----
+
+def processor(pid):
+    """Seconds that a process has used, all its threads."""
+    return time.clock_gettime((~pid << 3) | 2)
+
+
+def into_a_sink(stand, members):
+    """Functions that give recipients a second, from handing the post in, and microseconds of the processor for each."""
+    port = free_port()
+    sink = stand.sink(f"inet:127.0.0.1:{port}")
+    rc = stand.keep(Rollcall(stand.path / f"sink-{members}", stand.people.uri, mta=port))
+    rc.configure()
+    (rc.dir / "state").mkdir()
+    rc.start_expander()
+    rival = mlmmj.Mlmmj(stand.path / f"mlmmj-{members}", members, port)
+
+    def ours():
+        tail, used, began = Tail(rc), processor(rc.expander.pid), time.time() * 1000
+        stand.submit(rc, f"g{members}@{DOMAIN}")
+        end, batches = tail.fan_outs(1)
+        check_sum(batches, members)
+        return members / (end - began) * 1000, (processor(rc.expander.pid) - used) / members * 1e6
+
+    def theirs():
+        began, used = rival.post()
+        return members / (time.time() * 1000 - began) * 1000, used / members * 1e6
+
+    return ours, theirs, lambda: (rc.stop(), sink.stop())
+
+
+def row_19(stand):
+    for members in (1000, 10000, PEOPLE):
+        ours, theirs, stop = into_a_sink(stand, members)
+        got = by_turns(stand.repeats, ours, theirs)
+        stop()
+        (speed, cpu), (their_speed, their_cpu) = ([median(column) for column in zip(*runs)] for runs in got)
+        name = f"{members:,} members, from handing in, into a server that keeps nothing; mlmmj"
+        yield row(19, name, speed, "rcpts/s", their_speed, (None, Bound("≥", 1.5)))
+        yield row(19, f"the same, processor for each of {members:,}; mlmmj", cpu, "µs", their_cpu, (None, Bound("≤", 1)))
+
+
 # ---- the burst ----
 
 def answers_of(sessions, began):
@@ -742,5 +785,5 @@ def row_0(stand):
 
 
 ROWS = {1: row_1, 2: row_2, 3: row_3, 4: row_4, 5: row_5, 6: row_6, 7: row_7, 8: row_8, 9: row_9, 10: row_10, 11: row_11,
-        12: row_12, 13: row_13, 14: row_14, 15: row_15, 16: row_16, 17: row_17, 18: row_18, 20: row_20, 21: row_21,
+        12: row_12, 13: row_13, 14: row_14, 15: row_15, 16: row_16, 17: row_17, 18: row_18, 19: row_19, 20: row_20, 21: row_21,
         23: row_23, 0: row_0}
