@@ -9,6 +9,7 @@ from testbed.base import wait_until
 from stand import DOMAIN, PEOPLE, SENDER, SINGLE, Tail
 
 APART = 0.04                              # seconds between two mails
+BATCH = 200                               # recipients
 
 
 class Singles:
@@ -58,20 +59,32 @@ def idle(singles, count):
     return singles.until(lambda: singles.number >= end)
 
 
-def beside_fan_out(stand, rc, p, singles):
-    """The mails' milliseconds, as above, and the fan-out's."""
+def fan_out(stand, rc):
+    """A function that sends a post to everybody, and gives its milliseconds."""
+    def run():
+        tail = Tail(rc)
+        began = stand.submit(rc, f"g{PEOPLE}@{DOMAIN}")
+        end, _ = tail.fan_outs(1, 300)
+        return end - began
+    return run
+
+
+def bare(stand, p):
+    """The same for the bare injector, over one connection, and as much at a time as a long fan-out sends."""
+    return lambda: stand.load("-n", 1, "-m", PEOPLE // BATCH, "-r", BATCH, p.at("reinject"), stand.members(PEOPLE))["ms"]
+
+
+def beside(run, p, singles):
+    """The mails' milliseconds, as above, and those of what else is going on."""
     p.settle()
-    tail = Tail(rc)
     over, took = threading.Event(), []
 
-    def fan_out():
+    def work():
         try:
-            began = stand.submit(rc, f"g{PEOPLE}@{DOMAIN}")
-            end, _ = tail.fan_outs(1, 300)
-            took.append(end - began)
+            took.append(run())
         finally:
             over.set()
-    thread = threading.Thread(target=fan_out)
+    thread = threading.Thread(target=work)
     thread.start()
     accepted, arrived = singles.until(over.is_set)
     thread.join()
