@@ -12,8 +12,8 @@ BASE = base32 bytes child cipher clock complaint config control daemon digest dn
        keyring keys ldif log map mem metric monitor net notify pattern pool process programs \
        resolver set setting stream text tls
 MAIL = address automatic date dmarc dsn encoded footer form header held_notice leaving list \
-       mailboxes member_list mime notice own_text phrase poster receipt reply results signatures stamp \
-       subject sympa_config syntax tags template trace verdict verp xtext
+       mailboxes member_list mime notice own_text phrase poster receipt reply results returned \
+       signatures stamp subject sympa_config syntax tags template trace verdict verp xtext
 SOURCES = cache described fail file ldap ldap_addresses ldap_attributes ldap_climb ldap_inquiry ldap_conn \
           ldap_covers ldap_deref ldap_dn ldap_dynamic ldap_each ldap_find ldap_found ldap_lists \
           ldap_logins ldap_member ldap_names ldap_or ldap_owners ldap_paged ldap_people \
@@ -25,7 +25,8 @@ POLICIES = admit authenticated auto_submitted bulkhead chain content_type destin
            drain fail from_policy header_match implicit_dest inquiry loop max_recipients max_size \
            metrics moderated modifiers moments own_size policy_service posters posters_judge \
            preferences program question rate rdns registry reject require_tls required_fields senders \
-           site site_find stamps standing storm style style_rows subject treatment verified
+           site site_find stamps standing storm style style_rows subject suspects treatment \
+           verified
 QUEUES = distribution entry progress queue schedule spool spool_deaths spool_entry spool_hold \
          spool_list spool_progress spool_receipt spool_scan spool_write tally
 MILTER = ask ending hooks lookup main message metrics pacemaker query recipients service session \
@@ -38,7 +39,7 @@ EXPANDER = access heading judge let_go list_fields main pace pulse recipients se
            fanout/pacing fanout/personal fanout/post fanout/prepare fanout/refused fanout/report \
            fanout/roster fanout/sending fanout/settle fanout/sift fanout/smtp_client \
            fanout/smtp_open fanout/throttle \
-           fanout/turns fanout/wire bounces/handover metrics moderation/moderate \
+           fanout/turns fanout/wire bounces/handover bounces/suspicion metrics moderation/moderate \
            moderation/notices
 CONSOLE = cmd_compare cmd_config cmd_daemons cmd_drain cmd_explain cmd_import cmd_key cmd_lists \
           cmd_lookup cmd_members cmd_metrics cmd_moderate cmd_pace cmd_preferences cmd_preview \
@@ -162,7 +163,7 @@ clean:
 
 UNIT = address base config dsn footer header inquiry intake json keys ldap ldif leaving let_go list member_list \
        metric milter modify net own_text pace people policies post program progress receipt report \
-       resolver results roster senders setting site socketmap sources spool sql stamp style subject \
+       resolver results returned roster senders setting site socketmap sources spool sql stamp style subject \
        sympa_config syntax table template union verdict verp wire
 TESTS = $(UNIT:%=$(BUILD)/tests/test_%) $(BUILD)/tests/contract_ldap
 FUZZ = address config content deref distribution entry filter header heading mailboxes member_list \

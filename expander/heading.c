@@ -314,6 +314,7 @@ heading_compose(struct envelope *e, const struct site *site, const struct target
 		add_frame(&h, id);
 		e->disclose = t->style[STYLE_REPORT] != NULL &&
 		              strcmp(t->style[STYLE_REPORT], "members") == 0;
+		e->inject_suspects = *e->sender != '\0' && style_suspects(t->style[STYLE_VERP]);
 		e->inject_verp = *e->sender != '\0' && is_chosen(t->style[STYLE_VERP], id);
 	}
 	/* What fails comes to the list's bounce address; a bounce that fails has nowhere to go. */

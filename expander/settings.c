@@ -214,6 +214,10 @@ const struct setting outbound_setting_rows[] = {
 	  .help = "Whether the MTA makes the reverse-paths of posts with verp, where it offers that (XVERP): "
 	          "much cheaper than a transaction for each member, but what comes back is a hint that "
 	          "anybody could have forged." },
+	{ .name = "suspect", .kind = KIND_TIME, .offset = OUT(suspect), .fallback = "30d", .min = "1s",
+	  .max = "365d",
+	  .help = "How long a member is suspect after the last report which said that it could not be "
+	          "reached (posts, verp: suspects)." },
 	{ .name = "settle", .kind = KIND_TIME, .offset = OUT(settle), .fallback = "60s",
 	  .min = "100ms", .max = "1d",
 	  .help = "How long the MTA must have been answering without delivering the receipt of a batch "

@@ -28,6 +28,7 @@ struct outbound_settings {
 	int64_t distrust;                 /* ms */
 	char *receipts;
 	bool xverp;
+	int64_t suspect;                  /* ms */
 	int64_t settle;                   /* ms */
 	int64_t keep, keep_bounces;       /* ms */
 	int64_t rescan;                   /* ms */

@@ -43,7 +43,7 @@ moment_write(const char *directory, const char *path, int64_t moment, const char
 	(void)mkdir(directory, 0700);
 	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0 || futimens(fd, (const struct timespec[]){ at, at }) < 0)
-		log_say(LEVEL_ERROR, event, "a post is not counted: %s: %s", path, strerrordesc_np(errno));
+		log_say(LEVEL_ERROR, event, "not counted: %s: %s", path, strerrordesc_np(errno));
 	if (fd >= 0)
 		(void)close(fd);
 }

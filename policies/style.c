@@ -41,6 +41,12 @@ style_verp(const char *text)
 	return strncmp(text, "every ", 6) == 0 ? (unsigned)strtoul(text + 6, NULL, 10) : 0;
 }
 
+bool
+style_suspects(const char *text)
+{
+	return text != NULL && strcmp(text, "suspects") == 0;
+}
+
 void
 style_complete(struct style *s, const char *path, struct effective_list *effective)
 {

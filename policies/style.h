@@ -70,6 +70,9 @@ int style_check_roles(const struct style *, const char *domain, struct complaint
 /* What `verp` says, which was checked: of how many posts one is sent so; 0: none. */
 unsigned style_verp(const char *text);
 
+/* Whether it says that those of members under suspicion are, policies/suspects.h; of a NULL it does not. */
+bool style_suspects(const char *text);
+
 /* The next of the words of a text, which have blanks between. False at the end. */
 bool style_word(const char **text, const char **word, size_t *length);
 

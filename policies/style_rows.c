@@ -240,11 +240,11 @@ check_archived_at(const char *text, struct complaint *why)
 static int
 check_verp(const char *text, struct complaint *why)
 {
-	static const char *const words[] = { "never", "always", NULL };
+	static const char *const words[] = { "never", "always", "suspects", NULL };
 	size_t digits;
 
 	if (strncmp(text, "every ", 6) != 0)
-		return check_word(text, words, "never, always, \"every\" and a number", why);
+		return check_word(text, words, "never, always, suspects, \"every\" and a number", why);
 	digits = strspn(text + 6, "0123456789");
 	if (digits >= 1 && digits <= 6 && text[6 + digits] == '\0' && text[6] != '0')
 		return 0;
@@ -449,7 +449,8 @@ const struct setting style_settings[STYLE_COUNT + 1] = {
 	          "and the replies." },
 	[STYLE_VERP] = { .name = "verp", STYLE(STYLE_VERP), .check = check_verp,
 	  .help = "Which posts are sent with a reverse-path of its own for each member, so that whatever "
-	          "comes back says whose it was: never; always; or \"every 10\", about one of ten. It "
+	          "comes back says whose it was: never; always; \"every 10\", about one of ten; or suspects, "
+	          "all of them for members of whom a report said lately that they could not be reached. It "
 	          "costs a transaction for each member, unless the MTA has XVERP (outbound.xverp)." },
 	[STYLE_ARCHIVED_AT] = { .name = "archived-at", STYLE(STYLE_ARCHIVED_AT), .check = check_archived_at,
 	  .help = "Where this very post is in an archive (RFC 5064): a URI of https or http with {hash}, the "

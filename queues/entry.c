@@ -127,6 +127,8 @@ envelope_print(const struct envelope *e, struct bytes *out)
 	js_set_text(inject, "add", e->inject_add);
 	if (e->inject_verp)
 		js_set_flag(inject, "verp", true);
+	if (e->inject_suspects)
+		js_set_flag(inject, "verp_suspects", true);
 	js_set(inject, "remove", array_of(&e->inject_remove));
 	js_set_text(inject, "before_body", e->inject_before_body);
 	js_set_text(inject, "after_body", e->inject_after_body);
@@ -177,6 +179,7 @@ take_inject(const struct js *j, struct envelope *e, struct complaint *why)
 	    take_text(inject, "each", false, &e->inject_each, why) < 0)
 		return complain_within(why, "inject");
 	e->inject_verp = js_flag(inject, "verp", false);
+	e->inject_suspects = js_flag(inject, "verp_suspects", false);
 	return 0;
 }
 

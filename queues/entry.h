@@ -51,6 +51,7 @@ struct envelope {
 	char *inject_add;                 /* header fields to put before the message, with line ends */
 	struct text_list inject_remove;   /* names of header fields to leave out */
 	char *inject_before_body;         /* to put behind the header's empty line; NULL: nothing */
+	bool inject_suspects;             /* those under suspicion are, see policies/suspects.h */
 	bool inject_verp;                 /* each recipient is to have a reverse-path of its own */
 	char *inject_above, *inject_below;        /* the same for each member, templates; NULL: nothing */
 	char *inject_each;                /* fields that each member has of its own; see mail/leaving.h */

@@ -2,6 +2,7 @@
 #include "expander/bounces/handover.h"
 
 #include "base/log.h"
+#include "expander/bounces/suspicion.h"
 #include "expander/metrics.h"
 #include "expander/pulse.h"
 #include "expander/recipients.h"
@@ -117,6 +118,8 @@ hand_over(struct handover *h)
 	char id[DIGEST_NAME + 1], list[512];
 	enum found found = h->entry->damage != NULL ? FOUND_UNSURE : find_list(h, by);
 
+	if (found != FOUND_UNSURE)
+		suspicion_raise(h->entry, h->service, h->list);
 	if (found == FOUND_UNSURE || freezing_begin(&h->freezing, h->entry, &h->why) < 0)
 		return FOUND_UNSURE;
 	found = choose(h, by);

@@ -292,6 +292,7 @@ take_entry(struct injector *in, const struct service *s)
 		p->verp = p->entry->envelope.inject_verp;
 		p->own = p->verp && sending_fits(p, s->keys);
 		p->quick = turns_is_quick(p, s);
+		sending_part(p, s);
 	} else if (found) {
 		metric_add(&expander_metrics[POSTS],
 		           put_off(&entry, s, "inject", why.text) ? POST_EXPIRED : POST_LATER, 0, 0, 1);

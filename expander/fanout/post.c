@@ -162,6 +162,7 @@ post_close(struct post **post)
 	tally_free(&p->tally);
 	bytes_free(&p->head);
 	free(p->later);
+	free(p->alone);
 	free(p);
 }
 
@@ -187,21 +188,40 @@ post_needs_utf8(const struct post *p, uint32_t line)
  * What goes into one batch: where one recipient needs SMTPUTF8, the MTA would ask it of the hosts of all
  * the others as well.
  */
-static bool
-is_kind(const struct post *p, size_t line, bool utf8)
+static enum mates
+mates_of(const struct post *p, size_t line)
 {
-	return p->tally.lines[line] == LINE_WAITING && !p->later[line] &&
-	       post_needs_utf8(p, (uint32_t)line) == utf8;
+	if (p->alone != NULL && p->alone[line])
+		return ALONE;
+	return post_needs_utf8(p, (uint32_t)line) ? WITH_UTF8 : WITH_OTHERS;
+}
+
+static bool
+is_next(const struct post *p, size_t line, enum mates mates)
+{
+	return p->tally.lines[line] == LINE_WAITING && !p->later[line] && mates_of(p, line) == mates;
 }
 
 static size_t
-find_first(struct post *p, bool utf8)
+find_first(struct post *p, enum mates mates)
 {
-	size_t *at = &p->cursor[utf8];
+	size_t *at = &p->cursor[mates];
 
-	while (*at < p->tally.count && !is_kind(p, *at, utf8))
+	while (*at < p->tally.count && !is_next(p, *at, mates))
 		++*at;
 	return *at;
+}
+
+/* Those whose first is the first of all. */
+static enum mates
+next_mates(struct post *p)
+{
+	enum mates next = WITH_OTHERS;
+
+	for (enum mates m = WITH_UTF8; m < MATES; m++)
+		if (find_first(p, m) < find_first(p, next))
+			next = m;
+	return next;
 }
 
 /*
@@ -268,7 +288,7 @@ post_cut(struct post *p, size_t most, size_t lanes, size_t allowed)
 {
 	struct batch *b = mem_new(sizeof(*b));
 	size_t want, room, found = 0;
-	bool utf8 = find_first(p, true) < find_first(p, false);
+	enum mates mates = next_mates(p);
 
 	if (p->proof && most > 1)
 		most--;
@@ -276,7 +296,7 @@ post_cut(struct post *p, size_t most, size_t lanes, size_t allowed)
 		most = p->most;
 	if (allowed < most)
 		most = allowed;
-	want = fair_share(p, most, lanes);
+	want = mates == ALONE ? 1 : fair_share(p, most, lanes);
 	/* One more line than fits, to see whether the border is there. */
 	room = want + want / NEAR + 1 < most + 1 ? want + want / NEAR + 1 : most + 1;
 	b->post = p;
@@ -285,13 +305,13 @@ post_cut(struct post *p, size_t most, size_t lanes, size_t allowed)
 	if (p->proof)
 		receipt_token(b->receipt);
 	b->lines = mem_array(room, sizeof(*b->lines));
-	for (size_t i = p->cursor[utf8]; i < p->tally.count && found < room; i++)
-		if (is_kind(p, i, utf8))
+	for (size_t i = p->cursor[mates]; i < p->tally.count && found < room; i++)
+		if (is_next(p, i, mates))
 			b->lines[found++] = (uint32_t)i;
 	b->count = cut_at(p, b->lines, found, want);
 	for (size_t i = 0; i < b->count; i++)
 		tally_set(&p->tally, b->lines[i], LINE_DOUBT);
-	p->cursor[utf8] = b->lines[b->count - 1] + 1;
+	p->cursor[mates] = b->lines[b->count - 1] + 1;
 	b->range = b->lines[b->count - 1] - b->lines[0] + 1 == b->count;
 	p->busy++;
 	return b;
@@ -329,7 +349,7 @@ post_refused(struct post *p, uint32_t line, int code, const char *text)
 void
 post_again(struct post *p, uint32_t line)
 {
-	size_t *cursor = &p->cursor[post_needs_utf8(p, line)];
+	size_t *cursor = &p->cursor[mates_of(p, line)];
 
 	tally_set(&p->tally, line, LINE_WAITING);
 	if (line < *cursor)

@@ -11,6 +11,9 @@
 #include "mail/receipt.h"
 #include "queues/queue.h"
 
+/* Which recipients go into one batch. */
+enum mates { WITH_OTHERS, WITH_UTF8, ALONE, MATES };
+
 struct post {
 	struct post *next;                /* of the injector's posts */
 	struct entry *entry;
@@ -23,7 +26,7 @@ struct post {
 	size_t body_length;
 	const char *tail;                 /* what stands behind it; NULL: nothing */
 	size_t tail_length;
-	size_t cursor[2];                 /* no line before it is LINE_WAITING; [1] of those with SMTPUTF8 */
+	size_t cursor[MATES];             /* no line of these before it is LINE_WAITING */
 	size_t share, share_most, share_lanes;    /* of a batch, and for what that was reckoned */
 	size_t busy;                      /* batches under way */
 	bool *later;                      /* of each line: waits for the next time */
@@ -32,6 +35,7 @@ struct post {
 	bool halted;                      /* no further batch this time */
 	bool proof;                       /* its batches ask for receipts */
 	bool personal;                    /* each member has a copy of its own */
+	bool *alone;                      /* of each line: with a reverse-path of its own; or NULL */
 	bool verp;                        /* each member has a reverse-path of its own: … */
 	bool own;                         /* … which can be ours */
 	bool quick;                       /* it is small or urgent, and waits for no pace */

@@ -6,6 +6,7 @@
 #include "expander/fanout/settle.h"
 #include "mail/address.h"
 #include "mail/verp.h"
+#include "policies/suspects.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,25 @@ sending_fits(const struct post *p, struct keys *keys)
 	return fits;
 }
 
+void
+sending_part(struct post *p, const struct service *s)
+{
+	const struct envelope *e = &p->entry->envelope;
+	struct set *suspects = e->inject_suspects ? suspects_of(s->site->state, e->list) : NULL;
+
+	if (suspects != NULL)
+		p->alone = mem_array(p->list.count, sizeof(*p->alone));
+	for (size_t i = 0; suspects != NULL && i < p->list.count; i++) {
+		size_t length;
+		const char *address = distribution_canonical(&p->list, i, &length);
+		char *member = mem_copy(address, length);
+
+		p->alone[i] = suspects_has(suspects, e->list, member);
+		free(member);
+	}
+	set_close(&suspects);
+}
+
 static void
 personalize(struct sending *g, struct keys *keys)
 {
@@ -47,6 +67,7 @@ sending_begin(struct batch *b, const struct service *s)
 {
 	struct receipt r = { .batch = b->number };
 	struct sending g = { .batch = b };
+	bool alone = b->post->alone != NULL && b->post->alone[b->lines[0]];
 
 	if (b->receipt[0] != '\0') {
 		memcpy(r.entry, b->post->entry->id, sizeof(r.entry));
@@ -54,11 +75,11 @@ sending_begin(struct batch *b, const struct service *s)
 		g.receipt = receipt_address(&r, s->receipts);
 	}
 	/* Ours is worth more: of a single recipient it costs nothing. */
-	if (b->post->own && b->count == 1)
+	if ((b->post->own || alone) && b->count == 1)
 		g.sender = sender_of(b->post, s->keys, b->lines[0]);
 	if (b->post->personal)
 		personalize(&g, s->keys);
-	g.xverp = b->post->verp && g.sender == NULL && s->outbound.xverp;
+	g.xverp = (b->post->verp || alone) && g.sender == NULL && s->outbound.xverp;
 	return g;
 }
 

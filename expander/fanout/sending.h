@@ -19,6 +19,9 @@ struct sending {
 /* Whether a reverse-path of our own can be made for all members of a post. */
 bool sending_fits(const struct post *, struct keys *);
 
+/* Members under suspicion go alone, with a reverse-path of their own, where the post is to have that. */
+void sending_part(struct post *, const struct service *);
+
 struct sending sending_begin(struct batch *, const struct service *);
 void sending_end(struct sending *);
 

@@ -1,4 +1,5 @@
 """Reverse-paths of members: whatever comes back says whose it was, by our token or by the MTA's XVERP."""
+import os
 import re
 import time
 
@@ -164,6 +165,67 @@ def test_through_an_mta(make_site, mta):
     (got,) = site.rollcall.log_lines("verp")
     assert (got["token"], got["member"]) == ("true", "bob@example.com")
     assert all(re.fullmatch(OWN, s) for s in senders(site).values())
+
+
+SUSPECTS = ALWAYS.replace("verp: always", "verp: suspects")
+
+
+def test_members_under_suspicion(make_site, mta):
+    """All in one batch, until a report says of one that he was not reached; then his copy says for certain whose it is."""
+    site = make_site(mta=mta, destinations=SUSPECTS, outbound="suspect: 1h")
+    site.sink.on_rcpt = refuse_bob
+    site.post()
+    site.wait_for(3)
+    assert {t.sender for t in site.sink.delivered()} == {"staff-bounces@lists.example.com"}
+    wait_until(lambda: site.rollcall.log_lines("suspect"), 60, "the report")
+    assert site.rollcall.log_lines("suspect")[0]["member"] == "bob@example.com"
+    assert not site.rollcall.log_lines("verp")
+    site.post(subject="the next")
+    site.wait_for(6)
+    wait_until(lambda: site.rollcall.log_lines("verp"), 60, "the second report")
+    (got,) = site.rollcall.log_lines("verp")
+    assert (got["token"], got["member"]) == ("true", "bob@example.com")
+    assert len(site.rollcall.log_lines("suspect")) == 1           # he was one already
+    assert [b["recipients"] for b in site.rollcall.log_lines("batch", list="staff@lists.example.com")].count("1") == 1
+    # Of another list he is none; and not for ever.
+    site.sink.on_rcpt = None
+    site.sink.clear()
+    site.post(to="dev@lists.example.com")
+    site.wait_for(3)
+    assert not any("+" in t.sender for t in site.sink.delivered())
+    for file in (site.rollcall.dir / "state/suspects").iterdir():
+        os.utime(file, (time.time() - 5, time.time() - 5))
+    wait_until(lambda: site.rollcall.counts()["outbound"] == 0, what="the post")       # the report is kept
+    site.sink.clear()
+    site.post(subject="later")
+    assert site.wait_for(4) == STAFF
+    assert {t.sender for t in site.sink.delivered()} == {"staff-bounces@lists.example.com"}
+
+
+def test_suspicion_costs_nobody_a_post(make_site):
+    """Who is suspect has it once, whatever dies; whoever is named by a forged report has it as well."""
+    site = make_site(mta="sink", destinations=SUSPECTS, outbound="lanes: 1")
+    report = ("Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n--b\r\n"
+              "Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; x\r\n\r\n"
+              "Original-Recipient: rfc822;carl@example.com\r\nFinal-Recipient: rfc822;c@far.example\r\nAction: failed\r\n\r\n"
+              "Final-Recipient: rfc822;Bob@Example.com\r\nAction: failed\r\n\r\n"
+              "Final-Recipient: rfc822;nobody@far.example\r\nAction: failed\r\n\r\n--b--\r\n")
+    site.submit(to="staff-bounces@lists.example.com", sender="", message=("From: <>\r\n" + report).encode())
+    wait_until(lambda: len(site.rollcall.log_lines("suspect")) == 3, what="the suspicion")
+    site.sink.on_dot = lambda t: site.rollcall.kill_expander() if len(site.sink.delivered()) == 1 else None
+    site.submit()
+    wait_until(lambda: site.rollcall.expander is None, what="the end")
+    site.sink.on_dot = None
+    before = site.sink.delivered()
+    site.rollcall.start_expander()
+    for t in before:
+        with site.lmtp() as c:
+            c.mail(t.sender)
+            assert c.rcpt(t.receipts[0]).code == 550
+    wait_until(lambda: site.rollcall.counts()["outbound"] == 0, what="the post")       # the report is kept
+    assert sorted(site.sink.recipients()) == STAFF
+    own = {r for t in site.sink.delivered() if "+" in t.sender for r in t.recipients}
+    assert own == {"bob@example.com", "carl@example.com"} and len(site.sink.delivered()) == 3
 
 
 def test_xverp(make_site):

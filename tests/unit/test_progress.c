@@ -330,17 +330,17 @@ envelopes(void **state)
 	assert_int_equal(envelope_parse(text.data, text.length, &got, &why), 0);
 	same_text("before", got.inject_before_body, "");
 	same_text("after", got.inject_after_body, "\r\nbye\r\n");
-	assert_false(got.inject_verp);
+	assert_false(got.inject_verp || got.inject_suspects);
 	envelope_free(&got);
 	e.inject_below = mem_text("For {member.address}\n");
-	e.inject_verp = true;
+	e.inject_verp = e.inject_suspects = true;
 	bytes_clear(&text);
 	envelope_print(&e, &text);
 	assert_non_null(strstr(text.data, "\"version\": 3"));
 	assert_int_equal(envelope_parse(text.data, text.length, &got, &why), 0);
 	assert_null(got.inject_above);
 	same_text("below", got.inject_below, e.inject_below);
-	assert_true(got.inject_verp);
+	assert_true(got.inject_verp && got.inject_suspects);
 	assert_null(got.through);
 	envelope_free(&got);
 	/* Nor those that would send the same fields to all. */

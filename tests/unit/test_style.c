@@ -93,6 +93,7 @@ values(void **state)
 		{ "archived-at: https://x/{hash}\n", "only printable ASCII" },
 		{ "verp: never", NULL },
 		{ "verp: always", NULL },
+		{ "verp: suspects", NULL },
 		{ "verp: every 10", NULL },
 		{ "verp: every 999999", NULL },
 		{ "verp: every 0", "a number from 1 to 999999" },
