@@ -37,12 +37,12 @@ static const char *const moments[] = { [MOMENT_RCPT] = "rcpt", [MOMENT_DATA] = "
 static void
 decide(struct post *p, struct verdict v, const char *by)
 {
-	bool held = p->verdict.decision == DECISION_HOLD && v.decision == DECISION_HOLD;
+	bool kept = p->decided_by != NULL && v.decision <= p->verdict.decision;
 
 	if (!verdict_takes(&p->verdict) || v.decision == DECISION_PASS)
 		return;
 	p->verdict = verdict_join(p->verdict, v);
-	if (held)
+	if (kept)
 		return;
 	free(p->decided_by);
 	p->decided_by = mem_text(by);
@@ -225,6 +225,8 @@ show_outcome(struct post *p)
 		(void)printf("verdict: %s", decision_word(v->decision));
 		if (p->decided_by != NULL)
 			ctl_say(", by %s: %s", p->decided_by, v->reason);
+		if (v->tags[0] != '\0')
+			(void)printf("\nit goes on with: %s: %s", TAGS_FIELD, v->tags);
 		(void)printf("\nreply: %d %s %s\n", r->code, r->enhanced, r->text);
 		return;
 	}
@@ -246,6 +248,8 @@ show_outcome(struct post *p)
 	js_set_text(j, "by", p->decided_by);
 	if (v->reason[0] != '\0')
 		js_set_text(j, "reason", v->reason);
+	if (v->tags[0] != '\0')
+		js_set_text(j, "tags", v->tags);
 	js_set_number(j, "code", r->code);
 	js_set_text(j, "enhanced", r->enhanced);
 	js_set_text(j, "text", r->text);
@@ -326,7 +330,8 @@ explain(struct post *p, const char *from, const char *to, const char *client, co
 	    (file != NULL && read_message(p, file, &why) < 0)) {
 		(void)ctl_fail(status, "%s", why.text);
 	} else {
-		static const int statuses[] = { [DECISION_PASS] = CTL_YES, [DECISION_HOLD] = CTL_YES,
+		static const int statuses[] = { [DECISION_PASS] = CTL_YES, [DECISION_TAG] = CTL_YES,
+			                        [DECISION_HOLD] = CTL_YES,
 			                        [DECISION_DEFER] = CTL_UNSURE, [DECISION_REJECT] = CTL_NO };
 
 		p->facts.sender = sender.canonical;

@@ -62,7 +62,7 @@ may_post(const struct report *r, const struct list *list, enum role role, size_t
 	subject_free(&asked);
 	if (v.decision == DECISION_PASS && !terms.facts->session)
 		v = chain_lacking(target_chain(&t), role, facts_lacking(terms.facts), &unused);
-	return v.decision;
+	return verdict_goes(v.decision) ? DECISION_PASS : v.decision;
 }
 
 /* Whether such a client can be one of the senders of a rule. */

@@ -79,7 +79,7 @@ refused(struct preview *p, bool bare_newline, size_t header)
 	if (header > (size_t)p->site->limits.header)
 		return reply_of(REPLY_HEADER_TOO_BIG)->text;
 	p->verdict = judge(p, header);
-	return p->verdict.decision == DECISION_PASS ? NULL : p->verdict.reason;
+	return verdict_goes(p->verdict.decision) ? NULL : p->verdict.reason;
 }
 
 /* What is sent. Of members' own fields nobody can say what they are without the keys of the site. */
@@ -117,6 +117,7 @@ compose(struct preview *p, bool eight_bit, size_t header, struct complaint *why)
 		.sender = mem_text(p->target.list->address),   /* somebody: only the null sender matters */
 		.arrived = clock_wall(),
 		.eight_bit = eight_bit,
+		.tags = p->verdict.tags[0] == '\0' ? NULL : mem_text(p->verdict.tags),
 	};
 	if (treat_compose(&p->envelope, p->site, &p->target, id, p->site->hostname, bytes_text(&p->message),
 	                  header,

@@ -301,9 +301,14 @@ heading_compose(struct envelope *e, const struct site *site, const struct target
 	char *role_address = list_role_address(t->list->address, t->role);
 	struct bytes add = { 0 };
 	struct heading h = { e, t, header, length, &add };
+	struct field unused;
 
 	trace_received(&add, lhlo, site->hostname, id, role_address, e->arrived);
 	envelope_leave_out(e, STAMP_FIELD);     /* it was for us, and goes no further */
+	if (header_find(header, length, TAGS_FIELD, &unused))
+		envelope_leave_out(e, TAGS_FIELD);      /* ours alone is to be believed */
+	if (e->tags != NULL)
+		bytes_format(&add, "%s: %s\r\n", TAGS_FIELD, e->tags);
 	if (t->role == ROLE_POST) {
 		list_fields_add(&h);
 		add_archived_at(&h);

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "policies/stamps.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,7 +82,7 @@ decide(struct judgement *j, struct verdict v, bool quiet, const char *by)
 static void
 add(struct judgement *j, struct verdict v, const struct policy *by)
 {
-	bool again = j->verdict.decision == DECISION_HOLD && v.decision == DECISION_HOLD;
+	bool again = j->by != NULL && v.decision <= j->verdict.decision;
 
 	decide(j, verdict_join(j->verdict, v), by->quiet, again ? j->by : by->name);
 }
@@ -199,10 +200,12 @@ add_session(struct facts *f, const struct stamp *s)
 }
 
 static struct verdict
-held_before(const struct stamped *said)
+taken_before(const struct stamped *said)
 {
-	const struct verdict v = { .decision = DECISION_HOLD };
+	struct verdict v = { .decision = said->decision };
 
+	if (said->tags != NULL)
+		(void)snprintf(v.tags, sizeof(v.tags), "%s", said->tags);
 	return verdict_because(v, "%s", said->reason == NULL ? "" : said->reason);
 }
 
@@ -230,8 +233,8 @@ judge(const struct service *s, const struct arrival *a, const struct credentials
 		j->subject = admit_subject(j->target);
 		j->stamped = said != NULL && said->decision != DECISION_DEFER;
 		decide(j, verdict_pass(), false, NULL);
-		if (j->stamped && said->decision == DECISION_HOLD)
-			decide(j, held_before(said), false, said->by == NULL ? "stamp" : said->by);
+		if (j->stamped && (said->decision == DECISION_TAG || said->decision == DECISION_HOLD))
+			decide(j, taken_before(said), false, said->by == NULL ? "stamp" : said->by);
 		if (j->stamped && said->decision == DECISION_REJECT)
 			decide(j, verdict_reject(said->reply, "the milter refused it"), said->quiet,
 			       said->by == NULL ? "stamp" : said->by);

@@ -146,7 +146,8 @@ treat_wrap(struct envelope *e, const struct modifiers *steps, const char *header
 	/* What stands in the message stays, but for what is between the milter and us. */
 	e->inject_remove = (struct text_list){ 0 };
 	for (size_t i = 0; i < removed.count; i++)
-		if (strncasecmp(removed.items[i], "Rollcall-", 9) == 0)
+		if (strncasecmp(removed.items[i], "Rollcall-", 9) == 0 ||
+		    strcmp(removed.items[i], TAGS_FIELD) == 0)
 			envelope_leave_out(e, removed.items[i]);
 	for (size_t i = 0; steps != NULL && i < steps->count; i++)
 		if (steps->all[i].kind == MODIFIER_REMOVE)

@@ -5,13 +5,14 @@
 #include "base/json.h"
 #include "base/mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { VERSION = 1, LINE = 70 };
 
-static const char *const decisions[] = { [DECISION_PASS] = "pass", [DECISION_HOLD] = "hold",
-	                                 [DECISION_DEFER] = "defer",
+static const char *const decisions[] = { [DECISION_PASS] = "pass", [DECISION_TAG] = "tag",
+	                                 [DECISION_HOLD] = "hold", [DECISION_DEFER] = "defer",
 	                                 [DECISION_REJECT] = "reject", NULL };
 
 void
@@ -21,6 +22,7 @@ stamp_free(struct stamp *s)
 		free(s->lists[i].list);
 		free(s->lists[i].by);
 		free(s->lists[i].reason);
+		free(s->lists[i].tags);
 	}
 	free(s->lists);
 	free(s->queue_id);
@@ -54,23 +56,24 @@ move_up(struct stamp *s)
 	struct stamped last = s->lists[s->count - 1];
 	size_t at = 0;
 
-	while (at < s->count - 1 && (last.decision != DECISION_PASS ||
-	                             s->lists[at].decision == DECISION_PASS))
+	while (at < s->count - 1 && (!verdict_goes(last.decision) ||
+	                             verdict_goes(s->lists[at].decision)))
 		at++;
 	memmove(&s->lists[at + 1], &s->lists[at], (s->count - 1 - at) * sizeof(*s->lists));
 	s->lists[at] = last;
 }
 
-/* Cut to STAMP_EACH, with nothing in it that would be longer as JSON. */
+/* Cut to STAMP_EACH together with the tags, with nothing in it that would be longer as JSON. */
 static char *
 reason_of(const struct verdict *v)
 {
-	enum { MOST = 100 };
+	enum { MOST = 100, KEY = 10 };
+	size_t tags = v->tags[0] == '\0' ? 0 : strlen(v->tags) + KEY;
 	char *reason;
 
 	if (v->decision != DECISION_HOLD)
 		return NULL;
-	reason = mem_copy(v->reason, strnlen(v->reason, MOST));
+	reason = mem_copy(v->reason, strnlen(v->reason, MOST - tags));
 	for (char *at = reason; *at != '\0'; at++)
 		if (*at < ' ' || *at > '~' || *at == '"' || *at == '\\')
 			*at = '?';
@@ -91,6 +94,7 @@ stamp_add(struct stamp *s, const char *list, enum role role, const struct verdic
 		free(before->list);
 		free(before->by);
 		free(before->reason);
+		free(before->tags);
 		s->count--;
 		memmove(before, before + 1, (s->count - at) * sizeof(*before));
 	}
@@ -98,7 +102,8 @@ stamp_add(struct stamp *s, const char *list, enum role role, const struct verdic
 	s->lists[s->count++] = (struct stamped){ .list = mem_text(list), .role = role,
 		                                 .decision = v->decision, .reply = v->reply,
 		                                 .by = mem_text(by), .quiet = quiet,
-		                                 .reason = reason_of(v) };
+		                                 .reason = reason_of(v),
+		                                 .tags = v->tags[0] == '\0' ? NULL : mem_text(v->tags) };
 	move_up(s);
 }
 
@@ -142,6 +147,7 @@ list_to_json(const struct stamped *l)
 		js_set_text(j, "verdict", decisions[l->decision]);
 		js_set_text(j, "reply", l->reply == REPLY_NONE ? NULL : reply_of(l->reply)->text);
 		js_set_text(j, "reason", l->reason);
+		js_set_text(j, "tags", l->tags);
 		js_set_text(j, "by", l->by);
 		js_set_flag(j, "quiet", l->quiet);
 	}
@@ -206,6 +212,8 @@ take_list(struct stamp *s, const struct js *j, struct complaint *why)
 		v.reply = reply_of_text(js_text(j, "reply"), v.decision);
 	if (v.decision == DECISION_HOLD && js_text(j, "reason") != NULL)
 		v = verdict_because(v, "%s", js_text(j, "reason"));
+	if (js_text(j, "tags") != NULL)
+		(void)snprintf(v.tags, sizeof(v.tags), "%s", js_text(j, "tags"));
 	stamp_add(s, list, role, &v, js_flag(j, "quiet", false), js_text(j, "by"));
 	return 0;
 }
@@ -332,7 +340,7 @@ stamp_proof(const struct stamp *s)
 void
 stamp_before(const struct stamp *s, const char *list, void (*each)(void *arg, const char *list), void *arg)
 {
-	for (size_t i = 0; i < s->count && s->lists[i].decision == DECISION_PASS; i++) {
+	for (size_t i = 0; i < s->count && verdict_goes(s->lists[i].decision); i++) {
 		if (s->lists[i].role != ROLE_POST)
 			continue;
 		if (strcmp(s->lists[i].list, list) == 0)
@@ -346,7 +354,7 @@ stamp_behind(const struct stamp *s, const char *list, void (*each)(void *arg, co
 {
 	bool behind = false;
 
-	for (size_t i = 0; i < s->count && s->lists[i].decision == DECISION_PASS; i++) {
+	for (size_t i = 0; i < s->count && verdict_goes(s->lists[i].decision); i++) {
 		if (s->lists[i].role != ROLE_POST)
 			continue;
 		if (behind)

@@ -26,6 +26,7 @@ struct stamped {
 	enum reply_id reply;              /* REPLY_NONE for a pass */
 	char *by;                         /* the check that decided; NULL for a pass */
 	char *reason;                     /* why it is held; NULL where it is not */
+	char *tags;                       /* that it goes on with; NULL: none */
 	bool quiet;                       /* a refusal that is told nobody: the message is dropped */
 };
 

@@ -61,6 +61,49 @@ verdict_takes(const struct verdict *v)
 	return v->decision <= DECISION_HOLD;
 }
 
+bool
+verdict_goes(enum decision d)
+{
+	return d <= DECISION_TAG;
+}
+
+/* Whether a list with blanks behind its commas has the word. */
+static bool
+has_tag(const char *tags, const char *one, size_t length)
+{
+	while (*tags != '\0') {
+		size_t n = strcspn(tags, ",");
+
+		if (n == length && memcmp(tags, one, n) == 0)
+			return true;
+		tags += tags[n] == '\0' ? n : n + 2;
+	}
+	return false;
+}
+
+static bool
+add_tag(struct verdict *v, const char *one, size_t length)
+{
+	size_t used = strlen(v->tags);
+
+	if (has_tag(v->tags, one, length))
+		return true;
+	if (used + 2 + length >= sizeof(v->tags))
+		return false;
+	(void)snprintf(v->tags + used, sizeof(v->tags) - used, "%s%.*s", used == 0 ? "" : ", ", (int)length,
+	               one);
+	return true;
+}
+
+bool
+verdict_tag(struct verdict *v, const char *word, bool unsure)
+{
+	char one[TAGS_SIZE];
+	int n = snprintf(one, sizeof(one), "%s=%s", word, unsure ? "unsure" : "fail");
+
+	return n < (int)sizeof(one) && add_tag(v, one, (size_t)n);
+}
+
 /* Whether the text is one of the reasons already. */
 static bool
 has_reason(const struct verdict *v, const char *text, size_t length)
@@ -99,13 +142,12 @@ verdict_also(struct verdict *v, const char *check, const char *reason)
 	add_reason(v, text, n < (int)sizeof(text) ? (size_t)n : sizeof(text) - 1);
 }
 
-struct verdict
-verdict_join(struct verdict before, struct verdict now)
+/* All reasons for which it is held. */
+static struct verdict
+join_held(struct verdict before, struct verdict now)
 {
 	const char *at = now.reason;
 
-	if (before.decision != DECISION_HOLD || now.decision != DECISION_HOLD)
-		return verdict_merge(before, now);
 	while (*at != '\0') {
 		size_t n = strcspn(at, ";");
 
@@ -115,10 +157,26 @@ verdict_join(struct verdict before, struct verdict now)
 	return before;
 }
 
+struct verdict
+verdict_join(struct verdict before, struct verdict now)
+{
+	bool held = before.decision == DECISION_HOLD && now.decision == DECISION_HOLD;
+	struct verdict v = held ? join_held(before, now) : verdict_merge(before, now);
+
+	memcpy(v.tags, before.tags, sizeof(v.tags));
+	for (const char *at = now.tags; *at != '\0';) {
+		size_t n = strcspn(at, ",");
+
+		(void)add_tag(&v, at, n);
+		at += at[n] == '\0' ? n : n + 2;
+	}
+	return v;
+}
+
 const char *
 decision_word(enum decision d)
 {
-	static const char *const words[] = { "pass", "hold", "defer", "reject" };
+	static const char *const words[] = { "pass", "tag", "hold", "defer", "reject" };
 
 	return words[d];
 }

@@ -12,19 +12,24 @@
 /* From the best to the worst. */
 enum decision {
 	DECISION_PASS,
+	DECISION_TAG,                     /* it goes on, with a field that says what it failed */
 	DECISION_HOLD,                    /* it is taken, and waits for somebody to let it go */
 	DECISION_DEFER,
 	DECISION_REJECT
 };
 
-enum { REASON_SIZE = 400 };
+enum { REASON_SIZE = 400, TAGS_SIZE = 80 };
+
+/* The field by which members, and their programs, are told. None that comes from elsewhere goes on. */
+#define TAGS_FIELD "X-Rollcall-Tag"
 
 struct verdict {
 	enum decision decision;
-	enum reply_id reply;              /* REPLY_NONE for a pass, and where it is held */
+	enum reply_id reply;              /* REPLY_NONE where it is taken */
 	/* Where in the configuration it was asked, from 1; 0 for the rules that hold everywhere. */
 	unsigned place;
 	char reason[REASON_SIZE];         /* for the log; cut off where it is longer */
+	char tags[TAGS_SIZE];             /* of what is taken: "dkim=fail, storm=unsure" */
 };
 
 struct verdict verdict_pass(void);
@@ -40,8 +45,12 @@ struct verdict verdict_because(struct verdict, const char *format, ...) __attrib
  */
 struct verdict verdict_merge(struct verdict first, struct verdict second);
 
-/* Whether the client is told that it is taken. */
+/* Whether the client is told that it is taken; and whether it goes on to members at once. */
 bool verdict_takes(const struct verdict *);
+bool verdict_goes(enum decision);
+
+/* One check more tags a posting, once: by a word, and whether it was unsure. False where there is no room. */
+bool verdict_tag(struct verdict *, const char *word, bool unsure);
 
 /*
  * A posting is held, for one more reason: each stands in the verdict once, behind the name of its check.

@@ -50,7 +50,7 @@ add_outcome(struct outcome *o, struct outcome now)
 {
 	struct verdict joined = verdict_join(o->voice.verdict, now.voice.verdict);
 
-	if (o->by == NULL || joined.decision != DECISION_HOLD)
+	if (o->by == NULL || joined.decision != o->voice.verdict.decision)
 		*o = now;
 	o->voice.verdict = joined;
 }

@@ -12,30 +12,50 @@ enum { BEFORE_THE_MTA = NEED_SESSION | NEED_ENVELOPE };
 /* Behind the configuration of a policy. */
 struct actions {
 	int64_t on_fail, on_unsure, without_session;
+	char *tag;
 };
 
 static const char *const action_words[] = { [ACTION_REJECT] = "reject", [ACTION_DEFER] = "defer",
-	                                    [ACTION_HOLD] = "hold", [ACTION_LOG_ONLY] = "log-only", NULL };
+	                                    [ACTION_HOLD] = "hold", [ACTION_TAG] = "tag",
+	                                    [ACTION_LOG_ONLY] = "log-only", NULL };
 
 /* Of these words; as actions they stand in without_actions[]. */
 static const char *const without_words[] = { "accept", "hold", "defer", "reject", NULL };
 static const enum action without_actions[] = { ACTION_ACCEPT, ACTION_HOLD, ACTION_DEFER, ACTION_REJECT };
 
+/* A word that members' programs can sort by. */
+static int
+check_tag(const char *text, struct complaint *why)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+	enum { LONGEST = 30 };
+	size_t length = strspn(text, letters);
+
+	return length > 0 && length <= LONGEST && text[length] == '\0'
+	               ? 0
+	               : complain(why, "\"%s\" is no word of at most %d small letters, digits and dashes",
+	                          text, LONGEST);
+}
+
 const struct setting action_settings[] = {
 	{ .name = "on_fail", .kind = KIND_WORD, .offset = offsetof(struct actions, on_fail),
 	  .fallback = "reject", .words = action_words,
 	  .help = "What becomes of a posting that fails the check: reject, defer (4xx), hold, until somebody "
-	          "lets it go (rollcallctl held), or log-only, which is how to try one out." },
+	          "lets it go (rollcallctl held), tag, which lets it go on with a field X-Rollcall-Tag, or "
+	          "log-only, which is how to try one out." },
 	{ .name = "on_unsure", .kind = KIND_WORD, .offset = offsetof(struct actions, on_unsure),
 	  .fallback = "defer", .words = action_words,
-	  .help = "What becomes of one where the check cannot know: defer (4xx), hold or reject; log-only is "
-	          "for checks that refuse nothing when they fail either, where it needs not be written." },
+	  .help = "What becomes of one where the check cannot know: defer (4xx), hold or reject; tag is for "
+	          "checks that only tag what fails, and log-only for those that refuse nothing when they "
+	          "fail either, where it needs not be written." },
 	{ .name = "without_session", .kind = KIND_WORD, .offset = offsetof(struct actions, without_session),
 	  .fallback = "accept", .words = without_words,
 	  .help = "What becomes of a posting that came past the milter, so that the check cannot be asked "
 	          "for want of the session: accept, hold, defer (4xx) or reject. The MTA writes to the "
 	          "sender of what is refused there, or put off for too long. Only of checks that need the "
 	          "session." },
+	{ .name = "tag", .kind = KIND_TEXT, .offset = offsetof(struct actions, tag), .check = check_tag,
+	  .help = "The word for it in X-Rollcall-Tag, where on_fail is tag. Without it the check's name." },
 	{ .kind = KIND_END },
 };
 
@@ -82,7 +102,8 @@ all_rows(const struct policy *p)
 	memcpy(rows + own, action_settings, (more + 1) * sizeof(*rows));
 	for (size_t i = own; i < own + more; i++) {
 		rows[i].offset += actions_at(p);
-		if (p->holds && strcmp(rows[i].name, "on_unsure") != 0)
+		if (p->holds && (strcmp(rows[i].name, "on_fail") == 0 ||
+		                 strcmp(rows[i].name, "without_session") == 0))
 			rows[i].fallback = "hold";
 	}
 	return rows;
@@ -109,30 +130,13 @@ move_effective(struct effective_list *from, struct effective_list *to)
 	free(from->items);
 }
 
-/* Actions that there are no means for yet. */
-static int
-check_actions(const struct node *block, struct complaint *why)
-{
-	static const char *const settings[] = { "on_fail", "on_unsure", "without_session" };
-
-	for (size_t i = 0; block != NULL && block->kind == NODE_MAP && i < 3; i++) {
-		const struct node *n = node_child(block, settings[i]);
-
-		if (n == NULL || n->kind != NODE_TEXT)
-			continue;
-		if (text_same(n->text, "tag"))
-			return node_complain(n, why, "%s: there is no way yet to tag a posting",
-			                     settings[i]);
-	}
-	return 0;
-}
-
 static int
 take_actions(struct link *l, const struct actions *a, const struct node *block, struct complaint *why)
 {
 	const struct node *fail = node_child(block, "on_fail"), *unsure = node_child(block, "on_unsure");
 	const struct node *without = node_child(block, "without_session");
 
+	l->tag = a->tag != NULL ? a->tag : l->policy->name;
 	l->on_fail = (enum action)a->on_fail;
 	l->on_unsure = (enum action)a->on_unsure;
 	l->without_session = without_actions[a->without_session];
@@ -145,6 +149,11 @@ take_actions(struct link *l, const struct actions *a, const struct node *block, 
 		                     l->policy->name);
 	if (l->on_fail == ACTION_LOG_ONLY && unsure == NULL)
 		l->on_unsure = ACTION_LOG_ONLY;
+	if (l->on_unsure == ACTION_TAG && l->on_fail != ACTION_TAG)
+		return node_complain(unsure, why, "on_unsure: what is not known never counts as a yes");
+	if (a->tag != NULL && l->on_fail != ACTION_TAG)
+		return node_complain(node_child(block, "tag"), why,
+		                     "tag: what fails this check is not tagged; that would be on_fail: tag");
 	if ((l->on_fail == ACTION_LOG_ONLY) != (l->on_unsure == ACTION_LOG_ONLY))
 		return node_complain(unsure, why, "on_unsure: %s",
 		                     l->on_fail == ACTION_LOG_ONLY
@@ -176,9 +185,7 @@ add_link(struct chain *c, const struct policy *policy, const struct node *at, co
 	int rc;
 
 	l.config = object;
-	rc = check_actions(block, why);
-	if (rc == 0)
-		rc = setting_read(l.rows, object, block, own_path, &own, why);
+	rc = setting_read(l.rows, object, block, own_path, &own, why);
 	if (rc == 0) {
 		struct actions a;
 
@@ -287,6 +294,7 @@ decision_of(enum action a)
 	return a == ACTION_REJECT  ? DECISION_REJECT
 	       : a == ACTION_DEFER ? DECISION_DEFER
 	       : a == ACTION_HOLD  ? DECISION_HOLD
+	       : a == ACTION_TAG   ? DECISION_TAG
 	                           : DECISION_PASS;
 }
 
@@ -372,16 +380,23 @@ chain_expect(const struct chain *c, const struct facts *f)
 			c->links[i].policy->expect(c->links[i].config, f);
 }
 
+/* Whether what fails it does not go on by itself. */
+static bool
+restricts(const struct link *l)
+{
+	return !verdict_goes(decision_of(l->on_fail));
+}
+
 void
 chain_describe(const struct chain *c, const struct list *list, struct bytes *out)
 {
 	for (size_t i = 0; i < c->count; i++)
-		if (c->links[i].policy == &policy_reject && link_worst(&c->links[i]) != DECISION_PASS) {
+		if (c->links[i].policy == &policy_reject && restricts(&c->links[i])) {
 			bytes_add_text(out, "nobody");
 			return;
 		}
 	for (size_t i = 0; i < c->count; i++)
-		if (c->links[i].policy->describe != NULL && link_worst(&c->links[i]) != DECISION_PASS)
+		if (c->links[i].policy->describe != NULL && restricts(&c->links[i]))
 			c->links[i].policy->describe(c->links[i].config, list, out);
 }
 

@@ -9,7 +9,7 @@
 #include "policies/policy.h"
 
 /* What becomes of an answer that is no pass. */
-enum action { ACTION_REJECT, ACTION_DEFER, ACTION_HOLD, ACTION_LOG_ONLY, ACTION_ACCEPT };
+enum action { ACTION_REJECT, ACTION_DEFER, ACTION_HOLD, ACTION_TAG, ACTION_LOG_ONLY, ACTION_ACCEPT };
 
 /* One policy as one destination asks it. */
 struct link {
@@ -17,6 +17,7 @@ struct link {
 	void *config;
 	enum action on_fail, on_unsure;
 	enum action without_session;      /* reject, defer, hold or accept */
+	const char *tag;                  /* its word in the field TAGS_FIELD */
 	unsigned place;                   /* among all of the site, from 1 */
 	char *origin;                     /* rollcall.yaml:12, or "default" */
 	char *settings;                   /* what holds, as text: links of equal policy and text ask alike */

@@ -235,10 +235,10 @@ may_change(const struct inquiry *i, struct parts *parts, const struct question *
 		const struct verdict *now = &parts->standings[part->subject].verdict;
 		enum decision worst = link_worst(part->link);
 
-		/* Whoever decides on what is held is told all that speaks against it. */
+		/* Whoever gets what is taken, or decides on it, is told all that speaks against it. */
 		if (q->open && (only == NULL ? q->began != 0 : q == only) &&
 		    (verdict_yields(now, worst, part->link->place) ||
-		     (worst == DECISION_HOLD && now->decision == DECISION_HOLD)))
+		     (worst != DECISION_PASS && verdict_takes(now))))
 			return true;
 	}
 	return false;
@@ -279,7 +279,7 @@ is_of_use(const struct inquiry *i, struct parts *parts, const struct question *q
 	merge(i, parts);
 	for (size_t p = 0; p < parts->count; p++)
 		if (&i->questions[parts->all[p].question] == q &&
-		    parts->standings[parts->all[p].subject].verdict.decision == DECISION_PASS)
+		    verdict_goes(parts->standings[parts->all[p].subject].verdict.decision))
 			return true;
 	return false;
 }
@@ -349,6 +349,16 @@ settle(struct inquiry *i, bool in_time)
 		(void)eventfd_write(i->cancelled, 1);
 }
 
+/* What one answer adds to a verdict beside its being the worst. */
+static void
+add_words(struct verdict *v, const struct answer *a)
+{
+	if (v->decision == DECISION_HOLD && a->verdict.decision == DECISION_HOLD)
+		verdict_also(v, a->link->policy->name, a->said.reason);
+	if (verdict_takes(v) && a->verdict.decision == DECISION_TAG)
+		(void)verdict_tag(v, a->link->tag, a->said.decision == DECISION_DEFER);
+}
+
 static void
 fill_in(const struct inquiry *i, const struct parts *parts, struct subject *s, size_t which)
 {
@@ -369,9 +379,7 @@ fill_in(const struct inquiry *i, const struct parts *parts, struct subject *s, s
 				? (struct answer){ .link = part->link, .how = q->how }
 				: (struct answer){ part->link, q->how, q->said,
 				                   link_verdict(part->link, q->said), q->took };
-		if (s->verdict.decision == DECISION_HOLD &&
-		    s->answers[s->answer_count - 1].verdict.decision == DECISION_HOLD)
-			verdict_also(&s->verdict, part->link->policy->name, q->said.reason);
+		add_words(&s->verdict, &s->answers[s->answer_count - 1]);
 	}
 }
 

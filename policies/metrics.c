@@ -11,6 +11,7 @@ enum outcome {
 	OUTCOME_REJECT,
 	OUTCOME_DEFER,
 	OUTCOME_HOLD,
+	OUTCOME_TAG,
 	OUTCOME_LOG_ONLY,
 	OUTCOME_UNSURE,
 	OUTCOME_LATE,
@@ -35,7 +36,7 @@ outcome_word(size_t i)
 		[OUTCOME_PASS] = "pass",         [OUTCOME_REJECT] = "reject",
 		[OUTCOME_DEFER] = "defer",       [OUTCOME_LOG_ONLY] = "log-only",
 		[OUTCOME_HOLD] = "hold",         [OUTCOME_UNSURE] = "unsure",
-		[OUTCOME_LATE] = "late",
+		[OUTCOME_TAG] = "tag",           [OUTCOME_LATE] = "late",
 		[OUTCOME_BUSY] = "busy",         [OUTCOME_CANCELLED] = "cancelled",
 	};
 
@@ -48,9 +49,9 @@ const struct metric policy_metrics[] = {
 		.labels = { { "check", POLICY_MOST, policy_word },
 		            { "answer", OUTCOME_COUNT, outcome_word } },
 		.cells = METRIC_CELLS(POLICY_MOST * OUTCOME_COUNT), .by_daemon = true,
-		.help = "Answers of checks: pass; reject, defer, hold and log-only, which are what became of "
-		        "a failure; unsure; late, at the deadline; busy, without a free worker; cancelled, "
-		        "when it could change nothing any more." },
+		.help = "Answers of checks: pass; reject, defer, hold, tag and log-only, which are what "
+		        "became of a failure; unsure; late, at the deadline; busy, without a free worker; "
+		        "cancelled, when it could change nothing any more." },
 	[SECONDS] = {
 		.name = "rollcall_policy_seconds", .kind = METRIC_TIMES,
 		.labels = { { "check", POLICY_MOST, policy_word } },
@@ -74,6 +75,7 @@ outcome_of(enum answer_kind how, enum decision said, enum decision verdict)
 	return verdict == DECISION_REJECT  ? OUTCOME_REJECT
 	       : verdict == DECISION_DEFER ? OUTCOME_DEFER
 	       : verdict == DECISION_HOLD  ? OUTCOME_HOLD
+	       : verdict == DECISION_TAG   ? OUTCOME_TAG
 	                                   : OUTCOME_LOG_ONLY;
 }
 

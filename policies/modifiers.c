@@ -14,7 +14,7 @@
  * Fields that nobody changes in this way: by the first a loop is seen, the others say what the body is
  * or are rollcall's own business.
  */
-static const char *const untouchable[] = { "Received", "Return-Path", "Rollcall-Stamp", "List-Id",
+static const char *const untouchable[] = { "Received", "Return-Path", "Rollcall-Stamp", TAGS_FIELD, "List-Id",
 	                                   "MIME-Version", NULL };
 /* Those that a message must have, and those that it has once at most (RFC 5322 section 3.6). */
 static const char *const required[] = { "From", "Date", NULL };

@@ -38,6 +38,7 @@ envelope_free(struct envelope *e)
 	free(e->proof);
 	free(e->verdict);
 	free(e->reason);
+	free(e->tags);
 	free(e->to);
 	free(e->inject_sender);
 	free(e->inject_add);
@@ -110,6 +111,7 @@ envelope_print(const struct envelope *e, struct bytes *out)
 	js_set_text(j, "proof", e->proof);
 	js_set_text(j, "verdict", e->verdict);
 	js_set_text(j, "reason", e->reason);
+	js_set_text(j, "tags", e->tags);
 	js_set_text(j, "to", e->to);
 	if (e->moderators)
 		js_set_flag(j, "moderators", true);
@@ -216,6 +218,7 @@ envelope_parse(const char *text, size_t length, struct envelope *e, struct compl
 	    take_text(j, "proof", false, &e->proof, why) < 0 ||
 	    take_text(j, "verdict", false, &e->verdict, why) < 0 ||
 	    take_text(j, "reason", false, &e->reason, why) < 0 ||
+	    take_text(j, "tags", false, &e->tags, why) < 0 ||
 	    take_text(j, "to", false, &e->to, why) < 0 ||
 	    take_text(j, "report_of", false, &e->report_of, why) < 0 ||
 	    take_text(j, "through", false, &e->through, why) < 0 ||

@@ -35,8 +35,9 @@ struct envelope {
 	char *stamp;                      /* "valid", or what was wrong with it; "none" */
 	char *client;                     /* address of who posted */
 	char *identity, *proof;           /* the login, and how it is proven: "login" or "networks" */
-	char *verdict;                    /* of the policies: "pass" or "hold" */
+	char *verdict;                    /* of the policies: "pass", "tag" or "hold" */
 	char *reason;                     /* why it is held; NULL where it is not */
+	char *tags;                       /* what it failed and goes on all the same; NULL: nothing */
 	char *to;                         /* the one person it is for; NULL: whoever looks after the list */
 	bool moderators;                  /* of those, moderators first: owners where there are none */
 	char *report_of;                  /* entry whose failures it reports; NULL: it is no report */

@@ -199,6 +199,7 @@ fill(const struct handing *h, struct envelope *e, size_t number, const char *id)
 		.proof = mem_text(from->proof),
 		.verdict = mem_text(decision_word(r->judgement.verdict.decision)),
 		.reason = is_held(r) ? mem_text(r->judgement.verdict.reason) : NULL,
+		.tags = r->judgement.verdict.tags[0] == '\0' ? NULL : mem_text(r->judgement.verdict.tags),
 		.through = mem_text(r->through),
 	};
 	for (size_t i = 0; i < h->came_for; i++)

@@ -183,6 +183,7 @@ fill_envelope(struct envelope *e, struct reception *r, const struct mail *m, con
 		.proof = mem_text(stamp_proof(s)),
 		.verdict = mem_text(decision_word(v->decision)),
 		.reason = v->decision == DECISION_HOLD ? mem_text(v->reason) : NULL,
+		.tags = v->tags[0] == '\0' ? NULL : mem_text(v->tags),
 	};
 	return treat_compose(e, r->service->site, &to->target, to->id, lhlo, bytes_text(&r->header),
 	                     r->header.length, &terms, &r->why);
@@ -210,7 +211,8 @@ log_recipient(const struct reception *r, const struct mail *m, const struct reci
 		log_text(&l, "client", r->credentials.stamp.client);
 		log_text(&l, "login", r->credentials.stamp.login);
 		log_text(&l, "judged", j->stamped ? "before" : "now");
-		log_text(&l, "verdict", j->verdict.decision == DECISION_HOLD ? "hold" : NULL);
+		if (verdict_takes(&j->verdict) && j->verdict.decision != DECISION_PASS)
+			log_text(&l, "verdict", decision_word(j->verdict.decision));
 		log_text(&l, "by", j->by);
 		log_text(&l, "senders", target_senders(j->target));
 	}
@@ -279,7 +281,7 @@ add_before(struct entries *es, const struct credentials *c, const struct judgeme
 	stamp_before(&c->stamp, e->list, add_list_before, e);
 	for (size_t i = 0; i < es->count && !j->stamped; i++)
 		if (es->of[i]->target.role == ROLE_POST && !es->judgements[i]->stamped &&
-		    es->judgements[i]->verdict.decision == DECISION_PASS)
+		    verdict_goes(es->judgements[i]->verdict.decision))
 			add_list_before(e, es->envelopes[i].list);
 }
 

@@ -18,6 +18,7 @@ must_be_same(const struct envelope *a, const struct envelope *b)
 	MUST(a->utf8 == b->utf8 && a->eight_bit == b->eight_bit);
 	MUST(same_texts(a->inject_sender, b->inject_sender));
 	MUST(same_texts(a->inject_add, b->inject_add));
+	MUST(same_texts(a->tags, b->tags));
 	MUST(same_texts(a->inject_above, b->inject_above) && same_texts(a->inject_below, b->inject_below));
 	MUST(a->inject_verp == b->inject_verp);
 	MUST(a->inject_remove.count == b->inject_remove.count);

@@ -20,7 +20,7 @@ must_be_same(const struct stamp *a, const struct stamp *b)
 		MUST(same_texts(x->list, y->list) && x->role == y->role && x->decision == y->decision);
 		MUST(x->reply == y->reply);
 		if (x->decision != DECISION_PASS)
-			MUST(same_texts(x->by, y->by) && x->quiet == y->quiet);
+			MUST(same_texts(x->by, y->by) && same_texts(x->tags, y->tags) && x->quiet == y->quiet);
 	}
 }
 
@@ -29,9 +29,8 @@ must_be_in_order(const struct stamp *s)
 {
 	for (size_t i = 0; i < s->count; i++) {
 		MUST(stamp_find(s, s->lists[i].list, s->lists[i].role) == &s->lists[i]);
-		MUST(i == 0 || s->lists[i].decision != DECISION_PASS ||
-		     s->lists[i - 1].decision == DECISION_PASS);
-		MUST((s->lists[i].decision == DECISION_PASS) == (s->lists[i].reply == REPLY_NONE));
+		MUST(i == 0 || !verdict_goes(s->lists[i].decision) || verdict_goes(s->lists[i - 1].decision));
+		MUST((s->lists[i].decision <= DECISION_HOLD) == (s->lists[i].reply == REPLY_NONE));
 	}
 }
 

@@ -115,7 +115,8 @@ draw(unsigned below)
 
 static const char *const says[] = { "pass", "fail", "unsure" };
 static const char *const becomes[] = { "", ", on_fail: defer", ", on_unsure: reject",
-	                               ", on_fail: log-only", ", on_fail: hold" };
+	                               ", on_fail: log-only", ", on_fail: hold", ", on_fail: tag",
+	                               ", on_fail: tag, on_unsure: tag" };
 
 struct check {
 	unsigned says, becomes;
@@ -134,18 +135,31 @@ write_checks(const struct check *checks, size_t count)
 	return bytes_take(&text);
 }
 
+/* By what they say. */
+static const struct verdict answers[] = { { .decision = DECISION_PASS },
+	                                  { .decision = DECISION_REJECT, .reply = REPLY_MAY_NOT_POST },
+	                                  { .decision = DECISION_DEFER, .reply = REPLY_LATER } };
+
 /* What they come to, one after the other. */
 static struct verdict
 expect(const struct chain *chain, const struct check *checks, size_t count)
 {
-	static const struct verdict answers[] = { { .decision = DECISION_PASS },
-		                                  { DECISION_REJECT, REPLY_MAY_NOT_POST, 0, "" },
-		                                  { DECISION_DEFER, REPLY_LATER, 0, "" } };
 	struct verdict all = verdict_pass();
 
 	for (size_t i = 0; i < count; i++)
 		all = verdict_merge(all, link_verdict(&chain->links[i], answers[checks[i].says]));
 	return all;
+}
+
+/* Whether any of them tags it. */
+static bool
+is_tagged(const struct chain *chain, const struct check *checks, size_t count)
+{
+	bool tagged = false;
+
+	for (size_t i = 0; i < count; i++)
+		tagged |= link_verdict(&chain->links[i], answers[checks[i].says]).decision == DECISION_TAG;
+	return tagged;
 }
 
 enum { INPUTS = 25, SHUFFLES = 40, MOST = 6 };
@@ -159,11 +173,11 @@ a_thousand_shufflings(void **state)
 	for (size_t input = 0; input < INPUTS; input++) {
 		size_t counts[] = { 1 + draw(MOST), 1 + draw(MOST) };
 		enum mixed mixed = (enum mixed)draw(3);
-		char reasons[LISTS][REASON_SIZE];
+		char reasons[LISTS][REASON_SIZE], tags[LISTS][TAGS_SIZE];
 
 		for (size_t d = 0; d < 2; d++)
 			for (size_t i = 0; i < counts[d]; i++)
-				checks[d][i] = (struct check){ draw(3), draw(5) };
+				checks[d][i] = (struct check){ draw(3), draw(7) };
 		for (size_t shuffle = 0; shuffle < SHUFFLES; shuffle++) {
 			char *first = write_checks(checks[0], counts[0]);
 			char *second = write_checks(checks[1], counts[1]);
@@ -180,7 +194,14 @@ a_thousand_shufflings(void **state)
 				            want[i].verdict.decision);
 				same_number("reply", got[i].verdict.reply, want[i].verdict.reply);
 				same_number("place", got[i].verdict.place, want[i].verdict.place);
-				/* Whoever decides on it is told the same each time. */
+				/* Whoever gets it, or decides on it, is told the same each time. */
+				if (!verdict_takes(&got[i].verdict))
+					continue;
+				if (shuffle > 0)
+					same_text("tags", got[i].verdict.tags, tags[i]);
+				(void)strcpy(tags[i], got[i].verdict.tags);
+				assert_int_equal(tags[i][0] != '\0', is_tagged(s->destinations[i / 2].chain, checks[i / 2],
+				                                              counts[i / 2]));
 				if (got[i].verdict.decision != DECISION_HOLD)
 					continue;
 				if (shuffle > 0)

@@ -89,6 +89,48 @@ add_before(void *arg, const char *list)
 	bytes_format(arg, "%s ", list);
 }
 
+/* What goes on with a tag is among those that pass; what is held with one says both, in the same room. */
+static void
+what_is_tagged(void **state)
+{
+	struct stamp s = { .client = mem_text("192.0.2.1") }, read;
+	struct verdict tagged = { .decision = DECISION_TAG }, held = { .decision = DECISION_HOLD };
+	struct verdict no = refused(REPLY_LOOP);
+	struct bytes text = { 0 };
+	struct complaint why;
+	const struct stamped *l;
+
+	(void)state;
+	memset(s.digest, 'a', DIGEST_NAME);
+	assert_true(verdict_tag(&tagged, "dkim", true) && verdict_tag(&held, "dkim", false));
+	verdict_also(&held, "moderated", "so many words that they do not fit, and some more of them to be sure of that, "
+	                                 "since the room is shared");
+	stamp_add(&s, "a", ROLE_POST, &no, false, "loop");
+	stamp_add(&s, "b", ROLE_POST, &tagged, false, "dkim");
+	stamp_add(&s, "c", ROLE_POST, &held, false, "moderated");
+	stamp_add(&s, "d", ROLE_POST, &passed, false, NULL);
+	stamp_add(&s, "e", ROLE_POST, &tagged, false, "dkim");
+	stamp_add(&s, "e", ROLE_POST, &held, false, "moderated");
+	stamp_print(&s, &text);
+	if (stamp_parse(text.data, text.length, &read, &why) < 0)
+		fail_msg("%s", why.text);
+	same_lists("as text", &read, "b/post/tag d/post/pass e/post/tag a/post/reject c/post/hold");
+	same_text("tags", stamp_find(&read, "b", ROLE_POST)->tags, "dkim=unsure");
+	assert_null(stamp_find(&read, "d", ROLE_POST)->tags);
+	l = stamp_find(&read, "c", ROLE_POST);
+	same_text("of what is held", l->tags, "dkim=fail");
+	same_number("room", (long long)(strlen(l->reason) + strlen("\"tags\":\"\",") + strlen(l->tags)), 100);
+	bytes_clear(&text);
+	stamp_before(&read, "d", add_before, &text);
+	same_text("before", bytes_text(&text), "b ");
+	bytes_clear(&text);
+	stamp_behind(&read, "b", add_before, &text);
+	same_text("behind", bytes_text(&text), "d e ");
+	bytes_free(&text);
+	stamp_free(&read);
+	stamp_free(&s);
+}
+
 static void
 what_comes_before(void **state)
 {
@@ -322,7 +364,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lists_in_order),
-		cmocka_unit_test(what_is_held), cmocka_unit_test(what_comes_before),
+		cmocka_unit_test(what_is_held), cmocka_unit_test(what_is_tagged), cmocka_unit_test(what_comes_before),
 		cmocka_unit_test(written_and_read), cmocka_unit_test(what_is_no_stamp),
 		cmocka_unit_test(digests),        cmocka_unit_test(fields),
 		cmocka_unit_test(whose_it_is),

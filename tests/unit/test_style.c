@@ -635,12 +635,14 @@ wrapped(void **state)
 	(void)state;
 	text_list_add(&e.inject_remove, "Reply-To", 8);
 	text_list_add(&e.inject_remove, "Rollcall-Stamp", 14);
+	text_list_add(&e.inject_remove, "X-Rollcall-Tag", 14);
 	treat_wrap(&e, NULL, header, sizeof(header) - 1);
 	same_text("outer", e.inject_add,
 	          "From: <l@x>\r\nReply-To: d@x\r\nTo: b@x\r\nSubject: a\r\n b\r\nMIME-Version: 1.0\r\n"
 	          "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n\r\n");
-	same_number("removed", (long long)e.inject_remove.count, 1);
+	same_number("removed", (long long)e.inject_remove.count, 2);
 	same_text("removed", e.inject_remove.items[0], "Rollcall-Stamp");
+	same_text("removed", e.inject_remove.items[1], "X-Rollcall-Tag");
 	e.utf8 = true, e.eight_bit = false;
 	treat_wrap(&e, NULL, header, sizeof(header) - 1);
 	assert_non_null(strstr(e.inject_add, "message/global\r\nContent-Transfer-Encoding: 7bit"));

@@ -3,7 +3,7 @@
 
 #include "mail/verdict.h"
 
-enum { PLACES = 3, CASES = 4 * PLACES };
+enum { PLACES = 3, CASES = 5 * PLACES };
 
 /* Every verdict at every place; replies name them. */
 static struct verdict
@@ -66,14 +66,15 @@ what_may_still_change(void **state)
 
 /* ---- several recipients ---- */
 
-enum { VOICES = 6 };
+enum { VOICES = 7 };
 
-/* Pass; defer and reject, each told or quiet; and hold. */
+/* Pass; defer and reject, each told or quiet; hold; and tag. */
 static struct voice
 voice_number(size_t i, unsigned place)
 {
 	struct voice v = { .verdict = { .decision = i == 0   ? DECISION_PASS
 		                                    : i == 5   ? DECISION_HOLD
+		                                    : i == 6   ? DECISION_TAG
 		                                    : i % 2 == 1 ? DECISION_DEFER
 		                                                 : DECISION_REJECT,
 		                        .place = place, .reply = (enum reply_id)(place * 10 + i) } };
@@ -205,6 +206,34 @@ reasons(void **state)
 	same_text("word", decision_word(DECISION_HOLD), "hold");
 }
 
+/* Each once, with whether it was unsure, whole or not at all; and whatever else becomes of the posting. */
+static void
+tags(void **state)
+{
+	struct verdict v = { .decision = DECISION_TAG, .place = 2 }, now = { .decision = DECISION_HOLD, .place = 1 };
+
+	(void)state;
+	assert_true(verdict_tag(&v, "dkim", false));
+	assert_true(verdict_tag(&v, "storm", true));
+	assert_true(verdict_tag(&v, "dkim", false));
+	same_text("three", v.tags, "dkim=fail, storm=unsure");
+	assert_true(verdict_tag(&now, "dkim", true));
+	assert_true(verdict_tag(&now, "storm", true));
+	verdict_also(&now, "moderated", "");
+	v = verdict_join(v, now);
+	assert_int_equal(v.decision, DECISION_HOLD);
+	same_text("reason", v.reason, "moderated");
+	same_text("joined", v.tags, "dkim=fail, storm=unsure, dkim=unsure");
+	v = verdict_join(v, verdict_pass());
+	same_text("and passed", v.tags, "dkim=fail, storm=unsure, dkim=unsure");
+	assert_true(verdict_tag(&v, "abcdefghijklmnopqrstuvwxyz0123", true));
+	same_number("full", (long long)strlen(v.tags), 75);
+	assert_false(verdict_tag(&v, "abc", false));
+	same_number("full", (long long)strlen(v.tags), 75);
+	assert_true(verdict_goes(DECISION_PASS) && verdict_goes(DECISION_TAG));
+	assert_false(verdict_goes(DECISION_HOLD));
+}
+
 int
 main(void)
 {
@@ -213,7 +242,7 @@ main(void)
 		cmocka_unit_test(what_may_still_change),
 		cmocka_unit_test(every_three_recipients),
 		cmocka_unit_test(by_name),
-		cmocka_unit_test(reasons),
+		cmocka_unit_test(reasons), cmocka_unit_test(tags),
 	};
 
 	return RUN(tests);
