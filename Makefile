@@ -166,8 +166,8 @@ UNIT = address base config dsn footer header inquiry intake json keys ldap ldif 
        resolver results returned roster senders setting site socketmap sources spool sql stamp style subject \
        sympa_config syntax table template union verdict verp wire
 TESTS = $(UNIT:%=$(BUILD)/tests/test_%) $(BUILD)/tests/contract_ldap
-FUZZ = address config content deref distribution entry filter header heading mailboxes member_list \
-       phrase progress query report results stamp sympa syntax url verp wire
+FUZZ = address config content deref distribution entry filter header heading leaving mailboxes \
+       member_list phrase progress query report results stamp sympa syntax url verp wire
 
 $(BUILD)/tests/test_spool: $(BUILD)/tests/unit/queue_contract.o $(BUILD)/tests/unit/queue_memory.o
 $(BUILD)/tests/test_intake: $(BUILD)/expander/intake/content.o $(BUILD)/expander/heading.o \

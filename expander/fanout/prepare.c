@@ -350,6 +350,7 @@ read_other(struct choosing *c, const char *address, struct set **in_r)
 	found = choose(c, address, &unused);
 	if (found == FOUND_YES)
 		*in_r = those_in(&theirs);
+	c->roster = NULL;
 	roster_close(&theirs);
 	return found;
 }
