@@ -8,6 +8,7 @@ import time
 from testbed import client, directory, milter, proxy
 from testbed.base import ROOT, as_they_answer, can_connect, end_process, free_port, wait_until
 
+import directories
 import mlmmj
 import polite
 from stand import BARE, DOMAIN, PEOPLE, SENDER, SIZE, TENS, Rollcall, Tail, mail_of, median, members_of, peak
@@ -787,6 +788,18 @@ def row_0(stand):
     rc.stop()
 
 
+def row_50(stand):
+    yield from directories.row_50(stand, row, by_turns)
+
+
+def row_51(stand):
+    yield from directories.row_51(stand, row)
+
+
+def row_52(stand):
+    yield from directories.row_52(stand, row)
+
+
 ROWS = {1: row_1, 2: row_2, 3: row_3, 4: row_4, 5: row_5, 6: row_6, 7: row_7, 8: row_8, 9: row_9, 10: row_10, 11: row_11,
         12: row_12, 13: row_13, 14: row_14, 15: row_15, 16: row_16, 17: row_17, 18: row_18, 19: row_19, 20: row_20, 21: row_21,
-        23: row_23, 0: row_0}
+        23: row_23, 50: row_50, 51: row_51, 52: row_52, 0: row_0}
