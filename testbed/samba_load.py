@@ -22,8 +22,13 @@ EXCHANGE = [("targetAddress", TEXT, False, "user contact"),
             ("msExchCoManagedByLink", NAME, True, "group dynamic"),
             ("hideDLMembership", FLAG, False, "group"),
             ("msExchDynamicDLFilter", TEXT, False, "dynamic"),
-            ("msExchDynamicDLBaseDN", NAME, False, "dynamic")]
-LINKS = ("member", "managedBy", "msExchCoManagedByLink", "msExchDynamicDLBaseDN")
+            ("msExchDynamicDLBaseDN", NAME, False, "dynamic"),
+            ("authOrig", NAME, True, "group"),
+            ("unauthOrig", NAME, True, "group"),
+            ("dLMemSubmitPerms", NAME, True, "group"),
+            ("dLMemRejectPerms", NAME, True, "group"),
+            ("msExchRequireAuthToSendTo", FLAG, False, "group")]
+LINKS = ("member", *(name for name, syntax, *_ in EXCHANGE if syntax is NAME), "managedBy")
 
 
 def add_schema(db, suffix):

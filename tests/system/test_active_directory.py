@@ -7,6 +7,7 @@ from testbed import directory, ranges, rollcall, samba
 from testbed.rollcall import ldap_settings, run_contract
 
 from test_membership import MEMBERS, compare
+from test_posters import says
 
 SUFFIX = "DC=example,DC=com"
 CROWD = 5100
@@ -86,6 +87,22 @@ def peculiar():
     return out
 
 
+# What a group has, and who may post then, by login or as a sender that the site's own hosts vouch for.
+POSTING = [
+    (dict(authOrig=person_dn("ann")), {"ann": 250, "ann@example.com": 250, "bob": 550}),
+    (dict(authOrig=person_dn("proxy")), {"proxy": 250, "proxy.other@example.com": 250, "ann": 550}),
+    (dict(dLMemSubmitPerms=group_dn("right")), {"ann": 250, "dora": 250, "bob": 550}),
+    (dict(authOrig=person_dn("bob"), dLMemSubmitPerms=group_dn("bottom")), {"bob": 250, "dora": 250, "ann": 550}),
+    (dict(unauthOrig=person_dn("proxy")), {"proxy": 550, "proxy.other@example.com": 550, "bob": 250}),
+    (dict(dLMemRejectPerms=group_dn("right")), {"dora": 550, "bob": 250}),
+    (dict(authOrig=person_dn("dora"), dLMemRejectPerms=group_dn("right")), {"dora": 550}),
+    (dict(msExchRequireAuthToSendTo="TRUE"), {"ann": 250, "ann@example.com": 550}),
+    (dict(msExchRequireAuthToSendTo="FALSE"), {"ann": 250, "ann@example.com": 250}),
+    (dict(msExchRequireAuthToSendTo="TRUE", authOrig=person_dn("ann")), {"ann": 250, "ann@example.com": 550, "bob": 550}),
+    ({}, {"ann": 250, "ann@example.com": 250, "nobody": 550}),
+]
+
+
 def crowd():
     names = [f"u{i:04d}" for i in range(CROWD)]
     out = "".join(contact(n, mail=f"{n}@example.net") for n in names)
@@ -98,7 +115,8 @@ def domain(module_place):
     units = "".join(directory.entry(f"OU={ou},{SUFFIX}", objectClass="organizationalUnit")
                     for ou in ("people", "groups", "services"))
     account = directory.entry(server.bind_dn, objectClass="user", sAMAccountName="rollcall", userAccountControl="66048")
-    server.load(units + account + contract() + peculiar() + crowd())
+    server.load(units + account + contract() + peculiar() + crowd() +
+                "".join(group(f"posting{n}", [person_dn("carl")], **has) for n, (has, _) in enumerate(POSTING)))
     server.start()
     yield server
     server.stop()
@@ -143,6 +161,17 @@ def test_encrypted(domain, config, how):
     how = {k: v.format(address=domain.address) for k, v in how.items()}
     r = config(ca_file=domain.dir / "ca.pem", **how)
     assert r.ctl("lookup", "staff@lists.example.com").returncode == 0
+
+
+def test_who_may_post(make_site, domain):
+    site = make_site(mta="sink", server=domain)
+    wrong = []
+    for n, (has, wanted) in enumerate(POSTING):
+        for who, reply in wanted.items():
+            got = says(site, (who, None) if "@" in who else ("", who), f"posting{n}@lists.example.com")
+            if got != reply:
+                wrong.append((has, who, reply, got))
+    assert wrong == []
 
 
 def test_a_post(make_site, domain, mta):
