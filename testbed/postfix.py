@@ -13,11 +13,12 @@ from .base import (ROOT, can_connect, end_process, free_port, library_path, serv
 
 QUEUES = "active bounce corrupt defer deferred flush hold incoming private saved trace".split()
 
+# The queue manager looks every second for mail that it found locked, which waits in "incoming" without anybody telling it.
 MASTER = """
 {smtp} inet n - n - - smtpd
 pickup unix n - n 5 1 pickup
 cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
+qmgr unix n - n 1 1 qmgr
 tlsmgr unix - - n 1000? 1 tlsmgr
 rewrite unix - - n - - trivial-rewrite
 bounce unix - - n - 0 bounce

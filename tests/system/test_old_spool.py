@@ -76,7 +76,7 @@ def test_the_fixture_is_of_version_1():
 
 
 @pytest.mark.parametrize("queue, name, old, new, words", [
-    ("pending", "envelope.json", '"version": 1', '"version": 5', "version 5 is not known"),
+    ("pending", "envelope.json", '"version": 1', '"version": 99', "version 99 is not known"),
     ("outbound", "recipients", "recipients 1\n", "recipients 2 zstd\n", "recipients: version 2 zstd is not known"),
     ("outbound", "progress", '{"version":1}', '{"version":2}', "progress: not of a version known"),
 ])
