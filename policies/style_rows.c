@@ -289,7 +289,7 @@ check_reply_to(const char *text, struct complaint *why)
 static int
 check_subject_tag(const char *text, struct complaint *why)
 {
-	if (*text == '\0')
+	if (text[strspn(text, " ")] == '\0')
 		return complain(why, "there is nothing; none leaves the subject as it is");
 	if (strlen(text) > LONGEST_TAG)
 		return complain(why, "longer than %d octets", LONGEST_TAG);

@@ -85,7 +85,7 @@ CASES = [
     ("dmarc: rewrite", "below.soft.example", False, KEPT),
     ("dmarc: rewrite", "unknown.example", False, KEPT),
     ("dmarc: rewrite", "looping.example", False, VIA),           # asked for the last time
-    ("dmarc: rewrite", "example.org, eve@example.net", False, KEPT),
+    ("dmarc: rewrite", "example.org, eve@example.net", False, KEPT),     # C121
     ("dmarc: rewrite, footer: Bye", "example.org", True, VIA),
     ("dmarc: rewrite, footer: 'For {member.local}'", "example.org", True, VIA),
     ("dmarc: rewrite, subject-tag: '[x]'", "example.org", True, VIA),

@@ -44,7 +44,7 @@ def test_a_token_for_each(make_site):
 
 
 def test_what_is_not_true(make_site):
-    """Forged, foreign, the MTA's form, and of a post that is gone: never more than is known."""
+    """C199: forged, foreign, the MTA's form, and of a post that is gone: never more than is known."""
     site = make_site(mta="sink", destinations=ALWAYS)
     site.submit()
     site.wait_for(4)

@@ -117,7 +117,7 @@ values(void **state)
 		{ "reply-to: ", "there is nothing" },
 		{ "subject-tag: [{local}]", NULL },
 		{ "subject-tag: [Gr\xc3\xbc\xc3\x9f" "e]", NULL },
-		{ "subject-tag:", "there is nothing" },
+		{ "subject-tag:", "there is nothing" },      /* C093 */
 		{ "subject-tag: a\r\nBcc: eve@x", "neither control characters" },
 		{ "subject-tag: \xe4", "neither control characters" },
 		{ "subject-tag: =?utf-8?q?a?=", "neither control characters" },
@@ -699,6 +699,66 @@ ways_out(void **state)
 	free(each);
 }
 
+/* C094: in a file a tag may be blanks. */
+static void
+tags_of_blanks(void **state)
+{
+	struct complaint why;
+
+	(void)state;
+	assert_int_equal(style_settings[STYLE_SUBJECT_TAG].check("  ", &why), -1);
+	same_text("complaint", why.text, "there is nothing; none leaves the subject as it is");
+}
+
+/* Whether the post of this name is sent with members' own reverse-paths. */
+static bool
+is_chosen(const char *verp, const char *sender, const char *id)
+{
+	struct site site = { .hostname = (char *)"mail.x" };
+	struct list *l = make_list("staff@l.x", verp);
+	struct target t = { .list = l, .role = ROLE_POST };
+	struct envelope e = { .sender = mem_text(sender) };
+	struct style all = { 0 };
+	struct complaint why;
+	bool chosen;
+
+	style_complete(&all, "posts", NULL);
+	assert_int_equal(style_merge(t.style, l, NULL, &all, &why), 0);
+	heading_compose(&e, &site, &t, id, "mx.x", "", 0);
+	chosen = e.inject_verp;
+	assert_int_equal(e.inject_suspects, strcmp(verp, "verp: suspects") == 0 && *sender != '\0');
+	envelope_free(&e);
+	setting_free(style_settings, &all);
+	list_drop(&l);
+	return chosen;
+}
+
+/* C195: of many posts one in so many, and of one post always the same is said. */
+static void
+every_so_many(void **state)
+{
+	enum { POSTS = 2000 };
+	size_t chosen[3] = { 0 };
+
+	(void)state;
+	for (int i = 0; i < POSTS; i++) {
+		char id[DIGEST_NAME + 1];
+		bool is;
+
+		digest_of(&i, sizeof(i), id);
+		is = is_chosen("verp: every 10", "ann@x", id);
+		assert_int_equal(is, is_chosen("verp: every 10", "eve@y", id));
+		chosen[0] += is;
+		chosen[1] += is_chosen("verp: every 1", "ann@x", id);
+		chosen[2] += is_chosen("verp: never", "ann@x", id) + is_chosen("verp: suspects", "ann@x", id) +
+		             is_chosen("verp: always", "", id);
+	}
+	if (chosen[0] < POSTS / 10 * 3 / 4 || chosen[0] > POSTS / 10 * 5 / 4)
+		fail_msg("%zu of %d", chosen[0], POSTS);
+	assert_int_equal(chosen[1], POSTS);
+	assert_int_equal(chosen[2], 0);
+}
+
 int
 main(void)
 {
@@ -708,6 +768,8 @@ main(void)
 		cmocka_unit_test(which_level_counts),
 		cmocka_unit_test(fields_that_lead_nowhere),
 		cmocka_unit_test(ways_out),
+		cmocka_unit_test(tags_of_blanks),
+		cmocka_unit_test(every_so_many),
 		cmocka_unit_test(list_fields),
 		cmocka_unit_test(archives),
 		cmocka_unit_test(archives_of_long_names),

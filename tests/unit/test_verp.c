@@ -121,6 +121,7 @@ other_forms(void **state)
 		{ "staff-bouncesx@l.x", VERP_NONE, NULL },
 		{ "staff@l.x", VERP_NONE, NULL },
 		{ "staff-bounces+bob=example.com@l.x", VERP_HINT, "bob@example.com" },
+		/* C194 */
 		{ "staff-bounces+joe+tag=y.org@l.x", VERP_HINT, "joe+tag@y.org" },
 		{ "staff-bounces+weird=a=z.org@l.x", VERP_HINT, "weird=a@z.org" },
 		{ "staff-bounces+=z.org@l.x", VERP_NONE, NULL },
