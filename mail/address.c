@@ -342,3 +342,16 @@ address_domain(const char *canonical)
 {
 	return strrchr(canonical, '@') + 1;
 }
+
+bool
+domain_is_within(const char *domain, const char *above, size_t length)
+{
+	struct complaint unused;
+	char *canonical = domain_canonical(above, length, &unused);
+	size_t whole = strlen(domain), part = canonical == NULL ? 0 : strlen(canonical);
+	bool within = canonical != NULL && whole >= part && strcmp(domain + whole - part, canonical) == 0 &&
+	              (whole == part || domain[whole - part - 1] == '.');
+
+	free(canonical);
+	return within;
+}

@@ -55,6 +55,9 @@ char *domain_canonical(const char *text, size_t length, struct complaint *);
 /* Whether a text is one: 0, or -1 with a complaint. */
 int domain_check(const char *text, struct complaint *);
 
+/* Whether a canonical domain is the one of this text or below it. */
+bool domain_is_within(const char *domain, const char *above, size_t length);
+
 /* The same domain in U-labels, allocated; NULL where that is no different, or there are none. */
 char *domain_unicode(const char *canonical);
 

@@ -2,6 +2,7 @@
  * What From's domain wishes for mail that nothing proves to be its own (RFC 7489), where the MTA does not
  * see to it. Proven it is by a DKIM signature alone: SPF is about the client, and known to the MTA.
  */
+#include "mail/address.h"
 #include "policies/from_policy.h"
 #include "policies/verified.h"
 
@@ -11,6 +12,7 @@
 struct dmarc_config {
 	struct text_list deny;
 	bool forwards;
+	struct text_list lists, authors;  /* of which that is said; empty: of all */
 };
 
 static const char *const words[] = { "quarantine", "reject", NULL };
@@ -34,7 +36,12 @@ static const struct setting settings[] = {
 	{ .name = "forwards", .kind = KIND_FLAG, .offset = offsetof(struct dmarc_config, forwards),
 	  .fallback = "yes",
 	  .help = "Whether the lists send posts on so that signatures still hold. With no, signed posts "
-	          "of such domains fail as well, since members' providers would refuse them." },
+	          "of such domains fail as well, since members' providers would refuse them …" },
+	{ .name = "lists", .kind = KIND_TEXTS, .offset = offsetof(struct dmarc_config, lists),
+	  .check = address_check, .help = "… if they are for one of these lists; without it for any …" },
+	{ .name = "authors", .kind = KIND_TEXTS, .offset = offsetof(struct dmarc_config, authors),
+	  .check = domain_check,
+	  .help = "… and From is in one of these domains or below; without it in any." },
 	{ .kind = KIND_END },
 };
 
@@ -67,6 +74,22 @@ look_at_signatures(const struct from_policy *policy, const char *author, const s
 	return verdict;
 }
 
+/* Whether posts of that author cannot be sent on by the list. */
+static bool
+is_stopped(const struct dmarc_config *c, const struct facts *f, const char *author)
+{
+	bool here = c->lists.count == 0, whose = c->authors.count == 0;
+
+	for (size_t i = 0; i < c->lists.count && !here; i++)
+		here = f->list != NULL && text_same(c->lists.items[i], f->list->address);
+	for (size_t i = 0; i < c->authors.count && !whose; i++) {
+		const char *one = c->authors.items[i];
+
+		whose = domain_is_within(author, one, strlen(one));
+	}
+	return !c->forwards && here && whose;
+}
+
 static struct verdict
 at_end(const void *config, const struct facts *f, struct deadline by)
 {
@@ -91,8 +114,9 @@ at_end(const void *config, const struct facts *f, struct deadline by)
 		case FOUND_YES:
 			if (!text_list_has(&c->deny, dmarc_word(policy.wish)))
 				break;
-			verdict = c->forwards ? look_at_signatures(&policy, author, f, by)
-			                      : forbid(&policy, author, "the list changes what it sends on");
+			verdict = is_stopped(c, f, author)
+			                  ? forbid(&policy, author, "the list changes what it sends on")
+			                  : look_at_signatures(&policy, author, f, by);
 			break;
 		}
 	free(author);
@@ -102,7 +126,7 @@ at_end(const void *config, const struct facts *f, struct deadline by)
 const struct policy policy_dmarc = {
 	.name = "dmarc",
 	.summary = "The post must be what From's domain asks for by DMARC.",
-	.needs = NEED_SESSION | NEED_FILE,
+	.needs = NEED_SESSION | NEED_FILE | NEED_LIST,
 	.resource = RESOURCE_DNS,
 	.settings = settings,
 	.config_size = sizeof(struct dmarc_config),

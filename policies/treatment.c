@@ -81,20 +81,6 @@ treatment_check(const char *text, struct complaint *why)
 	return count > 0 ? 0 : complain(why, "there is nothing; none leaves all posts as they are");
 }
 
-/* Whether a domain is this one or below it. */
-static bool
-is_within(const char *domain, const char *word, size_t length)
-{
-	struct complaint unused;
-	char *canonical = domain_canonical(word, length, &unused);
-	size_t whole = strlen(domain), part = canonical == NULL ? 0 : strlen(canonical);
-	bool within = canonical != NULL && whole >= part && strcmp(domain + whole - part, canonical) == 0 &&
-	              (whole == part || domain[whole - part - 1] == '.');
-
-	free(canonical);
-	return within;
-}
-
 enum treatment
 treatment_of(const char *setting, const char *domain)
 {
@@ -106,7 +92,7 @@ treatment_of(const char *setting, const char *domain)
 
 		if (own == 0) {
 			general = which;
-		} else if (own > best && is_within(domain, word, own)) {
+		} else if (own > best && domain_is_within(domain, word, own)) {
 			best = own;       /* the nearest counts */
 			found = which;
 		}
