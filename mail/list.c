@@ -81,6 +81,7 @@ list_drop(struct list **list)
 	free(c->list.key);
 	free(c->list.errors);
 	free(c->list.state_reason);
+	free(c->list.refusal);
 	text_list_free(&c->list.settings);
 	posters_free(&c->list.posters);
 	free(c);

@@ -54,6 +54,7 @@ struct list {
 	struct text_list settings;        /* its own, "name: value", as the source has them; unchecked */
 	enum list_state state;
 	char *state_reason;               /* for the log; NULL: it is open */
+	char *refusal;                    /* told to whose posts it refuses, behind the reply; may be NULL */
 	int64_t max_size;                 /* bytes of the largest post it takes; 0: it says nothing */
 	struct poster_list posters;       /* what the source says of who may post; and its owners */
 };

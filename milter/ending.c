@@ -28,8 +28,12 @@ name_lists(struct session *s, const struct voice *voices, enum decision decision
 	size_t more = 0;
 
 	bytes_clear(&s->names);
-	if (s->list_count + s->others < 2)
+	if (s->list_count + s->others < 2) {
+		if (s->list_count == 1 && voices[0].verdict.decision == decision &&
+		    decision == DECISION_REJECT && s->lists[0].list->refusal != NULL)
+			bytes_add_text(&s->names, s->lists[0].list->refusal);
 		return;
+	}
 	for (size_t i = 0; i < s->list_count; i++) {
 		const char *address = s->lists[i].list->address;
 

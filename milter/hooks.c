@@ -70,7 +70,7 @@ add_plain(char *text, size_t size, const char *more)
 	text[length] = '\0';
 }
 
-/* `names`: of the lists that refuse, or "". */
+/* `names`: of the lists that refuse, or what the one that does says to it, or "". */
 static sfsistat
 answer(SMFICTX *ctx, struct verdict v, const char *names)
 {
@@ -203,10 +203,12 @@ on_rcpt(SMFICTX *ctx, char **argv)
 {
 	static char address[] = "{rcpt_addr}";
 	struct session *s = session_of(ctx);
+	struct verdict v;
 
 	if (s == NULL)
 		return SMFIS_TEMPFAIL;
-	return answer(ctx, session_rcpt(s, argv[0], macro(ctx, address), queue_id(ctx)), "");
+	v = session_rcpt(s, argv[0], macro(ctx, address), queue_id(ctx));
+	return answer(ctx, v, v.decision == DECISION_REJECT ? session_names(s) : "");
 }
 
 static sfsistat

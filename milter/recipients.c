@@ -177,6 +177,8 @@ read_recipient(struct session *s, const struct address *a, const char *queue_id,
 	judge(s, d, a->canonical, &j);
 	*v = j.verdict;
 	decided = v->decision != DECISION_PASS || j.target.list != NULL;
+	if (v->decision == DECISION_REJECT && j.target.list != NULL && j.target.list->refusal != NULL)
+		bytes_add_text(&s->names, j.target.list->refusal);
 	if (decided)
 		count_recipient(*v, &j.target, began);
 	if (v->decision != DECISION_PASS)
@@ -197,6 +199,7 @@ session_rcpt(struct session *s, const char *path, const char *resolved, const ch
 	bool is_address = session_parse_said(path, &said), decided;
 	struct verdict v = verdict_pass();
 
+	bytes_clear(&s->names);
 	decided = is_address && read_recipient(s, &said, queue_id, &v);
 	if (!decided && session_parse_resolved(resolved, &taken)) {
 		if (!is_address || strcmp(said.canonical, taken.canonical) != 0)

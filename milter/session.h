@@ -86,8 +86,8 @@ size_t session_stamps(const struct session *);
 bool session_stamp(struct session *, const char *queue_id, struct bytes *value);
 
 /*
- * The lists that session_data() or session_end() refused it for, where it has other recipients as
- * well; or "". For the reply.
+ * For the reply: the lists that session_data() or session_end() refused it for, where it has other
+ * recipients as well; or what the one list that session_rcpt() or these refused it for says to that; or "".
  */
 const char *session_names(const struct session *);
 

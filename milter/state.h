@@ -40,7 +40,7 @@ struct session {
 	size_t unknown;                   /* of a local message, that are no lists */
 	struct verdict refused;           /* of a local message, merged: what RCPT could not say */
 	struct bytes later;               /* what will be asked of the recipients so far, where split */
-	struct bytes names;               /* of lists that refuse it */
+	struct bytes names;               /* of lists that refuse it, or what the one list says to that */
 	struct message message;
 	size_t stamps;                    /* that came with it */
 	bool past_data, prepared;

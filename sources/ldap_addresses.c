@@ -247,6 +247,26 @@ take_tag(struct list *list, const struct conn *c, LDAPMessage *entry, const char
 	free(tag);
 }
 
+/* The first line, as a reply may have it; more of it than fits there is of no use. */
+static char *
+refusal_text(const struct conn *c, LDAPMessage *entry, const char *attribute)
+{
+	enum { LONGEST = 200 };
+	char *text = ldap_value(c, entry, attribute);
+	size_t length = text == NULL ? 0 : strcspn(text, "\r\n");
+
+	if (length == 0 || length > LONGEST)
+		length = length > LONGEST ? LONGEST : 0;
+	for (size_t i = 0; i < length; i++)
+		if (text[i] < ' ' || text[i] > '~')
+			text[i] = '?';
+	if (length == 0)
+		mem_drop(&text);
+	else
+		text[length] = '\0';
+	return text;
+}
+
 struct list *
 ldap_list(const struct conn *c, const struct names *n, LDAPMessage *entry, const char *address)
 {
@@ -258,6 +278,7 @@ ldap_list(const struct conn *c, const struct names *n, LDAPMessage *entry, const
 	if (n->settings != NULL)
 		take_settings(list, c, entry, n->settings);
 	take_tag(list, c, entry, n->tag);
+	list->refusal = refusal_text(c, entry, n->refusal);
 	ldap_list_state(list, c, n, entry);
 	ldap_read_posting(list, c, n, entry);
 	return list;

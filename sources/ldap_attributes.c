@@ -46,7 +46,7 @@ ldap_list_attributes(const struct names *n)
 {
 	const struct text_list *several[] = { &n->address, &n->state };
 	const char *others[] = { n->local_part, n->alternate_flag, n->name, n->errors, n->settings, n->size,
-		                 n->tag };
+		                 n->tag, n->refusal };
 	struct text_list attributes = { 0 };
 
 	for (size_t k = 0; k < sizeof(several) / sizeof(*several); k++)

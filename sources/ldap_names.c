@@ -170,6 +170,9 @@ const struct setting names_settings[NAME_COUNT + 1] = {
 	[NAME_TAG] = { .name = "tag", ATTRIBUTE, NAMES(tag),
 	  .help = "The attribute with what is put before the subject of posts: the setting subject-tag of "
 	          "the list itself." },
+	[NAME_REFUSAL] = { .name = "reject-text", ATTRIBUTE, NAMES(refusal),
+	  .help = "The attribute with what whoever posts is told, behind the reply, where the list refuses "
+	          "it: its first line, in ASCII." },
 	[NAME_STATE] = { .name = "state", ATTRIBUTES, NAMES(state),
 	  .help = "Attributes with words that say whether a list takes mail. A list without any is open." },
 	[NAME_STATES] = { .name = "states", .kind = KIND_TEXTS, .check = check_state, NAMES(states),

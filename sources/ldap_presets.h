@@ -33,6 +33,7 @@ struct names {
 	char *settings;                   /* of the list, "name: value" */
 	char *size;                       /* of the largest post, in bytes */
 	char *tag;                        /* what is put before the subject */
+	char *refusal;                    /* what is told to whose posts are refused */
 	struct text_list state;           /* words that say whether a group takes mail */
 	struct text_list states;          /* what they mean: "word=open", paused or closed */
 	char *alternate_flag;             /* of a group, with this word if it goes by alternates; */
@@ -82,6 +83,7 @@ enum name_id {
 	NAME_SETTINGS,
 	NAME_SIZE,
 	NAME_TAG,
+	NAME_REFUSAL,
 	NAME_STATE,
 	NAME_STATES,
 	NAME_ALTERNATE_FLAG,

@@ -40,6 +40,8 @@ merge_limits(struct list *merged, const struct list *l)
 		free(merged->state_reason);
 		merged->state_reason = mem_text(l->state_reason);
 	}
+	if (merged->refusal == NULL)
+		merged->refusal = mem_text(l->refusal);
 	if (l->max_size > 0 && (merged->max_size == 0 || l->max_size < merged->max_size))
 		merged->max_size = l->max_size;
 }

@@ -372,6 +372,23 @@ def test_the_tag_of_a_list(make_site):
     assert rcpt(site, "odd").code == 451
 
 
+def test_what_a_list_says_to_those_it_refuses(make_site, mta):
+    """At RCPT, behind the reply; its first line, without what no reply may have. Nothing to others, and of no list."""
+    out = crowd("ann", "bob") + sun_group(uniqueMember=person_dn("ann"), mgrpMsgRejectText="Ask 100% of Zoë\nfor more",
+                                          mgrpAllowedBroadcaster=person_dn("ann"))
+    out += sun_group("quiet", uniqueMember=person_dn("ann"), mgrpAllowedBroadcaster=person_dn("ann"))
+    site = make_site(out, **{**preset("inetMailGroup"), "mta": mta}, destinations="lists.example.com: "
+                     "{ sources: [ corp ], check: [ posters: { allow: members } ] }")
+    with site.smtp() as c:
+        assert c.mail("bob@example.com").code == 250
+        quiet, told = (c.rcpt(f"{name}@lists.example.com") for name in ("quiet", "staff"))
+        assert (quiet.code, told.code) == (550, 550)
+        assert "Ask 100? of Zo??" in str(told) and "more" not in str(told) and "Ask" not in str(quiet)
+        assert "Ask" not in str(c.rcpt("stuff@lists.example.com"))
+    with site.smtp() as c:
+        assert c.mail("ann@example.com").code == 250 and c.rcpt("staff@lists.example.com").code == 250
+
+
 def test_two_sources_of_a_list(make_site):
     """The stricter of what they say of it counts."""
     own = "cn=staff,ou=services,dc=example,dc=com"
