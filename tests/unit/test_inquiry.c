@@ -291,6 +291,37 @@ each_is_counted(void **state)
 
 static const char hangs[] = "fail: { answer: fail, after: 1h }";
 
+/* Of what is taken every tag is waited for, though it changes nothing about that; of what is not, none. */
+static void
+all_tags(void **state)
+{
+#define SLOW_TAG "fail: { answer: fail, after: 30ms, on_fail: tag, on_unsure: tag, tag: slow }"
+	static const struct {
+		const char *checks, *want;
+		enum decision decision;
+	} cases[] = {
+		{ "max-size: { limit: 4k, on_fail: tag }, " SLOW_TAG, "max-size=fail, slow=fail", DECISION_TAG },
+		{ "max-size: { limit: 4k, on_fail: hold }, " SLOW_TAG, "slow=fail", DECISION_HOLD },
+		{ SLOW_TAG ", max-size: { limit: 4k, on_fail: hold }", "slow=fail", DECISION_HOLD },
+		{ "max-size: { limit: 4k }, " SLOW_TAG, "", DECISION_REJECT },
+		{ "fail: { answer: fail, after: 1h, on_fail: tag, on_unsure: tag }", "fail=unsure", DECISION_TAG },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct site *s = load(cases[i].checks, cases[i].checks, "50");
+		struct asked a;
+
+		ask(&a, s, MOMENT_RCPT, i == 4 ? 50 : 60000, false);
+		same_number(cases[i].checks, a.subjects[0].verdict.decision, cases[i].decision);
+		same_text(cases[i].checks, a.subjects[0].verdict.tags, cases[i].want);
+		same_text(cases[i].checks, a.subjects[2].verdict.tags, cases[i].want);
+		forget(&a);
+		site_drop(&s);
+	}
+#undef SLOW_TAG
+}
+
 /* What cannot change anything is not begun, or ends at once. */
 static void
 settled(void **state)
@@ -568,7 +599,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_thousand_shufflings), cmocka_unit_test(settled),
+		cmocka_unit_test(a_thousand_shufflings), cmocka_unit_test(all_tags), cmocka_unit_test(settled),
 		cmocka_unit_test(asked_once),            cmocka_unit_test(each_is_counted),
 		cmocka_unit_test(late),                  cmocka_unit_test(busy),
 		cmocka_unit_test(tried_out),
