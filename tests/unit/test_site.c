@@ -224,7 +224,7 @@ mistakes(void **state)
 		{ "{ allow: [ anyone ] }", "{ tag: spam }",
 		  ":22:25: tag: what fails this check is not tagged; that would be on_fail: tag" },
 		{ "{ allow: [ anyone ] }", "{ on_fail: tag, tag: \"a b\" }",
-		  ":22:41: tag: \"a b\" is no word of at most 30 small letters, digits and dashes" },
+		  ":22:39: tag: \"a b\" is no word of at most 30 small letters, digits and dashes" },
 		{ "{ allow: [ anyone ] }", "{ without_session: tag }",
 		  ":22:37: without_session: \"tag\" is not one of accept, hold, defer, reject" },
 		{ "{ allow: [ anyone ] }", "{ on-fail: reject }",
