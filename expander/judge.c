@@ -6,7 +6,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* More of them come from nobody who means well. */
 enum { MOST_STAMPS = 8 };

@@ -1,7 +1,6 @@
 /* Buckets. */
 #include "expander/pace.h"
 
-#include "base/text.h"
 #include "mail/syntax.h"
 
 #include <string.h>

@@ -19,18 +19,15 @@ static int
 parse_weight(const char *text, int64_t *weight)
 {
 	static const char word[] = "weight ";
-	const char *number;
-	char *end;
 
 	*weight = 1;
 	if (*text == '\0')
 		return 0;
 	text += strspn(text, " ");
-	number = text + sizeof(word) - 1;
-	if (strncmp(text, word, sizeof(word) - 1) != 0 || *number < '1' || *number > '9')
-		return -1;
-	*weight = strtoll(number, &end, 10);
-	return *end == '\0' && *weight <= MOST_WEIGHT ? 0 : -1;
+	return strncmp(text, word, sizeof(word) - 1) == 0 && text_number(text + sizeof(word) - 1, weight) &&
+	                       *weight >= 1 && *weight <= MOST_WEIGHT
+	               ? 0
+	               : -1;
 }
 
 int

@@ -116,6 +116,8 @@ int spool_sync(struct entry *, struct complaint *);
 bool spool_knows(struct spool *, const char *id, int64_t batch);        /* for good, that it is queued */
 
 /* spool_receipt.c */
+/* Opens the entry where it is: in the direction of movement, so that it is met if it moves meanwhile. */
+int spool_find(const struct spool *, const char *id, enum queue_id *);
 enum receipt_fate spool_receipt(struct queues *, const char *id, int64_t batch, const char *token,
                                 struct complaint *);
 int spool_receipts(struct entry *, void (*)(void *, int64_t, const char *), void *,

@@ -155,10 +155,9 @@ spool_history(struct queues *queues, const char *id, void (*visit)(void *, const
 {
 	const struct spool *s = (const struct spool *)queues;
 	struct bytes text = { 0 };
-	int rc = 0, dir = -1;
+	enum queue_id unused;
+	int rc = 0, dir = spool_find(s, id, &unused);
 
-	for (enum queue_id q = QUEUE_PENDING; q < QUEUE_COUNT && dir < 0; q++)
-		dir = openat(s->dirs[q], id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return 0;
 	if (file_read(dir, "progress", LARGEST_FILE, &text, why) < 0 ||

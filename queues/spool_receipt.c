@@ -21,9 +21,8 @@ enum {
 	LINE = 4096                       /* a line of receipts is shorter */
 };
 
-/* Opens the entry where it is: in the direction of movement, so that it is met if it moves meanwhile. */
-static int
-find_entry(const struct spool *s, const char *id, enum queue_id *queue)
+int
+spool_find(const struct spool *s, const char *id, enum queue_id *queue)
 {
 	int dir = -1;
 
@@ -115,7 +114,7 @@ is_asked_for(int dir, int64_t batch, const char *token, struct complaint *why)
 		const char *lf;
 
 		at -= (off_t)length;
-		text.length = 0;
+		bytes_clear(&text);
 		if (read_stretch(fd, at, length, &text, why) < 0) {
 			asked = -1;
 			break;
@@ -126,7 +125,7 @@ is_asked_for(int dir, int64_t batch, const char *token, struct complaint *why)
 			start = lf == NULL ? text.length : (size_t)(lf + 1 - text.data);
 		}
 		asked = asks_for(text.data + start, text.length - start, batch, token);
-		rest.length = 0;
+		bytes_clear(&rest);
 		bytes_add(&rest, text.data, start);
 		piece *= 2;
 	}
@@ -160,7 +159,7 @@ whole_lines(int fd, off_t size, struct complaint *why)
 		off_t length = at < LINE ? at : LINE;
 
 		at -= length;
-		text.length = 0;
+		bytes_clear(&text);
 		if (read_stretch(fd, at, (size_t)length, &text, why) < 0)
 			whole = at = -1;
 		else
@@ -168,7 +167,7 @@ whole_lines(int fd, off_t size, struct complaint *why)
 	}
 	if (lf != NULL) {
 		whole = at + (lf + 1 - text.data);
-		text.length = 0;
+		bytes_clear(&text);
 		if (read_stretch(fd, 0, (size_t)(whole < LINE ? whole : LINE), &text, why) < 0)
 			whole = -1;
 	}
@@ -276,7 +275,7 @@ spool_receipt(struct queues *queues, const char *id, int64_t batch, const char *
 	struct spool *s = (struct spool *)queues;
 	enum receipt_fate fate = RECEIPT_UNKNOWN;
 	enum queue_id queue;
-	int dir = find_entry(s, id, &queue), asked;
+	int dir = spool_find(s, id, &queue), asked;
 	bool known;
 
 	if (dir < 0) {

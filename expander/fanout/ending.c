@@ -26,6 +26,19 @@ log_post(const struct post *p, const char *state)
 	log_end(&l);
 }
 
+/* It is done, or what is left of it is for the next time. */
+static void
+let_go(struct post *p)
+{
+	const struct queue_ops *ops = p->entry->queues->ops;
+	struct complaint why;
+
+	if (ops->move(&p->entry, QUEUE_DONE, &why) < 0) {
+		log_say(LEVEL_ERROR, "inject", "%s: %s", p->entry->id, why.text);
+		ops->release(&p->entry, clock_wall() + REPORT_AGAIN);
+	}
+}
+
 void
 ending(struct post *p, const struct service *s)
 {
@@ -54,22 +67,13 @@ ending(struct post *p, const struct service *s)
 	}
 	metric_add(&expander_metrics[POSTS], given_up == NULL ? POST_DONE : POST_EXPIRED, 0, 0, 1);
 	log_post(p, given_up == NULL ? "done" : "expired");
-	if (ops->move(&p->entry, QUEUE_DONE, &why) < 0) {
-		log_say(LEVEL_ERROR, "inject", "%s: %s", p->entry->id, why.text);
-		ops->release(&p->entry, clock_wall() + REPORT_AGAIN);
-	}
+	let_go(p);
 }
 
 void
 ending_shadow(struct post *p)
 {
-	const struct queue_ops *ops = p->entry->queues->ops;
-	struct complaint why;
-
 	metric_add(&expander_metrics[POSTS], POST_DONE, 0, 0, 1);
 	log_post(p, "shadow");
-	if (ops->move(&p->entry, QUEUE_DONE, &why) < 0) {
-		log_say(LEVEL_ERROR, "inject", "%s: %s", p->entry->id, why.text);
-		ops->release(&p->entry, clock_wall() + REPORT_AGAIN);
-	}
+	let_go(p);
 }

@@ -12,7 +12,6 @@
 #include "expander/pulse.h"
 #include "expander/recipients.h"
 #include "expander/service.h"
-#include "mail/address.h"
 
 #include <stdlib.h>
 #include <string.h>

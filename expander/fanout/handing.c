@@ -4,7 +4,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "expander/fanout/report.h"
-#include "expander/heading.h"
 #include "expander/judge.h"
 #include "expander/treat.h"
 #include "mail/address.h"
@@ -29,6 +28,7 @@ struct handing {
 	const struct preparing *p;
 	const struct text_list *apart;    /* of the entry's own list */
 	const char *message;
+	char digest[DIGEST_NAME + 1];     /* of it; "" until somebody has to be told of a refusal */
 	struct arrival arrival;
 	struct address sender;
 	struct credentials credentials;
@@ -101,7 +101,6 @@ judge_reached(const struct handing *h, struct reached *r)
 	const struct verdict rules = admit_rules(&r->target, h->arrival.sender);
 
 	r->judgement.target = &r->target;
-	r->judgement.subject = admit_subject(&r->target);
 	if (rules.decision == DECISION_PASS)
 		judge(h->service, &h->arrival, &h->credentials, h->p->by, &r->judgement, 1);
 	else
@@ -304,17 +303,16 @@ print(const struct handing *h, const struct reached *r, const struct notice *n, 
 
 /* The same however often it is made, and by whichever of the lists that the message came for. */
 static char *
-report_key(const struct handing *h)
+report_key(struct handing *h)
 {
-	char name[DIGEST_NAME + 1];
-
-	digest_of(h->message, (size_t)h->arrival.size, name);
-	return mem_format("refusal of %s", name);
+	if (h->digest[0] == '\0')
+		digest_of(h->message, (size_t)h->arrival.size, h->digest);
+	return mem_format("refusal of %s", h->digest);
 }
 
 /* Tells whoever posted, who is proven. */
 static void
-report(const struct handing *h, const struct reached *r)
+report(struct handing *h, const struct reached *r)
 {
 	const char *list = r->target.list->address;
 	char *key = report_key(h), id[DIGEST_NAME + 1] = "",
@@ -344,7 +342,7 @@ report(const struct handing *h, const struct reached *r)
  * the log.
  */
 static void
-tell(const struct handing *h, const struct reached *r)
+tell(struct handing *h, const struct reached *r)
 {
 	const struct envelope *e = &h->entry->envelope;
 	bool told = e->proof != NULL && *e->sender != '\0' && !r->judgement.quiet && !e->shadow;

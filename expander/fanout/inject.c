@@ -18,7 +18,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum {
 	MOST_POSTS = 64,                  /* under way at once: enough for small ones to pass a huge one */
@@ -289,8 +288,7 @@ take_entry(struct injector *in, const struct service *s)
 		post_close(&p);
 	} else if (p != NULL) {
 		p->proof = turns_wants_proof(p, s);
-		p->verp = p->entry->envelope.inject_verp;
-		p->own = p->verp && sending_fits(p, s->keys);
+		p->own = p->entry->envelope.inject_verp && sending_fits(p, s->keys);
 		p->quick = turns_is_quick(p, s);
 		sending_part(p, s);
 	} else if (found) {

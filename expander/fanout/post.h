@@ -36,8 +36,7 @@ struct post {
 	bool proof;                       /* its batches ask for receipts */
 	bool personal;                    /* each member has a copy of its own */
 	bool *alone;                      /* of each line: with a reverse-path of its own; or NULL */
-	bool verp;                        /* each member has a reverse-path of its own: … */
-	bool own;                         /* … which can be ours */
+	bool own;                         /* each member has a reverse-path of its own, which can be ours */
 	bool quick;                       /* it is small or urgent, and waits for no pace */
 	int64_t doubt_since;              /* ticks: when the last of the open batches came in doubt */
 	bool doubt_later;                 /* what was not queued of them goes the next time */

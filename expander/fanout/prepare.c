@@ -42,6 +42,7 @@ struct parting {
 	member_fn *fn;
 	void *arg;
 	struct set *met, *flat;           /* what may be lists; and what is none, each with its NUL */
+	size_t told;                      /* how many of those that were met have been asked about */
 };
 
 static bool
@@ -73,9 +74,9 @@ tell_apart(struct parting *p, struct text_list *apart, bool *again)
 	enum found found = FOUND_YES;
 
 	*again = false;
-	for (size_t i = 0; found != FOUND_UNSURE && i < set_count(p->met); i++) {
+	for (; found != FOUND_UNSURE && p->told < set_count(p->met); p->told++) {
 		size_t size;
-		const char *canonical = set_at(p->met, i, &size);
+		const char *canonical = set_at(p->met, p->told, &size);
 		const struct destination *d = site_destination(p->c->p->site, canonical);
 		struct target t = { 0 };
 
@@ -98,7 +99,7 @@ static enum found
 walk(const struct choosing *c, member_fn *fn, void *arg, struct text_list *apart,
      struct walk_report *report)
 {
-	struct parting p = { c, fn, arg, NULL, NULL };
+	struct parting p = { .c = c, .fn = fn, .arg = arg };
 	struct occasion occasion = *c->p->occasion;
 	enum found found;
 	bool again = true;

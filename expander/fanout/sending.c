@@ -79,7 +79,7 @@ sending_begin(struct batch *b, const struct service *s)
 		g.sender = sender_of(b->post, s->keys, b->lines[0]);
 	if (b->post->personal)
 		personalize(&g, s->keys);
-	g.xverp = (b->post->verp || alone) && g.sender == NULL && s->outbound.xverp;
+	g.xverp = (b->post->entry->envelope.inject_verp || alone) && g.sender == NULL && s->outbound.xverp;
 	return g;
 }
 

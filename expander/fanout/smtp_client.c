@@ -13,7 +13,6 @@
 #include "mail/xtext.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- transaction ---- */

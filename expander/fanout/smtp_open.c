@@ -93,12 +93,12 @@ static bool
 secure(struct smtp *s, const struct smtp_config *c, struct complaint *why)
 {
 	const struct access *a = c->access;
-	const struct smtp before = *s;
+	const int64_t reply = s->reply;
 
 	if (!command(s, "STARTTLS", "STARTTLS", 220, why) ||
 	    !wire_secure(&s->wire, a->tls, a->name != NULL ? a->name : c->mta->host, s->reply, why))
 		return false;
-	*s = (struct smtp){ .wire = s->wire, .reply = before.reply };
+	*s = (struct smtp){ .wire = s->wire, .reply = reply };
 	return greet(s, c->hostname, why);
 }
 

@@ -261,11 +261,9 @@ struct entries {
 };
 
 static void
-add_list_before(void *envelope, const char *list)
+add_list(void *lists, const char *list)
 {
-	struct envelope *e = envelope;
-
-	text_list_add(&e->before, list, strlen(list));
+	text_list_add(lists, list, strlen(list));
 }
 
 /*
@@ -278,19 +276,11 @@ add_before(struct entries *es, const struct credentials *c, const struct judgeme
 {
 	struct envelope *e = &es->envelopes[es->count];
 
-	stamp_before(&c->stamp, e->list, add_list_before, e);
+	stamp_before(&c->stamp, e->list, add_list, &e->before);
 	for (size_t i = 0; i < es->count && !j->stamped; i++)
 		if (es->of[i]->target.role == ROLE_POST && !es->judgements[i]->stamped &&
 		    verdict_goes(es->judgements[i]->verdict.decision))
-			add_list_before(e, es->envelopes[i].list);
-}
-
-static void
-add_list_behind(void *envelope, const char *list)
-{
-	struct envelope *e = envelope;
-
-	text_list_add(&e->behind, list, strlen(list));
+			add_list(&e->before, es->envelopes[i].list);
 }
 
 /* The lists of the same message that come later, for who has to know all of them in their order. */
@@ -300,11 +290,11 @@ add_behind(struct entries *es, const struct credentials *c)
 	for (size_t i = 0; i < es->count; i++) {
 		if (es->of[i]->target.role != ROLE_POST)
 			continue;
-		stamp_behind(&c->stamp, es->envelopes[i].list, add_list_behind, &es->envelopes[i]);
+		stamp_behind(&c->stamp, es->envelopes[i].list, add_list, &es->envelopes[i].behind);
 		for (size_t k = 0; k < es->count; k++)
 			if (k != i && es->of[k]->target.role == ROLE_POST && !es->judgements[k]->stamped &&
 			    (es->judgements[i]->stamped || k > i))
-				add_list_behind(&es->envelopes[i], es->envelopes[k].list);
+				add_list(&es->envelopes[i].behind, es->envelopes[k].list);
 	}
 }
 

@@ -88,7 +88,7 @@ notice_store(struct entry *entry, const struct service *s, enum notice_kind kind
 		              .to = to_poster ? post->sender : NULL, .moderators = !to_poster };
 	struct held_notice n = { .kind = kind, .hostname = s->site->hostname, .id = entry->id,
 		            .list = post->list,
-		            .to = e.recipient, .reason = reason, .now = clock_wall(),
+		            .to = e.recipient, .reason = reason, .now = e.arrived,
 		            .arrived = post->arrived, .keep = s->moderation.keep, .last = last };
 	struct bytes text = { 0 };
 	enum stored result;
