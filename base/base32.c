@@ -7,7 +7,7 @@
 
 enum { GROUP = 5, BYTE = 8 };             /* bits */
 
-static const char letters[] = "abcdefghijklmnopqrstuvwxyz234567";
+const char base32_letters[] = "abcdefghijklmnopqrstuvwxyz234567";
 
 void
 base32_write(const void *bytes, size_t length, char *text)
@@ -18,10 +18,10 @@ base32_write(const void *bytes, size_t length, char *text)
 	for (size_t i = 0; i < length; i++) {
 		bits = bits << BYTE | from[i];
 		for (have += BYTE; have >= GROUP; have -= GROUP)
-			*text++ = letters[bits >> (have - GROUP) & 31];
+			*text++ = base32_letters[bits >> (have - GROUP) & 31];
 	}
 	if (have > 0)
-		*text++ = letters[bits << (GROUP - have) & 31];
+		*text++ = base32_letters[bits << (GROUP - have) & 31];
 	*text = '\0';
 }
 
@@ -34,11 +34,11 @@ base32_read(const char *text, size_t length, void *bytes)
 	if (length != BASE32_LENGTH(BASE32_BYTES(length)))
 		return -1;
 	for (size_t i = 0; i < length; i++) {
-		const char *at = memchr(letters, text_lower(text[i]), sizeof(letters) - 1);
+		const char *at = memchr(base32_letters, text_lower(text[i]), sizeof(base32_letters) - 1);
 
 		if (at == NULL)
 			return -1;
-		bits = (bits << GROUP | (unsigned)(at - letters)) & 0xfff;
+		bits = (bits << GROUP | (unsigned)(at - base32_letters)) & 0xfff;
 		have += GROUP;
 		if (have >= BYTE) {
 			have -= BYTE;

@@ -7,6 +7,9 @@
 
 #include <stddef.h>
 
+/* All of them, in the order of their values. */
+extern const char base32_letters[];
+
 /* How many characters so many bytes become, without a NUL; and how many bytes so many become. */
 #define BASE32_LENGTH(bytes) (((bytes) * 8 + 4) / 5)
 #define BASE32_BYTES(characters) ((characters) * 5 / 8)

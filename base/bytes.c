@@ -25,6 +25,20 @@ bytes_add_printable(struct bytes *b, const char *text, const char *also)
 	}
 }
 
+void
+bytes_add_escaped(struct bytes *b, const char *text, size_t length, const char *plain)
+{
+	for (size_t i = 0; i < length; i++) {
+		unsigned char c = (unsigned char)text[i];
+		bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+
+		if (letter || (c != '\0' && strchr(plain, c) != NULL))
+			bytes_add_char(b, (char)c);
+		else
+			bytes_format(b, "%%%02X", c);
+	}
+}
+
 char *
 bytes_room(struct bytes *b, size_t length)
 {

@@ -25,6 +25,9 @@ void bytes_format(struct bytes *, const char *format, ...) __attribute__((format
  */
 void bytes_add_printable(struct bytes *, const char *text, const char *also);
 
+/* The text with every byte as %XX that is neither an ASCII letter, a digit nor among `plain`. */
+void bytes_add_escaped(struct bytes *, const char *text, size_t length, const char *plain);
+
 /* Room for `length` more bytes at data + length; the caller adds to `length` what it used. */
 char *bytes_room(struct bytes *, size_t length);
 

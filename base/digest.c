@@ -2,11 +2,11 @@
 #include "base/digest.h"
 
 #include "base/base32.h"
+#include "base/cipher.h"
 #include "base/mem.h"
 
 #include <openssl/evp.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 enum { DIGEST_BITS = 128 };               /* in a name */
 
@@ -90,7 +90,6 @@ digest_random(char name[DIGEST_NAME + 1])
 {
 	unsigned char bits[DIGEST_SIZE];
 
-	if (getentropy(bits, sizeof(bits)) < 0)
-		abort();                  /* a kernel without random numbers */
+	cipher_random(bits, sizeof(bits));
 	digest_name(bits, name);
 }

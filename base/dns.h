@@ -32,7 +32,6 @@ struct dns_record {
 
 struct dns_answer {
 	enum resolved found;
-	bool no_name;                     /* RESOLVED_NONE, since the name itself does not exist */
 	struct dns_record *records;       /* in no order */
 	size_t count;
 	char why[96];                     /* RESOLVED_UNSURE: in words */

@@ -84,9 +84,7 @@ read_key(int dir, const struct keyring *k, const char *name, struct key *key, st
 		(void)complain(why, "%s/%s is no key of a version that is known", k->directory, name);
 	else
 		rc = 0;
-	if (text.data != NULL)
-		cipher_forget(text.data, text.length);
-	bytes_free(&text);
+	bytes_wipe(&text);
 	return rc;
 }
 

@@ -274,10 +274,8 @@ read_result(enum record_type type, const struct ub_result *result, struct dns_an
 		                                   : "the name server does not know");
 		return;
 	}
-	if (!result->havedata) {
-		a->no_name = result->nxdomain;
+	if (!result->havedata)
 		return;
-	}
 	for (size_t i = 0; result->data[i] != NULL; i++)
 		if (dns_answer_add(a, type, result->data[i], (size_t)result->len[i]) < 0)
 			return;

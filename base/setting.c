@@ -376,3 +376,16 @@ setting_free(const struct setting *rows, void *object)
 			text_list_free(field);
 	}
 }
+
+int
+setting_check_word(const char *text, const char *const *words, const char *names, struct complaint *why)
+{
+	const char *near = text_nearest(text, words);
+
+	for (; *words != NULL; words++)
+		if (strcmp(text, *words) == 0)
+			return 0;
+	return complain(why, "\"%s\" is not one of %s%s%s%s", text, names,
+	                near == NULL ? "" : "; did you mean \"", near == NULL ? "" : near,
+	                near == NULL ? "" : "\"?");
+}

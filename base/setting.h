@@ -84,4 +84,7 @@ void setting_free(const struct setting *rows, void *object);
 int setting_parse_time(const char *text, int64_t *milliseconds);
 int setting_parse_size(const char *text, int64_t *bytes);
 
+/* For checks of rows: the text is one of these words (ended by NULL). `names` are they, in a complaint. */
+int setting_check_word(const char *text, const char *const *words, const char *names, struct complaint *);
+
 #endif

@@ -184,6 +184,15 @@ domain_canonical(const char *text, size_t length, struct complaint *why)
 	return canonical;
 }
 
+bool
+domain_within(const char *domain, const char *top)
+{
+	size_t length = strlen(domain), of_top = strlen(top);
+
+	return length >= of_top && strcmp(domain + length - of_top, top) == 0 &&
+	       (length == of_top || domain[length - of_top - 1] == '.');
+}
+
 int
 domain_check(const char *text, struct complaint *why)
 {
@@ -319,6 +328,19 @@ address_local(const char *canonical)
 	return bytes_take(&content);
 }
 
+char *
+address_canonical(const char *text, struct complaint *why)
+{
+	struct address a;
+	char *canonical;
+
+	if (address_parse(&a, text, strlen(text), why) < 0)
+		return NULL;
+	canonical = a.canonical;
+	free(a.spelling);
+	return canonical;
+}
+
 int
 address_check(const char *text, struct complaint *why)
 {
@@ -348,9 +370,7 @@ domain_is_within(const char *domain, const char *above, size_t length)
 {
 	struct complaint unused;
 	char *canonical = domain_canonical(above, length, &unused);
-	size_t whole = strlen(domain), part = canonical == NULL ? 0 : strlen(canonical);
-	bool within = canonical != NULL && whole >= part && strcmp(domain + whole - part, canonical) == 0 &&
-	              (whole == part || domain[whole - part - 1] == '.');
+	bool within = canonical != NULL && domain_within(domain, canonical);
 
 	free(canonical);
 	return within;

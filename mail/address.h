@@ -27,6 +27,7 @@ struct address {
  */
 int address_parse(struct address *, const char *text, size_t length, struct complaint *);
 int address_check(const char *text, struct complaint *);         /* for rows of settings */
+char *address_canonical(const char *text, struct complaint *);   /* that alone, allocated, or NULL */
 void address_free(struct address *);
 
 /*
@@ -55,7 +56,10 @@ char *domain_canonical(const char *text, size_t length, struct complaint *);
 /* Whether a text is one: 0, or -1 with a complaint. */
 int domain_check(const char *text, struct complaint *);
 
-/* Whether a canonical domain is the one of this text or below it. */
+/* Whether a domain is that one or below it; both canonical. */
+bool domain_within(const char *domain, const char *top);
+
+/* The same of a text that need not be canonical, nor a domain. */
 bool domain_is_within(const char *domain, const char *above, size_t length);
 
 /* The same domain in U-labels, allocated; NULL where that is no different, or there are none. */

@@ -95,14 +95,9 @@ domain_of(const struct field *f, struct complaint *why)
 char *
 dmarc_author(const char *header, size_t length, struct complaint *why)
 {
-	struct field f, from = { 0 };
-	size_t at = 0, count = 0;
+	struct field from;
+	size_t count = header_count(header, length, "From", &from);
 
-	while (header_next(header, length, &at, &f))
-		if (field_is(&f, "From")) {
-			from = f;
-			count++;
-		}
 	if (count != 1) {
 		(void)complain(why, "there are %zu From fields", count);
 		return NULL;

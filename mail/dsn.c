@@ -22,14 +22,6 @@ add_boundary(const struct dsn *d, struct bytes *out, bool last)
 	bytes_format(out, "\r\n--=_%s%s\r\n", d->id, last ? "--" : "");
 }
 
-/* Text of an MTA or a client, on one line. */
-static void
-add_line_text(struct bytes *out, const char *text, size_t length)
-{
-	for (size_t i = 0; i < length && text[i] != '\0'; i++)
-		bytes_add_char(out, (unsigned char)text[i] < 0x20 || text[i] == 0x7f ? ' ' : text[i]);
-}
-
 static size_t
 shown(const struct dsn *d)
 {
@@ -63,7 +55,7 @@ add_post(const struct dsn *d, struct bytes *out)
 		if (header_find(d->header, d->header_length, names[i], &f)) {
 			field_unfold(&f, &value);
 			bytes_format(out, "    %s: ", names[i]);
-			add_line_text(out, bytes_text(&value), value.length < 500 ? value.length : 500);
+			notice_add_line(out, bytes_text(&value), value.length < 500 ? value.length : 500);
 			bytes_add_text(out, "\r\n");
 		}
 		bytes_free(&value);
@@ -103,7 +95,7 @@ add_masked(struct bytes *out, const char *text)
 		if (memchr(text, '@', word) != NULL || memchr(text, '=', word) != NULL)
 			bytes_add_text(out, "***");
 		else
-			add_line_text(out, text, word);
+			notice_add_line(out, text, word);
 		bytes_add(out, text + word, blanks);
 		text += word + blanks;
 	}
@@ -159,7 +151,7 @@ add_text_part(const struct dsn *d, struct bytes *out)
 		if (d->anonymous)
 			add_masked(out, d->reason);
 		else
-			add_line_text(out, d->reason, strlen(d->reason));
+			notice_add_line(out, d->reason, strlen(d->reason));
 		bytes_add_text(out, "\r\n");
 	}
 	if (d->failures > 0)
@@ -173,7 +165,7 @@ add_text_part(const struct dsn *d, struct bytes *out)
 		bytes_add_text(out, "    ");
 		bytes_add(out, f.address, f.length);
 		bytes_add_text(out, "\r\n        ");
-		add_line_text(out, f.text, strlen(f.text));
+		notice_add_line(out, f.text, strlen(f.text));
 		bytes_add_text(out, "\r\n");
 	}
 	if (d->failures > SHOWN)
@@ -232,7 +224,7 @@ add_status_part(const struct dsn *d, struct bytes *out)
 			break;            /* all of them are the list's */
 		if (f.code != 0) {
 			bytes_add_text(out, "Diagnostic-Code: smtp; ");
-			add_line_text(out, f.text, strlen(f.text));
+			notice_add_line(out, f.text, strlen(f.text));
 			bytes_add_text(out, "\r\n");
 		}
 	}

@@ -189,3 +189,15 @@ header_find(const char *text, size_t length, const char *name, struct field *f)
 			return true;
 	return false;
 }
+
+size_t
+header_count(const char *header, size_t length, const char *name, struct field *first)
+{
+	struct field f;
+	size_t at = 0, count = 0;
+
+	while (header_next(header, length, &at, &f))
+		if (field_is(&f, name) && count++ == 0)
+			*first = f;
+	return count;
+}

@@ -27,6 +27,9 @@ bool header_next(const char *text, size_t length, size_t *at, struct field *);
 /* How many bytes of the text are header, without the empty line. */
 size_t header_length(const char *text, size_t length);
 
+/* How many fields of that name there are; and the first of them, if any. */
+size_t header_count(const char *header, size_t length, const char *name, struct field *first);
+
 bool field_is(const struct field *, const char *name);
 
 /* The value on one line: folds removed, trimmed. */

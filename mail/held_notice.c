@@ -13,14 +13,6 @@
 
 enum { FIELD_SHOWN = 500, HEADER_SHOWN = 16384, POST_SHOWN = 65536 };
 
-/* Text of others, on one line. */
-static void
-add_line_text(struct bytes *out, const char *text, size_t length)
-{
-	for (size_t i = 0; i < length && text[i] != '\0'; i++)
-		bytes_add_char(out, (unsigned char)text[i] < 0x20 || text[i] == 0x7f ? ' ' : text[i]);
-}
-
 void
 held_notice_field(const char *header, size_t length, const char *name, size_t most, struct bytes *out)
 {
@@ -35,7 +27,7 @@ held_notice_field(const char *header, size_t length, const char *name, size_t mo
 		/* Not in the middle of a character. */
 		while (n < text.length && n > 0 && ((unsigned char)text.data[n] & 0xc0) == 0x80)
 			n--;
-		add_line_text(out, bytes_text(&text), n);
+		notice_add_line(out, bytes_text(&text), n);
 	}
 	bytes_free(&value);
 	bytes_free(&text);
@@ -92,7 +84,7 @@ add_reason(const struct held_notice *n, const char *before, struct bytes *out)
 	if (n->reason == NULL || *n->reason == '\0')
 		return;
 	bytes_add_text(out, before);
-	add_line_text(out, n->reason, strlen(n->reason));
+	notice_add_line(out, n->reason, strlen(n->reason));
 	bytes_add_text(out, "\r\n");
 }
 

@@ -191,29 +191,12 @@ list_role_address(const char *list_address, enum role role)
 	                  quoted ? "\"" : "", domain);
 }
 
-/*
- * Adds the text with every byte escaped as %XX that is neither a letter, a digit nor among `plain`.
- */
-static void
-add_escaped(struct bytes *out, const char *text, size_t length, const char *plain)
-{
-	for (size_t i = 0; i < length; i++) {
-		unsigned char c = (unsigned char)text[i];
-		bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-
-		if (letter || strchr(plain, c) != NULL)
-			bytes_add_char(out, (char)c);
-		else
-			bytes_format(out, "%%%02X", c);
-	}
-}
-
 /* RFC 5322 atext, less '%', which escapes. */
 static const char in_identifier[] = "!#$&'*+-/=?^_`{|}~.";
 /* RFC 3986 unreserved, and what RFC 6068 section 2 lets stand in an address. */
 static const char in_uri[] = "-._~!$'*+";
 
-/* `plain` as in add_escaped(); NULL: nothing is escaped, and a quoted local part loses its quotes. */
+/* `plain` as in bytes_add_escaped(); NULL: nothing is escaped, and a quoted local part loses its quotes. */
 static char *
 fill(const char *pattern, const char *list_address, const char *plain)
 {
@@ -225,7 +208,7 @@ fill(const char *pattern, const char *list_address, const char *plain)
 	while (*pattern != '\0') {
 		if (strncmp(pattern, "{local}", 7) == 0) {
 			if (plain != NULL)
-				add_escaped(&out, list_address, length, plain);
+				bytes_add_escaped(&out, list_address, length, plain);
 			else if (quoted)
 				bytes_add(&out, list_address + 1, length - 2);
 			else
@@ -269,7 +252,7 @@ list_fill_archived(const char *pattern, const char *list_address, const char *me
 	/* What the list's address brought has no braces: they are escaped. */
 	for (const char *at = uri; *at != '\0';) {
 		if (strncmp(at, id, sizeof(id) - 1) == 0) {
-			add_escaped(&out, message_id, strlen(message_id), in_uri);
+			bytes_add_escaped(&out, message_id, strlen(message_id), in_uri);
 			at += sizeof(id) - 1;
 		} else if (strncmp(at, hash, sizeof(hash) - 1) == 0) {
 			digest_old_name(message_id, strlen(message_id), name);

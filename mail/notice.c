@@ -18,3 +18,10 @@ notice_head(const struct notice *n, struct bytes *out)
 	                    "MIME-Version: 1.0\r\n");
 	bytes_format(out, "Content-Type: %s\r\nContent-Transfer-Encoding: 8bit\r\n\r\n", n->type);
 }
+
+void
+notice_add_line(struct bytes *out, const char *text, size_t length)
+{
+	for (size_t i = 0; i < length && text[i] != '\0'; i++)
+		bytes_add_char(out, (unsigned char)text[i] < 0x20 || text[i] == 0x7f ? ' ' : text[i]);
+}

@@ -18,4 +18,7 @@ struct notice {
 /* The fields, and the empty line behind them. The content is 8bit. */
 void notice_head(const struct notice *, struct bytes *);
 
+/* Adds text of others on one line: what controls, blanks stand for. */
+void notice_add_line(struct bytes *, const char *text, size_t length);
+
 #endif

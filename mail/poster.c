@@ -65,12 +65,12 @@ static int
 parse_address(struct poster_list *list, enum poster_effect effect, enum poster_kind kind, const char *text,
               const char *origin, struct complaint *why)
 {
-	struct address a;
+	char *canonical = address_canonical(text, why);
 
-	if (address_parse(&a, text, strlen(text), why) < 0)
+	if (canonical == NULL)
 		return -1;
-	posters_add(list, effect, kind, 0, a.canonical, origin);
-	address_free(&a);
+	posters_add(list, effect, kind, 0, canonical, origin);
+	free(canonical);
 	return 0;
 }
 
@@ -150,15 +150,6 @@ is_like(const char *pattern, const char *text)
 	return *pattern == '\0';
 }
 
-static bool
-is_below(const char *domain, const char *top)
-{
-	size_t length = strlen(domain), of_top = strlen(top);
-
-	return length >= of_top && strcmp(domain + length - of_top, top) == 0 &&
-	       (length == of_top || domain[length - of_top - 1] == '.');
-}
-
 bool
 poster_has_address(const struct poster *p, const char *canonical)
 {
@@ -168,7 +159,7 @@ poster_has_address(const struct poster *p, const char *canonical)
 	case POSTER_DOMAIN:
 		return strcmp(p->value, address_domain(canonical)) == 0;
 	case POSTER_SUBDOMAINS:
-		return is_below(address_domain(canonical), p->value);
+		return domain_within(address_domain(canonical), p->value);
 	case POSTER_GLOB:
 		return is_like(p->value, address_domain(canonical));
 	default:

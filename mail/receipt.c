@@ -1,12 +1,13 @@
 /* Receipt addresses. */
 #include "mail/receipt.h"
 
+#include "base/base32.h"
 #include "base/mem.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-static const char prefix[] = "receipt+", letters[] = "abcdefghijklmnopqrstuvwxyz234567";
+static const char prefix[] = "receipt+";
 
 void
 receipt_token(char token[RECEIPT_TOKEN + 1])
@@ -28,7 +29,7 @@ receipt_address(const struct receipt *r, const char *domain)
 static bool
 take_word(const char **at, size_t length, char end, char *word)
 {
-	if (strspn(*at, letters) != length || (*at)[length] != end)
+	if (strspn(*at, base32_letters) != length || (*at)[length] != end)
 		return false;
 	memcpy(word, *at, length);
 	word[length] = '\0';

@@ -11,10 +11,6 @@
 
 enum { VERSION = 1, LINE = 70 };
 
-static const char *const decisions[] = { [DECISION_PASS] = "pass", [DECISION_TAG] = "tag",
-	                                 [DECISION_HOLD] = "hold", [DECISION_DEFER] = "defer",
-	                                 [DECISION_REJECT] = "reject", NULL };
-
 void
 stamp_free(struct stamp *s)
 {
@@ -144,7 +140,7 @@ list_to_json(const struct stamped *l)
 	if (l->role != ROLE_POST)
 		js_set_text(j, "role", role_word(l->role));
 	if (l->decision != DECISION_PASS) {
-		js_set_text(j, "verdict", decisions[l->decision]);
+		js_set_text(j, "verdict", decision_word(l->decision));
 		js_set_text(j, "reply", l->reply == REPLY_NONE ? NULL : reply_of(l->reply)->text);
 		js_set_text(j, "reason", l->reason);
 		js_set_text(j, "tags", l->tags);
@@ -197,17 +193,17 @@ take_list(struct stamp *s, const struct js *j, struct complaint *why)
 {
 	const char *list = js_text(j, "list"), *word = js_text(j, "verdict");
 	enum role role = js_get(j, "role") == NULL ? ROLE_POST : ROLE_COUNT;
-	size_t d = DECISION_PASS;
+	enum decision d = DECISION_PASS;
 	struct verdict v;
 
 	if (js_text(j, "role") != NULL)
 		role = role_of_word(js_text(j, "role"));
-	while (word != NULL && decisions[d] != NULL && strcmp(decisions[d], word) != 0)
+	while (word != NULL && d < DECISION_COUNT && strcmp(decision_word(d), word) != 0)
 		d++;
-	if (list == NULL || role == ROLE_COUNT || decisions[d] == NULL ||
+	if (list == NULL || role == ROLE_COUNT || d == DECISION_COUNT ||
 	    (word == NULL && js_get(j, "verdict") != NULL))
 		return complain(why, "a list of the stamp is none");
-	v = (struct verdict){ .decision = (enum decision)d };
+	v = (struct verdict){ .decision = d };
 	if (!verdict_takes(&v))
 		v.reply = reply_of_text(js_text(j, "reply"), v.decision);
 	if (v.decision == DECISION_HOLD && js_text(j, "reason") != NULL)

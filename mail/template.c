@@ -94,20 +94,6 @@ in_uri(const struct bytes *out)
 	       memmem(out->data + at, out->length - at, "mailto:", 7) != NULL;
 }
 
-static void
-add_escaped(struct bytes *out, const char *value, size_t length)
-{
-	for (size_t i = 0; i < length; i++) {
-		unsigned char c = (unsigned char)value[i];
-
-		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-		    (c != '\0' && strchr("-._~", c) != NULL))
-			bytes_add_char(out, (char)c);
-		else
-			bytes_format(out, "%%%02X", c);
-	}
-}
-
 /* How much of a value is taken: whole characters of UTF-8. */
 static size_t
 taken(enum template_field f, const char *value)
@@ -131,7 +117,7 @@ add_value(struct bytes *out, enum template_field f, const char *value)
 	if (lf != NULL)
 		column -= (size_t)(lf + 1 - out->data);
 	if (in_uri(out)) {
-		add_escaped(out, value, length);
+		bytes_add_escaped(out, value, length, "-._~");
 		return;
 	}
 	if (column > 0 && column + length > LONGEST_LINE)

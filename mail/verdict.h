@@ -15,7 +15,8 @@ enum decision {
 	DECISION_TAG,                     /* it goes on, with a field that says what it failed */
 	DECISION_HOLD,                    /* it is taken, and waits for somebody to let it go */
 	DECISION_DEFER,
-	DECISION_REJECT
+	DECISION_REJECT,
+	DECISION_COUNT
 };
 
 enum { REASON_SIZE = 400, TAGS_SIZE = 80 };

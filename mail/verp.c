@@ -1,6 +1,7 @@
 /* Variable envelope return paths. */
 #include "mail/verp.h"
 
+#include "base/base32.h"
 #include "base/mem.h"
 #include "mail/address.h"
 #include "mail/list.h"
@@ -10,7 +11,7 @@
 
 enum { BITS = 5 };                        /* of a letter */
 
-static const char purpose[] = "bounce", letters[] = "abcdefghijklmnopqrstuvwxyz234567";
+static const char purpose[] = "bounce";
 
 /* What the mark is made of. Allocated. */
 static char *
@@ -28,7 +29,7 @@ print_line(uint32_t line, char text[VERP_LINE + 1])
 	while (length < VERP_LINE && line >> (length * BITS) != 0)
 		length++;
 	for (size_t i = 0; i < length; i++)
-		text[i] = letters[line >> ((length - 1 - i) * BITS) & 31];
+		text[i] = base32_letters[line >> ((length - 1 - i) * BITS) & 31];
 	text[length] = '\0';
 }
 
@@ -37,10 +38,10 @@ read_line(const char *text, size_t length, uint32_t *line)
 {
 	uint64_t n = 0;
 
-	if (length == 0 || length > VERP_LINE || (length > 1 && *text == letters[0]))
+	if (length == 0 || length > VERP_LINE || (length > 1 && *text == base32_letters[0]))
 		return false;
 	for (size_t i = 0; i < length; i++)
-		n = n << BITS | (uint64_t)(strchr(letters, text[i]) - letters);
+		n = n << BITS | (uint64_t)(strchr(base32_letters, text[i]) - base32_letters);
 	*line = (uint32_t)n;
 	return n <= UINT32_MAX;
 }
@@ -70,7 +71,7 @@ read_token(struct keys *keys, const char *token, size_t length, const char *list
 	enum verp_form form = VERP_NONE;
 	char *text;
 
-	if (length <= VERP_POST + KEYS_TOKEN || strspn(token, letters) < length ||
+	if (length <= VERP_POST + KEYS_TOKEN || strspn(token, base32_letters) < length ||
 	    !read_line(token + VERP_POST, length - VERP_POST - KEYS_TOKEN, &v->line))
 		return VERP_NONE;
 	memcpy(v->post, token, VERP_POST);

@@ -62,14 +62,14 @@ read_breaker(struct metric_page *p)
 	each_gate(p, open);
 }
 
-#define DECISIONS { "verdict", DECISION_REJECT + 1, decision }
+#define DECISIONS { "verdict", DECISION_COUNT, decision }
 #define REPLIES { "reply", REPLY_COUNT, reply_label }
 
 const struct metric milter_metrics[] = {
 	[MILTER_RECIPIENTS] = {
 		.name = "rollcall_milter_recipients_total", .kind = METRIC_COUNTER,
 		.labels = { DECISIONS, REPLIES, { "role", ROLE_COUNT + 1, role } },
-		.cells = METRIC_CELLS((DECISION_REJECT + 1) * REPLY_COUNT * (ROLE_COUNT + 1)),
+		.cells = METRIC_CELLS(DECISION_COUNT * REPLY_COUNT * (ROLE_COUNT + 1)),
 		.help = "Recipients in domains of lists, by what was answered." },
 	[MILTER_RECIPIENT_SECONDS] = {
 		.name = "rollcall_milter_recipient_seconds", .kind = METRIC_TIMES,
@@ -78,7 +78,7 @@ const struct metric milter_metrics[] = {
 	[MILTER_MESSAGES] = {
 		.name = "rollcall_milter_messages_total", .kind = METRIC_COUNTER,
 		.labels = { DECISIONS, REPLIES },
-		.cells = METRIC_CELLS((DECISION_REJECT + 1) * REPLY_COUNT),
+		.cells = METRIC_CELLS(DECISION_COUNT * REPLY_COUNT),
 		.help = "Messages to lists that came to their end, by what was answered." },
 	[MILTER_LOOKUPS] = {
 		.name = "rollcall_milter_lookups_total", .kind = METRIC_COUNTER,

@@ -5,7 +5,6 @@
 #include "milter/state.h"
 #include "policies/drain.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static void

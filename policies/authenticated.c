@@ -28,21 +28,14 @@ struct authenticated_config {
 #define CONFIG(f) offsetof(struct authenticated_config, f)
 
 static int
-check_word(const char *text, struct complaint *why)
+check_by(const char *text, struct complaint *why)
 {
-	const char *near = text_nearest(text, words);
-
-	for (size_t i = 0; i < BY_COUNT; i++)
-		if (strcmp(words[i], text) == 0)
-			return 0;
-	return complain(why, "\"%s\" is not one of login, networks, results%s%s%s", text,
-	                near == NULL ? "" : "; did you mean \"", near == NULL ? "" : near,
-	                near == NULL ? "" : "\"?");
+	return setting_check_word(text, words, "login, networks, results", why);
 }
 
 static const struct setting settings[] = {
 	{ .name = "by", .kind = KIND_TEXTS, .offset = CONFIG(by), .fallback = "login, networks", .min = "1",
-	  .check = check_word,
+	  .check = check_by,
 	  .help = "What proves it: login (a SASL login); networks (the client is in the site's networks); "
 	          "results (what a trusted server says of DKIM or DMARC)." },
 	{ .name = "trust", .kind = KIND_TEXTS, .offset = CONFIG(trust),
@@ -122,8 +115,7 @@ is_trusted(const struct authenticated_config *c, const struct field *f, struct r
 
 	field_unfold(f, &value);
 	if (results_parse(rs, bytes_text(&value))) {
-		for (size_t i = 0; i < c->trust.count && !trusted; i++)
-			trusted = text_same(c->trust.items[i], rs->server);
+		trusted = text_list_same(&c->trust, rs->server, strlen(rs->server));
 		if (!trusted)
 			results_free(rs);
 	}

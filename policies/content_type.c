@@ -5,7 +5,6 @@
 
 #include <fnmatch.h>
 #include <string.h>
-#include <strings.h>
 
 struct content_type_config {
 	struct text_list allow, deny, names;

@@ -18,20 +18,14 @@ struct dmarc_config {
 static const char *const words[] = { "quarantine", "reject", NULL };
 
 static int
-check_word(const char *text, struct complaint *why)
+check_wish(const char *text, struct complaint *why)
 {
-	const char *near = text_nearest(text, words);
-
-	if (strcmp(text, words[0]) == 0 || strcmp(text, words[1]) == 0)
-		return 0;
-	return complain(why, "\"%s\" is not one of quarantine, reject%s%s%s", text,
-	                near == NULL ? "" : "; did you mean \"", near == NULL ? "" : near,
-	                near == NULL ? "" : "\"?");
+	return setting_check_word(text, words, "quarantine, reject", why);
 }
 
 static const struct setting settings[] = {
 	{ .name = "deny", .kind = KIND_TEXTS, .offset = offsetof(struct dmarc_config, deny),
-	  .fallback = "reject, quarantine", .min = "1", .check = check_word,
+	  .fallback = "reject, quarantine", .min = "1", .check = check_wish,
 	  .help = "What a domain must wish for mail that is not proven to be its own: reject, quarantine." },
 	{ .name = "forwards", .kind = KIND_FLAG, .offset = offsetof(struct dmarc_config, forwards),
 	  .fallback = "yes",

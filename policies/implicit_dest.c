@@ -24,16 +24,14 @@ check(void *config, const struct node *block, struct complaint *why)
 {
 	struct implicit_dest_config *c = config;
 	struct complaint what;
-	struct address a;
 
 	for (size_t i = 0; i < c->also.count; i++) {
-		char **item = &c->also.items[i];
+		char **item = &c->also.items[i], *canonical = address_canonical(*item, &what);
 
-		if (address_parse(&a, *item, strlen(*item), &what) < 0)
+		if (canonical == NULL)
 			return node_complain(node_child(block, "also"), why, "also: %s", what.text);
 		free(*item);
-		*item = mem_text(a.canonical);
-		address_free(&a);
+		*item = canonical;
 	}
 	return 0;
 }

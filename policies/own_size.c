@@ -3,10 +3,7 @@
 
 #include <inttypes.h>
 
-struct own_size_config {
-	char none;                        /* there is nothing to set but what failing means */
-};
-
+/* There is nothing to set but what failing means. */
 static const struct setting settings[] = {
 	{ .kind = KIND_END },
 };
@@ -43,11 +40,10 @@ concerns(const struct list *l)
 
 const struct policy policy_own_size = {
 	.name = "own-size",
-	.summary = "No posts above the size that the list itself sets in its source..",
+	.summary = "No posts above the size that the list itself sets in its source.",
 	.needs = NEED_LIST,
 	.always = true,
 	.settings = settings,
-	.config_size = sizeof(struct own_size_config),
 	.concerns = concerns,
 	.at = { [MOMENT_RCPT] = at_rcpt, [MOMENT_END] = at_end },
 };

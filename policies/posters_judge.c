@@ -22,14 +22,9 @@ canonical(const char *text, const char *domain)
 {
 	char *whole = strchr(text, '@') != NULL || domain == NULL ? mem_text(text)
 	                                                          : mem_format("%s@%s", text, domain);
-	char *address = NULL;
 	struct complaint unused;
-	struct address a;
+	char *address = address_canonical(whole, &unused);
 
-	if (address_parse(&a, whole, strlen(whole), &unused) == 0) {
-		address = mem_text(a.canonical);
-		address_free(&a);
-	}
 	free(whole);
 	return address;
 }
@@ -37,13 +32,9 @@ canonical(const char *text, const char *domain)
 static char *
 address_in_from(const struct facts *f)
 {
-	struct field from, other;
-	size_t at = 0, count = 0;
+	struct field from;
 
-	while (header_next(f->header, f->header_length, &at, &other))
-		if (field_is(&other, "From") && count++ == 0)
-			from = other;
-	return count == 1 ? mailboxes_only(&from) : NULL;
+	return header_count(f->header, f->header_length, "From", &from) == 1 ? mailboxes_only(&from) : NULL;
 }
 
 static char *

@@ -6,9 +6,7 @@
 #include "base/mem.h"
 #include "mail/address.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>

@@ -25,20 +25,12 @@ struct senders_values {
 static char *
 canonical_from(const char *text, struct complaint *why)
 {
-	struct address a;
 	char *domain, *below;
 
 	if (strcmp(text, null_sender) == 0)
 		return mem_text(text);
-	if (strchr(text, '@') != NULL) {
-		char *canonical;
-
-		if (address_parse(&a, text, strlen(text), why) < 0)
-			return NULL;
-		canonical = mem_text(a.canonical);
-		address_free(&a);
-		return canonical;
-	}
+	if (strchr(text, '@') != NULL)
+		return address_canonical(text, why);
 	if (*text != '.')
 		return domain_canonical(text, strlen(text), why);
 	domain = domain_canonical(text + 1, strlen(text + 1), why);
@@ -330,12 +322,7 @@ rules_free(struct rule *rules, size_t count)
 static bool
 is_in_domain(const char *domain, const char *in)
 {
-	size_t length = strlen(domain), of;
-
-	if (*in != '.')
-		return strcmp(domain, in) == 0;
-	of = strlen(in);
-	return strcmp(domain, in + 1) == 0 || (length > of && strcmp(domain + length - of, in) == 0);
+	return *in == '.' ? domain_within(domain, in + 1) : strcmp(domain, in) == 0;
 }
 
 static bool

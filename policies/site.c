@@ -120,7 +120,6 @@ take_hostname(struct site *s, const struct site_texts *t)
 static int
 take_texts(struct site *s, const struct site_texts *t, struct complaint *why)
 {
-	struct address a;
 
 	take_hostname(s, t);
 	s->state = mem_text(t->state);
@@ -132,11 +131,8 @@ take_texts(struct site *s, const struct site_texts *t, struct complaint *why)
 		return -1;
 	if (t->errors == NULL)
 		return 0;
-	if (address_parse(&a, t->errors, strlen(t->errors), why) < 0)
-		return -1;
-	s->errors = mem_text(a.canonical);
-	address_free(&a);
-	return 0;
+	s->errors = address_canonical(t->errors, why);
+	return s->errors == NULL ? -1 : 0;
 }
 
 static int

@@ -329,16 +329,18 @@ storm_look(const char *state, const char *list, bool end, int64_t *until, struct
 		rc = complain_errno(why, "cannot read %s", directory);
 	digest_of(list, strlen(list), prefix);
 	while (d != NULL && (e = readdir(d)) != NULL) {
-		char *file = mem_format("%s/%s", directory, e->d_name);
 		const char *at = strrchr(e->d_name, '.');
-		int64_t moment = moment_of(file);
+		int64_t moment;
+		char *file;
 
-		if (strncmp(e->d_name, prefix, DIGEST_NAME) == 0) {
-			if (at != NULL && strcmp(at, suffix) == 0 && moment > clock_wall() && moment > *until)
-				*until = moment;
-			if (end && unlink(file) < 0 && errno != ENOENT)
-				rc = complain_errno(why, "cannot remove %s", file);
-		}
+		if (strncmp(e->d_name, prefix, DIGEST_NAME) != 0)
+			continue;
+		file = mem_format("%s/%s", directory, e->d_name);
+		moment = at != NULL && strcmp(at, suffix) == 0 ? moment_of(file) : 0;
+		if (moment > clock_wall() && moment > *until)
+			*until = moment;
+		if (end && unlink(file) < 0 && errno != ENOENT)
+			rc = complain_errno(why, "cannot remove %s", file);
 		free(file);
 	}
 	if (d != NULL)

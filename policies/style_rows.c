@@ -175,27 +175,13 @@ check_one_click(const char *text, struct complaint *why)
 	return rc;
 }
 
-/* One of a few words; else something for the complaint. */
-static int
-check_word(const char *text, const char *const *words, const char *names, struct complaint *why)
-{
-	const char *near = text_nearest(text, words);
-
-	for (; *words != NULL; words++)
-		if (strcmp(text, *words) == 0)
-			return 0;
-	return complain(why, "\"%s\" is not one of %s%s%s%s", text, names,
-	                near == NULL ? "" : "; did you mean \"", near == NULL ? "" : near,
-	                near == NULL ? "" : "\"?");
-}
-
 static int
 check_sender(const char *text, struct complaint *why)
 {
 	static const char *const words[] = { "none", "list", "owner", NULL };
 
 	if (strchr(text, '@') == NULL)
-		return check_word(text, words, "none, list, owner, an address", why);
+		return setting_check_word(text, words, "none, list, owner, an address", why);
 	if (field_check_value(text, why) < 0)
 		return -1;
 	return check_mailbox(text, strlen(text), why);
@@ -206,7 +192,7 @@ check_precedence(const char *text, struct complaint *why)
 {
 	static const char *const words[] = { "none", "list", "bulk", NULL };
 
-	return check_word(text, words, "none, list, bulk", why);
+	return setting_check_word(text, words, "none, list, bulk", why);
 }
 
 static int
@@ -214,7 +200,7 @@ check_from(const char *text, struct complaint *why)
 {
 	static const char *const words[] = { "keep", "rewrite", NULL };
 
-	return check_word(text, words, "keep, rewrite", why);
+	return setting_check_word(text, words, "keep, rewrite", why);
 }
 
 static int
@@ -244,7 +230,8 @@ check_verp(const char *text, struct complaint *why)
 	size_t digits;
 
 	if (strncmp(text, "every ", 6) != 0)
-		return check_word(text, words, "never, always, suspects, \"every\" and a number", why);
+		return setting_check_word(text, words, "never, always, suspects, \"every\" and a number",
+		                          why);
 	digits = strspn(text + 6, "0123456789");
 	if (digits >= 1 && digits <= 6 && text[6 + digits] == '\0' && text[6] != '0')
 		return 0;
@@ -256,7 +243,7 @@ check_report(const char *text, struct complaint *why)
 {
 	static const char *const words[] = { "numbers", "members", NULL };
 
-	return check_word(text, words, "numbers, members", why);
+	return setting_check_word(text, words, "numbers, members", why);
 }
 
 static int
@@ -272,7 +259,7 @@ check_reply_to(const char *text, struct complaint *why)
 		char *one = mem_copy(word, length);
 		int rc = memchr(word, '@', length) != NULL
 		             ? check_mailbox(word, length, why)
-		             : check_word(one, words, "none, poster, list, an address", why);
+		             : setting_check_word(one, words, "none, poster, list, an address", why);
 
 		if (rc == 0 && strcmp(one, "none") == 0 && strcmp(text, one) != 0)
 			rc = complain(why, "none stands alone");
@@ -327,7 +314,7 @@ check_yes(const char *text, struct complaint *why)
 {
 	static const char *const words[] = { "yes", "no", NULL };
 
-	return check_word(text, words, "yes, no", why);
+	return setting_check_word(text, words, "yes, no", why);
 }
 
 static int
@@ -335,7 +322,7 @@ check_order(const char *text, struct complaint *why)
 {
 	static const char *const words[] = { "none", "domain", "mx", NULL };
 
-	return check_word(text, words, "none, domain, mx", why);
+	return setting_check_word(text, words, "none, domain, mx", why);
 }
 
 static int
@@ -343,7 +330,7 @@ check_nested(const char *text, struct complaint *why)
 {
 	static const char *const words[] = { "flatten", "hand-over", NULL };
 
-	return check_word(text, words, "flatten, hand-over", why);
+	return setting_check_word(text, words, "flatten, hand-over", why);
 }
 
 /* Addresses, of lists or people. */

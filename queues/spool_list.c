@@ -1,6 +1,7 @@
 /* Looking at the spool from outside: names, summaries, and what may be thrown away. */
 #include "queues/spool.h"
 
+#include "base/base32.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -19,7 +20,7 @@ bool
 spool_is_name(const char *name)
 {
 	return strlen(name) == DIGEST_NAME &&
-	       strspn(name, "abcdefghijklmnopqrstuvwxyz234567") == DIGEST_NAME;
+	       strspn(name, base32_letters) == DIGEST_NAME;
 }
 
 /* A list of a directory that starts at its beginning; NULL with errno. */

@@ -219,14 +219,9 @@ mta_name(const struct service *s, const char *text, struct complaint *why)
 static char *
 list_name(const struct service *s, const char *text, struct complaint *why)
 {
-	struct address a;
-	char *name;
+	char *name = address_canonical(text, why);
 
-	if (address_parse(&a, text, strlen(text), why) < 0)
-		return NULL;
-	name = mem_text(a.canonical);
-	address_free(&a);
-	if (site_destination(s->site, name) == NULL) {
+	if (name != NULL && site_destination(s->site, name) == NULL) {
 		(void)complain(why, "no list is in the domain of %s", text);
 		mem_drop(&name);
 	}

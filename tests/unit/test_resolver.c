@@ -93,7 +93,7 @@ ask(struct resolver *r, enum record_type type, const char *name, int64_t patienc
 	if (a->found == RESOLVED_UNSURE)
 		bytes_add_text(&b, "unsure");
 	else if (a->found == RESOLVED_NONE)
-		bytes_add_text(&b, a->no_name ? "no name" : "none");
+		bytes_add_text(&b, "none");
 	for (size_t i = 0; i < a->count; i++) {
 		if (type == RECORD_MX)
 			bytes_format(&b, "%u=", a->records[i].preference);
@@ -129,7 +129,7 @@ every_type_is_read(void **state)
 	expect(r, RECORD_MX, "none.example.org", "0=;");
 	expect(r, RECORD_A, "alias.example.org", "192.0.2.7;");
 	expect(r, RECORD_MX, "text.example.org", "none");
-	expect(r, RECORD_MX, "nowhere.example.org", "no name");
+	expect(r, RECORD_MX, "nowhere.example.org", "none");
 	expect(r, RECORD_A, "slow.example.org", "192.0.2.8;");
 	free(mx);
 	free(reverse);
@@ -235,11 +235,11 @@ answers_are_remembered(void **state)
 
 	(void)state;
 	expect(r, RECORD_A, "mail.example.org", "192.0.2.7;");
-	expect(r, RECORD_A, "nowhere.example.org", "no name");
+	expect(r, RECORD_A, "nowhere.example.org", "none");
 	before = queries(r);
 	for (int i = 0; i < 20; i++) {
 		expect(r, RECORD_A, "mail.example.org", "192.0.2.7;");
-		expect(r, RECORD_A, "nowhere.example.org", "no name");
+		expect(r, RECORD_A, "nowhere.example.org", "none");
 	}
 	same_number("questions", queries(r) - before, 1);
 	resolver_close(&r);
