@@ -137,6 +137,10 @@ struct tally {
  */
 ptrdiff_t tally_read(struct tally *, size_t count, const char *text, size_t length,
                      struct complaint *);
+
+/* The line of an open batch that has this place in it. */
+size_t open_batch_line(const struct open_batch *, size_t i);
+
 void tally_set(struct tally *, size_t line, enum line_state);
 void tally_refuse(struct tally *, size_t line, int code, const char *text);
 

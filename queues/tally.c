@@ -35,8 +35,8 @@ tally_refuse(struct tally *t, size_t line, int code, const char *text)
 		(struct refusal){ (uint32_t)line, code, mem_text(text == NULL ? "" : text) };
 }
 
-static size_t
-line_of(const struct open_batch *b, size_t i)
+size_t
+open_batch_line(const struct open_batch *b, size_t i)
 {
 	return b->lines == NULL ? b->first + i : b->lines[i];
 }
@@ -66,9 +66,9 @@ begin_batch(struct tally *t, const struct record *r)
 {
 	tally_open(t, r);
 	for (size_t i = 0; i < t->open->count; i++) {
-		tally_set(t, line_of(t->open, i), LINE_DOUBT);
-		if (line_of(t->open, i) < t->count)
-			t->late[line_of(t->open, i)] = 0;
+		tally_set(t, open_batch_line(t->open, i), LINE_DOUBT);
+		if (open_batch_line(t->open, i) < t->count)
+			t->late[open_batch_line(t->open, i)] = 0;
 	}
 }
 
@@ -112,7 +112,7 @@ close_batch(struct tally *t, const struct record *r)
 	if (b == NULL)
 		return;
 	for (size_t i = 0; i < b->count; i++) {
-		size_t line = line_of(b, i);
+		size_t line = open_batch_line(b, i);
 
 		if (line >= t->count || t->lines[line] != LINE_DOUBT)
 			continue;

@@ -73,7 +73,7 @@ static bool
 next_doubt(const struct post *p, const struct open_batch *b, size_t *i, uint32_t *line)
 {
 	for (; *i < b->count; ++*i) {
-		size_t at = b->lines == NULL ? b->first + *i : b->lines[*i];
+		size_t at = open_batch_line(b, *i);
 
 		if (at < p->tally.count && p->tally.lines[at] == LINE_DOUBT) {
 			*line = (uint32_t)at;
