@@ -78,7 +78,8 @@ queue_defer(struct entry **entry, const struct schedule *schedule, const char *r
 		until = now + schedule->most;     /* how often it was tried already nobody can say */
 	else if (ops->note(*entry, &r, true, &why) < 0)
 		log_say(LEVEL_WARN, "queue", "%s: %s", (*entry)->id, why.text);
-	ops->release(entry, until);
+	/* The clock may have jumped while that was synced. */
+	ops->release(entry, clock_wall() + (until - now));
 }
 
 int64_t

@@ -299,6 +299,7 @@ def test_killed_each_time_it_works_on_a_post(make_site, place):
         wait_until(lambda: progress.read_text().count("begin") == n + 1, what="work to begin")
         site.submit(to="few@other.example.com")
         site.wait_for(n + 1)
+        wait_until(lambda: site.rollcall.counts()["done"] == n + 2, what="the end of the other post")
         site.rollcall.kill_expander()
         site.rollcall.start_expander()
     wait_until(lambda: site.rollcall.counts()["held"] == 1, what="the post to be held")

@@ -1312,6 +1312,43 @@ places_that_are_no_spool(void **state)
 	remove_temp_dir(dir);
 }
 
+/* ---- the clock ---- */
+
+enum { JUMP = 720000000 };
+
+static int64_t put_off;                   /* ms */
+
+static int
+note_while_the_clock_jumps(struct entry *e, const struct record *r, bool durable, struct complaint *why)
+{
+	(void)e, (void)r, (void)durable, (void)why;
+	clock_shift(-JUMP);
+	return 0;
+}
+
+static void
+note_how_long(struct entry **entry, int64_t until)
+{
+	*entry = NULL;
+	put_off = until - clock_wall();
+}
+
+static void
+a_jump_while_a_deferral_is_written(void **state)
+{
+	const struct queue_ops ops = { .note = note_while_the_clock_jumps, .release = note_how_long };
+	const struct schedule schedule = { .first = 60000, .most = 60000, .expire = 432000000 };
+	struct queues q = { .ops = &ops };
+	struct entry entry = { .queues = &q }, *e = &entry;
+
+	(void)state;
+	entry.since = clock_wall();
+	queue_defer(&e, &schedule, "later");
+	clock_shift(JUMP);
+	assert_null(e);
+	assert_in_range(put_off, 50000, 60000);
+}
+
 int
 main(void)
 {
@@ -1347,6 +1384,7 @@ main(void)
 		cmocka_unit_test(a_disk_full_of_entries),
 		cmocka_unit_test(an_operator_seizes_an_entry),
 		cmocka_unit_test(places_that_are_no_spool),
+		cmocka_unit_test(a_jump_while_a_deferral_is_written),
 	};
 
 	return RUN(tests);
