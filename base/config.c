@@ -311,6 +311,14 @@ node_child(const struct node *map, const char *key)
 	return NULL;
 }
 
+const struct node *
+node_child_or(const struct node *map, const char *key)
+{
+	const struct node *n = node_child(map, key);
+
+	return n == NULL ? map : n;
+}
+
 int
 node_complain(const struct node *n, struct complaint *why, const char *format, ...)
 {

@@ -34,6 +34,9 @@ struct node *config_parse(const char *file, const char *text, size_t length, str
 /* The child of a map, or NULL. */
 const struct node *node_child(const struct node *map, const char *key);
 
+/* The same, or the map itself: where a mistake in that setting is. */
+const struct node *node_child_or(const struct node *map, const char *key);
+
 /* complain() with the node's place in front. */
 int node_complain(const struct node *, struct complaint *, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

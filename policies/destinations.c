@@ -81,15 +81,6 @@ const struct setting destination_settings[] = {
 	{ .kind = KIND_END },
 };
 
-/* The setting at fault, or the block. */
-static const struct node *
-place(const struct node *block, const char *key)
-{
-	const struct node *n = node_child(block, key);
-
-	return n == NULL ? block : n;
-}
-
 struct source *
 site_source(const struct site *s, const struct node *at, const char *name, struct complaint *why)
 {
@@ -152,7 +143,7 @@ static int
 take_destination(struct site *s, struct destination *d, const struct node *block,
                  const struct destination_values *v, struct complaint *why)
 {
-	d->source = find_sources(s, place(block, "sources"), &v->sources, why);
+	d->source = find_sources(s, node_child_or(block, "sources"), &v->sources, why);
 	if (d->source == NULL)
 		return -1;
 	d->shared = v->shared;
@@ -351,7 +342,7 @@ destinations_read(struct site *s, const struct node *root, struct complaint *why
 	if (check_senders(s, root, why) < 0)
 		return -1;
 	if (s->errors != NULL && holds_lists_only(s, s->errors))
-		return node_complain(place(root, "errors"), why,
+		return node_complain(node_child_or(root, "errors"), why,
 		                     "errors: %s is in a domain of lists: failures would go to a list",
 		                     s->errors);
 	return 0;

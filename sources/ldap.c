@@ -80,15 +80,6 @@ static const struct setting settings[] = {
 	{ .kind = KIND_END },
 };
 
-/* The setting at fault, or the block. */
-static const struct node *
-place(const struct node *block, const char *key)
-{
-	const struct node *n = node_child(block, key);
-
-	return n == NULL ? block : n;
-}
-
 static int
 check_uris(const struct ldap_config *c, const struct node *at, struct complaint *why)
 {
@@ -97,10 +88,10 @@ check_uris(const struct ldap_config *c, const struct node *at, struct complaint 
 		const char *uri = c->conn.uri.items[i];
 
 		if (ldap_url_parse(uri, &url) != LDAP_URL_SUCCESS)
-			return node_complain(place(at, "uri"), why, "\"%s\" is no LDAP URI", uri);
+			return node_complain(node_child_or(at, "uri"), why, "\"%s\" is no LDAP URI", uri);
 		ldap_free_urldesc(url);
 		if (c->conn.starttls && strncasecmp(uri, "ldap:", 5) != 0)
-			return node_complain(place(at, "starttls"), why,
+			return node_complain(node_child_or(at, "starttls"), why,
 			                     "StartTLS is for ldap:// only, not for %s", uri);
 	}
 	return 0;
@@ -133,15 +124,15 @@ static int
 check_names(const struct ldap_config *c, const struct node *block, struct complaint *why)
 {
 	const struct names *n = &c->names;
-	const struct node *own = place(block, "attributes");
+	const struct node *own = node_child_or(block, "attributes");
 
-	if (check_filter(n->groups, "groups", place(own, "groups"), why) < 0 ||
-	    check_filter(n->people, "people", place(own, "people"), why) < 0)
-		return -1;
-	if (check_filter(n->member_of_filter, "member-of-filter", place(own, "member-of-filter"), why) < 0)
+	if (check_filter(n->groups, "groups", node_child_or(own, "groups"), why) < 0 ||
+	    check_filter(n->people, "people", node_child_or(own, "people"), why) < 0 ||
+	    check_filter(n->member_of_filter, "member-of-filter", node_child_or(own, "member-of-filter"),
+	                 why) < 0)
 		return -1;
 	if (n->alternate_flag != NULL && n->alternate_word == NULL)
-		return node_complain(place(own, "alternate-flag"), why,
+		return node_complain(node_child_or(own, "alternate-flag"), why,
 		                     "alternate-flag: needs an alternate-word");
 	if (n->local_part == NULL || c->filter != NULL)
 		return 0;
@@ -149,7 +140,7 @@ check_names(const struct ldap_config *c, const struct node *block, struct compla
 		return node_complain(node_child(own, "local-part"), why,
 		                     "local-part: to make lists of groups that have no address needs a "
 		                     "filter, which says of which: filter: \"%s\" for all", n->groups);
-	return node_complain(place(block, "preset"), why,
+	return node_complain(node_child_or(block, "preset"), why,
 	                     "preset: %s makes lists of entries that have no address, which needs a "
 	                     "filter that says of which: filter: \"%s\" for all",
 	                     ldap_preset_words[c->preset], n->groups);
@@ -183,14 +174,14 @@ check(void *config, const struct node *at, const char *path, struct effective_li
 	if (check_uris(c, at, why) < 0)
 		return -1;
 	if (c->conn.bind == BIND_SIMPLE && (c->conn.bind_dn == NULL || c->password_file == NULL))
-		return node_complain(place(at, "bind"), why,
+		return node_complain(node_child_or(at, "bind"), why,
 		                     "bind: simple needs bind-dn and password-file");
-	if (check_dn(c->base, "base", place(at, "base"), why) < 0)
+	if (check_dn(c->base, "base", node_child_or(at, "base"), why) < 0)
 		return -1;
 	for (size_t i = 0; i < c->url_bases.count; i++)
-		if (check_dn(c->url_bases.items[i], "url-bases", place(at, "url-bases"), why) < 0)
+		if (check_dn(c->url_bases.items[i], "url-bases", node_child_or(at, "url-bases"), why) < 0)
 			return -1;
-	if (check_filter(c->filter, "filter", place(at, "filter"), why) < 0)
+	if (check_filter(c->filter, "filter", node_child_or(at, "filter"), why) < 0)
 		return -1;
 	return read_names(c, at, path, effective, why);
 }

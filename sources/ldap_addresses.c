@@ -165,8 +165,10 @@ void
 group_addresses_read(struct group_addresses *g, const struct conn *c, const struct names *n,
                      LDAPMessage *entry, const char *domain)
 {
+	size_t count = n->address.count > 1 && !has_alternates(c, n, entry) ? 1 : n->address.count;
+
 	*g = (struct group_addresses){ 0 };
-	for (size_t i = 0; i < n->address.count && (i == 0 || has_alternates(c, n, entry)); i++) {
+	for (size_t i = 0; i < count; i++) {
 		char *least = add_values(g, c, entry, n->address.items[i], domain);
 
 		if (g->own == NULL)
@@ -221,7 +223,7 @@ errors_address(const struct conn *c, LDAPMessage *entry, const char *attribute)
 static void
 take_settings(struct list *list, const struct conn *c, LDAPMessage *entry, const char *attribute)
 {
-	struct berval **values = ldap_get_values_len(c->ld, entry, attribute);
+	struct berval **values = conn_values(c, entry, attribute);
 
 	for (size_t i = 0; values != NULL && values[i] != NULL; i++)
 		/* One with a NUL in it becomes none that is known, rather than its beginning. */
@@ -275,8 +277,7 @@ ldap_list(const struct conn *c, const struct names *n, LDAPMessage *entry, const
 	                             errors_address(c, entry, n->errors));
 
 	ldap_memfree(dn);
-	if (n->settings != NULL)
-		take_settings(list, c, entry, n->settings);
+	take_settings(list, c, entry, n->settings);
 	take_tag(list, c, entry, n->tag);
 	list->refusal = refusal_text(c, entry, n->refusal);
 	ldap_list_state(list, c, n, entry);

@@ -1,6 +1,5 @@
 /* Which attributes a walk asks for, of which kind of entry. */
 #include "base/mem.h"
-#include "sources/ldap_posting.h"
 #include "sources/ldap_walk.h"
 
 #include <stdlib.h>

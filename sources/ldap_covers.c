@@ -1,7 +1,6 @@
 /* Whether a rule about posters is about a person: by his DN, his groups, or a search for his entry. */
 #include "base/mem.h"
 #include "sources/ldap_dn.h"
-#include "sources/ldap_query.h"
 #include "sources/ldap_source.h"
 
 #include <stdlib.h>
@@ -196,27 +195,13 @@ is_member_of(const struct ask *a, const char *address)
 	return found;
 }
 
-/* The group that is called after the list holds its owners. Allocated; NULL: none does. */
-static char *
-owners_name(const struct ask *a)
-{
-	const struct names *n = &a->source->config.names;
-	char *local, *name;
-
-	if (n->owner.count > 0 || n->owner_prefix == NULL || n->local_part == NULL)
-		return NULL;
-	local = address_local(a->list->address);
-	name = mem_format("%s%s", n->owner_prefix, local);
-	free(local);
-	return name;
-}
-
 /* Whether one of the list's people with a role is this person: by DN, address, or a group. */
 static enum found
 has_role(const struct ask *a, enum poster_effect role)
 {
 	struct text_list dns = { 0 };
-	char *name = role == POSTER_IS_OWNER ? owners_name(a) : NULL;
+	const struct names *n = &a->source->config.names;
+	char *name = role == POSTER_IS_OWNER ? ldap_owners_name(n, a->list->address) : NULL;
 	enum found found = FOUND_NO;
 
 	for (size_t i = 0; i < a->list->posters.count && found != FOUND_YES; i++) {

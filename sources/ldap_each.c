@@ -1,10 +1,8 @@
 /* Naming all lists of the directory: one search. */
-#include "base/mem.h"
 #include "sources/ldap_paged.h"
 #include "sources/ldap_query.h"
 #include "sources/ldap_source.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 struct listing {

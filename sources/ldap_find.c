@@ -1,10 +1,6 @@
 /* Finding a list in the directory: one search, whatever the address could mean. */
-#include "base/mem.h"
 #include "sources/ldap_query.h"
 #include "sources/ldap_source.h"
-
-#include <stdlib.h>
-#include <string.h>
 
 struct search {
 	const struct ldap_config *config;

@@ -6,7 +6,6 @@
  * memberOf is a short cut and no proof, since it may be kept late, in part or not at all: of what it
  * finds only that counts which the group has as value, and what it does not find is read by itself.
  */
-#include "base/mem.h"
 #include "sources/ldap_query.h"
 #include "sources/ldap_walk.h"
 

@@ -3,7 +3,6 @@
  * a name is that of another alias, or else a login. Names are looked for many in one filter. A name
  * that two entries have is unsure: nobody knows whom it means.
  */
-#include "base/log.h"
 #include "base/mem.h"
 #include "sources/ldap_query.h"
 #include "sources/ldap_walk.h"

@@ -7,7 +7,6 @@
 #include "sources/ldap_query.h"
 #include "sources/ldap_walk.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /*

@@ -16,12 +16,24 @@ queue_owner(struct walk *w, const struct berval *value, const struct via *via)
 	return true;
 }
 
+char *
+ldap_owners_name(const struct names *n, const char *address)
+{
+	char *local, *name;
+
+	if (n->owner.count > 0 || n->owner_prefix == NULL || n->local_part == NULL)
+		return NULL;
+	local = address_local(address);
+	name = mem_format("%s%s", n->owner_prefix, local);
+	free(local);
+	return name;
+}
+
 /* The group of the owners of a list, if there is one: owner-staff of staff. */
 static enum found
-queue_owner_group(struct walk *w, const char *address, const struct via *via)
+queue_owner_group(struct walk *w, const char *name, const struct via *via)
 {
 	const struct names *n = &w->config->names;
-	char *local = address_local(address), *name = mem_format("%s%s", n->owner_prefix, local);
 	struct bytes filter = { 0 };
 	LDAPMessage *message = NULL;
 	enum found found = FOUND_UNSURE;
@@ -46,8 +58,6 @@ queue_owner_group(struct walk *w, const char *address, const struct via *via)
 	}
 	ldap_msgfree(message);
 	bytes_free(&filter);
-	free(name);
-	free(local);
 	return found;
 }
 
@@ -105,6 +115,7 @@ walk_role(struct walk *w, const struct list *list, enum people whom, const struc
 {
 	const struct names *n = &w->config->names;
 	char **attributes = role_attributes(n, whom);
+	char *name = whom == PEOPLE_OWNERS ? ldap_owners_name(n, list->address) : NULL;
 	LDAPMessage *message = NULL, *entry;
 	enum found found = FOUND_UNSURE;
 	int rc = conn_search(w->conn, list->key, LDAP_SCOPE_BASE, "(objectClass=*)", attributes, 0, w->by,
@@ -122,8 +133,8 @@ walk_role(struct walk *w, const struct list *list, enum people whom, const struc
 	}
 	ldap_msgfree(message);
 	free(attributes);
-	if (found == FOUND_YES && whom == PEOPLE_OWNERS && n->owner.count == 0 && n->owner_prefix != NULL &&
-	    n->local_part != NULL)
-		found = queue_owner_group(w, list->address, via);
+	if (found == FOUND_YES && name != NULL)
+		found = queue_owner_group(w, name, via);
+	free(name);
 	return found;
 }

@@ -309,13 +309,9 @@ queue_unnamed(struct pieces *p)
 bool
 walk_group_pieces(struct walk *w, LDAPMessage *entry, struct pieces *p)
 {
-	enum list_state state = walk_group_state(w, entry, p->via);
 	bool ok;
 
-	if (state == LIST_CLOSED)         /* only the list itself is read so, and it was open just now */
-		(void)complain(w->why, "%s: %s is closed by now", w->conn->uri, p->via->name);
-	if (state != LIST_OPEN)
-		return false;
+	/* That it takes mail is known: of the list itself, and others are not read so where any may not. */
 	w->report->groups++;
 	ok = walk_is_whole(w, entry) && walk_literals(w, entry, p->via) &&
 	     walk_members_shown(w, entry, p->answered || walk_has_members(w, entry));

@@ -111,6 +111,9 @@ enum found ldap_find_person(struct ldap_source *, struct conn *, const struct id
 enum found ldap_each_address(struct ldap_source *, struct conn *, const char *canonical, struct deadline,
                              member_fn *, void *arg, struct complaint *);
 
+/* ldap_owners.c: the group that is called after the list holds its owners. Allocated; NULL: none does. */
+char *ldap_owners_name(const struct names *, const char *address);
+
 /* ldap_covers.c */
 enum found ldap_covers(struct ldap_source *, struct conn *, const struct list *, const struct poster *,
                        const struct person *, struct deadline, struct complaint *);

@@ -3,7 +3,6 @@
 #include "sources/ldap_source.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 /* Of one server. Under the lock of all. */
 struct standing {

@@ -7,7 +7,6 @@
 #include "sources/ldap_walk.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 /* The worst that words of some attributes mean; *word_r is that one, allocated. */
 static enum list_state

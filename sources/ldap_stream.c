@@ -438,7 +438,6 @@ layer_setup(Sockbuf_IO_Desc *d, void *arg)
 	struct layer *l = mem_new(sizeof(*l));
 
 	l->stream = arg;
-	l->stream->layer = l;
 	d->sbiod_pvt = l;
 	return 0;
 }

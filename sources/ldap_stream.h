@@ -33,7 +33,6 @@ struct taker {
 struct stream {
 	const struct taker *taker;        /* NULL: all messages pass */
 	const char *fault;                /* why the connection was ended from here; or NULL */
-	struct layer *layer;
 };
 
 /* Puts the layer above a connection that is new. It ends with the connection. */

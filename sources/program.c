@@ -23,7 +23,6 @@
 #include "sources/nested.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 enum { STATUS_YES = 0, STATUS_NO_LIST = 67, STATUS_UNSURE = 75 };
 

@@ -2,9 +2,6 @@
 #include "base/mem.h"
 #include "sources/union.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 /* A person has the addresses that all sources know. One whom only some know is known. */
 enum found
 united_find_person(struct source *s, const struct identity *id, struct deadline by, struct person **person_r,
