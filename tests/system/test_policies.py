@@ -2,6 +2,7 @@
 import json
 import pathlib
 import random
+import re
 import ssl
 import subprocess
 import threading
@@ -519,11 +520,13 @@ def test_a_check_that_is_tried_out(make_site):
 
 def test_a_reload_while_a_check_waits(make_site):
     """Who waits keeps the configuration it was asked by."""
-    site = make_site(mta="sink", destinations=asking("fail: { answer: pass, after: 700ms }"))
+    site = make_site(mta="sink", destinations=asking("fail: { answer: pass, after: 1500ms }"))
     m, other = (Milter(site.rollcall.milter_socket) for _ in range(2))
     m.connect()
     m.mail("ann@example.com")
     m.send(b"R", b"<staff@lists.example.com>\0")
+    wait_until(lambda: any(re.match(r'rollcall_milter_lookups_total.* [1-9]', line) for line in
+                           site.rollcall.ctl("metrics").stdout.splitlines()), what="the question")
     site.rollcall.destinations = asking("fail: { answer: fail }")
     site.rollcall.reload()
     assert m.read()[0] == b"c"
