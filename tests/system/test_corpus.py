@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from testbed.base import wait_until
+
 LIST = "staff@lists.example.com"
 OURS = [b"list-id", b"list-post", b"precedence", b"rollcall-stamp"]
 # And those that go where another list has put them there.
@@ -115,7 +117,7 @@ def site(make_site, place, style):
 REPORT = re.compile(rb"(?im)^(content-type: *multipart/report|auto-submitted: *auto-replied|from:.*mailer-daemon)")
 
 
-def post_all(site, files):
+def post_all(site, files, seconds=120):
     """Posts each message; what was taken, by the names of the entries."""
     assert len(files) > 900
     taken, dropped = {}, []
@@ -134,7 +136,7 @@ def post_all(site, files):
     assert len(dropped) < 30
     for path in dropped:
         assert REPORT.search(path.read_bytes()), path
-    site.rollcall.wait_idle(120)
+    site.rollcall.wait_idle(seconds)
     return taken
 
 
@@ -235,3 +237,36 @@ def test_bounces_reach_the_errors_address_and_nobody_else(site, corpus):
     different = {as_sent(path) for path in files}             # what comes again is the MTA trying again
     assert site.sink.recipients() == ["errors@example.com"] * len(different)
     assert {t.sender for t in site.sink.delivered()} == {""}
+
+
+# What MTAs put before mail, add where it is missing, take away, or complete: addresses without a domain.
+OF_MTAS = [b"received", b"date", b"message-id", b"from", b"to", b"return-path", b"bcc", b"resent-bcc", b"content-length",
+           b"cc", b"sender", b"resent-to"]
+
+
+def fits(message):
+    """Neither lines that are too long for SMTP nor a NUL: MTAs change those."""
+    return max(map(len, message.split(b"\r\n"))) <= 980 and b"\0" not in message
+
+
+def test_posts_through_an_mta(make_site, place, posts):
+    """What comes out behind Postfix: each body the same bytes, and so all fields that MTAs have no business with."""
+    (place / "lists.json").write_text(f'{{ "lists": [ {{ "address": "{LIST}", "members": [ "bob@example.com" ] }} ] }}')
+    site = make_site(mta="postfix", destinations="lists.example.com: { sources: [ corp ] }",
+                     sources=f"corp: {{ kind: file, path: {place}/lists.json }}")
+    taken = post_all(site, [p for p in posts if fits(as_sent(p))], 400)
+    wait_until(lambda: len(site.sink.delivered()) >= len(taken), 300, "all of them")
+    wrong = []
+    for t in site.sink.delivered():
+        entry = re.search(rb"\r\n\tid (\w+) for|with LMTP\s+id ([a-z2-7]{26})", t.data)
+        path, message = taken.pop((entry[1] or entry[2]).decode())
+        names = OURS + OF_MTAS + removed_of_lists(message)
+        got, want = take_apart(t.data), take_apart(without(OURS + removed_of_lists(message), message))
+        if got[1] != want[1]:
+            wrong.append((path.name, "body", got[1][:80], want[1][:80]))
+        a, b = ([re.sub(rb"^([^ \t:]+)[ \t]+:", rb"\1:", text) for name, text in fields if name not in names]
+                for fields, _ in (got, want))
+        if a != b:
+            wrong.append((path.name, [x for x in a if x not in b][:3], [x for x in b if x not in a][:3]))
+    assert taken == {}
+    assert not wrong
