@@ -66,7 +66,7 @@ def test_held_and_accepted(make):
     # All reasons, once each.
     assert [r.split(":")[0] for r in entry["reason"].split("; ")] == ["fail", "header-match"]
     for event, many in ("rcpt", 1), ("end", 1), ("lmtp", 1):
-        (line,) = site.rollcall.log_lines(event, list=STAFF)
+        (line,) = wait_until(lambda: site.rollcall.log_lines(event, list=STAFF), what=event)
         assert line["verdict"] == "hold", line
     assert line["reply"].startswith("250 ")
     (notice,) = wait_until(lambda: notices(site), what="the notice")
