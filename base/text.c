@@ -21,6 +21,13 @@ text_list_add(struct text_list *list, const char *text, size_t length)
 }
 
 void
+text_list_add_once(struct text_list *list, const char *text)
+{
+	if (!text_list_has(list, text))
+		text_list_add(list, text, strlen(text));
+}
+
+void
 text_list_add_all(struct text_list *list, const struct text_list *from)
 {
 	for (size_t i = 0; i < from->count; i++)

@@ -13,6 +13,7 @@ struct text_list {
 };
 
 void text_list_add(struct text_list *, const char *text, size_t length);
+void text_list_add_once(struct text_list *, const char *text);
 void text_list_take(struct text_list *, char *text);      /* takes over the text */
 void text_list_add_all(struct text_list *, const struct text_list *from);
 void text_list_end(struct text_list *);      /* puts a NULL behind the last one, which does not count */

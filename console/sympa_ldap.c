@@ -318,8 +318,8 @@ place_search(const struct sympa_search *s)
 		while (is_narrow(base))
 			base = above(base);
 		server->base = mem_text(base);
-	} else if (!dn_within(base, server->base) && !text_list_has(&server->others, base)) {
-		text_list_add(&server->others, base, strlen(base));
+	} else if (!dn_within(base, server->base)) {
+		text_list_add_once(&server->others, base);
 	}
 }
 

@@ -131,8 +131,7 @@ let_go_before(const char *state, struct envelope *e, struct complaint *why)
 	rc = read_order(AT_FDCWD, path, &text, why);
 	if (rc == 1 && lists_above(&text, e->list, &above))
 		for (size_t i = 0; i < above.count; i++)
-			if (!text_list_has(&e->before, above.items[i]))
-				text_list_add(&e->before, above.items[i], strlen(above.items[i]));
+			text_list_add_once(&e->before, above.items[i]);
 	text_list_free(&above);
 	bytes_free(&text);
 	free(path);

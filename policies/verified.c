@@ -8,13 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static void
-add(struct text_list *list, const char *domain)
-{
-	if (!text_list_has(list, domain))
-		text_list_add(list, domain, strlen(domain));
-}
-
 /* Asks for the keys of all signatures together, and gives them those that there are. */
 static void
 fetch_keys(struct verified *v, struct signatures *s, struct resolver *r, struct deadline by)
@@ -32,7 +25,7 @@ fetch_keys(struct verified *v, struct signatures *s, struct resolver *r, struct 
 		if (a->found == RESOLVED)
 			signatures_give_key(s, i, a->records[0].text);
 		else if (a->found == RESOLVED_UNSURE)
-			add(&v->unsure, signatures_domain(s, i));
+			text_list_add_once(&v->unsure, signatures_domain(s, i));
 		if (a->found == RESOLVED_UNSURE)
 			(void)snprintf(v->why, sizeof(v->why), "%s: %s", signatures_key_name(s, i), a->why);
 	}
@@ -58,7 +51,7 @@ verified_read(struct verified *v, const struct facts *f, struct deadline by, str
 	}
 	for (size_t i = 0; i < signatures_count(s); i++)
 		if (signatures_hold(s, i))
-			add(&v->holds, signatures_domain(s, i));
+			text_list_add_once(&v->holds, signatures_domain(s, i));
 	(void)snprintf(v->none, sizeof(v->none),
 	               signatures_count(s) == 0 ? "it has no signature" : "no signature holds");
 	signatures_close(&s);

@@ -56,8 +56,7 @@ envelope_free(struct envelope *e)
 void
 envelope_leave_out(struct envelope *e, const char *field)
 {
-	if (!text_list_has(&e->inject_remove, field))
-		text_list_add(&e->inject_remove, field, strlen(field));
+	text_list_add_once(&e->inject_remove, field);
 }
 
 bool

@@ -145,8 +145,8 @@ take_also(struct description *d, char *value, struct complaint *why)
 
 	if (keep_address(&address, "also", value, false, why) < 0)
 		return -1;
-	if (strcmp(address, d->address) != 0 && !text_list_has(&d->also, address))
-		text_list_add(&d->also, address, strlen(address));
+	if (strcmp(address, d->address) != 0)
+		text_list_add_once(&d->also, address);
 	free(address);
 	return 0;
 }

@@ -61,13 +61,6 @@ keep_least(char **least, const char *canonical)
 	*least = mem_text(canonical);
 }
 
-static void
-add_address(struct group_addresses *g, const struct address *a)
-{
-	if (!text_list_has(&g->all, a->canonical))
-		text_list_add(&g->all, a->canonical, strlen(a->canonical));
-}
-
 /* Adds the values of an attribute; the least of them that is in the domain, allocated, or NULL. */
 static char *
 add_values(struct group_addresses *g, const struct conn *c, LDAPMessage *entry,
@@ -81,7 +74,7 @@ add_values(struct group_addresses *g, const struct conn *c, LDAPMessage *entry,
 
 		if (!ldap_mailbox(values[i]->bv_val, values[i]->bv_len, &a))
 			continue;
-		add_address(g, &a);
+		text_list_add_once(&g->all, a.canonical);
 		if (strcmp(address_domain(a.canonical), domain) == 0)
 			keep_least(&least, a.canonical);
 		address_free(&a);
@@ -134,7 +127,7 @@ add_names(struct group_addresses *g, const struct conn *c, const struct names *n
 		if (address_of_local(&a, values[i]->bv_val, values[i]->bv_len, domain, &unused) < 0)
 			continue;
 		if (g != NULL)
-			add_address(g, &a);
+			text_list_add_once(&g->all, a.canonical);
 		keep_least(&least, a.canonical);
 		seen = seen || (own != NULL && strcmp(own, a.canonical) == 0);
 		address_free(&a);

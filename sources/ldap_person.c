@@ -29,7 +29,7 @@ add_addresses(struct person *p, const struct conn *c, LDAPMessage *entry, const 
 
 		if (!ldap_mailbox(values[i]->bv_val, values[i]->bv_len, &a))
 			continue;
-		person_add_address(p, a.canonical);
+		text_list_add_once(&p->addresses, a.canonical);
 		address_free(&a);
 	}
 	ldap_value_free_len(values);

@@ -24,7 +24,7 @@ person_new(const struct identity *id)
 	c->person.login = mem_text(id->login);
 	c->person.address = mem_text(id->address);
 	if (id->address != NULL)
-		person_add_address(&c->person, id->address);
+		text_list_add_once(&c->person.addresses, id->address);
 	return &c->person;
 }
 
@@ -50,13 +50,6 @@ person_drop(struct person **person)
 	text_list_free(&c->person.logins);
 	text_list_free(&c->person.groups);
 	free(c);
-}
-
-void
-person_add_address(struct person *p, const char *canonical)
-{
-	if (!text_list_has(&p->addresses, canonical))
-		text_list_add(&p->addresses, canonical, strlen(canonical));
 }
 
 enum found

@@ -171,7 +171,7 @@ struct identity {
 struct person {
 	char *key;                        /* the source's; NULL: it does not know the person */
 	char *login, *address;            /* as the person was asked for; either may be NULL */
-	struct text_list addresses;       /* all, canonical */
+	struct text_list addresses;       /* all, canonical, once each */
 	struct text_list logins;
 	struct text_list groups;          /* keys of groups that the person is known to be in; not all */
 };
@@ -180,9 +180,6 @@ struct person {
 struct person *person_new(const struct identity *);
 struct person *person_hold(struct person *);
 void person_drop(struct person **);
-
-/* Adds an address, once. */
-void person_add_address(struct person *, const char *canonical);
 
 struct source;
 

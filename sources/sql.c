@@ -374,8 +374,8 @@ take_row(struct listing *g, struct complaint *why)
 		rc = begin_list(g, l, why);
 	}
 	if (rc == 0 && alternate != NULL && is_in(alternate, g->domain) &&
-	    strcmp(alternate, g->list->address) != 0 && !text_list_has(&g->also, alternate))
-		text_list_add(&g->also, alternate, strlen(alternate));
+	    strcmp(alternate, g->list->address) != 0)
+		text_list_add_once(&g->also, alternate);
 	free(alternate);
 	return rc;
 }

@@ -18,7 +18,7 @@ united_find_person(struct source *s, const struct identity *id, struct deadline 
 		if (here != FOUND_NO)
 			found = here;
 		for (size_t k = 0; one != NULL && k < one->addresses.count; k++)
-			person_add_address(all, one->addresses.items[k]);
+			text_list_add_once(&all->addresses, one->addresses.items[k]);
 		person_drop(&one);
 	}
 	if (found == FOUND_YES)
@@ -41,7 +41,7 @@ known_there(struct source *s, const struct person *person, struct deadline by, s
 		return FOUND_UNSURE;
 	all = person_new(&id);
 	for (size_t i = 0; i < person->addresses.count; i++)
-		person_add_address(all, person->addresses.items[i]);
+		text_list_add_once(&all->addresses, person->addresses.items[i]);
 	if (there != NULL) {
 		all->key = mem_text(there->key);
 		text_list_add_all(&all->logins, &there->logins);

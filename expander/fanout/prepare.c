@@ -84,8 +84,8 @@ tell_apart(struct parting *p, struct text_list *apart, bool *again)
 		if (found == FOUND_YES && t.role == ROLE_POST) {
 			const char *own = t.list->address;
 
-			if (strcmp(own, p->c->list->address) != 0 && !text_list_has(apart, own))
-				text_list_add(apart, own, strlen(own));
+			if (strcmp(own, p->c->list->address) != 0)
+				text_list_add_once(apart, own);
 		} else if (found != FOUND_UNSURE && set_add(p->flat, canonical, size)) {
 			*again = true;
 		}
