@@ -145,13 +145,7 @@ add_names(struct group_addresses *g, const struct conn *c, const struct names *n
 static bool
 has_alternates(const struct conn *c, const struct names *n, LDAPMessage *entry)
 {
-	struct berval **values = conn_values(c, entry, n->alternate_flag);
-	bool has = n->alternate_flag == NULL;
-
-	for (size_t i = 0; !has && values != NULL && values[i] != NULL; i++)
-		has = text_same_n(values[i]->bv_val, values[i]->bv_len, n->alternate_word);
-	ldap_value_free_len(values);
-	return has;
+	return n->alternate_flag == NULL || conn_has(c, entry, n->alternate_flag, n->alternate_word);
 }
 
 void
@@ -197,6 +191,30 @@ ldap_value(const struct conn *c, LDAPMessage *entry, const char *attribute)
 		text = mem_copy(values[0]->bv_val, values[0]->bv_len);
 	ldap_value_free_len(values);
 	return text;
+}
+
+void
+ldap_values(struct text_list *to, const struct conn *c, LDAPMessage *entry, const char *attribute)
+{
+	struct berval **values = conn_values(c, entry, attribute);
+
+	for (size_t i = 0; values != NULL && values[i] != NULL; i++)
+		text_list_add(to, values[i]->bv_val, values[i]->bv_len);
+	ldap_value_free_len(values);
+}
+
+/* Also behind "dn=", as Netscape's manual has them. */
+void
+ldap_exceptions(struct text_list *to, const struct conn *c, const struct names *n, LDAPMessage *entry)
+{
+	struct berval **values = conn_values(c, entry, n->member_except);
+
+	for (size_t i = 0; values != NULL && values[i] != NULL; i++) {
+		size_t skip = strncasecmp(values[i]->bv_val, "dn=", 3) == 0 ? 3 : 0;
+
+		text_list_add(to, values[i]->bv_val + skip, values[i]->bv_len - skip);
+	}
+	ldap_value_free_len(values);
 }
 
 static char *

@@ -97,16 +97,6 @@ look_for_person(struct climb *c)
 	}
 }
 
-/* Whether this is one of the groups that were asked for. */
-static bool
-is_wanted(const struct climb *c, const char *dn)
-{
-	for (size_t i = 0; i < c->dns->count; i++)
-		if (dn_same(c->dns->items[i], dn))
-			return true;
-	return false;
-}
-
 /* The group by its names: as members of others, and as what was asked for. True: it was. */
 static bool
 look_for_names(struct climb *c, LDAPMessage *entry)
@@ -136,7 +126,7 @@ climb_look_for_group(struct climb *c, LDAPMessage *entry, const char *dn, struct
 	*own_r = g.all;
 	g.all = (struct text_list){ 0 };
 	group_addresses_free(&g);
-	return look_for_names(c, entry) || is_wanted(c, dn);
+	return look_for_names(c, entry) || dn_listed(dn, c->dns);
 }
 
 /* A group has the person: who has the group by a search, or by one of its addresses? */
@@ -162,8 +152,7 @@ climb_take_search_group(struct climb *c, size_t number)
 
 	if (!set_add(c->seen, g->dn, strlen(g->dn)))
 		return false;
-	for (size_t i = 0; i < g->terms.count; i++)
-		text_list_add(&c->terms, g->terms.items[i], strlen(g->terms.items[i]));
+	text_list_add_all(&c->terms, &g->terms);
 	return g->wanted || follow(c, g->dn, &g->own);
 }
 
@@ -329,7 +318,7 @@ climb(struct climb *c)
 	enum found found = FOUND_NO;
 
 	for (size_t i = 0; i < c->person->groups.count && found == FOUND_NO; i++)
-		if (is_wanted(c, c->person->groups.items[i]))
+		if (dn_listed(c->person->groups.items[i], c->dns))
 			found = FOUND_YES;
 	if (found == FOUND_NO) {
 		look_for_person(c);

@@ -294,11 +294,10 @@ conn_values(const struct conn *c, LDAPMessage *entry, const char *attribute)
 	return there ? ldap_get_values_len(c->ld, entry, attribute) : NULL;
 }
 
-/* Whether an entry's attribute holds the value. */
-static bool
-entry_has(LDAP *ld, LDAPMessage *entry, const char *attribute, const char *value)
+bool
+conn_has(const struct conn *c, LDAPMessage *entry, const char *attribute, const char *value)
 {
-	struct berval **values = ldap_get_values_len(ld, entry, attribute);
+	struct berval **values = conn_values(c, entry, attribute);
 	bool has = false;
 
 	for (size_t i = 0; values != NULL && values[i] != NULL && !has; i++)
@@ -323,8 +322,8 @@ read_root(struct conn *c, struct timeval patience, struct complaint *why)
 		return -1;
 	entry = ldap_first_entry(c->ld, message);
 	if (entry != NULL) {
-		c->can.paged = entry_has(c->ld, entry, "supportedControl", LDAP_CONTROL_PAGEDRESULTS);
-		c->can.deref = entry_has(c->ld, entry, "supportedControl", LDAP_CONTROL_X_DEREF);
+		c->can.paged = conn_has(c, entry, "supportedControl", LDAP_CONTROL_PAGEDRESULTS);
+		c->can.deref = conn_has(c, entry, "supportedControl", LDAP_CONTROL_X_DEREF);
 	}
 	ldap_msgfree(message);
 	return 0;

@@ -123,6 +123,9 @@ bool conn_wait(struct conn *, int id, struct deadline, LDAPMessage **message_r, 
  */
 struct berval **conn_values(const struct conn *, LDAPMessage *entry, const char *attribute);
 
+/* Whether one of them is this, but for ASCII case. */
+bool conn_has(const struct conn *, LDAPMessage *entry, const char *attribute, const char *value);
+
 /* ldap_standing.c: what becomes known of a server is kept, for who asks for it. */
 void standings_open(struct server *);
 void standings_close(struct server *);

@@ -16,32 +16,18 @@ struct ask {
 	struct complaint *why;
 };
 
-struct sought {
-	const struct person *person;
-	bool found;
-};
-
-static bool
-is_sought(void *arg, const struct member *m)
-{
-	struct sought *s = arg;
-
-	s->found = text_list_has(&s->person->addresses, m->canonical);
-	return !s->found;
-}
-
 /* Where that could not be judged the other way round all members are read. */
 static enum found
 is_among_members(const struct ask *a, const char *dn)
 {
 	struct list *group = list_new(mem_text(a->list->address), NULL, mem_text(dn), NULL);
-	struct sought s = { a->person, false };
+	struct person_look l = { a->person, false };
 	struct walk_report report = { 0 };
-	enum found found = ldap_walk(a->source, a->conn, group, PEOPLE_MEMBERS, a->by, is_sought, &s, &report,
-	                             a->why);
+	enum found found = ldap_walk(a->source, a->conn, group, PEOPLE_MEMBERS, a->by, person_look, &l,
+	                             &report, a->why);
 
 	list_drop(&group);
-	return s.found ? FOUND_YES : found == FOUND_YES ? FOUND_NO : found;
+	return l.found ? FOUND_YES : found == FOUND_YES ? FOUND_NO : found;
 }
 
 /* The same of the group with a name, if there is one. */

@@ -1,8 +1,6 @@
 /* Comparing DNs. The server knows the rules of each attribute; here it is enough not to be wrong. */
 #include "sources/ldap_dn.h"
 
-#include "base/text.h"
-
 #include <ldap.h>
 #include <stddef.h>
 #include <strings.h>
@@ -39,31 +37,36 @@ same_behind(LDAPDN a, size_t of_a, LDAPDN b, size_t of_b)
 	return same;
 }
 
-bool
-dn_same(const char *a, const char *b)
+static bool
+same_but(size_t first, const char *a, const char *b)
 {
-	LDAPDN da, db;
-	bool same;
+	LDAPDN da = parse(a), db = parse(b);
+	bool same = da != NULL && db != NULL && same_behind(da, first, db, first);
 
-	if (strcasecmp(a, b) == 0)
-		return true;
-	da = parse(a);
-	db = parse(b);
-	same = da != NULL && db != NULL && same_behind(da, 0, db, 0);
 	ldap_dnfree(da);
 	ldap_dnfree(db);
 	return same;
 }
 
 bool
+dn_same(const char *a, const char *b)
+{
+	return strcasecmp(a, b) == 0 || same_but(0, a, b);
+}
+
+bool
+dn_listed(const char *dn, const struct text_list *dns)
+{
+	for (size_t i = 0; i < dns->count; i++)
+		if (dn_same(dn, dns->items[i]))
+			return true;
+	return false;
+}
+
+bool
 dn_beside(const char *a, const char *b)
 {
-	LDAPDN da = parse(a), db = parse(b);
-	bool beside = da != NULL && db != NULL && same_behind(da, 1, db, 1);
-
-	ldap_dnfree(da);
-	ldap_dnfree(db);
-	return beside;
+	return same_but(1, a, b);
 }
 
 int

@@ -123,20 +123,6 @@ queue_reverse(struct walk *w, LDAPMessage *entry, const struct of_group *g)
 	ldap_value_free_len(values);
 }
 
-/* DNs, also behind "dn=", as Netscape's manual has them. */
-static void
-read_exceptions(struct walk *w, LDAPMessage *entry, struct of_group *g)
-{
-	struct berval **values = conn_values(w->conn, entry, w->config->names.member_except);
-
-	for (size_t i = 0; values != NULL && values[i] != NULL; i++) {
-		size_t skip = strncasecmp(values[i]->bv_val, "dn=", 3) == 0 ? 3 : 0;
-
-		text_list_add(&g->except, values[i]->bv_val + skip, values[i]->bv_len - skip);
-	}
-	ldap_value_free_len(values);
-}
-
 bool
 walk_dynamic(struct walk *w, LDAPMessage *entry, const struct via *via)
 {
@@ -144,7 +130,7 @@ walk_dynamic(struct walk *w, LDAPMessage *entry, const struct via *via)
 	struct of_group g = { .base = ldap_value(w->conn, entry, n->member_filter_base), .via = via };
 	bool ok = true;
 
-	read_exceptions(w, entry, &g);
+	ldap_exceptions(&g.except, w->conn, n, entry);
 	for (size_t i = 0; ok && i < n->member_url.count; i++)
 		ok = queue_values(w, entry, n->member_url.items[i], &g, queue_url);
 	ok = ok && queue_values(w, entry, n->member_filter, &g, queue_filter);
@@ -200,10 +186,8 @@ take_found(void *arg, LDAPMessage *entry)
 	const struct finding *f = arg;
 	struct walk *w = f->walk;
 	char *dn = ldap_get_dn(w->conn->ld, entry);
-	bool excepted = false;
+	bool excepted = dn_listed(dn, &f->search->except);
 
-	for (size_t i = 0; !excepted && i < f->search->except.count; i++)
-		excepted = dn_same(dn, f->search->except.items[i]);
 	ldap_memfree(dn);
 	return excepted || walk_take_found(w, entry, f->search->via);
 }

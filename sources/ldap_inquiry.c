@@ -105,10 +105,8 @@ static bool
 is_excepted(const struct climb *c, const struct search_group *g, LDAPMessage *entry)
 {
 	char *dn = ldap_get_dn(c->conn->ld, entry);
-	bool excepted = false;
+	bool excepted = dn_listed(dn, &g->except);
 
-	for (size_t i = 0; !excepted && i < g->except.count; i++)
-		excepted = dn_same(dn, g->except.items[i]);
 	ldap_memfree(dn);
 	return excepted;
 }
@@ -199,13 +197,7 @@ read_searches(struct climb *c, LDAPMessage *entry, struct search_group *g)
 	for (size_t i = 0; values != NULL && values[i] != NULL; i++)
 		g->unreadable |= !read_filter(c, values[i], base);
 	ldap_value_free_len(values);
-	values = conn_values(c->conn, entry, n->member_except);
-	for (size_t i = 0; values != NULL && values[i] != NULL; i++) {
-		size_t skip = strncasecmp(values[i]->bv_val, "dn=", 3) == 0 ? 3 : 0;
-
-		text_list_add(&g->except, values[i]->bv_val + skip, values[i]->bv_len - skip);
-	}
-	ldap_value_free_len(values);
+	ldap_exceptions(&g->except, c->conn, n, entry);
 	free(own);
 }
 

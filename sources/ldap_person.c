@@ -10,16 +10,6 @@
 #include <string.h>
 
 static void
-add_all(struct text_list *to, const struct conn *c, LDAPMessage *entry, const char *attribute)
-{
-	struct berval **values = conn_values(c, entry, attribute);
-
-	for (size_t i = 0; values != NULL && values[i] != NULL; i++)
-		text_list_add(to, values[i]->bv_val, values[i]->bv_len);
-	ldap_value_free_len(values);
-}
-
-static void
 add_addresses(struct person *p, const struct conn *c, LDAPMessage *entry, const char *attribute)
 {
 	struct berval **values = conn_values(c, entry, attribute);
@@ -46,9 +36,8 @@ read_person(const struct names *n, const struct conn *c, LDAPMessage *entry, con
 	ldap_memfree(dn);
 	for (size_t i = 0; i < n->person_address.count; i++)
 		add_addresses(p, c, entry, n->person_address.items[i]);
-	add_all(&p->logins, c, entry, n->login);
-	if (n->person_groups != NULL)
-		add_all(&p->groups, c, entry, n->person_groups);
+	ldap_values(&p->logins, c, entry, n->login);
+	ldap_values(&p->groups, c, entry, n->person_groups);
 	return p;
 }
 
@@ -63,7 +52,7 @@ is_group(const struct names *n, const struct conn *c, LDAPMessage *entry)
 	bool group = false;
 	char *term;
 
-	add_all(&classes, c, entry, n->classes);
+	ldap_values(&classes, c, entry, n->classes);
 	for (size_t i = 0; i < classes.count && !group; i++) {
 		for (size_t k = 0; k < n->group_classes.count; k++)
 			group |= text_same(classes.items[i], n->group_classes.items[k]);

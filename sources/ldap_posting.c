@@ -165,16 +165,15 @@ read_glob(const struct value *v)
 static bool
 read_sender(const struct value *v)
 {
-	struct value of_who = *v;
 	size_t before = v->to->count;
 	bool good;
 
 	if (*v->text == '.')
-		good = add_domain(&of_who, POSTER_SUBDOMAINS, v->text + 1);
+		good = add_domain(v, POSTER_SUBDOMAINS, v->text + 1);
 	else if (strncmp(v->text, "*@", 2) == 0 || *v->text == '@')
-		good = add_domain(&of_who, POSTER_DOMAIN, strchr(v->text, '@') + 1);
+		good = add_domain(v, POSTER_DOMAIN, strchr(v->text, '@') + 1);
 	else
-		good = strchr(v->text, '@') != NULL ? read_address(&of_who) : read_domain(&of_who);
+		good = strchr(v->text, '@') != NULL ? read_address(v) : read_domain(v);
 	if (good)                         /* one of several ways, and not a condition of its own */
 		v->to->items[before].clause = CLAUSE_WHO;
 	return good;

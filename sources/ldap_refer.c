@@ -41,12 +41,11 @@ static bool
 leads_to_people(const struct conn *c, const char *uri)
 {
 	LDAPURLDesc *url = NULL;
-	bool leads = true;
+	bool leads;
 
 	if (ldap_url_parse(uri, &url) != LDAP_URL_SUCCESS)
 		return true;
-	for (size_t i = 0; leads && i < c->can.no_people.count && url->lud_dn != NULL; i++)
-		leads = !dn_same(url->lud_dn, c->can.no_people.items[i]);
+	leads = url->lud_dn == NULL || !dn_listed(url->lud_dn, &c->can.no_people);
 	ldap_free_urldesc(url);
 	return leads;
 }

@@ -83,6 +83,10 @@ void address_choice_free(struct address_choice *);
 /* The text of the first value of an attribute, allocated; NULL where there is none. */
 char *ldap_value(const struct conn *, LDAPMessage *entry, const char *attribute);
 
+/* Adds all values of an attribute; and the DNs of whom a group excepts from what its searches find. */
+void ldap_values(struct text_list *to, const struct conn *, LDAPMessage *entry, const char *attribute);
+void ldap_exceptions(struct text_list *to, const struct conn *, const struct names *, LDAPMessage *entry);
+
 /* The addresses of a group, canonical and once each. */
 struct group_addresses {
 	struct text_list all;

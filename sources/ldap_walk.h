@@ -120,7 +120,7 @@ size_t walk_dn_length(const struct walk *, const char *value, size_t length);
 /* The members of a group that are no values of `member`. */
 bool walk_literals(struct walk *, LDAPMessage *entry, const struct via *);
 
-/* ldap_person.c: a member that is this person. */
+/* ldap_member.c: a member that is this person. */
 bool walk_person(struct walk *, LDAPMessage *entry, const struct via *);
 
 /* A value that is the address of a member. */

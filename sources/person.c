@@ -86,15 +86,10 @@ source_expect_person(struct source *s, const struct identity *id)
 
 /* ---- by walking ---- */
 
-struct looking {
-	const struct person *person;
-	bool found;
-};
-
-static bool
-look(void *arg, const struct member *m)
+bool
+person_look(void *arg, const struct member *m)
 {
-	struct looking *l = arg;
+	struct person_look *l = arg;
 
 	l->found = text_list_has(&l->person->addresses, m->canonical);
 	return !l->found;
@@ -104,13 +99,13 @@ static enum found
 walk(struct source *s, const struct list *list, enum people whom, const struct person *person,
      struct deadline by, struct complaint *why)
 {
-	struct looking l = { person, false };
+	struct person_look l = { person, false };
 	struct walk_report report;
 	enum found found;
 
 	if (person->addresses.count == 0)
 		return FOUND_NO;
-	found = source_each_member(s, list, whom, by, look, &l, &report, why);
+	found = source_each_member(s, list, whom, by, person_look, &l, &report, why);
 	if (l.found)
 		return FOUND_YES;
 	return found == FOUND_UNSURE ? FOUND_UNSURE : FOUND_NO;

@@ -181,6 +181,13 @@ struct person *person_new(const struct identity *);
 struct person *person_hold(struct person *);
 void person_drop(struct person **);
 
+/* A member_fn that looks for a person among members, and stops at him. */
+struct person_look {
+	const struct person *person;
+	bool found;
+};
+bool person_look(void *look, const struct member *);
+
 struct source;
 
 struct source_ops {
