@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -26,6 +27,19 @@ file_open_dir(int at, const char *name, struct complaint *why)
 	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	return fd < 0 ? complain_errno(why, "cannot open the directory %s", name) : fd;
+}
+
+int
+file_lock_dir(const char *path, struct complaint *why)
+{
+	int dir = file_open_dir(AT_FDCWD, path, why);
+
+	if (dir >= 0 && flock(dir, LOCK_EX) < 0) {
+		(void)complain_errno(why, "cannot lock %s", path);
+		(void)close(dir);
+		dir = -1;
+	}
+	return dir;
 }
 
 int

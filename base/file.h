@@ -15,6 +15,9 @@
 /* Opens a directory for use as a starting point and for file_sync(). -1 with a complaint. */
 int file_open_dir(int at, const char *name, struct complaint *);
 
+/* The same, and nobody else has it so until the descriptor is closed. Waits for whoever has. */
+int file_lock_dir(const char *path, struct complaint *);
+
 /* Whether a text is an absolute path; for rows of settings. */
 int file_check_path(const char *text, struct complaint *);
 

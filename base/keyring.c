@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -190,11 +189,11 @@ keyring_lock(const struct keyring *k, struct complaint *why)
 
 	if (!made && errno != EEXIST)
 		return complain_errno(why, "cannot make the directory %s", k->directory);
-	dir = file_open_dir(AT_FDCWD, k->directory, why);
+	dir = file_lock_dir(k->directory, why);
 	if (dir < 0)
 		return -1;
-	if (flock(dir, LOCK_EX) < 0 || fstat(dir, &st) < 0)
-		(void)complain_errno(why, "cannot lock %s", k->directory);
+	if (fstat(dir, &st) < 0)
+		(void)complain_errno(why, "cannot look at %s", k->directory);
 	else if (made && give(dir, k, "", why) < 0)
 		(void)rmdir(k->directory);
 	else if (st.st_mode & OTHERS)

@@ -11,8 +11,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { LARGEST = 1 << 20 };
@@ -72,14 +70,7 @@ lists_above(const struct bytes *text, const char *list, struct text_list *above)
 static int
 lock_directory(const char *path, struct complaint *why)
 {
-	int dir = file_make_dirs(path, 0700, why) < 0 ? -1 : file_open_dir(AT_FDCWD, path, why);
-
-	if (dir >= 0 && flock(dir, LOCK_EX) < 0) {
-		(void)complain_errno(why, "cannot lock %s", path);
-		(void)close(dir);
-		dir = -1;
-	}
-	return dir;
+	return file_make_dirs(path, 0700, why) < 0 ? -1 : file_lock_dir(path, why);
 }
 
 static int

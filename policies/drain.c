@@ -2,13 +2,13 @@
 #include "policies/drain.h"
 
 #include "base/file.h"
+#include "policies/moments.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static const char name[] = "drain";
@@ -17,12 +17,11 @@ int64_t
 drain_since(const struct site *s)
 {
 	char path[PATH_MAX];
-	struct stat st;
+	int64_t since;
 
 	(void)snprintf(path, sizeof(path), "%s/%s", s->state, name);
-	if (stat(path, &st) < 0)
-		return 0;
-	return (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
+	since = moment_of(path);
+	return since < 0 ? 0 : since;
 }
 
 bool

@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -185,15 +184,10 @@ keep_line(void *arg, const char *canonical, unsigned preferences)
 static int
 open_locked(const struct site *s, const char *path, struct stat *owner, struct complaint *why)
 {
-	int dir;
+	int dir = file_make_dirs(path, 0700, why) < 0 ? -1 : file_lock_dir(path, why);
 
-	if (file_make_dirs(path, 0700, why) < 0)
-		return -1;
-	dir = file_open_dir(AT_FDCWD, path, why);
-	if (dir < 0)
-		return -1;
-	if (stat(s->state, owner) == 0 &&
-	    (fchown(dir, owner->st_uid, owner->st_gid) == 0 || geteuid() != 0) && flock(dir, LOCK_EX) == 0)
+	if (dir < 0 || (stat(s->state, owner) == 0 &&
+	                (fchown(dir, owner->st_uid, owner->st_gid) == 0 || geteuid() != 0)))
 		return dir;
 	(void)complain_errno(why, "%s", path);
 	(void)close(dir);
