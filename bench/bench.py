@@ -11,6 +11,7 @@ import traceback
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE)]
 
+import machine as machines  # noqa: E402
 import rows  # noqa: E402
 import stand as stands  # noqa: E402
 
@@ -45,6 +46,7 @@ def options():
     p.add_argument("--rows", default="", help="numbers with commas; all by default")
     p.add_argument("--repeats", type=int, default=5)
     p.add_argument("--place", help="a directory on the disk to measure on; by default /tmp, or build/")
+    p.add_argument("--long", action="store_true", help="Sympa with 100,000 members too: some minutes")
     p.add_argument("--keep", action="store_true", help="leave the files, to look at what happened")
     o = p.parse_args()
     o.rows = [int(n) for n in o.rows.split(",") if n] or list(rows.ROWS)
@@ -77,9 +79,9 @@ def main():
         sys.exit("a private Postfix needs root")
     for s in (signal.SIGINT, signal.SIGTERM):
         signal.signal(s, lambda *_: sys.exit("ended"))
-    stand = stands.Stand(o.repeats, o.place)
+    stand = stands.Stand(o.repeats, o.place, o.long)
     try:
-        machine = stands.describe_machine(stand.path)
+        machine = machines.describe_machine(stand.path)
         print(", ".join(f"{k} {v}" for k, v in machine.items()))
         print(HEAD, flush=True)
         if measure(stand, machine, o.rows):

@@ -9,9 +9,10 @@ from testbed import client, directory, milter, proxy
 from testbed.base import ROOT, as_they_answer, can_connect, end_process, free_port, wait_until
 
 import directories
-import mlmmj
+import peers
 import polite
-from stand import BARE, DOMAIN, PEOPLE, SENDER, SIZE, TENS, Rollcall, Tail, mail_of, median, members_of, peak
+from machine import peak
+from stand import BARE, DOMAIN, PEOPLE, SENDER, SIZE, TENS, Rollcall, Tail, mail_of, median, members_of
 
 
 WARM = 3                                  # posts that do not count
@@ -58,9 +59,9 @@ def row(number, name, value, unit, reference, bounds):
             "met": dict(zip(("first", "then"), met))}
 
 
-def by_turns(repeats, *measures):
+def by_turns(repeats, *measures, warm=1):
     """Runs each so often, in alternating order, after one run that does not count. The results of each."""
-    for m in measures:
+    for m in measures * warm:
         m()
     got = [[] for _ in measures]
     for k in range(repeats):
@@ -562,46 +563,10 @@ def row_20(stand):
                   zero)
 
 
-# ---- a rival ----
-
-def processor(pid):
-    """Seconds that a process has used, all its threads."""
-    return time.clock_gettime((~pid << 3) | 2)
-
-
-def into_a_sink(stand, members):
-    """Functions that give recipients a second, from handing the post in, and microseconds of the processor for each."""
-    port = free_port()
-    sink = stand.sink(f"inet:127.0.0.1:{port}")
-    rc = stand.keep(Rollcall(stand.path / f"sink-{members}", stand.people.uri, mta=port))
-    rc.configure()
-    (rc.dir / "state").mkdir()
-    rc.start_expander()
-    rival = mlmmj.Mlmmj(stand.path / f"mlmmj-{members}", members, port)
-
-    def ours():
-        tail, used, began = Tail(rc), processor(rc.expander.pid), time.time() * 1000
-        stand.submit(rc, f"g{members}@{DOMAIN}")
-        end, batches = tail.fan_outs(1)
-        check_sum(batches, members)
-        return members / (end - began) * 1000, (processor(rc.expander.pid) - used) / members * 1e6
-
-    def theirs():
-        began, used = rival.post()
-        return members / (time.time() * 1000 - began) * 1000, used / members * 1e6
-
-    return ours, theirs, lambda: (rc.stop(), sink.stop())
-
+# ---- other list managers ----
 
 def row_19(stand):
-    for members in (1000, 10000, PEOPLE):
-        ours, theirs, stop = into_a_sink(stand, members)
-        got = by_turns(stand.repeats, ours, theirs)
-        stop()
-        (speed, cpu), (their_speed, their_cpu) = ([median(column) for column in zip(*runs)] for runs in got)
-        name = f"{members:,} members, from handing in, into a server that keeps nothing; mlmmj"
-        yield row(19, name, speed, "rcpts/s", their_speed, (None, Bound("≥", 1.5)))
-        yield row(19, f"the same, processor for each of {members:,}; mlmmj", cpu, "µs", their_cpu, (None, Bound("≤", 1)))
+    yield from peers.row_19(stand, row, by_turns, Bound)
 
 
 # ---- the burst ----

@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import shutil
+import stat
 import statistics
 import subprocess
 import tempfile
@@ -13,6 +14,8 @@ import time
 
 from testbed import client, directory, postfix, rollcall, sendmail, slapd
 from testbed.base import BUILD, ROOT, can_connect, end_process, free_port, library_path, wait_until
+
+from machine import file_system, peak
 
 DOMAIN, BARE = "lists.example.com", "bare.example.com"
 GIVEN = "anna boris clara david elena felix greta henry irene jakob katja linus maria nadia oskar".split()
@@ -93,9 +96,26 @@ class Rollcall(rollcall.Rollcall):
         return peak(self.expander.pid)
 
 
-def peak(pid):
-    text = pathlib.Path(f"/proc/{pid}/status").read_text()
-    return int(re.search(r"VmHWM:\s+(\d+) kB", text).group(1)) * 1024
+def message_to(to):
+    text = "This is a line of a text that nobody is meant to read.\r\n"
+    return client.message(sender=SENDER, to=to, body=text * (SIZE // len(text)))
+
+
+def submit(address, to):
+    """One post over LMTP: when it was accepted, in milliseconds since 1970."""
+    with client.Client(address, lmtp=True) as c:
+        if c.mail(SENDER).code != 250 or c.rcpt(to).code != 250:
+            raise RuntimeError(f"{to} was refused")
+        (reply,) = c.data(message_to(to))
+        now = time.time() * 1000
+        if reply.code != 250:
+            raise RuntimeError(f"{to}: {reply}")
+        return now
+
+
+def message_in_a_file(to):
+    """The same as MTAs give it to programs: as a file, with its reverse-path."""
+    return f"Return-Path: <{SENDER}>\n".encode() + message_to(to).replace(b"\r\n", b"\n")
 
 
 class Tail:
@@ -151,15 +171,29 @@ class Postfix(postfix.Postfix):
         super().__init__(path, master=master, **options)
 
     def services(self):
-        text, own = super().services(), "cleanup_service_name=rollcall-cleanup"
-        if self.part and own not in text:
-            raise RuntimeError("master.cf.part is not what it was: re-injected mail would not be held")
-        return text.replace(own, "cleanup_service_name=held") if self.hold else text
+        """What programs bring by sendmail(1) is held as well."""
+        text, own, pickup = super().services(), "cleanup_service_name=rollcall-cleanup", "pickup unix n - n 5 1 pickup"
+        if self.part and own not in text or pickup not in text:
+            raise RuntimeError("master.cf is not what it was: re-injected mail would not be held")
+        if not self.hold:
+            return text
+        held = "cleanup_service_name=held"
+        return text.replace(own, held).replace(pickup, f"{pickup}\n  -o {held}")
 
     def check_held(self):
         """After a fan-out: nobody has been busy with it beside."""
         if self.hold and not any((self.queue / "hold").iterdir()):
             raise RuntimeError("what was re-injected is not held")
+
+    def held(self, known=()):
+        """The names of messages on hold that are durable, which the last bit of their mode says; those known left out."""
+        with os.scandir(self.queue / "hold") as entries:
+            return {e.name for e in entries if e.name not in known and e.stat().st_mode & stat.S_IXUSR}
+
+    def members(self, names):
+        """How many people these messages are for, all together."""
+        shown = self.run("/usr/sbin/postcat", "-eq", *names, check=True).stdout
+        return len(re.findall(r"^recipient: .*@example\.com$", shown, re.M))
 
     def at(self, name):
         port = {"smtp": self.port, "reinject": self.reinject, **self.ports}[name]
@@ -235,8 +269,8 @@ class Preload:
 
 
 class Stand:
-    def __init__(self, repeats, place=None):
-        self.repeats = repeats
+    def __init__(self, repeats, place=None, long=False):
+        self.repeats, self.long = repeats, long
         self.path = self.make_place(place)
         self.open = []                    # what is to be stopped, the last first
 
@@ -417,16 +451,7 @@ virtual_alias_expansion_limit = 1000000
 
     def submit(self, rc, to):
         """One post straight over LMTP: when it was accepted, in milliseconds since 1970."""
-        text = "This is a line of a text that nobody is meant to read.\r\n"
-        message = client.message(sender=SENDER, to=to, body=text * (SIZE // len(text)))
-        with client.Client(rc.lmtp_socket, lmtp=True) as c:
-            if c.mail(SENDER).code != 250 or c.rcpt(to).code != 250:
-                raise RuntimeError(f"{to} was refused")
-            (reply,) = c.data(message)
-            now = time.time() * 1000
-            if reply.code != 250:
-                raise RuntimeError(f"{to}: {reply}")
-            return now
+        return submit(rc.lmtp_socket, to)
 
 
 class Child:
@@ -440,44 +465,3 @@ class Child:
         """What it prints before it ends."""
         out, _ = self.process.communicate(timeout=seconds)
         return json.loads(out)
-
-
-# ---- the machine ----
-
-def file_system(path):
-    """The kind of the one that holds the path."""
-    best, kind = "", "unknown"
-    for line in pathlib.Path("/proc/mounts").read_text().splitlines():
-        _, point, this = line.split()[:3]
-        if os.path.commonpath([point, os.path.realpath(path)]) == point and len(point) >= len(best):
-            best, kind = point, this
-    return kind
-
-
-def has_journal():
-    """Of ext4, as far as it can be seen."""
-    return any(pathlib.Path("/proc/fs/jbd2").glob("*"))
-
-
-def sync_cost(path):
-    """Milliseconds to sync a new file of 6 kB, the median of a hundred."""
-    took = []
-    for k in range(100):
-        with open(path / f"sync-{k}", "wb") as f:
-            f.write(bytes(6000))
-            f.flush()
-            began = time.perf_counter()
-            os.fsync(f.fileno())
-            took.append((time.perf_counter() - began) * 1000)
-        (path / f"sync-{k}").unlink()
-    return round(median(took), 3)
-
-
-def describe_machine(path):
-    cpu = re.search(r"model name\s*:\s*(.*)", pathlib.Path("/proc/cpuinfo").read_text())
-    kind = file_system(path)
-    if kind == "ext4" and not has_journal():
-        kind += ", no journal"
-    return {"cpus": os.cpu_count(), "model": cpu.group(1) if cpu else os.uname().machine,
-            "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9),
-            "kernel": os.uname().release, "file_system": kind, "sync_ms": sync_cost(path)}
