@@ -81,12 +81,12 @@ def medians(peers, members, postfix, by_turns, repeats):
     return {name: [median(column) for column in zip(*got[name])] for name in peers}
 
 
-def row_19(stand, row, by_turns, Bound):
+def row_19(stand, row, by_turns, fewer, Bound):
     for where, make in (SINK, into_a_sink), (POSTFIX, into_postfix):
         peers, running, postfix = make(stand)
         for members in SIZES:
             here = {name: peer for name, peer in peers.items() if name != "Sympa" or members < PEOPLE or stand.long}
-            got = medians(here, members, postfix, by_turns, stand.repeats)
+            got = medians(here, members, postfix, by_turns, fewer(stand) if members == PEOPLE else stand.repeats)
             for name in list(here)[1:]:
                 faster = Bound("≥", 1.5 if where == SINK and name == "mlmmj" else 1)
                 what = ((f"{members:,} members, {where}; {name}", "rcpts/s", faster),

@@ -566,7 +566,7 @@ def row_20(stand):
 # ---- other list managers ----
 
 def row_19(stand):
-    yield from peers.row_19(stand, row, by_turns, Bound)
+    yield from peers.row_19(stand, row, by_turns, fewer, Bound)
 
 
 # ---- the burst ----
