@@ -4,6 +4,7 @@
 #include "base/pattern.h"
 
 #include "base/mem.h"
+#include "base/text.h"
 
 #include <pcre2.h>
 #include <stdint.h>
@@ -115,7 +116,8 @@ pattern_check_replacement(const struct pattern *p, const char *with, struct comp
 		if (n < 0)
 			return complain(why, "behind a dollar stands a number, or another dollar");
 		if ((uint32_t)n > groups)
-			return complain(why, "$%d: the expression has %u groups", n, (unsigned)groups);
+			return complain(why, "$%d: the expression has %u group%s", n, (unsigned)groups,
+			                text_s(groups));
 	}
 	return 0;
 }

@@ -201,10 +201,10 @@ check_count(const struct setting *row, const struct text_list *list, const struc
 
 	if (row->min != NULL && text_number(row->min, &bound) && (int64_t)list->count < bound)
 		return node_complain(n, why, "%s needs at least %s value%s", row->name, row->min,
-		                     bound == 1 ? "" : "s");
+		                     text_s(bound));
 	if (row->max != NULL && text_number(row->max, &bound) && (int64_t)list->count > bound)
 		return node_complain(n, why, "%s takes %s value%s at most, here are %zu", row->name,
-		                     row->max, bound == 1 ? "" : "s", list->count);
+		                     row->max, text_s(bound), list->count);
 	return 0;
 }
 

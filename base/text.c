@@ -85,6 +85,12 @@ text_same(const char *a, const char *b)
 	return text_same_n(a, strlen(a), b);
 }
 
+const char *
+text_s(int64_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
 bool
 text_number(const char *text, int64_t *number)
 {

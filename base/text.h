@@ -30,6 +30,9 @@ text_lower(char c)
 bool text_same(const char *a, const char *b);                           /* but for ASCII case */
 bool text_same_n(const char *a, size_t length, const char *b);          /* b is a string */
 
+/* What a noun ends in that so many are counted of: "s" but for one. */
+const char *text_s(int64_t count);
+
 /* A whole decimal number, nothing before or behind it. */
 bool text_number(const char *text, int64_t *number);
 

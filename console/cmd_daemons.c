@@ -58,13 +58,12 @@ retry(const struct ctl *c, const struct site *s)
 {
 	struct js *answers = js_object();
 	char *request = mem_format("retry %s", c->argv[0]);
-	int status = CTL_YES;
+	int status = ask(s, "expander", request, answers) < 0 ? CTL_FAILED : CTL_YES;
+	int64_t count = js_number(js_get(answers, "expander"), "entries", 0);
 
-	if (ask(s, "expander", request, answers) < 0)
-		status = CTL_FAILED;
-	else if (!c->json)
-		(void)printf("%lld entries will be tried now\n",
-		             (long long)js_number(js_get(answers, "expander"), "entries", 0));
+	if (status == CTL_YES && !c->json)
+		(void)printf("%lld %s will be tried now\n", (long long)count,
+		             count == 1 ? "entry" : "entries");
 	if (c->json)
 		ctl_print(&answers);
 	free(request);

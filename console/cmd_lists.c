@@ -241,9 +241,10 @@ print_end(const struct report *r)
 	struct bytes text = { 0 };
 
 	if (!r->ctl->json) {
-		(void)fprintf(r->to, "%zu lists\n", r->lists);
+		(void)fprintf(r->to, "%zu list%s\n", r->lists, text_s((int64_t)r->lists));
 		if (r->twice > 0)
-			(void)fprintf(r->to, "%zu have an address that is another's as well\n", r->twice);
+			(void)fprintf(r->to, "%zu %s an address that is another's as well\n", r->twice,
+			              r->twice == 1 ? "has" : "have");
 		if (r->exposed)
 			print_ways(r);
 	} else {

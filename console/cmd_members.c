@@ -59,15 +59,19 @@ take(void *arg, const struct member *m)
 static void
 print_end(const struct members *all, const struct walk_report *r)
 {
-	(void)printf("%zu recipients, %zu groups", set_count(all->seen), r->groups);
+	size_t count = set_count(all->seen);
+
+	(void)printf("%zu recipient%s, %zu group%s", count, text_s((int64_t)count), r->groups,
+	             text_s((int64_t)r->groups));
 	if (r->dangling > 0)
-		(void)printf(", %zu members that do not exist", r->dangling);
+		(void)printf(", %zu member%s not exist", r->dangling,
+		             r->dangling == 1 ? " that does" : "s that do");
 	if (r->without_address > 0)
 		(void)printf(", %zu without an address", r->without_address);
 	if (r->refused > 0)
 		(void)printf(", %zu whose address is none", r->refused);
 	if (r->closed > 0)
-		(void)printf(", %zu who get no mail", r->closed);
+		(void)printf(", %zu who %s no mail", r->closed, r->closed == 1 ? "gets" : "get");
 	(void)fputc('\n', stdout);
 	for (size_t i = 0; i < r->refused && i < REFUSED_KEPT; i++) {
 		ctl_say("no address: \"%s\" in %s", r->kept[i].value, r->kept[i].group);
@@ -190,7 +194,7 @@ print_roster(const struct roster *r, bool why, const struct js *omitted)
 	print_omitted(omitted);
 	for (size_t i = 0; i < r->apart.count; i++)
 		(void)printf("handed over to %s\n", r->apart.items[i]);
-	(void)printf("%zu recipients, %zu left out\n", left, r->count - left);
+	(void)printf("%zu recipient%s, %zu left out\n", left, text_s((int64_t)left), r->count - left);
 }
 
 static void

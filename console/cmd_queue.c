@@ -167,9 +167,11 @@ add_states(struct listing *l, const struct site *s)
 	if (l->array != NULL)
 		return;
 	if (l->held > 0) {
-		add(l, "%zu entries are held: the spool was restored, and they may have been sent "
-		             "already, or the expander ended each time that it worked on them, or by an "
-		             "operator; rollcallctl release or discard", l->held);
+		add(l, "%zu %s held: the spool was restored, and %s may have been sent "
+		             "already, or the expander ended each time that it worked on %s, or by an "
+		             "operator; rollcallctl release or discard", l->held,
+		    l->held == 1 ? "entry is" : "entries are", l->held == 1 ? "it" : "they",
+		    l->held == 1 ? "it" : "them");
 		bytes_add_char(&l->said, '\n');
 	}
 	paces = paces_open(s->state, &why);

@@ -30,8 +30,8 @@ decide(const struct ctl *c, const struct site *s, bool discard)
 		js_set_number(j, "entries", (int64_t)count);
 		ctl_print(&j);
 	} else {
-		(void)printf(discard ? "%zu entries are done with, unsent\n"
-		                     : "%zu entries are worked on again\n", count);
+		(void)printf("%zu %s %s\n", count, count == 1 ? "entry is" : "entries are",
+		             discard ? "done with, unsent" : "worked on again");
 	}
 	return CTL_YES;
 }

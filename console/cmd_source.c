@@ -59,7 +59,7 @@ say_standing(const char *daemon, const struct js *j)
 	const char *technique = js_text(j, "technique"), *error = js_text(j, "error");
 	long long open = (long long)js_number(j, "connections", 0);
 
-	(void)printf("    rollcall-%s: %lld connection%s", daemon, open, open == 1 ? "" : "s");
+	(void)printf("    rollcall-%s: %lld connection%s", daemon, open, text_s(open));
 	if (js_get(j, "connected_ms") != NULL) {
 		(void)fputs(", connected", stdout);
 		say_when(j, "connected_ms");

@@ -61,8 +61,8 @@ at_rcpt(const void *config, const struct facts *f, struct deadline by)
 		return verdict_defer(REPLY_LATER, "what was counted cannot be read");
 	if (!moment_is_full(moment, now, c->posts, c->in))
 		return verdict_pass();
-	return verdict_because(verdict_reject(REPLY_RATE, ""), "%lld posts; the next in %lld s",
-	                       (long long)c->posts,
+	return verdict_because(verdict_reject(REPLY_RATE, ""), "%lld post%s; the next in %lld s",
+	                       (long long)c->posts, text_s(c->posts),
 	                       (long long)(moment - now - c->in + c->in / c->posts) / 1000 + 1);
 }
 

@@ -200,9 +200,9 @@ identify(const struct spool *s, struct complaint *why)
 		return -1;
 	if (count > 0)
 		log_say(LEVEL_ERROR, "restored",
-		        "%s: %s: %zu entries are held, lest they are sent twice; rollcallctl queue shows "
-		        "them, rollcallctl release lets them go",
-		        s->config.path, reason, count);
+		        "%s: %s: %zu %s held, lest anything is sent twice; rollcallctl queue shows what "
+		        "is, rollcallctl release lets it go",
+		        s->config.path, reason, count, count == 1 ? "entry is" : "entries are");
 	return 0;
 }
 

@@ -393,7 +393,8 @@ too_many_dangling(const struct walk *w)
 
 	if (r->dangling * 100 <= all * (size_t)w->config->dangling)
 		return false;
-	(void)complain(w->why, "%zu of %zu members do not exist", r->dangling, all);
+	(void)complain(w->why, "%zu of %zu members %s not exist", r->dangling, all,
+	               r->dangling == 1 ? "does" : "do");
 	return true;
 }
 

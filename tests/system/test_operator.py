@@ -66,6 +66,15 @@ def test_members_and_how_they_are_some(lmtp_site):
     assert "4 recipients, 2 groups" in text
 
 
+def test_what_there_is_one_of(lmtp_site):
+    """Whoever counts says it in English."""
+    def last(to):
+        return lmtp_site.rollcall.ctl("members", to, check=0).stdout.splitlines()[-1]
+    assert last("edge@lists.example.com") == "3 recipients, 1 group, 2 members that do not exist, 1 without an address"
+    lmtp_site.slapd.modify(directory.person("gone"), "ldapadd")
+    assert last("edge@lists.example.com") == "4 recipients, 1 group, 1 member that does not exist, 1 without an address"
+
+
 def test_members_are_read_afresh(lmtp_site):
     lmtp_site.rollcall.ctl("members", "a+b@lists.example.com", check=0)
     lmtp_site.slapd.modify(f"dn: {directory.group_dn('a+b')}\nchangetype: modify\nadd: member\n"
@@ -109,7 +118,7 @@ def test_the_queue_and_why(make_site):
                      r" +450 4.2.1 mailbox busy; again in \d+m$", text, re.M), text
     site.sink.on_rcpt = None
     assert "no entry \"nonsense\" is waiting" in site.rollcall.ctl("retry", "nonsense", check=70).stderr
-    assert "1 entries will be tried now" in site.rollcall.ctl("retry", entry["id"], check=0).stdout
+    assert "1 entry will be tried now" in site.rollcall.ctl("retry", entry["id"], check=0).stdout
     assert site.wait_for(4) == STAFF
     site.rollcall.wait_idle()
     assert site.rollcall.ctl_json("retry", "all") == {"expander": {"entries": 0}}

@@ -382,7 +382,7 @@ def test_a_program_that_is_gone(make_site, place):
 def test_members_as_text(make_site):
     site = make(make_site, "not-me: yes", source=WISHES)
     ctl = site.rollcall.ctl
-    assert ctl("members", LIST, check=0).stdout.splitlines()[-1] == "8 recipients, 1 groups"
+    assert ctl("members", LIST, check=0).stdout.splitlines()[-1] == "8 recipients, 1 group"
     plain = ctl("members", "--post-from", "ann@example.com", LIST, check=0).stdout.splitlines()
     assert plain[-1] == "4 recipients, 4 left out" and "ann@example.com" not in plain
     full = ctl("members", "--why", LIST, check=0).stdout.splitlines()

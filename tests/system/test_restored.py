@@ -70,7 +70,7 @@ def test_nothing_goes_out_again_until_it_is_released(stopped, way):
     put_back(stopped, way)
     r = stopped.rollcall
     start(stopped)
-    assert "error: restored: " in r.log and "it is a copy: 1 entries are held" in r.log
+    assert "error: restored: " in r.log and "it is a copy: 1 entry is held" in r.log
     assert stopped.submit().code == 250
     assert stopped.wait_for(4) == STAFF
     stopped.sink.clear()
@@ -78,7 +78,7 @@ def test_nothing_goes_out_again_until_it_is_released(stopped, way):
     (entry,) = r.ctl_json("queue")["entries"]
     assert entry["held"] and entry["sent"] == 3
     text = r.ctl("queue", check=0).stdout
-    assert "3 of 4 sent, 1 deferred  held\n" in text and "1 entries are held: the spool was restored" in text
+    assert "3 of 4 sent, 1 deferred  held\n" in text and "1 entry is held: the spool was restored" in text
     assert 'rollcall_queue_held{queue="outbound"} 1\n' in r.ctl("metrics", check=0).stdout
     assert "1 of them are held" in r.ctl("drain", check=75).stdout
     r.ctl("resume", check=0)
@@ -87,7 +87,7 @@ def test_nothing_goes_out_again_until_it_is_released(stopped, way):
     time.sleep(2.5)
     assert stopped.sink.delivered() == [] and r.log.count("error: restored") == 1
     assert "no entry \"nonsense\" is held" in r.ctl("release", "nonsense", check=1).stderr
-    assert r.ctl("release", entry["id"], check=0).stdout == "1 entries are worked on again\n"
+    assert r.ctl("release", entry["id"], check=0).stdout == "1 entry is worked on again\n"
     hurry(stopped)
     r.wait_idle()
     assert stopped.sink.recipients() == ["bob@example.com"]
@@ -99,7 +99,7 @@ def test_an_entry_that_is_discarded(stopped):
     start(stopped)
     r = stopped.rollcall
     (entry,) = r.ctl_json("queue")["entries"]
-    assert r.ctl("discard", "all", check=0).stdout == "1 entries are done with, unsent\n"
+    assert r.ctl("discard", "all", check=0).stdout == "1 entry is done with, unsent\n"
     counts = r.counts()
     assert (counts["outbound"], counts["done"]) == (0, 1)
     assert sorted(p.name for p in (stopped.spool / "done" / entry["id"]).iterdir()) \
@@ -171,7 +171,7 @@ def test_another_machine(stopped):
         f.write(json.dumps(dict(said, machine="a" * 26)))
         f.truncate()
     start(stopped)
-    assert "it was made on another machine: 1 entries are held" in stopped.rollcall.log
+    assert "it was made on another machine: 1 entry is held" in stopped.rollcall.log
     assert json.loads(identity.read_text())["machine"] == said["machine"]
 
 
@@ -179,7 +179,7 @@ def test_a_spool_that_does_not_say(stopped):
     """Entries without an identity: it may have been left out of the backup. An empty spool is just new."""
     (stopped.spool / "identity").unlink()
     start(stopped)
-    assert "it does not say where it was made: 1 entries are held" in stopped.rollcall.log
+    assert "it does not say where it was made: 1 entry is held" in stopped.rollcall.log
     stopped.rollcall.stop()
     shutil.rmtree(stopped.spool)
     start(stopped)

@@ -323,7 +323,7 @@ mistakes(void **state)
 		{ "[ add: { field: \"X-A: a\\r\\nBcc: b\" } ]", "field: only printable ASCII can stand there" },
 		{ "[ rewrite: { fields: A, match: \"(\", with: x } ]",
 		  "match: \"(\" is no regular expression: missing closing parenthesis at its character 2" },
-		{ "[ rewrite: { fields: A, match: \"(x)\", with: $2 } ]", "with: $2: the expression has 1 groups" },
+		{ "[ rewrite: { fields: A, match: \"(x)\", with: $2 } ]", "with: $2: the expression has 1 group" },
 		{ "[ rewrite: { fields: A, match: x, with: $a } ]",
 		  "with: behind a dollar stands a number, or another dollar" },
 		{ "[ alias: { fields: Received } ]", "fields: Received is not changed in this way" },
