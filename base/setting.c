@@ -136,12 +136,10 @@ complain_value(const struct setting *row, const struct node *n, const char *text
                struct complaint *why)
 {
 	struct bytes wanted = { 0 };
-	const char *near = row->kind == KIND_WORD ? text_nearest(text, row->words) : NULL;
 
 	describe(row, &wanted);
-	(void)node_complain(n, why, "%s: \"%s\" is not %s%s%s%s", row->name, text, bytes_text(&wanted),
-	                    near == NULL ? "" : "; did you mean \"", near == NULL ? "" : near,
-	                    near == NULL ? "" : "\"?");
+	(void)node_complain(n, why, "%s: \"%s\" is not %s%s", row->name, text, bytes_text(&wanted),
+	                    row->kind == KIND_WORD ? text_hint(text, row->words).text : "");
 	bytes_free(&wanted);
 	return -1;
 }
@@ -317,18 +315,14 @@ check_keys(const struct setting *rows, const struct node *map, const char *path,
 	words[count] = NULL;
 	for (size_t i = 0; i < map->count; i++) {
 		const struct node *n = map->children[i];
-		const char *near;
 		size_t w = 0;
 
 		while (w < count && strcmp(words[w], n->key) != 0)
 			w++;
 		if (w < count)
 			continue;
-		near = text_nearest(n->key, words);
-		return node_complain(n, why, "there is no setting \"%s%s%s\"%s%s%s", path,
-		                     *path == '\0' ? "" : ".", n->key,
-		                     near == NULL ? "" : "; did you mean \"",
-		                     near == NULL ? "" : near, near == NULL ? "" : "\"?");
+		return node_complain(n, why, "there is no setting \"%s%s%s\"%s", path,
+		                     *path == '\0' ? "" : ".", n->key, text_hint(n->key, words).text);
 	}
 	return 0;
 }
@@ -380,12 +374,8 @@ setting_free(const struct setting *rows, void *object)
 int
 setting_check_word(const char *text, const char *const *words, const char *names, struct complaint *why)
 {
-	const char *near = text_nearest(text, words);
-
-	for (; *words != NULL; words++)
-		if (strcmp(text, *words) == 0)
+	for (const char *const *w = words; *w != NULL; w++)
+		if (strcmp(text, *w) == 0)
 			return 0;
-	return complain(why, "\"%s\" is not one of %s%s%s%s", text, names,
-	                near == NULL ? "" : "; did you mean \"", near == NULL ? "" : near,
-	                near == NULL ? "" : "\"?");
+	return complain(why, "\"%s\" is not one of %s%s", text, names, text_hint(text, words).text);
 }

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -148,4 +149,15 @@ text_nearest(const char *text, const char *const *words)
 		}
 	}
 	return best;
+}
+
+struct hint
+text_hint(const char *text, const char *const *words)
+{
+	const char *near = text_nearest(text, words);
+	struct hint h = { "" };
+
+	if (near != NULL)
+		(void)snprintf(h.text, sizeof(h.text), "; did you mean \"%s\"?", near);
+	return h;
 }

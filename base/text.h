@@ -39,4 +39,8 @@ bool text_number(const char *text, int64_t *number);
 /* The word of `words` (ended by NULL) nearest to `text`, or NULL where none is near. */
 const char *text_nearest(const char *text, const char *const *words);
 
+/* The end of a complaint about `text`: "; did you mean "WORD"?" with that word, or nothing. */
+struct hint { char text[256]; };
+struct hint text_hint(const char *text, const char *const *words);
+
 #endif

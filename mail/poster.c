@@ -92,8 +92,6 @@ int
 posters_parse(struct poster_list *list, enum poster_effect effect, const char *text, const char *origin,
               struct complaint *why)
 {
-	const char *near;
-
 	for (size_t i = 0; words[i] != NULL; i++)
 		if (text_same(words[i], text)) {
 			posters_add(list, effect, kind_of_word[i], 0, NULL, origin);
@@ -115,12 +113,10 @@ posters_parse(struct poster_list *list, enum poster_effect effect, const char *t
 		return parse_address(list, effect, POSTER_ADDRESS, text, origin, why);
 	if (strchr(text, '.') != NULL)
 		return parse_domain(list, effect, text, origin, why);
-	near = text_nearest(text, words);
 	return complain(why,
 	                "\"%s\" is none of anyone, known, authenticated, networks, members, owners, "
-	                "moderators, nobody, an address, a domain, list:, dn:, group:, filter:, login:%s%s%s",
-	                text, near == NULL ? "" : "; did you mean \"", near == NULL ? "" : near,
-	                near == NULL ? "" : "\"?");
+	                "moderators, nobody, an address, a domain, list:, dn:, group:, filter:, login:%s",
+	                text, text_hint(text, words).text);
 }
 
 /* ---- addresses ---- */

@@ -63,17 +63,14 @@ static const struct policy *
 find_policy(const struct node *n, const char *word, struct complaint *why)
 {
 	enum { MOST = 64 };
-	const char *words[MOST + 1] = { NULL }, *near;
+	const char *words[MOST + 1] = { NULL };
 
 	for (size_t i = 0; policies[i] != NULL && i < MOST; i++) {
 		if (strcmp(policies[i]->name, word) == 0)
 			return policies[i];
 		words[i] = policies[i]->name;
 	}
-	near = text_nearest(word, words);
-	(void)node_complain(n, why, "there is no check \"%s\"%s%s%s", word,
-	                    near == NULL ? "" : "; did you mean \"", near == NULL ? "" : near,
-	                    near == NULL ? "" : "\"?");
+	(void)node_complain(n, why, "there is no check \"%s\"%s", word, text_hint(word, words).text);
 	return NULL;
 }
 

@@ -85,7 +85,7 @@ struct source *
 site_source(const struct site *s, const struct node *at, const char *name, struct complaint *why)
 {
 	enum { MOST = 64 };
-	const char *words[MOST + 1] = { NULL }, *near;
+	const char *words[MOST + 1] = { NULL };
 
 	for (size_t i = 0; i < s->named_count; i++) {
 		if (strcmp(s->sources[i]->name, name) == 0)
@@ -93,10 +93,7 @@ site_source(const struct site *s, const struct node *at, const char *name, struc
 		if (i < MOST)
 			words[i] = s->sources[i]->name;
 	}
-	near = text_nearest(name, words);
-	(void)node_complain(at, why, "there is no source \"%s\"%s%s%s", name,
-	                    near == NULL ? "" : "; did you mean \"", near == NULL ? "" : near,
-	                    near == NULL ? "" : "\"?");
+	(void)node_complain(at, why, "there is no source \"%s\"%s", name, text_hint(name, words).text);
 	return NULL;
 }
 

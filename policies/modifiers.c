@@ -197,7 +197,7 @@ enum { KINDS = sizeof(kinds) / sizeof(*kinds) };
 static int
 find_kind(const struct node *n, enum modifier_kind *kind, struct complaint *why)
 {
-	const char *words[KINDS + 1] = { NULL }, *near;
+	const char *words[KINDS + 1] = { NULL };
 
 	for (size_t i = 0; i < KINDS; i++) {
 		words[i] = kinds[i].word;
@@ -205,10 +205,7 @@ find_kind(const struct node *n, enum modifier_kind *kind, struct complaint *why)
 		if (strcmp(words[i], n->key) == 0)
 			return 0;
 	}
-	near = text_nearest(n->key, words);
-	return node_complain(n, why, "there is no step \"%s\"%s%s%s", n->key,
-	                     near == NULL ? "" : "; did you mean \"", near == NULL ? "" : near,
-	                     near == NULL ? "" : "\"?");
+	return node_complain(n, why, "there is no step \"%s\"%s", n->key, text_hint(n->key, words).text);
 }
 
 static int

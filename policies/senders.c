@@ -240,15 +240,13 @@ check_names(const struct node *blocks, const struct senders *senders, size_t cou
 		names[i] = senders[i].name;
 	for (size_t b = 0; rc == 0 && b < blocks->count; b++) {
 		const struct node *block = blocks->children[b];
-		const char *near = text_nearest(block->key, names);
 		size_t i = 0;
 
 		while (i < count && strcmp(names[i], block->key) != 0)
 			i++;
 		if (i == count)
-			rc = node_complain(block, why, "there are no senders \"%s\"%s%s%s", block->key,
-			                   near == NULL ? "" : "; did you mean \"", near == NULL ? "" : near,
-			                   near == NULL ? "" : "\"?");
+			rc = node_complain(block, why, "there are no senders \"%s\"%s", block->key,
+			                   text_hint(block->key, names).text);
 	}
 	free(names);
 	return rc;

@@ -58,7 +58,7 @@ style_complete(struct style *s, const char *path, struct effective_list *effecti
 static enum style_id
 split(const char *text, const char **value, struct complaint *why)
 {
-	const char *words[STYLE_COUNT + 1] = { NULL }, *near;
+	const char *words[STYLE_COUNT + 1] = { NULL };
 	size_t length = strcspn(text, ": ");
 	enum style_id id = 0;
 	char *name;
@@ -75,10 +75,7 @@ split(const char *text, const char **value, struct complaint *why)
 		id++;
 	if (id == STYLE_COUNT) {
 		name = mem_copy(text, length);
-		near = text_nearest(name, words);
-		(void)complain(why, "there is no setting \"%s\"%s%s%s", name,
-		               near == NULL ? "" : "; did you mean \"", near == NULL ? "" : near,
-		               near == NULL ? "" : "\"?");
+		(void)complain(why, "there is no setting \"%s\"%s", name, text_hint(name, words).text);
 		free(name);
 	}
 	return id;

@@ -45,13 +45,11 @@ check_one(const char *word, size_t length, struct complaint *why)
 {
 	size_t domain, which = divide(word, length, &domain);
 	char *text = mem_copy(word, domain == 0 ? length : domain), *canonical;
-	const char *near = text_nearest(text, words);
 	int rc = 0;
 
 	if (which == WORDS) {
-		rc = complain(why, "\"%.*s\" is not one of none, keep, rewrite, wrap, domain=rewrite%s%s%s",
-		              (int)length, word, near == NULL ? "" : "; did you mean \"",
-		              near == NULL ? "" : near, near == NULL ? "" : "\"?");
+		rc = complain(why, "\"%.*s\" is not one of none, keep, rewrite, wrap, domain=rewrite%s",
+		              (int)length, word, text_hint(text, words).text);
 	} else if (memchr(word, '=', length) != NULL) {
 		canonical = domain_canonical(text, domain, why);
 		rc = canonical == NULL ? -1 : 0;

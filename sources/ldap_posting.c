@@ -348,16 +348,6 @@ enum { KINDS = sizeof(kinds) / sizeof(*kinds) };
 
 /* ---- settings ---- */
 
-static int
-no_such(const char *what, const char *word, const char *const *words, struct complaint *why)
-{
-	const char *near = text_nearest(word, words);
-
-	return complain(why, "there is no %s \"%s\"%s%s%s", what, word,
-	                near == NULL ? "" : "; did you mean \"", near == NULL ? "" : near,
-	                near == NULL ? "" : "\"?");
-}
-
 int
 posting_check_kind(const char *word, struct complaint *why)
 {
@@ -368,7 +358,7 @@ posting_check_kind(const char *word, struct complaint *why)
 			return 0;
 		words[i] = kinds[i].word;
 	}
-	return no_such("kind of values", word, words, why);
+	return complain(why, "there is no kind of values \"%s\"%s", word, text_hint(word, words).text);
 }
 
 int
@@ -381,7 +371,7 @@ posting_check_set(const char *word, struct complaint *why)
 			return 0;
 		words[i] = sets[i].name;
 	}
-	return no_such("set of attributes", word, words, why);
+	return complain(why, "there is no set of attributes \"%s\"%s", word, text_hint(word, words).text);
 }
 
 /* ---- entries ---- */

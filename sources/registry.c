@@ -14,7 +14,7 @@ find_kind(const struct node *block, struct complaint *why)
 {
 	enum { MOST = 16 };
 	const struct node *n = node_child(block, "kind");
-	const char *words[MOST + 1] = { NULL }, *near;
+	const char *words[MOST + 1] = { NULL };
 
 	if (block->kind != NODE_MAP || n == NULL || n->kind != NODE_TEXT) {
 		(void)node_complain(n == NULL ? block : n, why, "a source says what it is: kind: ldap");
@@ -25,10 +25,8 @@ find_kind(const struct node *block, struct complaint *why)
 			return source_kinds[i];
 		words[i] = source_kinds[i]->name;
 	}
-	near = text_nearest(n->text, words);
-	(void)node_complain(n, why, "there is no kind of source \"%s\"%s%s%s", n->text,
-	                    near == NULL ? "" : "; did you mean \"", near == NULL ? "" : near,
-	                    near == NULL ? "" : "\"?");
+	(void)node_complain(n, why, "there is no kind of source \"%s\"%s", n->text,
+	                    text_hint(n->text, words).text);
 	return NULL;
 }
 
