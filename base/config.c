@@ -165,6 +165,7 @@ read_list(struct reader *r, int depth)
 static int
 read_pair(struct reader *r, struct node *map, int depth)
 {
+	const yaml_mark_t at = r->event.start_mark;
 	const struct node *other;
 	struct node *child;
 	char *key;
@@ -177,8 +178,7 @@ read_pair(struct reader *r, struct node *map, int depth)
 	other = node_child(map, key);
 	if (other != NULL) {
 		(void)complain(r->why, "%s:%zu:%zu: \"%s\" stands here a second time, first in line %d",
-		               r->file, r->event.start_mark.line + 1, r->event.start_mark.column + 1,
-		               key, other->line);
+		               r->file, at.line + 1, at.column + 1, key, other->key_line);
 		free(key);
 		return -1;
 	}
@@ -188,6 +188,8 @@ read_pair(struct reader *r, struct node *map, int depth)
 		return -1;
 	}
 	child->key = key;
+	child->key_line = (int)at.line + 1;
+	child->key_column = (int)at.column + 1;
 	node_add(map, child);
 	return 0;
 }
@@ -319,14 +321,34 @@ node_child_or(const struct node *map, const char *key)
 	return n == NULL ? map : n;
 }
 
+static void
+complain_there(const char *file, int line, int column, struct complaint *why, const char *format,
+               va_list args)
+{
+	struct complaint what;
+
+	(void)vsnprintf(what.text, sizeof(what.text), format, args);
+	(void)complain(why, "%s:%d:%d: %s", file, line, column, what.text);
+}
+
 int
 node_complain(const struct node *n, struct complaint *why, const char *format, ...)
 {
-	struct complaint what;
 	va_list args;
 
 	va_start(args, format);
-	(void)vsnprintf(what.text, sizeof(what.text), format, args);
+	complain_there(n->file, n->line, n->column, why, format, args);
 	va_end(args);
-	return complain(why, "%s:%d:%d: %s", n->file, n->line, n->column, what.text);
+	return -1;
+}
+
+int
+node_complain_key(const struct node *n, struct complaint *why, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	complain_there(n->file, n->key_line, n->key_column, why, format, args);
+	va_end(args);
+	return -1;
 }

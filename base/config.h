@@ -20,6 +20,7 @@ struct node {
 	const char *file;                 /* its name, for complaints; the caller keeps it */
 	int line, column;                 /* from 1 */
 	char *key;                        /* where the parent is a map */
+	int key_line, key_column;
 	char *text;                       /* of a NODE_TEXT */
 	struct node **children;           /* of lists and maps, in the order of the file */
 	size_t count;
@@ -37,8 +38,10 @@ const struct node *node_child(const struct node *map, const char *key);
 /* The same, or the map itself: where a mistake in that setting is. */
 const struct node *node_child_or(const struct node *map, const char *key);
 
-/* complain() with the node's place in front. */
+/* complain() with the node's place in front; or that of its key, where that is what is wrong. */
 int node_complain(const struct node *, struct complaint *, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+int node_complain_key(const struct node *, struct complaint *, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 void config_free(struct node **);

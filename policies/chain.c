@@ -227,7 +227,7 @@ add_node(struct chain *c, const struct node *n, const char *path, unsigned *plac
 
 	if (word == NULL)
 		return node_complain(n, why, "a check is written \"- name: { settings }\"");
-	policy = find_policy(block == NULL ? n : block, word, why);
+	policy = find_policy(n, word, why);
 	if (policy == NULL)
 		return -1;
 	if (!policy->repeats && has_policy(c, policy))

@@ -175,12 +175,12 @@ named_list(const struct destination *d, const struct node *block, struct complai
 	struct address a;
 
 	if (address_parse(&a, text, strlen(text), &what) < 0) {
-		(void)node_complain(block, why, "%s", what.text);
+		(void)node_complain_key(block, why, "%s", what.text);
 	} else {
 		if (strcmp(address_domain(a.canonical), d->domain) == 0)
 			canonical = mem_text(a.canonical);
 		else
-			(void)node_complain(block, why, "%s is not in %s", block->key, d->domain);
+			(void)node_complain_key(block, why, "%s is not in %s", block->key, d->domain);
 		address_free(&a);
 	}
 	free(text);
@@ -222,7 +222,7 @@ read_list(struct site *s, struct destination *d, const struct node *block, const
 		return -1;
 	if (style_of_list(d, address) != NULL) {
 		free(address);
-		return node_complain(block, why, "the list %s stands here a second time", block->key);
+		return node_complain_key(block, why, "the list %s stands here a second time", block->key);
 	}
 	l = &d->lists[d->list_count++];
 	l->address = address;
@@ -270,12 +270,12 @@ read_destination(struct site *s, const struct node *block, unsigned *links, stru
 	if (d->domain == NULL) {
 		struct complaint what = *why;
 
-		(void)node_complain(block, why, "%s", what.text);
+		(void)node_complain_key(block, why, "%s", what.text);
 		goto out;
 	}
 	for (size_t i = 0; i + 1 < s->destination_count; i++)
 		if (strcmp(s->destinations[i].domain, d->domain) == 0) {
-			(void)node_complain(block, why, "the domain %s stands here a second time",
+			(void)node_complain_key(block, why, "the domain %s stands here a second time",
 			                    block->key);
 			goto out;
 		}

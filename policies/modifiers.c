@@ -205,7 +205,7 @@ find_kind(const struct node *n, enum modifier_kind *kind, struct complaint *why)
 		if (strcmp(words[i], n->key) == 0)
 			return 0;
 	}
-	return node_complain(n, why, "there is no step \"%s\"%s", n->key, text_hint(n->key, words).text);
+	return node_complain_key(n, why, "there is no step \"%s\"%s", n->key, text_hint(n->key, words).text);
 }
 
 static int

@@ -245,7 +245,7 @@ check_names(const struct node *blocks, const struct senders *senders, size_t cou
 		while (i < count && strcmp(names[i], block->key) != 0)
 			i++;
 		if (i == count)
-			rc = node_complain(block, why, "there are no senders \"%s\"%s", block->key,
+			rc = node_complain_key(block, why, "there are no senders \"%s\"%s", block->key,
 			                   text_hint(block->key, names).text);
 	}
 	free(names);

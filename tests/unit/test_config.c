@@ -27,6 +27,8 @@ refused(void **state)
 	              "r.yaml:1:1: settings are written \"name: value\"");
 	check_refused("twice", "a: 1\nb: 2\na: 3\n",
 	              "r.yaml:3:1: \"a\" stands here a second time, first in line 1");
+	check_refused("twice, a block", "a:\n  b: 2\na: 3\n",
+	              "r.yaml:3:1: \"a\" stands here a second time, first in line 1");
 	check_refused("anchor", "a: &x 1\n",
 	              "r.yaml:1:4: anchors (&name) are not part of this configuration");
 	check_refused("alias", "a: &x 1\nb: *x\n",

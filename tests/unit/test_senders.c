@@ -166,14 +166,14 @@ mistakes(void **state)
 		const char *senders, *block, *want;
 	} cases[] = {
 		{ "office: { ports: 25 }", "offcie: { check: [ ] }",
-		  ":4:61: there are no senders \"offcie\"; did you mean \"office\"?" },
+		  ":4:53: there are no senders \"offcie\"; did you mean \"office\"?" },
 		{ "office: { ports: 25 }", "office: { }", ":4:61: \"check\" is missing here" },
 		{ "office: { ports: 25 }", "office: reject",
 		  ":4:61: destinations.x.example.senders.office takes settings, \"name: value\"" },
 		{ "office: { ports: 25 }", "office: { check: [ posters, posters ] }",
 		  ":4:81: the check \"posters\" stands here a second time" },
 		{ "office: { ports: 25 }", "office: { check: [ ], chekc: [ ] }",
-		  ":4:82: there is no setting \"destinations.x.example.senders.office.chekc\"; did you mean "
+		  ":4:75: there is no setting \"destinations.x.example.senders.office.chekc\"; did you mean "
 		  "\"check\"?" },
 		{ "office: { ports: 25 }, home: { ports: 26 }", "office: { check: [ ] }",
 		  ":2:41: home: nothing is asked of them: there is no check here, and no destination names them" },

@@ -95,8 +95,8 @@ mistakes(void **state)
 	static const struct {
 		const char *text, *want;
 	} cases[] = {
-		{ "nmae: x\n", "r.yaml:1:7: there is no setting \"nmae\"; did you mean \"name\"?" },
-		{ "zzzzzzzz: x\n", "r.yaml:1:11: there is no setting \"zzzzzzzz\"" },
+		{ "nmae: x\n", "r.yaml:1:1: there is no setting \"nmae\"; did you mean \"name\"?" },
+		{ "zzzzzzzz: x\n", "r.yaml:1:1: there is no setting \"zzzzzzzz\"" },
 		{ "number: 11\n", "r.yaml:1:9: number: 11 is more than 10" },
 		{ "number: 0\n", "r.yaml:1:9: number: 0 is less than 1" },
 		{ "number: x\n", "r.yaml:1:9: number: \"x\" is not a whole number" },
