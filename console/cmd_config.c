@@ -2,6 +2,8 @@
 #include "console/ctl.h"
 #include "console/manual.h"
 
+#include <grp.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -54,12 +56,35 @@ print_ok(const struct ctl *c)
 	ctl_print(&j);
 }
 
+/* Whether those are there whom the daemons become at their start, and give their sockets to. */
+static bool
+has_accounts(const struct site *s)
+{
+	static const char *const groups[] = { "milter.group", "socketmap.group", "lmtp.group" };
+
+	for (size_t i = 0; i < s->effective.count; i++) {
+		const struct effective *e = &s->effective.items[i];
+		bool user = strcmp(e->path, "user") == 0, group = false;
+
+		for (size_t k = 0; k < sizeof(groups) / sizeof(*groups); k++)
+			group |= strcmp(e->path, groups[k]) == 0;
+		if (*e->value == '\0' || !((user && getpwnam(e->value) == NULL) ||
+		                           (group && getgrnam(e->value) == NULL)))
+			continue;
+		(void)ctl_fail(CTL_CONFIG, "%s: %s: there is no %s \"%s\" on this host", e->origin, e->path,
+		               user ? "user" : "group", e->value);
+		return false;
+	}
+	return true;
+}
+
 static int
 run(const struct ctl *given)
 {
 	struct ctl c = *given;
 	bool check = ctl_option(&c, "--check"), print = ctl_option(&c, "--print");
 	bool settings = ctl_option(&c, "--manual"), checks = ctl_option(&c, "--manual-checks");
+	int status = CTL_YES;
 	struct site *s;
 
 	if (c.argc != 0 || check + print + settings + checks != 1)
@@ -73,10 +98,12 @@ run(const struct ctl *given)
 		return CTL_CONFIG;
 	if (print)
 		print_effective(&c, s);
-	else
+	else if (has_accounts(s))
 		print_ok(&c);
+	else
+		status = CTL_CONFIG;
 	site_drop(&s);
-	return CTL_YES;
+	return status;
 }
 
 const struct command command_config = {

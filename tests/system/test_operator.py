@@ -250,6 +250,27 @@ def test_config_check(lmtp_site, line, words):
         assert words in got.stderr
 
 
+@pytest.mark.parametrize("block, line, kind", [
+    (None, "user: {}", "user"), ("milter", "  group: {}", "group"), ("socketmap", "  group: {}", "group"), ("lmtp", "  group: {}", "group"),
+])
+def test_config_check_knows_who_is_there(make_site, block, line, kind):
+    """A daemon that becomes nobody who is there would not start."""
+    r = make_site(mta="sink", start=False).rollcall
+    r.configure()
+    good = re.sub(r"(?m)^(user:| +group:).*\n", "", r.config.read_text())
+    if block == "socketmap":
+        good += "socketmap:\n  listen: inet:127.0.0.1:1\n"
+    for name, status in ("root", 0), ("nosuch", 78):
+        written = line.format(name)
+        r.config.write_text(f"{written}\n{good}" if block is None else re.sub(f"(?m)^{block}:\n", f"{block}:\n{written}\n", good))
+        got = r.ctl("config", "--check", check=status)
+        if status:
+            number = r.config.read_text().splitlines().index(written) + 1
+            path = f"{block}.{kind}" if block else kind
+            assert f'{r.config}:{number}: {path}: there is no {kind} "nosuch" on this host' in got.stderr and got.stdout == ""
+            r.ctl("config", "--print", check=0)                  # that can be looked at on any host
+
+
 @pytest.mark.parametrize("how", ["reload", "USR1"])
 def test_reload_with_a_broken_file(lmtp_site, how):
     """The old configuration stays in force, and the error names the place."""
