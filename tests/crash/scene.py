@@ -1,5 +1,6 @@
 """What the kinds of crashes happen to: a site with a large list, behind a second milter, and posts to it."""
 import collections
+import concurrent.futures
 import os
 import pathlib
 import random
@@ -160,6 +161,17 @@ class Stand:
         wait_until(lambda: not can_connect(("127.0.0.1", mta.port)), what="the end of Postfix")
         mta.start(configure=False)
 
+    def keep(self):
+        """Copies what there is to see of a run that does not end: spool, queue, logs, and where the expander waits."""
+        place = pathlib.Path(tempfile.mkdtemp(prefix="crash-kept-", dir="/tmp"))
+        site, expander = self.site, self.site.rollcall.expander
+        subprocess.run(["cp", "-a", site.rollcall.dir, site.mta.dir, place], check=True)
+        said = [site.rollcall.ctl("queue").stdout.strip(), f"in the MTA: {self.queued()}", "expander:"]
+        for task in sorted(pathlib.Path(f"/proc/{expander.pid}/task").glob("*") if expander else []):
+            said.append(" ".join((task / name).read_text().strip() for name in ("comm", "wchan", "syscall")))
+        (place / "state").write_text("\n".join(said) + "\n")
+        return place
+
     # ---- one run ----
 
     def pause(self, least, most):
@@ -167,18 +179,17 @@ class Stand:
 
     def post(self, message):
         """As a client does: until it is taken."""
-        end, reply = time.monotonic() + 60, None
+        end, replies = time.monotonic() + self.patience, []
         while time.monotonic() < end:
             try:
                 with self.site.smtp() as c:
-                    for reply in (c.mail("user0@example.net"), c.rcpt(LIST), c.data(message)):
-                        pass
-                    if reply.code == 250:
+                    replies = [c.mail("user0@example.net"), c.rcpt(LIST), c.data(message)]
+                    if replies[-1].code == 250:
                         return
             except (OSError, IndexError, ValueError):
                 pass
             time.sleep(0.1)
-        raise TimeoutError(f"the post was not taken: {reply}")
+        raise TimeoutError(f"the post was not taken: {replies}")
 
     def queued(self):
         """Messages that the MTA has committed. What a killed cleanup or sendmail has begun stays behind, and is none."""
@@ -204,20 +215,32 @@ class Stand:
         return counts["done"] > before and counts["pending"] + counts["outbound"] + counts["bounce"] == 0 and \
             self.queued() == 0
 
+    def wait_for_end(self, before):
+        """However long it takes on a busy machine, as long as something comes of it."""
+        seen, since = None, time.monotonic()
+        while not self.is_over(before):
+            came = len(self.site.sink.recipients())
+            if came != seen:
+                seen, since = came, time.monotonic()
+            if time.monotonic() - since > self.patience:
+                raise TimeoutError(f"{came} copies have come, and none for {self.patience} s")
+            time.sleep(0.1)
+
     def run(self, fault):
         """One post and what happens to it: how many are lost, how many copies too many, batches in doubt."""
         log = len(self.site.rollcall.log)
         before = self.site.rollcall.counts()["done"]
         self.site.sink.clear()
         message = client.message(to=LIST, sender="user0@example.net", body="A line.\r\n" * 400)
-        poster = threading.Thread(target=self.post, args=(message,))
         began = time.monotonic()
-        poster.start()
         try:
-            fault()
-        finally:
-            poster.join()
-        wait_until(lambda: self.is_over(before), self.patience, "the end of a post", every=0.1)
+            with concurrent.futures.ThreadPoolExecutor() as beside:
+                posting = beside.submit(self.post, message)
+                fault()
+            posting.result()
+            self.wait_for_end(before)
+        except TimeoutError as e:
+            raise TimeoutError(f"{e}: see {self.keep()}") from e
         took = time.monotonic() - began
         (msgid,) = re.findall(rb"(?mi)^Message-ID: *(\S+)", message)
         # By the queue id that the MTA gave a batch: a copy of the same one again is the MTA's own doing.

@@ -1,13 +1,17 @@
 """A short run of what `make crash` measures: a few crashes of every kind, on a smaller list."""
+import pathlib
+import re
+import shutil
 import sys
 
 import pytest
 
-from testbed.base import BUILD, ROOT
+from testbed.base import BUILD, ROOT, end_process
 
 sys.path.insert(0, str(ROOT / "tests/crash"))
 
 import crash  # noqa: E402
+import scene  # noqa: E402
 
 FEW = {"postfix": ["expander", "step-11", "step-12", "step-13", "step-14", "step-19", "milter", "slapd", "smtpd",
                    "cleanup-at-end", "qmgr", "mta", "second-milter"],
@@ -22,6 +26,37 @@ def test_a_few_of_every_kind(mta):
     assert [r["kind"] for r in rows] == FEW[mta]
     assert list(crash.faults(rows, 4 * 1000)) == [], "\n".join(said)
     assert sum(r["queued"] + r["again"] for r in rows) > 0
+
+
+def never_delivers(site):
+    site.sink.on_dot = lambda t: "451 4.3.0 later"
+
+
+def takes_nothing(site):
+    end_process(site.rollcall.milter)
+
+
+@pytest.mark.parametrize("fault, told, left", [
+    (never_delivers, "0 copies have come, and none for 3 s", "pf/queue/deferred/*/*"),
+    (takes_nothing, "the post was not taken: .*451", "rc/log"),
+])
+def test_what_does_not_end_is_kept(fault, told, left):
+    """What there is to see is copied before all is taken down, and the place is named."""
+    stand = scene.Stand("postfix", 100, 1)
+    stand.patience = 3
+    try:
+        stand.start()
+        fault(stand.site)
+        with pytest.raises(TimeoutError, match=told) as error:
+            stand.run(lambda: None)
+    finally:
+        stand.stop()
+    (place,) = map(pathlib.Path, re.findall(r"see (/tmp/crash-kept-\S+)", str(error.value)))
+    try:
+        assert list(place.glob(left))
+        assert re.search(r"^pending 0, .*\nin the MTA: \d+\nexpander:\n(.*\n)*lane ", (place / "state").read_text())
+    finally:
+        shutil.rmtree(place)
 
 
 def test_what_is_asked():
