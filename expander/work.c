@@ -37,7 +37,8 @@ work_stop(struct work *w)
 	w->stopping = true;
 	monitor_wake(&w->monitor);
 	monitor_leave(&w->monitor);
-	w->queues->ops->wake(w->queues);
+	for (enum queue_id q = 0; q < QUEUE_COUNT; q++)
+		w->queues->ops->wake(w->queues, q);
 }
 
 void

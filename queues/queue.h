@@ -138,9 +138,12 @@ struct queue_ops {
 	 */
 	int (*take)(struct queues *, enum queue_id, const char *id, struct entry **, struct complaint *);
 
-	/* Waits until claim() may find something, or the deadline, or wake(). */
+	/*
+	 * Waits until claim() may find something, or the deadline, or wake(), which is for all that wait for
+	 * this queue. An entry that comes wakes one of them.
+	 */
 	void (*wait)(struct queues *, enum queue_id, struct deadline);
-	void (*wake)(struct queues *);
+	void (*wake)(struct queues *, enum queue_id);
 
 	/* Makes a deferred entry due now; NULL: all of them. How many. */
 	size_t (*hurry)(struct queues *, const char *id);

@@ -31,6 +31,8 @@ struct line_up {
 	size_t count, capacity;
 	uint64_t orders;
 	int64_t scanned;                  /* ticks; when the directory was read last */
+	struct bell due;                  /* for those who wait, see queue_ops.wait */
+	uint64_t wakes;
 };
 
 struct spool {
@@ -41,7 +43,6 @@ struct spool {
 	int dirs[QUEUE_COUNT];
 	struct monitor monitor;           /* over what follows */
 	struct line_up line_ups[QUEUE_COUNT];
-	uint64_t wakes;
 	uint64_t drafts;                  /* a number for each */
 	struct spool_entry *at_work;      /* those that are claimed */
 	bool suspecting;                  /* an entry that a process died of, perhaps, is being worked on */
@@ -161,7 +162,7 @@ void spool_put_back(struct spool *, enum queue_id, const char *id, int64_t wait)
 void spool_keep(struct spool *, enum queue_id, const char *id);         /* it came here claimed */
 void spool_gone(struct spool *, enum queue_id, const char *id);
 void spool_wait(struct queues *, enum queue_id, struct deadline);
-void spool_wake(struct queues *);
+void spool_wake(struct queues *, enum queue_id);
 size_t spool_hurry(struct queues *, const char *id);
 
 #endif

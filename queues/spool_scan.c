@@ -14,6 +14,7 @@ void
 line_up_init(struct line_up *l)
 {
 	*l = (struct line_up){ .known = map_open(), .scanned = INT64_MIN / 2 };
+	bell_init(&l->due);
 }
 
 static void
@@ -30,6 +31,7 @@ line_up_free(struct line_up *l)
 		return;
 	map_each(l->known, free_waiting, NULL);
 	map_close(&l->known);
+	bell_destroy(&l->due);
 	free(l->heap);
 }
 
@@ -128,7 +130,7 @@ spool_arrived(struct spool *s, enum queue_id queue, const char *id)
 {
 	monitor_enter(&s->monitor);
 	(void)add(&s->line_ups[queue], id, 0);
-	monitor_wake(&s->monitor);
+	bell_ring_one(&s->line_ups[queue].due);
 	monitor_leave(&s->monitor);
 }
 
@@ -173,7 +175,8 @@ spool_put_back(struct spool *s, enum queue_id queue, const char *id, int64_t wai
 		w->due = due;
 		sift(l, w->place);
 	}
-	monitor_wake(&s->monitor);
+	/* All are to know until when they may wait: one of them may be busy then. */
+	bell_ring(&l->due);
 	monitor_leave(&s->monitor);
 }
 
@@ -251,15 +254,15 @@ spool_wait(struct queues *queues, enum queue_id queue, struct deadline by)
 	bool more = true;
 
 	monitor_enter(&s->monitor);
-	wakes = s->wakes;
-	while (more && wakes == s->wakes) {
+	wakes = l->wakes;
+	while (more && wakes == l->wakes) {
 		int64_t due = l->count > 0 ? l->heap[0]->due - clock_ticks() : INT64_MAX;
 		int64_t rescan = l->scanned + s->config.rescan - clock_ticks();
 
 		if (due <= 0 || rescan <= 0)
 			break;
-		more = monitor_wait_until(&s->monitor,
-		                          deadline_earlier(by, deadline_in(due < rescan ? due : rescan)));
+		more = bell_wait_until(&l->due, &s->monitor,
+		                       deadline_earlier(by, deadline_in(due < rescan ? due : rescan)));
 		if (!more && !deadline_passed(by))
 			more = true;
 	}
@@ -267,13 +270,14 @@ spool_wait(struct queues *queues, enum queue_id queue, struct deadline by)
 }
 
 void
-spool_wake(struct queues *queues)
+spool_wake(struct queues *queues, enum queue_id queue)
 {
 	struct spool *s = (struct spool *)queues;
+	struct line_up *l = &s->line_ups[queue];
 
 	monitor_enter(&s->monitor);
-	s->wakes++;
-	monitor_wake(&s->monitor);
+	l->wakes++;
+	bell_ring(&l->due);
 	monitor_leave(&s->monitor);
 }
 
@@ -314,8 +318,8 @@ spool_hurry(struct queues *queues, const char *id)
 		}
 		count += h.ids.count;
 		text_list_free(&h.ids);
+		bell_ring(&l->due);
 	}
-	monitor_wake(&s->monitor);
 	monitor_leave(&s->monitor);
 	return count;
 }

@@ -43,6 +43,13 @@ struct injector {
 	struct doubts *doubts;            /* posts that wait for receipts */
 };
 
+/* Lanes that have nothing to do look again. */
+static void
+wake_lanes(struct injector *in)
+{
+	in->work->queues->ops->wake(in->work->queues, QUEUE_OUTBOUND);
+}
+
 static void take_back(void *arg, struct post *);
 static void hear(void *arg, const char *id, int64_t batch);
 
@@ -113,7 +120,7 @@ take_back(void *arg, struct post *p)
 	if (!post_has_work(p))
 		ending(p, s);
 	post_close(&p);
-	in->work->queues->ops->wake(in->work->queues);
+	wake_lanes(in);
 	service_drop(&s);
 }
 
@@ -225,7 +232,7 @@ inject(struct injector *in, struct lane *l, const struct service *s, struct stat
 	monitor_leave(&in->monitor);
 	/* What came back is for the lanes of others; and there may be room for another lane. */
 	if (elsewhere || b->beside > 0)
-		in->work->queues->ops->wake(in->work->queues);
+		wake_lanes(in);
 	for (size_t i = 0; i < b->count; i++)
 		free(o.texts[i]);
 	free(o.texts);
@@ -245,7 +252,7 @@ hear(void *arg, const char *id, int64_t batch)
 	room = farm_heard(&in->farm, id, batch);
 	monitor_leave(&in->monitor);
 	if (room)
-		in->work->queues->ops->wake(in->work->queues);
+		wake_lanes(in);
 }
 
 /* ---- a lane ---- */
@@ -302,9 +309,6 @@ take_entry(struct injector *in, const struct service *s)
 		finish_if_idle(in, p, s);
 	}
 	monitor_leave(&in->monitor);
-	/* There may be enough for the others as well. */
-	if (p != NULL)
-		queues->ops->wake(queues);
 	return found;
 }
 
@@ -358,7 +362,7 @@ look_at_queue(struct injector *in, const struct service *s)
 	for (size_t i = 0; i < s->mta_count; i++)
 		throttle_queue(&farm_station(&in->farm, &s->mtas[i])->throttle, count, most);
 	monitor_leave(&in->monitor);
-	in->work->queues->ops->wake(in->work->queues);
+	wake_lanes(in);
 }
 
 /* An MTA that was away gets no batch before it is there again, while others have them. Under the lock. */
@@ -434,6 +438,7 @@ work(struct injector *in, struct lane *l, const struct service *s)
 	const struct mta *m = farm_mta(s, l->number);
 	struct station *st;
 	struct batch *b = NULL;
+	bool more = false;
 
 	look_at_queue(in, s);
 	look_at_held(in, s);
@@ -443,8 +448,12 @@ work(struct injector *in, struct lane *l, const struct service *s)
 	if (is_ready(in, l, s, st, &wait)) {
 		monitor_enter(&in->monitor);
 		b = find_batch(in, l, s, st, &wait);
+		more = turns_have_work(&in->turns);
 		monitor_leave(&in->monitor);
 	}
+	/* What was taken may be enough for the others as well. */
+	if (took && (b == NULL || more))
+		wake_lanes(in);
 	pulse_step(0);
 	if (b == NULL && !took) {
 		rest(in, l, s, wait);
@@ -487,5 +496,5 @@ injector_pacing(struct injector *in, pacing_fn *look, void *arg)
 	look(arg, &in->turns, &in->farm, in->lanes);
 	monitor_wake(&in->monitor);
 	monitor_leave(&in->monitor);
-	in->work->queues->ops->wake(in->work->queues);
+	wake_lanes(in);
 }

@@ -501,7 +501,7 @@ queue_contract(const struct back_end *b)
 	e = must_claim(q, QUEUE_PENDING, NULL);
 	assert_int_equal(q->ops->move(&e, QUEUE_DONE, &why), 0);
 	q->ops->wait(q, QUEUE_PENDING, deadline_in(20));
-	q->ops->wake(q);
+	q->ops->wake(q, QUEUE_PENDING);
 	queues_close(&q);
 	assert_null(q);
 }

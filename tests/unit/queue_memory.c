@@ -188,8 +188,9 @@ wait_for_some(struct queues *q, enum queue_id queue, struct deadline by)
 }
 
 static void
-wake(struct queues *q)
+wake(struct queues *q, enum queue_id unused)
 {
+	(void)unused;
 	monitor_wake(&((struct memory *)q)->monitor);
 }
 
@@ -365,7 +366,7 @@ release(struct entry **entry, int64_t until)
 	e->claimed = false;
 	e->due = until;
 	*entry = NULL;
-	wake(e->entry.queues);
+	wake(e->entry.queues, e->entry.queue);
 }
 
 /* What does not outlast a process blames none. */
