@@ -181,12 +181,37 @@ is_member_of(const struct ask *a, const char *address)
 	return found;
 }
 
+/*
+ * The groups that have one of some addresses, which stand for their members as they do in a walk. Most
+ * often one search finds that there are none.
+ */
+static enum found
+add_groups(const struct ask *a, const struct text_list *addresses, struct text_list *dns)
+{
+	size_t most = (size_t)a->source->config.or_terms, at = 0;
+	enum found found = FOUND_NO;
+
+	while (at < addresses->count && found != FOUND_UNSURE) {
+		size_t left = addresses->count - at, count = left < most ? left : most, which = 0;
+		struct list *group = NULL;
+
+		found = ldap_find(a->source, a->conn, (const char *const *)addresses->items + at, count,
+		                  a->by, &group, &which, a->why);
+		if (found == FOUND_YES)
+			text_list_add(dns, group->key, strlen(group->key));
+		at += found == FOUND_YES ? which + 1 : count;
+		list_drop(&group);
+	}
+	return found == FOUND_UNSURE ? FOUND_UNSURE : FOUND_NO;
+}
+
 /* Whether one of the list's people with a role is this person: by DN, address, or a group. */
 static enum found
 has_role(const struct ask *a, enum poster_effect role)
 {
-	struct text_list dns = { 0 };
+	struct text_list dns = { 0 }, addresses = { 0 };
 	const struct names *n = &a->source->config.names;
+	const char *domain = address_domain(a->list->address);
 	char *name = role == POSTER_IS_OWNER ? ldap_owners_name(n, a->list->address) : NULL;
 	enum found found = FOUND_NO;
 
@@ -205,10 +230,15 @@ has_role(const struct ask *a, enum poster_effect role)
 			(void)complain(a->why, "%s is not understood", p->origin);
 		} else if (p->kind == POSTER_ENTRY) {
 			text_list_add(&dns, p->value, strlen(p->value));
+		} else if (p->kind == POSTER_ADDRESS && strcmp(address_domain(p->value), domain) == 0) {
+			text_list_add(&addresses, p->value, strlen(p->value));
 		}
 	}
+	if (found == FOUND_NO)
+		found = add_groups(a, &addresses, &dns);
 	if (found == FOUND_NO && (dns.count > 0 || name != NULL))
 		found = is_in(a, &dns, name);
+	text_list_free(&addresses);
 	text_list_free(&dns);
 	free(name);
 	return found;
