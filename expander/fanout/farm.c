@@ -91,13 +91,14 @@ farm_begin(struct station *st, struct batch *b)
 		echoes_await(&st->echoes, b, clock_ticks_us());
 }
 
-void
+bool
 farm_end(struct station *st, const struct batch *b, const struct outcome *o)
 {
 	bool queued = o != NULL && o->receipt && o->made == SMTP_ANSWERED && o->code / 100 == 2;
+	bool ended = echoes_sent(&st->echoes, b, queued) || !b->followed;
 
-	if (echoes_sent(&st->echoes, b, queued) || !b->followed)
-		st->busy--;
+	st->busy -= ended;
+	return ended;
 }
 
 bool

@@ -53,9 +53,12 @@ void farm_over(struct farm *);
 size_t farm_limit(struct station *, const struct service *, size_t lanes, bool is_long);
 size_t farm_most(struct station *, size_t most);
 
-/* A large batch is under way to it, and is not any more; NULL: it was not sent. */
+/*
+ * A large batch is under way to it, and was sent, or was not: NULL. True: it is not under way any more, and
+ * there may be room for another.
+ */
 void farm_begin(struct station *, struct batch *);
-void farm_end(struct station *, const struct batch *, const struct outcome *);
+bool farm_end(struct station *, const struct batch *, const struct outcome *);
 
 /* A receipt was heard. True: there may be room for another batch. */
 bool farm_heard(struct farm *, const char *entry, int64_t batch);

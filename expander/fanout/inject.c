@@ -166,7 +166,7 @@ withdraw(struct injector *in, const struct service *s, struct station *st, struc
 		post_again(b->post, b->lines[i]);
 	b->post->busy--;
 	if (b->beside > 0)
-		farm_end(st, b, NULL);
+		(void)farm_end(st, b, NULL);
 	halt(b->post);
 	finish_if_idle(in, b->post, s);
 	monitor_leave(&in->monitor);
@@ -202,7 +202,7 @@ inject(struct injector *in, struct lane *l, const struct service *s, struct stat
 	struct sending g = sending_begin(b, s);
 	struct outcome o = { 0 };
 	int64_t began = clock_ticks_us();
-	bool elsewhere, reached;
+	bool elsewhere, reached, room;
 	enum fate fate;
 	size_t sent;
 
@@ -221,8 +221,7 @@ inject(struct injector *in, struct lane *l, const struct service *s, struct stat
 	settle_log(b, &o, sent, began);
 	b->post->busy--;
 	l->under_way = 0;
-	if (b->beside > 0)
-		farm_end(st, b, &o);
+	room = b->beside > 0 && farm_end(st, b, &o);
 	if (farm_learn(st, b, &o) && s->mta_count > 1)
 		farm_left(st, o.text, clock_ticks());
 	reached = elsewhere || was_answered(b, &o);
@@ -230,8 +229,8 @@ inject(struct injector *in, struct lane *l, const struct service *s, struct stat
 		b->post->halted = true;   /* its other batches would fare no better now */
 	finish_if_idle(in, b->post, s);
 	monitor_leave(&in->monitor);
-	/* What came back is for the lanes of others; and there may be room for another lane. */
-	if (elsewhere || b->beside > 0)
+	/* What came back is for the lanes of others. */
+	if (elsewhere || room)
 		wake_lanes(in);
 	for (size_t i = 0; i < b->count; i++)
 		free(o.texts[i]);

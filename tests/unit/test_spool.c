@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -18,6 +19,7 @@
 #include <sys/syscall.h>
 #include <pthread.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 static const char hello[] = "Subject: hello\r\n\r\nHello.\r\n";
 
@@ -599,6 +601,61 @@ receipts_of_two_processes(void **state)
 	assert_int_equal(q->ops->receipts(e, count_receipt, &receipts, &why), 0);
 	assert_int_equal(receipts, 2 * EACH);
 	q->ops->release(&e, 0);
+	queues_close(&q);
+	remove_temp_dir(dir);
+}
+
+struct waiter {
+	struct queues *queues;
+	enum queue_id queue;
+	atomic_bool over;
+	pthread_t thread;
+};
+
+static void *
+wait_long(void *arg)
+{
+	struct waiter *w = arg;
+
+	w->queues->ops->wait(w->queues, w->queue, deadline_in(60000));
+	w->over = true;
+	return NULL;
+}
+
+/* It may not have begun to wait yet. */
+static void
+wake_until_over(struct waiter *w)
+{
+	const struct deadline by = deadline_in(10000);
+
+	while (!w->over && !deadline_passed(by)) {
+		w->queues->ops->wake(w->queues, w->queue);
+		(void)usleep(1000);
+	}
+	assert_true(w->over);
+	assert_int_equal(pthread_join(w->thread, NULL), 0);
+}
+
+/* Each queue wakes its own. */
+static void
+who_waits_is_woken(void **state)
+{
+	char *dir = make_temp_dir();
+	const struct spool_config c = { .path = dir, .rescan = 60000 };
+	struct complaint why;
+	struct queues *q = spool_open(&c, &why);
+	struct waiter one = { .queues = q, .queue = QUEUE_OUTBOUND },
+	              other = { .queues = q, .queue = QUEUE_PENDING };
+
+	(void)state;
+	/* The first look reads the directory. */
+	assert_null(q->ops->claim(q, QUEUE_OUTBOUND));
+	assert_null(q->ops->claim(q, QUEUE_PENDING));
+	assert_int_equal(pthread_create(&one.thread, NULL, wait_long, &one), 0);
+	assert_int_equal(pthread_create(&other.thread, NULL, wait_long, &other), 0);
+	wake_until_over(&one);
+	assert_false(other.over);
+	wake_until_over(&other);
 	queues_close(&q);
 	remove_temp_dir(dir);
 }
@@ -1361,6 +1418,7 @@ main(void)
 		cmocka_unit_test(a_receipt_of_long_ago),
 		cmocka_unit_test(a_receipt_of_what_is_known),
 		cmocka_unit_test(lanes_that_sync),
+		cmocka_unit_test(who_waits_is_woken),
 		cmocka_unit_test(receipts_are_durable),
 		cmocka_unit_test(receipts_of_two_processes),
 		cmocka_unit_test(a_slow_disk),
