@@ -12,9 +12,23 @@ enum {
 	SHUN_MOST = 600000                /* … and at last */
 };
 
-/* Batches that wait in the MTA for others, and a part of all for what is measured badly. */
-#define TOO_MANY(limit) (1.0 + 0.15 * (double)(limit))
-#define FEW(limit) (0.5 + 0.1 * (double)(limit))
+/*
+ * Batches that wait in the MTA for others, and a part of all for what is measured badly: with so many there
+ * are fewer from then on. More than two that are followed go where the MTA mostly waits for its disk, since
+ * all that it works on delays other mail.
+ */
+static double
+too_many(const struct throttle *t, size_t limit)
+{
+	return t->followed ? 0.2 * (double)limit : 1.0 + 0.15 * (double)limit;
+}
+
+/* With so few there is one more. */
+static double
+few(const struct throttle *t, size_t limit)
+{
+	return t->followed ? 0.1 * (double)limit : 0.5 + 0.1 * (double)limit;
+}
 
 static size_t
 current(const struct throttle *t, size_t lanes)
@@ -68,7 +82,7 @@ raise(struct throttle *t, size_t limit, size_t lanes, int64_t now)
 	if (limit == lanes || (limit + 1 >= t->ceiling && now < t->ceiling_until))
 		return;
 	t->limit = limit + 1;
-	t->tried = t->limit >= t->ceiling;
+	t->tried = t->ceiling > 0 && t->limit >= t->ceiling;
 	t->refused = t->refused && t->limit < lanes;
 }
 
@@ -92,7 +106,7 @@ probe(struct throttle *t, size_t lanes, double each, const struct sample *s, int
 	begin_round(t);
 }
 
-/* One that is followed waits in the MTA while the next is sent. */
+/* Of those that are followed one is sent while the MTA's queue manager has the other. */
 static size_t
 least(const struct throttle *t)
 {
@@ -111,10 +125,10 @@ weigh(struct throttle *t, size_t lanes, double each, const struct sample *s, int
 		return;
 	waiting = t->sum / (double)t->round;
 	begin_round(t);
-	if (waiting > TOO_MANY(limit) && limit > least(t)) {
+	if (waiting > too_many(t, limit) && limit > least(t)) {
 		t->slowed = SLOWED_BY_ITSELF;
 		lower(t, limit - 1, limit, now);
-	} else if (waiting < FEW(limit)) {
+	} else if (waiting < few(t, limit)) {
 		raise(t, limit, lanes, now);
 	}
 }
