@@ -457,9 +457,16 @@ spool_move(struct entry **entry, enum queue_id to, struct complaint *why)
 	char id[DIGEST_NAME + 1];
 
 	memcpy(id, e->entry.id, sizeof(id));
-	if (renameat2(s->dirs[from], id, s->dirs[to], id, RENAME_NOREPLACE) < 0)
-		return complain_errno(why, "cannot move %s from %s to %s", id, queue_word(from),
-		                      queue_word(to));
+	/* First: who reads the queue meanwhile is not to try it, and put it off as somebody else's. */
+	if (to != QUEUE_DONE)
+		spool_keep(s, to, id);
+	if (renameat2(s->dirs[from], id, s->dirs[to], id, RENAME_NOREPLACE) < 0) {
+		(void)complain_errno(why, "cannot move %s from %s to %s", id, queue_word(from),
+		                     queue_word(to));
+		if (to != QUEUE_DONE)
+			spool_gone(s, to, id);
+		return -1;
+	}
 	step(to == QUEUE_DONE ? 16 : 10);
 	spool_gone(s, from, id);
 	if (to == QUEUE_DONE) {
@@ -473,7 +480,6 @@ spool_move(struct entry **entry, enum queue_id to, struct complaint *why)
 	} else {
 		e->entry.queue = to;
 		spool_moved(e);
-		spool_keep(s, to, id);
 	}
 	return 0;
 }

@@ -175,8 +175,11 @@ spool_put_back(struct spool *s, enum queue_id queue, const char *id, int64_t wai
 		w->due = due;
 		sift(l, w->place);
 	}
-	/* All are to know until when they may wait: one of them may be busy then. */
-	bell_ring(&l->due);
+	/* A time all are to know: one of them may be busy then. */
+	if (due == 0)
+		bell_ring_one(&l->due);
+	else
+		bell_ring(&l->due);
 	monitor_leave(&s->monitor);
 }
 
