@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 #include <string.h>
+#include <strings.h>
 #include <unistr.h>
 
 enum { TEXT_LONGEST = 65536 };
@@ -200,4 +201,29 @@ header_count(const char *header, size_t length, const char *name, struct field *
 		if (field_is(&f, name) && count++ == 0)
 			*first = f;
 	return count;
+}
+
+static bool
+has_parts(const char *text, size_t length)
+{
+	struct bytes type = { 0 };
+	struct field f;
+	bool parts = false;
+
+	if (header_find(text, length, "Content-Type", &f)) {
+		field_words(&f, &type);
+		parts = strncasecmp(bytes_text(&type), "multipart/", 10) == 0 ||
+		        strncasecmp(bytes_text(&type), "message/", 8) == 0;
+	}
+	bytes_free(&type);
+	return parts;
+}
+
+bool
+header_needs_utf8(const char *text, size_t length, bool eight_bit_body)
+{
+	for (size_t i = 0; i < length; i++)
+		if ((unsigned char)text[i] >= 0x80)
+			return true;
+	return eight_bit_body && has_parts(text, length);
 }

@@ -55,4 +55,11 @@ int field_check_value(const char *text, struct complaint *);
 /* The first field of that name. */
 bool header_find(const char *text, size_t length, const char *name, struct field *);
 
+/*
+ * Whether this is the header of what may be an internationalized message (RFC 6531, RFC 6532): it has
+ * letters beyond ASCII, or its body has some and parts with headers of their own. Clients say SMTPUTF8
+ * of others as well.
+ */
+bool header_needs_utf8(const char *text, size_t length, bool eight_bit_body);
+
 #endif

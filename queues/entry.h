@@ -29,7 +29,7 @@ struct envelope {
 	char *queue_id;                   /* of the MTA it came from; NULL: not known */
 	char *message_id;                 /* NULL: it has none */
 	int64_t size;                     /* of the message, bytes */
-	bool utf8;                        /* came with SMTPUTF8 */
+	bool utf8;                        /* came with SMTPUTF8, and needs it */
 	bool eight_bit;                   /* holds bytes above 127 */
 	/* What the milter knew, if it stamped the message; each NULL where it is not known. */
 	char *stamp;                      /* "valid", or what was wrong with it; "none" */

@@ -346,6 +346,30 @@ def test_an_mta_without_smtputf8(make_site, place):
     assert [t.recipients for t in site.sink.delivered() if t.sender] == [["ann@example.com"]]
 
 
+@pytest.mark.parametrize("subject, body, needed", [
+    ("post", "Grüße.\r\n", False),
+    ("Grüße", "post\r\n", True),
+    ("post\r\nContent-Type: multipart/mixed; boundary=b", "--b\r\nContent-Description: Grüße\r\n\r\n.\r\n--b--\r\n", True),
+    ("post\r\nContent-Type: multipart/mixed; boundary=b", "--b\r\n\r\n.\r\n--b--\r\n", False),
+], ids=["body", "header", "part", "ascii"])
+def test_a_post_that_need_not_have_come_with_smtputf8(make_site, subject, body, needed):
+    """What a client says of everything it sends does not keep a post from an MTA without it."""
+    site = make_site(mta="sink", more="errors: postmaster@example.com")
+    site.sink.extensions = [e for e in site.sink.extensions if e != "SMTPUTF8"]
+    message = client.message(to="staff@lists.example.com", subject=subject, body=body)
+    with site.lmtp() as c:
+        c.mail("ann@example.com", "SMTPUTF8 BODY=8BITMIME")
+        assert c.rcpt("staff@lists.example.com").code == 250
+        (reply,) = c.data(message)
+        assert reply.code == 250, reply
+    site.rollcall.wait_idle()
+    posts = [t for t in site.sink.delivered() if t.sender]
+    if needed:
+        assert not posts and b"553 5.6.7" in reports(site)[0].data
+    else:
+        assert posts and posts[0].data.endswith(body.encode()) and not reports(site)
+
+
 def test_smtputf8_is_asked_for_those_who_need_it(make_site, place):
     """In a transaction of their own: the others' hosts may have none."""
     members = [f"u{i}@example.com" for i in range(5)] + ["jörg@example.com"] + [f"v{i}@example.com" for i in range(5)]

@@ -236,6 +236,25 @@ values_that_are_text(void **state)
 	}
 }
 
+/* Which of what came with SMTPUTF8 needs it. */
+static void
+letters_that_need_smtputf8(void **state)
+{
+	static const char plain[] = "Subject: x\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n";
+	static const char parts[] = "CONTENT-TYPE: (of)\r\n\tMultipart/mixed; boundary=b\r\n\r\n";
+	static const char within[] = "Content-Type: message/rfc822\r\n\r\n";
+	static const char letters[] = "Subject: \xc3\xa4\r\n\r\n";
+
+	(void)state;
+	assert_false(header_needs_utf8(plain, strlen(plain), false));
+	assert_false(header_needs_utf8(plain, strlen(plain), true));
+	assert_false(header_needs_utf8(parts, strlen(parts), false));
+	assert_true(header_needs_utf8(parts, strlen(parts), true));
+	assert_true(header_needs_utf8(within, strlen(within), true));
+	assert_true(header_needs_utf8(letters, strlen(letters), false));
+	assert_false(header_needs_utf8("", 0, true));
+}
+
 int
 main(void)
 {
@@ -244,6 +263,7 @@ main(void)
 		cmocka_unit_test(loops),     cmocka_unit_test(our_own_trace_is_known_again),
 		cmocka_unit_test(queue_ids), cmocka_unit_test(automatic),
 		cmocka_unit_test(odd_headers), cmocka_unit_test(values_that_are_text),
+		cmocka_unit_test(letters_that_need_smtputf8),
 	};
 
 	return RUN(tests);
