@@ -17,7 +17,7 @@ MAIL = address automatic date dmarc dsn encoded footer form header held_notice l
 SOURCES = cache described fail file ldap ldap_addresses ldap_attributes ldap_climb ldap_inquiry ldap_conn \
           ldap_covers ldap_deref ldap_dn ldap_dynamic ldap_each ldap_find ldap_found ldap_lists \
           ldap_logins ldap_member ldap_names ldap_or ldap_owners ldap_paged ldap_people \
-          ldap_person ldap_posting ldap_presets ldap_query ldap_range ldap_read ldap_refer \
+          ldap_person ldap_place ldap_posting ldap_presets ldap_query ldap_range ldap_read ldap_refer \
           ldap_refs ldap_server ldap_standing ldap_state ldap_stream ldap_url ldap_wait ldap_walk nested people \
           person program registry source sql sql_pool sql_postgresql sql_sqlite table table_cdb \
           table_lmdb union union_people

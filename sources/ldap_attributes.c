@@ -96,6 +96,10 @@ walk_choose_attributes(struct walk *w)
 	for (size_t i = 0; i < w->config->wish_count; i++)
 		ask_for(&w->deref_attributes, w->config->wishes[i].attribute);
 	ask_for(&w->deref_attributes, n->classes);
+	ask_for_signs(&w->placed_attributes, n);
+	for (size_t i = 0; i < w->config->wish_count; i++)
+		ask_for(&w->placed_attributes, w->config->wishes[i].attribute);
+	ask_for_all(&w->placed_attributes, &n->mail);
 	ask_for_all(&w->person_attributes, &n->mail);
 	ask_for(&w->person_attributes, n->login);
 	ask_for(&w->person_attributes, n->every_mail.count > 0 ? n->classes : NULL);
@@ -115,6 +119,7 @@ walk_free_attributes(struct walk *w)
 	free(w->group_attributes);
 	free(w->group_signs);
 	free(w->deref_attributes);
+	free(w->placed_attributes);
 	free(w->person_attributes);
 	free(w->list_attributes);
 }

@@ -58,6 +58,7 @@ conn_close(struct conn **conn)
 	if ((*conn)->ld != NULL)
 		(void)ldap_unbind_ext((*conn)->ld, NULL, NULL);
 	text_list_free(&(*conn)->can.no_people);
+	places_close(&(*conn)->places);
 	free(*conn);
 	*conn = NULL;
 }

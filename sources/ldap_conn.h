@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/complaint.h"
 #include "base/text.h"
+#include "sources/ldap_place.h"
 #include "sources/ldap_stream.h"
 
 #include <ldap.h>
@@ -54,6 +55,7 @@ struct conn {
 	struct guard *guard;              /* while TLS is negotiated */
 	struct stream stream;             /* large answers in pieces */
 	struct abilities can;
+	struct known_place *places;
 	bool given_up;                    /* somebody has stopped waiting, since it was taken */
 	int64_t silent;                   /* milliseconds of waiting since it last said something */
 	int64_t last_used;                /* ticks */

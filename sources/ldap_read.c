@@ -70,17 +70,22 @@ is_asked_for(struct walk *w, const struct queue_of_dns *q, struct request *r, LD
 static bool
 send_deref(struct walk *w, struct queue_of_dns *q, struct request *r)
 {
+	const struct todo *t = &q->items[r->first];
 	LDAPDerefSpec spec[] = { { w->config->names.member, w->deref_attributes }, { NULL, NULL } };
 	LDAPControl control = { (char *)LDAP_CONTROL_X_DEREF, { 0, NULL }, 1 };
 	LDAPControl *controls[] = { &control, NULL };
 	bool sent;
-	int rc = ldap_create_deref_control_value(w->conn->ld, spec, &control.ldctl_value);
+	int rc;
 
+	r->place = t->via == w->members ? place_of_people(w) : NULL;
+	if (r->place != NULL)
+		spec->attributes = w->placed_attributes;
+	rc = ldap_create_deref_control_value(w->conn->ld, spec, &control.ldctl_value);
 	if (rc != LDAP_SUCCESS)
 		return failed(w, rc, "dereference control");
 	r->count = 1;
 	r->deref = true;
-	sent = walk_search(w, q->items[r->first].dn, LDAP_SCOPE_BASE, any_entry, w->group_attributes,
+	sent = walk_search(w, t->dn, LDAP_SCOPE_BASE, any_entry, w->group_attributes,
 	                   controls, &r->id, "reading a group");
 	ber_memfree(control.ldctl_value.bv_val);
 	return sent;
@@ -209,7 +214,7 @@ wants_pieces(void *arg, int id)
 	if (r == NULL || !r->deref)
 		return NULL;
 	if (r->pieces == NULL)
-		r->pieces = pieces_open(g->walk, g->queue->items[r->first].via);
+		r->pieces = pieces_open(g->walk, g->queue->items[r->first].via, r->place);
 	return r->pieces;
 }
 

@@ -33,17 +33,22 @@ struct pieces {
 	struct set *others;               /* what was named out of the values' order; NULL: nothing was */
 	bool answered;                    /* the control has named somebody; it may be there for nobody */
 	struct bytes people;              /* classes that were seen to be those of people */
+	struct known_place *place;        /* where everybody is a person; NULL: classes are asked for */
+	size_t elsewhere;                 /* members that are not there */
+	struct place seen;                /* where people were seen to be */
+	size_t seen_count;
 	unsigned until_look;              /* at the clock, so many pieces */
 	bool own;                         /* what the control names now is a value of the group */
 };
 
 struct pieces *
-pieces_open(struct walk *w, const struct via *via)
+pieces_open(struct walk *w, const struct via *via, struct known_place *place)
 {
 	struct pieces *p = mem_new(sizeof(*p));
 
 	p->walk = w;
 	p->via = via;
+	p->place = place;
 	return p;
 }
 
@@ -70,6 +75,7 @@ pieces_close(struct pieces **pieces)
 		drop_block(p);
 	set_close(&p->others);
 	bytes_free(&p->people);
+	place_free(&p->seen);
 	free(p);
 	*pieces = NULL;
 }
@@ -141,7 +147,7 @@ note_named(struct pieces *p, struct view dn)
  * once.
  */
 static bool
-is_person(struct pieces *p, struct view classes)
+are_of_people(struct pieces *p, struct view classes)
 {
 	size_t length = (size_t)(classes.end - classes.at);
 	enum entry_kind kind = ENTRY_UNKNOWN;
@@ -162,6 +168,28 @@ is_person(struct pieces *p, struct view classes)
 		bytes_add(&p->people, all.at, length);
 	}
 	return kind == ENTRY_PERSON;
+}
+
+/* Whether an entry without members that can be seen is no group. */
+static bool
+is_person(struct pieces *p, const struct deref *d, size_t length)
+{
+	const char *dn = (const char *)d->dn.at;
+	struct view classes;
+	bool is;
+
+	if (p->place != NULL) {
+		is = place_has(p->place, dn, length);
+		p->elsewhere += !is;
+		return is;
+	}
+	is = deref_attribute(d->attributes, p->walk->config->names.classes, &classes) &&
+	     are_of_people(p, classes);
+	if (is && p->via == p->walk->members) {
+		place_widen(&p->seen, dn, length);
+		p->seen_count++;
+	}
+	return is;
 }
 
 /* Whether an entry has members of any kind that can be seen. */
@@ -235,7 +263,6 @@ take_reference(struct pieces *p, const struct deref *d)
 	size_t length = walk_dn_length(w, dn, (size_t)(d->dn.end - d->dn.at));
 	struct address_choice c = { 0 };
 	unsigned wants = preferences_of(w, d->attributes);
-	struct view classes;
 	bool more = true;
 
 	if (has_members(w, d->attributes)) {
@@ -243,8 +270,7 @@ take_reference(struct pieces *p, const struct deref *d)
 		return true;
 	}
 	choose_address(w, d->attributes, &c);
-	if (!deref_attribute(d->attributes, w->config->names.classes, &classes) ||
-	    !is_person(p, classes) || (!c.found && c.refused == NULL)) {
+	if (!is_person(p, d, length) || (!c.found && c.refused == NULL)) {
 		/* A group without members, no mail, no entry, or nothing we may see: it tells. */
 		walk_queue(w, dn, length, p->via);
 	} else if (!wishes_mail(&wants)) {
@@ -306,6 +332,21 @@ queue_unnamed(struct pieces *p)
 	}
 }
 
+/* What the next reading of the group may make use of. */
+static void
+note_place(struct pieces *p)
+{
+	struct view classes = { (const unsigned char *)bytes_text(&p->people),
+		                (const unsigned char *)bytes_text(&p->people) + p->people.length };
+	struct view class;
+
+	if (p->place != NULL)
+		place_missed(p->place, p->elsewhere);
+	else if (p->seen_count > 0 && deref_value(&classes, &class))
+		place_remember(p->walk, &p->seen, p->seen_count, (const char *)class.at,
+		               (size_t)(class.end - class.at));
+}
+
 bool
 walk_group_pieces(struct walk *w, LDAPMessage *entry, struct pieces *p)
 {
@@ -317,6 +358,7 @@ walk_group_pieces(struct walk *w, LDAPMessage *entry, struct pieces *p)
 	     walk_members_shown(w, entry, p->answered || walk_has_members(w, entry));
 	if (!ok)
 		return false;
+	note_place(p);
 	queue_unnamed(p);
 	if (walk_in_parts(w, entry))
 		walk_queue_parts(w, entry, p->via);

@@ -432,7 +432,7 @@ ldap_walk(struct ldap_source *l, struct conn *c, const struct list *list, enum p
 {
 	struct walk w = { .source = l, .config = &l->config, .conn = c, .by = by, .fn = fn, .arg = arg,
 		          .report = report, .why = why, .list = list->key,
-		          .domain = address_domain(list->address),
+		          .domain = address_domain(list->address), .began = clock_ticks_us(),
 		          .technique = (enum technique)l->config.technique };
 	const struct via *via = walk_via(&w, NULL, list->address, strlen(list->address));
 	enum found found = FOUND_YES;
@@ -449,6 +449,7 @@ ldap_walk(struct ldap_source *l, struct conn *c, const struct list *list, enum p
 	w.seen_searches = set_open();
 	walk_choose_attributes(&w);
 	if (whom == PEOPLE_MEMBERS) {
+		w.members = via;
 		(void)set_add(w.seen_groups, list->key, strlen(list->key));
 		todo_add(&w.groups, list->key, strlen(list->key), via);
 	} else {

@@ -53,11 +53,13 @@ struct walk {
 	const struct ldap_config *config;
 	struct conn *conn;
 	struct deadline by;
+	int64_t began;                    /* ticks, microseconds */
 	member_fn *fn;
 	void *arg;
 	struct walk_report *report;
 	struct complaint *why;
 	const char *list;                 /* its DN */
+	const struct via *members;        /* of the list itself, where they are read */
 	const char *domain;               /* of its address */
 	size_t named_members, named_groups;      /* dangling, so far */
 	enum technique technique;
@@ -83,6 +85,7 @@ struct walk {
 	char **group_attributes;          /* what is asked of a group */
 	char **group_signs;               /* what only groups have */
 	char **deref_attributes;          /* what the dereference control is to tell of members */
+	char **placed_attributes;         /* the same where their place says that they are people */
 	char **person_attributes;         /* what is asked of a person who is looked for by login */
 	char **list_attributes;           /* what is asked of a list that is looked for */
 	const struct via *silent;         /* a group of whom the control named nobody; or NULL */
@@ -161,10 +164,20 @@ enum found walk_role(struct walk *, const struct list *, enum people, const stru
  * is left of it.
  */
 struct pieces;
-struct pieces *pieces_open(struct walk *, const struct via *);
+struct pieces *pieces_open(struct walk *, const struct via *, struct known_place *);
 bool pieces_take(struct pieces *, enum piece, struct view);
 bool walk_group_pieces(struct walk *, LDAPMessage *entry, struct pieces *);
 void pieces_close(struct pieces **);
+
+/*
+ * ldap_place.c: where so many people of the list are, who have a class; the place is taken over. And the
+ * place of the list's people, if it is known, and no group is there, which is asked now. NULL: that is not
+ * so, or not sure.
+ */
+void place_remember(struct walk *, struct place *, size_t people, const char *class, size_t length);
+struct known_place *place_of_people(struct walk *);
+bool place_has(const struct known_place *, const char *dn, size_t length);
+void place_missed(struct known_place *, size_t members); /* so many members were elsewhere */
 
 /* A request under way: which DNs of a queue it is about. */
 struct request {
@@ -172,6 +185,7 @@ struct request {
 	size_t first, count;
 	bool *answered;                   /* per DN of an OR */
 	bool deref;                       /* with the dereference control */
+	struct known_place *place;        /* where everybody is a person; or NULL */
 	struct pieces *pieces;            /* of a group that came in such */
 	size_t entries;
 	bool doubtful;                    /* an entry came that answers nothing that was asked */

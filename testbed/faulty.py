@@ -100,7 +100,7 @@ class Renamed:
 # ---- what it is asked ----
 
 class Request:
-    """`kind` is what it is for: bind, root, find (lists), group, deref, or, probe, base (of a member)."""
+    """`kind` is what it is for: bind, root, find (lists), place, group, deref, or, probe, base (of a member)."""
 
     def __init__(self, id, tag, content, controls):
         self.id, self.tag, self.controls = id, tag, controls
@@ -108,8 +108,8 @@ class Request:
         self.count = 0                    # how many of this kind came before, on its connection
         if tag != SEARCH:
             return
-        base, scope, _, _, _, _, filter, attributes = elements(content)
-        self.base, self.scope, self.filter = base[1].decode(), number(scope[1]), filter
+        base, scope, _, limit, _, _, filter, attributes = elements(content)
+        self.base, self.scope, self.limit, self.filter = base[1].decode(), number(scope[1]), number(limit[1]), filter
         self.attributes = [a.decode() for _, a in elements(attributes[1])]
 
     def classify(self, server):
@@ -118,6 +118,8 @@ class Request:
             self.kind = "root"
         elif DEREF in self.controls:
             self.kind = "deref"
+        elif self.scope == 1:
+            self.kind = "place"
         elif self.filter[0] == 0xa3:
             self.kind = "probe"
         elif self.scope == 2:
@@ -240,10 +242,14 @@ class Faulty:
             return [Done(32)]
         if r.scope == 0:
             found = [self.entries[r.base.lower()]]
+        elif r.scope == 1:
+            found = [e for e in self.entries.values() if e[0].lower().partition(",")[2] == r.base.lower()]
         else:
             found = [e for e in self.entries.values() if e[0].lower().endswith(r.base.lower())]
         found = [e for e in found if matches(e, r.filter)]
         cookie = None
+        if r.limit and len(found) > r.limit:
+            return [*(self.entry(r, e) for e in found[:r.limit]), Done(4)]
         if PAGED in r.controls:
             found, cookie = self.page(r, found)
         return [*(self.entry(r, e) for e in found), Done(cookie=cookie)]

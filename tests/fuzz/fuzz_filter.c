@@ -1,13 +1,15 @@
 /*
  * Filters for a directory: what goes in by a hole comes out as that value, as libldap reads the filter,
- * and never as a part of it. DNs are compared within their bounds, and both ways alike.
+ * and never as a part of it. DNs are compared within their bounds, and both ways alike; the place of two is one
+ * that libldap sees them in.
  */
 #include "tests/fuzz/fuzz.h"
 
 #include "base/mem.h"
 #include "mail/address.h"
-#include "sources/ldap_query.h"
 #include "sources/ldap_dn.h"
+#include "sources/ldap_place.h"
+#include "sources/ldap_query.h"
 
 #include <ldap.h>
 
@@ -79,6 +81,46 @@ a_list(struct slice text)
 	address_free(&a);
 }
 
+/* One that libldap can write as well, which it cannot where it is no UTF-8. */
+static bool
+is_dn(const char *text)
+{
+	LDAPDN dn = NULL;
+	char *again = NULL;
+	bool is = ldap_str2dn(text, &dn, LDAP_DN_FORMAT_LDAPV3) == LDAP_SUCCESS && dn != NULL &&
+	          ldap_dn2str(dn, &again, LDAP_DN_FORMAT_LDAPV3) == LDAP_SUCCESS;
+
+	ldap_memfree(again);
+	ldap_dnfree(dn);
+	return is;
+}
+
+static void
+lies_in(const char *dn, const struct place *p)
+{
+	int levels = dn_levels(dn, p->dn);
+
+	MUST(place_holds(p, dn, strlen(dn)));
+	if (is_dn(dn) && is_dn(p->dn))
+		MUST(p->deep ? levels > 0 : levels == 1);
+}
+
+static void
+their_place(const char *a, const char *b)
+{
+	struct place p = { 0 };
+
+	place_widen(&p, a, strlen(a));
+	if (*p.dn != '\0')
+		lies_in(a, &p);
+	place_widen(&p, b, strlen(b));
+	if (*p.dn != '\0') {
+		lies_in(a, &p);
+		lies_in(b, &p);
+	}
+	place_free(&p);
+}
+
 static void
 two_dns(struct slice a, struct slice b)
 {
@@ -87,6 +129,7 @@ two_dns(struct slice a, struct slice b)
 	MUST(dn_same(da, da) && dn_may_be(da, da));
 	MUST(dn_same(da, db) == dn_same(db, da));
 	MUST(dn_may_be(da, db) == dn_may_be(db, da));
+	their_place(da, db);
 	free(da);
 	free(db);
 }

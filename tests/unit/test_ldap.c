@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "sources/ldap_deref.h"
 #include "sources/ldap_dn.h"
+#include "sources/ldap_place.h"
 #include "sources/ldap_query.h"
 #include "sources/ldap_stream.h"
 
@@ -174,6 +175,51 @@ where_entries_lie(void **state)
 		same_number(cases[i].dn, dn_within(cases[i].dn, cases[i].base), cases[i].levels >= 0);
 		same_number(cases[i].dn, dn_beside(cases[i].dn, cases[i].base), cases[i].beside);
 		same_number(cases[i].dn, dn_same(cases[i].dn, cases[i].base), cases[i].same);
+	}
+}
+
+static void
+where_people_are(void **state)
+{
+	static const struct {
+		const char *dns[3], *place;
+		bool deep;
+	} cases[] = {
+		{ { "uid=a,ou=p,dc=x" }, "ou=p,dc=x", false },
+		{ { "uid=a,ou=p,dc=x", "uid=b,ou=p,dc=x" }, "ou=p,dc=x", false },
+		{ { "uid=a,ou=p,dc=x", "uid=b,ou=q,ou=p,dc=x" }, "ou=p,dc=x", true },
+		{ { "uid=a,ou=q,ou=p,dc=x", "uid=b,ou=r,ou=p,dc=x", "uid=c,ou=p,dc=x" }, "ou=p,dc=x", true },
+		{ { "uid=a,ou=p,dc=x", "uid=b,ou=q,dc=x" }, "dc=x", true },
+		{ { "uid=a,ou=p,dc=x", "uid=b,dc=y" }, "", true },
+		{ { "uid=a,ou=p,dc=x", "ou=p,dc=x" }, "dc=x", true },
+		{ { "uid=a,ou=p,dc=x", "uid=b,xou=p,dc=x" }, "dc=x", true },
+		{ { "uid=a,ou=p,dc=x", "uid=b,ou=P,dc=x" }, "dc=x", true },
+		/* What belongs to a value separates nothing. */
+		{ { "uid=a,ou=p,dc=x", "uid=b\\,ou=p,dc=x" }, "dc=x", true },
+		{ { "uid=a\\,b,ou=p,dc=x" }, "ou=p,dc=x", false },
+		{ { "uid=a\\\\,ou=p,dc=x" }, "ou=p,dc=x", false },
+		/* What may separate is nowhere taken for it to somebody's harm. */
+		{ { "uid=a;ou=p,dc=x" }, "dc=x", true },
+		{ { "uid=a,ou=p;dc=x", "uid=b,ou=q,ou=p;dc=x" }, "ou=p;dc=x", true },
+		{ { "uid=a,ou=p;dc=x", "uid=b;ou=p;dc=x" }, "", true },
+		{ { "dc=x" }, "", false },
+		{ { "uid=a," }, "", false },
+		{ { "uid=a\\" }, "", false },
+		{ { "" }, "", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		const char *const *dns = cases[i].dns;
+		struct place p = { 0 };
+
+		for (size_t k = 0; k < 3 && dns[k] != NULL; k++)
+			place_widen(&p, dns[k], strlen(dns[k]));
+		same_text(dns[0], p.dn, cases[i].place);
+		same_number(dns[0], p.deep, cases[i].deep);
+		for (size_t k = 0; k < 3 && dns[k] != NULL && *p.dn != '\0'; k++)
+			same_number(dns[k], place_holds(&p, dns[k], strlen(dns[k])), 1);
+		place_free(&p);
 	}
 }
 
@@ -363,6 +409,7 @@ main(void)
 		cmocka_unit_test(values_are_escaped),  cmocka_unit_test(the_filter_of_a_list),
 		cmocka_unit_test(the_filter_of_a_name),  cmocka_unit_test(filters_of_a_site),
 		cmocka_unit_test(what_words_mean),       cmocka_unit_test(where_entries_lie),
+		cmocka_unit_test(where_people_are),
 		cmocka_unit_test(a_reference),           cmocka_unit_test(an_entry_in_pieces),
 		cmocka_unit_test(damaged_entries),
 	};
