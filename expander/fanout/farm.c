@@ -75,6 +75,12 @@ farm_limit(struct station *st, const struct service *s, size_t lanes, bool is_lo
 	return s->outbound.adapt || st->throttle.full ? throttle_limit(&st->throttle, lanes) : lanes;
 }
 
+bool
+farm_has_room(const struct station *st, size_t limit)
+{
+	return st->busy < limit && st->sending < throttle_sent(&st->throttle, limit);
+}
+
 size_t
 farm_most(struct station *st, size_t most)
 {
@@ -86,6 +92,7 @@ void
 farm_begin(struct station *st, struct batch *b)
 {
 	b->beside = ++st->busy;
+	st->sending++;
 	b->followed = st->throttle.followed && b->receipt[0] != '\0';
 	if (b->receipt[0] != '\0')
 		echoes_await(&st->echoes, b, clock_ticks_us());
@@ -98,6 +105,7 @@ farm_end(struct station *st, const struct batch *b, const struct outcome *o)
 	bool ended = echoes_sent(&st->echoes, b, queued) || !b->followed;
 
 	st->busy -= ended;
+	st->sending--;
 	return ended;
 }
 

@@ -23,7 +23,8 @@ struct station {
 	struct echoes echoes;
 	bool xverp;                       /* it had XVERP when it said so last */
 	size_t lanes;                     /* that it has */
-	size_t busy;                      /* batches under way that the throttle counts */
+	size_t busy;                      /* batches under way that the throttle counts, … */
+	size_t sending;                   /* … and those of them that are being sent */
 	int64_t away;                     /* ticks: left alone until then; 0: it is there */
 	int64_t rest;                     /* ms that it was left alone the last time */
 	struct pace pace;
@@ -48,9 +49,10 @@ void farm_over(struct farm *);
 
 /*
  * How many large batches may be under way to it now, of so many lanes; `is_long`: posts of many batches
- * are waiting. Then how many recipients its next batch has, of at most `most`.
+ * are waiting. Then whether there is room for another, and how many recipients it has, of at most `most`.
  */
 size_t farm_limit(struct station *, const struct service *, size_t lanes, bool is_long);
+bool farm_has_room(const struct station *, size_t limit);
 size_t farm_most(struct station *, size_t most);
 
 /*

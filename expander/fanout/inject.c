@@ -392,7 +392,7 @@ find_batch(struct injector *in, struct lane *l, const struct service *s, struct 
 	if (is_count_old(in, s))
 		limit = 0;                /* another lane looks at it now */
 	w.xverp = s->outbound.xverp && st->xverp;
-	w.large = st->busy < limit;
+	w.large = farm_has_room(st, limit);
 	if (!w.large)
 		*wait = WHEN_FULL;        /* whoever is done with a batch wakes the others */
 	b = turns_next(&in->turns, &w, wait);

@@ -49,6 +49,12 @@ throttle_limit(const struct throttle *t, size_t lanes)
 	return t->full ? 0 : is_short(t) ? lanes : t->probing ? 1 : current(t, lanes);
 }
 
+size_t
+throttle_sent(const struct throttle *t, size_t limit)
+{
+	return t->followed && limit > 1 ? limit - 1 : limit;
+}
+
 enum slowed
 throttle_slowed(const struct throttle *t, size_t lanes)
 {

@@ -55,6 +55,9 @@ struct sample {
 /* How many at a time, of at most `lanes`; none while the MTA's queue is too long. */
 size_t throttle_limit(const struct throttle *, size_t lanes);
 
+/* How many of them may be sent at the same time; the others wait in the MTA. */
+size_t throttle_sent(const struct throttle *, size_t limit);
+
 /* Why there are fewer than `lanes`, the queue aside. */
 enum slowed throttle_slowed(const struct throttle *, size_t lanes);
 

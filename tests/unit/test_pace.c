@@ -322,12 +322,15 @@ followed(void **state)
 		same_number("without receipts", (long long)throttle_limit(&t, 4), 4);
 		throttle_follow(&t, true, false);
 		same_number("a short one", (long long)throttle_limit(&t, 4), 4);
+		same_number("sent at a time", (long long)throttle_sent(&t, 4), 4);
 		throttle_follow(&t, true, true);
+		same_number("sent alone", (long long)throttle_sent(&t, 1), 1);
 		for (int k = 0; k < 3; k++) {
 			same_number("alone", (long long)throttle_limit(&t, 4), 1);
 			(void)run(&t, &m, 4, 1, &now);
 		}
 		same_number("then", (long long)throttle_limit(&t, 4), 2);
+		same_number("of which one is sent", (long long)throttle_sent(&t, 2), 1);
 		/* One more is tried now and then. */
 		for (int k = 0; k < 1000; k++) {
 			(void)run(&t, &m, 4, 1, &now);
