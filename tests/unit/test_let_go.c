@@ -120,7 +120,7 @@ all_at_once(void **state)
 		struct envelope posts[LISTS];
 		pthread_t threads[LISTS];
 		size_t pairs = 0;
-		char id[16];
+		char id[24];
 
 		(void)snprintf(id, sizeof(id), "round%d", round);
 		for (size_t i = 0; i < LISTS; i++) {
