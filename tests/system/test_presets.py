@@ -362,7 +362,7 @@ def test_two_groups_of_one_name_are_unsure(make_site):
         assert c.rcpt("dev@lists.example.com").code == 250
     assert "2 lists have the address staff@lists.example.com" in site.rollcall.log
     got = site.rollcall.ctl("lists", check=0).stdout
-    assert re.search(r"(?m)^staff@.* TWICE:", got) and "1 have an address that is another's as well" in got
+    assert re.search(r"(?m)^staff@.* TWICE:", got) and "1 has an address that is another's as well" in got
 
 
 def test_addresses_of_named_lists_are_walked(make_site):
