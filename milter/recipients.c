@@ -182,7 +182,7 @@ read_recipient(struct session *s, const struct address *a, const char *queue_id,
 		count_recipient(*v, &j.target, began);
 	if (v->decision != DECISION_PASS)
 		session_log(s, "rcpt", queue_id, a->canonical, &j.target, *v, &j.subject, j.rule, began);
-	if (decided && verdict_takes(v)) {
+	if (j.target.list != NULL && verdict_takes(v)) {
 		keep_list(s, &j);
 		*v = verdict_pass();
 	}
