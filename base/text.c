@@ -93,6 +93,15 @@ text_s(int64_t count)
 }
 
 bool
+text_is_ascii(const char *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if ((unsigned char)text[i] >= 0x80)
+			return false;
+	return true;
+}
+
+bool
 text_number(const char *text, int64_t *number)
 {
 	const char *p = *text == '-' ? text + 1 : text;

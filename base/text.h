@@ -33,6 +33,8 @@ bool text_same_n(const char *a, size_t length, const char *b);          /* b is 
 /* What a noun ends in that so many are counted of: "s" but for one. */
 const char *text_s(int64_t count);
 
+bool text_is_ascii(const char *text, size_t length);
+
 /* A whole decimal number, nothing before or behind it. */
 bool text_number(const char *text, int64_t *number);
 

@@ -4,6 +4,7 @@
  */
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "console/ctl.h"
 #include "expander/fanout/personal.h"
 #include "expander/fanout/post.h"
@@ -132,10 +133,9 @@ compose(struct preview *p, bool eight_bit, size_t header, struct complaint *why)
 static const char *
 parameters(const struct preview *p, size_t header)
 {
-	bool utf8 = address_needs_utf8(p->to) || address_needs_utf8(p->envelope.inject_sender);
+	bool utf8 = address_needs_utf8(p->to) || address_needs_utf8(p->envelope.inject_sender) ||
+	            !text_is_ascii(bytes_text(&p->message), header);
 
-	for (size_t i = 0; i < header; i++)
-		utf8 |= (unsigned char)p->message.data[i] >= 0x80;
 	if (p->envelope.eight_bit)
 		return utf8 ? " BODY=8BITMIME SMTPUTF8" : " BODY=8BITMIME";
 	return utf8 ? " SMTPUTF8" : "";

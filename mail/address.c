@@ -13,19 +13,10 @@
 #include <uninorm.h>
 #include <unistr.h>
 
-static bool
-all_ascii(const char *text, size_t length)
-{
-	for (size_t i = 0; i < length; i++)
-		if ((unsigned char)text[i] >= 0x80)
-			return false;
-	return true;
-}
-
 bool
 address_needs_utf8(const char *text)
 {
-	return !all_ascii(text, strlen(text));
+	return !text_is_ascii(text, strlen(text));
 }
 
 const char *
@@ -93,7 +84,7 @@ fold_local(struct bytes *content)
 	uint8_t *folded;
 	size_t length = 0;
 
-	if (all_ascii(content->data, content->length)) {
+	if (text_is_ascii(content->data, content->length)) {
 		for (size_t i = 0; i < content->length; i++)
 			content->data[i] = text_lower(content->data[i]);
 		return;
@@ -168,7 +159,7 @@ domain_canonical(const char *text, size_t length, struct complaint *why)
 
 	if (length <= 255 && (plain_domain(text, length) || literal_domain(text, length))) {
 		canonical = mem_text(given);
-	} else if (length <= 255 && !all_ascii(text, length) &&
+	} else if (length <= 255 && !text_is_ascii(text, length) &&
 	           u8_check((const uint8_t *)text, length) == NULL) {
 		rc = idn2_to_ascii_8z(given, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
 		if (rc == IDN2_OK && plain_domain(ascii, strlen(ascii)))

@@ -2,6 +2,7 @@
 #include "mail/dsn.h"
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "mail/date.h"
 #include "mail/header.h"
 #include "mail/notice.h"
@@ -172,15 +173,6 @@ add_text_part(const struct dsn *d, struct bytes *out)
 		bytes_format(out, "\r\nand %zu more.\r\n", d->failures - SHOWN);
 }
 
-static bool
-is_ascii(const char *text, size_t length)
-{
-	for (size_t i = 0; i < length; i++)
-		if ((unsigned char)text[i] >= 0x80)
-			return false;
-	return true;
-}
-
 static void
 add_status(const struct dsn_failure *f, struct bytes *out)
 {
@@ -216,7 +208,7 @@ add_status_part(const struct dsn *d, struct bytes *out)
 			f.length = strlen(d->list);
 		}
 		bytes_format(out, "\r\nFinal-Recipient: %s; ",
-		             is_ascii(f.address, f.length) ? "rfc822" : "utf-8");
+		             text_is_ascii(f.address, f.length) ? "rfc822" : "utf-8");
 		bytes_add(out, f.address, f.length);
 		bytes_add_text(out, "\r\nAction: failed\r\n");
 		add_status(&f, out);

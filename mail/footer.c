@@ -2,6 +2,7 @@
 #include "mail/footer.h"
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "mail/header.h"
 #include "mail/mime.h"
 
@@ -61,10 +62,7 @@ is_ascii_charset(const char *charset)
 static bool
 is_ascii(const char *text)
 {
-	for (; text != NULL && *text != '\0'; text++)
-		if ((unsigned char)*text >= 0x80)
-			return false;
-	return true;
+	return text == NULL || text_is_ascii(text, strlen(text));
 }
 
 static bool

@@ -222,8 +222,5 @@ has_parts(const char *text, size_t length)
 bool
 header_needs_utf8(const char *text, size_t length, bool eight_bit_body)
 {
-	for (size_t i = 0; i < length; i++)
-		if ((unsigned char)text[i] >= 0x80)
-			return true;
-	return eight_bit_body && has_parts(text, length);
+	return !text_is_ascii(text, length) || (eight_bit_body && has_parts(text, length));
 }

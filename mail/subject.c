@@ -2,6 +2,7 @@
 #include "mail/subject.h"
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "mail/header.h"
 #include "mail/mime.h"
 #include "mail/phrase.h"
@@ -40,14 +41,6 @@ has_tag(const struct field *f, const char *tag)
 	return has;
 }
 
-static bool
-is_ascii(const char *text)
-{
-	while (*text != '\0' && (unsigned char)*text < 0x80)
-		text++;
-	return *text == '\0';
-}
-
 /*
  * The tag, and what stands between it and the subject. A blank between two encoded words is none to
  * a reader (RFC 2047 section 6.2): there it goes into the tag's.
@@ -55,7 +48,7 @@ is_ascii(const char *text)
 static void
 add_tag(struct bytes *out, const char *tag, const char *subject)
 {
-	bool ascii = is_ascii(tag), word = strncmp(subject, "=?", 2) == 0;
+	bool ascii = text_is_ascii(tag, strlen(tag)), word = strncmp(subject, "=?", 2) == 0;
 	char *spaced = mem_format("%s%s", tag, word ? " " : "");
 	const char *line;
 	size_t used;

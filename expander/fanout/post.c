@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "mail/header.h"
 
 #include <inttypes.h>
@@ -178,10 +179,7 @@ post_needs_utf8(const struct post *p, uint32_t line)
 	size_t length;
 	const char *a = distribution_address(&p->list, line, &length);
 
-	for (size_t i = 0; i < length; i++)
-		if ((unsigned char)a[i] >= 0x80)
-			return true;
-	return false;
+	return !text_is_ascii(a, length);
 }
 
 /*
