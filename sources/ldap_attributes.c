@@ -28,6 +28,14 @@ ask_for_all(char ***attributes, const struct text_list *names)
 		ask_for(attributes, names->items[i]);
 }
 
+/* What people may have said themselves of their mail. */
+static void
+ask_for_wishes(char ***attributes, const struct walk *w)
+{
+	for (size_t i = 0; i < w->config->wish_count; i++)
+		ask_for(attributes, w->config->wishes[i].attribute);
+}
+
 /* What only groups have. */
 static void
 ask_for_signs(char ***attributes, const struct names *n)
@@ -93,22 +101,18 @@ walk_choose_attributes(struct walk *w)
 	 */
 	ask_for_all(&w->deref_attributes, &n->mail);
 	ask_for_signs(&w->deref_attributes, n);
-	for (size_t i = 0; i < w->config->wish_count; i++)
-		ask_for(&w->deref_attributes, w->config->wishes[i].attribute);
+	ask_for_wishes(&w->deref_attributes, w);
 	ask_for(&w->deref_attributes, n->classes);
 	ask_for_signs(&w->placed_attributes, n);
-	for (size_t i = 0; i < w->config->wish_count; i++)
-		ask_for(&w->placed_attributes, w->config->wishes[i].attribute);
+	ask_for_wishes(&w->placed_attributes, w);
 	ask_for_all(&w->placed_attributes, &n->mail);
 	ask_for_all(&w->person_attributes, &n->mail);
 	ask_for(&w->person_attributes, n->login);
 	ask_for(&w->person_attributes, n->every_mail.count > 0 ? n->classes : NULL);
 	ask_for_all(&w->list_attributes, &n->address);
 	ask_for(&w->list_attributes, n->local_part);
-	for (size_t i = 0; i < w->config->wish_count; i++) {
-		ask_for(&w->member_attributes, w->config->wishes[i].attribute);
-		ask_for(&w->person_attributes, w->config->wishes[i].attribute);
-	}
+	ask_for_wishes(&w->member_attributes, w);
+	ask_for_wishes(&w->person_attributes, w);
 	ask_for(&w->list_attributes, n->alternate_flag);
 }
 
