@@ -6,7 +6,7 @@ from testbed.base import free_port
 from machine import processor, processor_of_group
 from mailman import Mailman
 from mlmmj import Mlmmj
-from stand import DOMAIN, MAIN, PEOPLE, Postfix, Rollcall, Tail, median, submit
+from stand import DOMAIN, MAIN, PEOPLE, Postfix, Rollcall, Tail, check_sum, median, submit
 from sympa import Sympa
 
 SIZES = 1000, 10000, PEOPLE
@@ -23,8 +23,7 @@ class Ours:
         tail, used, began = Tail(self.rc), processor(self.rc.expander.pid), time.time()
         submit(self.rc.lmtp_socket, f"g{members}@{DOMAIN}")
         end, batches = tail.fan_outs(1)
-        if sum(batches.values()) != members:
-            raise RuntimeError(f"{sum(batches.values())} of {members} were sent to")
+        check_sum(batches, members)
         return end / 1000 - began, processor(self.rc.expander.pid) - used
 
 

@@ -12,7 +12,8 @@ import directories
 import peers
 import polite
 from machine import peak
-from stand import BARE, DOMAIN, PEOPLE, SENDER, SIZE, TENS, Rollcall, Tail, mail_of, median, members_of
+from stand import (BARE, DOMAIN, PEOPLE, SENDER, SIZE, TENS, Rollcall, Tail, check_sum, mail_of, median,
+                   members_of)
 
 
 WARM = 3                                  # posts that do not count
@@ -77,11 +78,6 @@ def fewer(stand):
 
 
 # ---- fan-out ----
-
-def check_sum(batches, members):
-    if sum(batches.values()) != members:
-        raise RuntimeError(f"{sum(batches.values())} of {members} were sent to")
-
 
 def fan_out(stand, rc, p, members, repeats):
     """LMTP's 250 to the last recipient queued, and reading the addresses and injecting the batches: medians."""

@@ -159,6 +159,11 @@ class Tail:
         return last, sizes
 
 
+def check_sum(batches, members):
+    if sum(batches.values()) != members:
+        raise RuntimeError(f"{sum(batches.values())} of {members} were sent to")
+
+
 class Postfix(postfix.Postfix):
     """With further ports, each an smtpd with options of its own; what is re-injected is held, unless `hold` says no."""
 
