@@ -463,8 +463,7 @@ spool_move(struct entry **entry, enum queue_id to, struct complaint *why)
 	if (renameat2(s->dirs[from], id, s->dirs[to], id, RENAME_NOREPLACE) < 0) {
 		(void)complain_errno(why, "cannot move %s from %s to %s", id, queue_word(from),
 		                     queue_word(to));
-		if (to != QUEUE_DONE)
-			spool_gone(s, to, id);
+		spool_gone(s, to, id);
 		return -1;
 	}
 	step(to == QUEUE_DONE ? 16 : 10);
