@@ -322,7 +322,7 @@ check_keys(const struct setting *rows, const struct node *map, const char *path,
 		if (w < count)
 			continue;
 		return node_complain_key(n, why, "there is no setting \"%s%s%s\"%s", path,
-		                     *path == '\0' ? "" : ".", n->key, text_hint(n->key, words).text);
+		                         *path == '\0' ? "" : ".", n->key, text_hint(n->key, words).text);
 	}
 	return 0;
 }

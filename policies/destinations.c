@@ -276,7 +276,7 @@ read_destination(struct site *s, const struct node *block, unsigned *links, stru
 	for (size_t i = 0; i + 1 < s->destination_count; i++)
 		if (strcmp(s->destinations[i].domain, d->domain) == 0) {
 			(void)node_complain_key(block, why, "the domain %s stands here a second time",
-			                    block->key);
+			                        block->key);
 			goto out;
 		}
 	if (setting_read(destination_settings, &v, block, path, &s->effective, why) < 0)

@@ -246,7 +246,7 @@ check_names(const struct node *blocks, const struct senders *senders, size_t cou
 			i++;
 		if (i == count)
 			rc = node_complain_key(block, why, "there are no senders \"%s\"%s", block->key,
-			                   text_hint(block->key, names).text);
+			                       text_hint(block->key, names).text);
 	}
 	free(names);
 	return rc;

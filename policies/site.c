@@ -162,7 +162,8 @@ read_sources(struct site *s, const struct node *root, bool strict, struct compla
 
 		if (strchr(n->children[i]->key, '+') != NULL)
 			return node_complain_key(n->children[i], why,
-			                     "the name of a source has no +: that stands between several");
+			                         "the name of a source has no +: that stands "
+			                         "between several");
 		source = source_from_config(n->children[i], strict, &s->effective, why);
 		if (source == NULL)
 			return -1;

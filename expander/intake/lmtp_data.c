@@ -175,7 +175,7 @@ fill_envelope(struct envelope *e, struct reception *r, const struct mail *m, con
 		.message_id = mem_text(r->message_id),
 		.size = r->size,
 		.utf8 = m->utf8 && header_needs_utf8(bytes_text(&r->header), r->header.length,
-		                                   r->content.eight_bit),
+		                                     r->content.eight_bit),
 		.eight_bit = r->content.eight_bit,
 		.shadow = to->target.destination->shadow,
 		.stamp = mem_text(stamp_state_word(r->credentials.state)),
