@@ -1,4 +1,5 @@
 """What every private server needs: where its programs are, ports nobody uses, waiting for things to happen."""
+import fcntl
 import functools
 import os
 import pathlib
@@ -7,6 +8,7 @@ import selectors
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -63,22 +65,29 @@ def as_they_answer(sessions):
 _given = set()
 
 
+@functools.lru_cache
+def port_locks():
+    """A file in which the byte of each port is locked by the process that has given it away, until that ends."""
+    return open(pathlib.Path(tempfile.gettempdir()) / f"rollcall-ports-{os.getuid()}", "ab")
+
+
 def free_port():
     """
-    A port for a server that is started later: below those that the kernel gives to clients and to whoever binds to
-    none, so that none of them has it in the meantime, and never the same one twice.
+    A port for a server that is started later, and perhaps once more: below those that the kernel gives to clients and
+    to whoever binds to none, so that none of them has it in the meantime, and given by no other process of tests.
     """
     first_of_clients = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     while True:
         port = random.randrange(10240, first_of_clients)
-        with socket.socket() as s:
-            try:
-                s.bind(("", port))
-            except OSError:
-                continue
-        if port not in _given:
-            _given.add(port)
-            return port
+        try:
+            if port not in _given:
+                fcntl.lockf(port_locks(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+                _given.add(port)
+                with socket.socket() as s:
+                    s.bind(("", port))
+                return port
+        except OSError:
+            pass
 
 
 def wait_until(condition, seconds=20, what="something", every=0.01):
