@@ -80,6 +80,24 @@ def test_half_delivered(make_stand):
     assert again == told
 
 
+def test_addresses_that_the_queue_has_otherwise(make_site, mta):
+    """Postfix keeps them without quotes, sendmail in xtext."""
+    mails = ["plus+tag@example.com", "a=b@example.com", '"two words"@example.com', '"a\\"b\\\\c,d"@example.com',
+             "O'Neil@Example.COM", "{a}~b@example.com", "idn@xn--bcher-kva.example.com", '".dot"@example.com']
+    uids = [f"p{i}" for i in range(len(mails))]
+    ldif = directory.top() + "".join(map(directory.person, uids, mails)) + directory.group(
+        "many", map(directory.person_dn, uids))
+    site = make_site(ldif, mta=mta, start=False, destinations=PROVEN)
+    site.rollcall.outbound_more = f"recall: {words(recall_of(site.mta))}"
+    site.start()
+    site.sink.on_rcpt = lambda a, n: "450 4.2.1 mailbox busy"
+    site.post(LIST)
+    wait_until(lambda: site.rollcall.log_lines("inject", state="done"), what="the end of the injection")
+    told = site.rollcall.ctl_json("stop", site.rollcall.log_lines("inject")[-1]["id"])
+    assert sorted(told["recalled"]) == sorted(mails) and not told["perhaps"] + told["sent"] + told["refused"]
+    wait_until(lambda: site.mta.queued() == 0, what="an empty queue of the MTA")
+
+
 def test_deliveries_under_way_are_waited_for(make_stand):
     """Whom the MTA is about to deliver to when the post is stopped, has it; those behind him do not get it."""
     site = make_stand("batch: 10\nlanes: 2\nsmall: 0")
