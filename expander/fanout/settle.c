@@ -194,8 +194,9 @@ leave(struct post *p, uint32_t line)
 static bool
 is_too_many(int code, const char *text, size_t accepted)
 {
-	return accepted > 0 && code == 452 && (text == NULL || strstr(text, "5.3") != NULL ||
-	                                       strcasestr(text, "too many") != NULL);
+	return accepted > 0 && code / 100 == 4 &&
+	       (strncmp(text + 3, " 4.5.3", 6) == 0 ||
+	        (code == 452 && (strstr(text, "5.3") != NULL || strcasestr(text, "too many") != NULL)));
 }
 
 /* The result of the whole batch, for a recipient whose RCPT was accepted. */

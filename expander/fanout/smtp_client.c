@@ -149,6 +149,19 @@ hear_receipt(struct smtp *s, const struct transaction *t, struct dialogue *d, st
 	return true;
 }
 
+/*
+ * To have enough recipients is no refusal of this one, though some servers say it by a 5xx, as RFC 821 had it
+ * (RFC 5321 section 4.5.3.1.10).
+ */
+static int
+code_of_recipient(const struct answer *a)
+{
+	bool too_many = strncmp(a->text, "5.5.3 ", 6) == 0 ||
+	                (a->code == 552 && strcasestr(a->text, "too many") != NULL);
+
+	return a->code / 100 == 5 && too_many ? 452 : a->code;
+}
+
 /* MAIL and all RCPTs: how many recipients were accepted, or -1 when that was the end. */
 static ptrdiff_t
 hear_recipients(struct smtp *s, const struct transaction *t, struct dialogue *d, struct outcome *o)
@@ -175,11 +188,11 @@ hear_recipients(struct smtp *s, const struct transaction *t, struct dialogue *d,
 			return -1;
 		if (refused)
 			continue;         /* "503 need MAIL", and nobody's fault */
-		o->codes[i] = a.code;
+		o->codes[i] = code_of_recipient(&a);
 		if (a.code / 100 == 2)
 			accepted++;
 		else
-			o->texts[i] = mem_format("%d %s", a.code, a.text);
+			o->texts[i] = mem_format("%d %s", o->codes[i], a.text);
 	}
 	return accepted;
 }
