@@ -8,6 +8,7 @@
 #include "console/ctl.h"
 #include "expander/fanout/personal.h"
 #include "expander/fanout/post.h"
+#include "expander/fanout/prepare.h"
 #include "expander/treat.h"
 #include "mail/address.h"
 #include "mail/header.h"
@@ -117,6 +118,7 @@ compose(struct preview *p, bool eight_bit, size_t header, struct complaint *why)
 	p->envelope = (struct envelope){
 		.sender = mem_text(p->target.list->address),   /* somebody: only the null sender matters */
 		.arrived = clock_wall(),
+		.utf8 = !text_is_ascii(bytes_text(&p->message), header),   /* it has come with SMTPUTF8 */
 		.eight_bit = eight_bit,
 		.tags = p->verdict.tags[0] == '\0' ? NULL : mem_text(p->verdict.tags),
 	};
@@ -129,12 +131,12 @@ compose(struct preview *p, bool eight_bit, size_t header, struct complaint *why)
 	return write_out(p, id, why);
 }
 
-/* The parameters of MAIL that the post itself asks for. A header of UTF-8 has come with SMTPUTF8. */
+/* The parameters of MAIL that the post itself asks for. */
 static const char *
-parameters(const struct preview *p, size_t header)
+parameters(const struct preview *p)
 {
 	bool utf8 = address_needs_utf8(p->to) || address_needs_utf8(p->envelope.inject_sender) ||
-	            !text_is_ascii(bytes_text(&p->message), header);
+	            p->envelope.utf8;
 
 	if (p->envelope.eight_bit)
 		return utf8 ? " BODY=8BITMIME SMTPUTF8" : " BODY=8BITMIME";
@@ -207,26 +209,66 @@ show(struct preview *p)
 	if (compose(p, eight_bit, header, &failed) < 0)
 		return ctl_fail(CTL_UNSURE, "%s: %s would not get it now: %s", p->ctl->argv[2],
 		                p->target.list->address, failed.text);
-	print(p, parameters(p, header));
+	print(p, parameters(p));
 	return CTL_YES;
 }
 
-/* Who a role's mail goes to. */
+/* Why a post does not go to this address. */
 static int
-find_member(struct preview *p)
+leave_out(const struct preview *p, const struct roster *r)
 {
-	enum people whom = p->target.role == ROLE_OWNER ? PEOPLE_OWNERS : PEOPLE_MEMBERS;
+	uint32_t number;
+
+	if (roster_find(r, p->member.canonical, &number) && r->people[number].member)
+		return ctl_fail(CTL_NO, "%s gets no post of %s: %s", p->ctl->argv[1],
+		                p->target.list->address, out_word((enum out)r->people[number].out));
+	if (r->apart.count > 0)
+		return ctl_fail(CTL_NO, "%s is no member of %s, but perhaps of a list within it, which has a "
+		                "post of its own", p->ctl->argv[1], p->target.list->address);
+	return ctl_fail(CTL_NO, "%s is no member of %s", p->ctl->argv[1], p->target.list->address);
+}
+
+/* A member who gets posts of the list, from nobody in particular, as the expander finds that out. */
+static int
+find_recipient(struct preview *p)
+{
+	const struct occasion occasion = { .sender = "", .size = (int64_t)p->message.length };
+	const struct text_list before = { 0 };
+	const struct preparing all = { p->site, &occasion, &before, deadline_in(PATIENCE), NULL, false };
+	const struct target *t = &p->target;
 	struct walk_report report;
 	struct complaint why;
-	enum found found = source_each_member(p->target.destination->source, p->target.list, whom,
+	struct roster r;
+	uint32_t number;
+	int status = CTL_YES;
+
+	roster_open(&r);
+	if (prepare_members(&all, t->destination, t->list, t->list->address, &r, &report, &why) != FOUND_YES)
+		status = ctl_fail(CTL_UNSURE, "%s: not all members could be read: %s", t->list->address,
+		                  why.text);
+	else if (roster_find(&r, p->member.canonical, &number) && r.people[number].member &&
+	         r.people[number].out == OUT_NOT)
+		p->to = mem_text(roster_spelling(&r, number));
+	else
+		status = leave_out(p, &r);
+	roster_close(&r);
+	return status == CTL_YES ? show(p) : status;
+}
+
+/* One of those who look after a list. */
+static int
+find_owner(struct preview *p)
+{
+	struct walk_report report;
+	struct complaint why;
+	enum found found = source_each_member(p->target.destination->source, p->target.list, PEOPLE_OWNERS,
 	                                      deadline_in(PATIENCE), is_member, p, &report, &why);
 
 	if (found != FOUND_YES)
-		return ctl_fail(CTL_UNSURE, "%s: not all members could be read: %s",
+		return ctl_fail(CTL_UNSURE, "%s: not all owners could be read: %s",
 		                p->target.list->address, why.text);
 	if (p->to == NULL)
-		return ctl_fail(CTL_NO, "%s is no member of %s", p->ctl->argv[1],
-		                p->target.list->address);
+		return ctl_fail(CTL_NO, "%s is no owner of %s", p->ctl->argv[1], p->target.list->address);
 	return show(p);
 }
 
@@ -248,7 +290,7 @@ find_list(struct preview *p, const char *text)
 		return ctl_fail(CTL_UNSURE, "%s: %s", text, why.text);
 	if (found == FOUND_NO || (p->target.role != ROLE_POST && p->target.role != ROLE_OWNER))
 		return ctl_fail(CTL_NO, "%s: no list has this address", text);
-	return find_member(p);
+	return p->target.role == ROLE_OWNER ? find_owner(p) : find_recipient(p);
 }
 
 static int

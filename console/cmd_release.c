@@ -65,7 +65,7 @@ hold(const struct ctl *c, const struct site *s)
 {
 	struct complaint why;
 	char *path = site_spool(s), id[DIGEST_NAME + 1];
-	int status = listing_find(s, c->argv[0], id), rc = 0;
+	int status = listing_find(s, c->argv[0], false, id), rc = 0;
 
 	if (status == CTL_YES) {
 		rc = spool_hold_entry(path, id, &why);

@@ -325,7 +325,7 @@ static int
 stop(const struct ctl *c, const struct site *s, const struct outbound_settings *outbound, int64_t wait)
 {
 	struct stopping st = { .ctl = c, .program = &outbound->recall };
-	int status = listing_find(s, c->argv[0], st.id);
+	int status = listing_find(s, c->argv[0], false, st.id);
 	char *path = site_spool(s);
 
 	if (status == CTL_YES)

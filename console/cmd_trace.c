@@ -6,6 +6,7 @@
 #include "console/ctl.h"
 #include "console/history.h"
 #include "console/listing.h"
+#include "expander/fanout/prepare.h"
 #include "expander/settings.h"
 #include "mail/date.h"
 
@@ -21,7 +22,8 @@ struct tracing {
 	struct address member;
 	char id[DIGEST_NAME + 1];
 	/* Of the entry. */
-	char *list;
+	char *list, *sender, *queue_id, *message_id;
+	int64_t size;
 	struct text_list before;
 	enum queue_id queue;
 	bool owner, frozen, held, listed;
@@ -32,6 +34,8 @@ struct tracing {
 	/* Of the directory, now. */
 	struct js *via, *left_out;        /* arrays */
 	const char *also;                 /* a list before it that he is on; borrowed */
+	char *handed;                     /* a list within it, with a post of its own, that he is on */
+	const char *out;                  /* why else a member would be left out; NULL: he would not */
 	char *unsure;
 	struct history history;
 };
@@ -61,11 +65,17 @@ see(void *arg, const struct entry_summary *sum)
 {
 	struct tracing *t = arg;
 
-	if (strcmp(sum->id, t->id) != 0 || sum->envelope == NULL || t->list != NULL)
+	const struct envelope *e = sum->envelope;
+
+	if (strcmp(sum->id, t->id) != 0 || e == NULL || t->list != NULL)
 		return;
-	t->list = mem_text(sum->envelope->list);
-	t->owner = strcmp(sum->envelope->role, "owner") == 0;
-	text_list_add_all(&t->before, &sum->envelope->before);
+	t->list = mem_text(e->list);
+	t->sender = mem_text(e->sender);
+	t->queue_id = mem_text(e->queue_id);
+	t->message_id = mem_text(e->message_id);
+	t->size = e->size;
+	t->owner = strcmp(e->role, "owner") == 0;
+	text_list_add_all(&t->before, &e->before);
 	t->queue = sum->queue;
 	t->held = sum->held;
 	t->recipients = sum->recipients;
@@ -76,7 +86,7 @@ see(void *arg, const struct entry_summary *sum)
 		t->state = sum->tally->lines[t->line];
 		t->until = sum->tally->until;
 	}
-	t->reason = mem_text(sum->reason);
+	t->reason = mem_text(sum->queue == QUEUE_MODERATION ? e->reason : sum->reason);
 }
 
 /* ---- what the directory says now ---- */
@@ -103,22 +113,80 @@ take_omitted(void *arg, enum omission reason, const char *what, const struct via
 	js_append(t->left_out, row);
 }
 
+static enum found
+find_list(const struct tracing *t, const char *list, struct target *target, struct complaint *why)
+{
+	const struct destination *d = site_destination(t->site, list);
+	enum found found = FOUND_NO;
+
+	*target = (struct target){ 0 };
+	if (d != NULL)
+		found = site_find(d, list, deadline_in(PATIENCE), target, why);
+	if (found == FOUND_NO)
+		(void)complain(why, "the list %s is not there any more", list);
+	return found;
+}
+
 /* Asks who is on a list. */
 static enum found
 walk(struct tracing *t, const char *list, enum people whom, struct complaint *why)
 {
-	const struct destination *d = site_destination(t->site, list);
 	struct walk_report report;
-	struct target target = { 0 };
-	enum found found = FOUND_NO;
+	struct target target;
+	enum found found = find_list(t, list, &target, why);
 
-	if (d != NULL)
-		found = site_find(d, list, deadline_in(PATIENCE), &target, why);
-	if (found == FOUND_NO)
-		(void)complain(why, "the list %s is not there any more", list);
 	if (found == FOUND_YES)
-		found = source_each_member_told(d->source, target.list, whom, deadline_in(PATIENCE), take, t,
-		                                take_omitted, t, &report, why);
+		found = source_each_member_told(target.destination->source, target.list, whom,
+		                                deadline_in(PATIENCE), take, t, take_omitted, t, &report,
+		                                why);
+	target_drop(&target);
+	return found;
+}
+
+/* The first of these lists that he is on; NULL: none, as far as they can be read. */
+static const char *
+first_of(struct tracing *t, const struct text_list *lists)
+{
+	struct js *via = t->via, *left_out = t->left_out;
+	struct complaint unused;
+	const char *first = NULL;
+
+	t->left_out = js_array();
+	for (size_t i = 0; i < lists->count && first == NULL; i++) {
+		t->via = js_array();
+		if (walk(t, lists->items[i], PEOPLE_MEMBERS, &unused) == FOUND_YES && js_count(t->via) > 0)
+			first = lists->items[i];
+		js_drop(&t->via);
+	}
+	js_drop(&t->left_out);
+	t->via = via;
+	t->left_out = left_out;
+	return first;
+}
+
+/* Why a member is left out, as the expander finds that out. */
+static enum found
+ask_why(struct tracing *t, struct complaint *why)
+{
+	const struct occasion occasion = { .sender = t->sender, .queue_id = t->queue_id,
+		                           .message_id = t->message_id, .size = t->size };
+	const struct preparing p = { t->site, &occasion, &t->before, deadline_in(PATIENCE), NULL, false };
+	struct walk_report report;
+	struct target target;
+	struct roster r;
+	uint32_t number;
+	enum found found = find_list(t, t->list, &target, why);
+
+	roster_open(&r);
+	if (found == FOUND_YES)
+		found = prepare_members(&p, target.destination, target.list, t->list, &r, &report, why);
+	if (found == FOUND_YES && roster_find(&r, t->member.canonical, &number) && r.people[number].member) {
+		if (r.people[number].out != OUT_NOT)
+			t->out = out_word((enum out)r.people[number].out);
+	} else if (found == FOUND_YES) {
+		t->handed = mem_text(first_of(t, &r.apart));
+	}
+	roster_close(&r);
 	target_drop(&target);
 	return found;
 }
@@ -126,24 +194,19 @@ walk(struct tracing *t, const char *list, enum people whom, struct complaint *wh
 static void
 ask_directory(struct tracing *t)
 {
-	struct js *via = js_array(), *left_out = js_array();
+	enum found found;
 	struct complaint why;
 
-	t->via = via;
-	t->left_out = left_out;
-	if (walk(t, t->list, t->owner ? PEOPLE_OWNERS : PEOPLE_MEMBERS, &why) != FOUND_YES)
-		t->unsure = mem_text(why.text);
-	/* Members of the lists before it have it by those. */
+	t->via = js_array();
 	t->left_out = js_array();
-	for (size_t i = 0; i < t->before.count && t->also == NULL; i++) {
-		t->via = js_array();
-		if (walk(t, t->before.items[i], PEOPLE_MEMBERS, &why) == FOUND_YES && js_count(t->via) > 0)
-			t->also = t->before.items[i];
-		js_drop(&t->via);
-	}
-	js_drop(&t->left_out);
-	t->via = via;
-	t->left_out = left_out;
+	found = walk(t, t->list, t->owner ? PEOPLE_OWNERS : PEOPLE_MEMBERS, &why);
+	/* Members of the lists before it have it by those. */
+	t->also = first_of(t, &t->before);
+	if (found == FOUND_YES && t->frozen && !t->listed && !t->owner && t->also == NULL &&
+	    js_count(t->via) > 0)
+		found = ask_why(t, &why);
+	if (found != FOUND_YES)
+		t->unsure = mem_text(why.text);
 }
 
 /* ---- what it comes to ---- */
@@ -164,10 +227,12 @@ outcome(const struct tracing *t, int *status)
 	if (t->listed && t->state == LINE_RECALLED)
 		return "recalled";
 	if (t->frozen && !t->listed)
-		return t->also != NULL ? "left out" : "no recipient";
+		return t->also != NULL || t->handed != NULL || t->out != NULL ? "left out" : "no recipient";
 	if (done)
 		return t->listed && t->state == LINE_DOUBT ? "in doubt" : "given up";
 	*status = CTL_UNSURE;
+	if (t->queue == QUEUE_MODERATION)
+		return "in moderation";
 	if (t->held)
 		return "held";
 	if (!t->frozen)
@@ -208,6 +273,8 @@ say(const struct tracing *t, const char *word)
 		ctl_say("; line %zu of %zu", t->line, t->recipients);
 	if (t->also != NULL && !t->listed)
 		ctl_say(": the message came for %s as well, which he is on", t->also);
+	else if (t->handed != NULL)
+		ctl_say(": %s, which he is on, has a post of its own", t->handed);
 	else if (t->reason != NULL && *t->reason != '\0' && t->state != LINE_SENT)
 		ctl_say(": %s", t->reason);
 	(void)fputc('\n', stdout);
@@ -226,6 +293,10 @@ say(const struct tracing *t, const char *word)
 		ctl_say_via(js_at(t->via, i));
 	}
 	(void)fputc('\n', stdout);
+	if (t->out != NULL) {
+		ctl_say("    but %s", t->out);
+		(void)fputc('\n', stdout);
+	}
 	for (size_t i = 0; js_count(t->via) == 0 && i < js_count(t->left_out); i++) {
 		const struct js *row = js_at(t->left_out, i);
 
@@ -250,11 +321,13 @@ print_json(const struct tracing *t, const char *word)
 		js_set_number(j, "line", (int64_t)t->line);
 	js_set_number(j, "recipients", (int64_t)t->recipients);
 	js_set_text(j, "also", t->also);
+	js_set_text(j, "handed", t->handed);
 	js_set_text(j, "reason", t->reason);
 	js_set(j, "events", js_hold(t->history.events));
 	js_set(j, "log", js_hold(t->history.log));
 	js_set(now, "via", js_hold(t->via));
 	js_set(now, "left_out", js_hold(t->left_out));
+	js_set_text(now, "why", t->out);
 	js_set_text(now, "error", t->unsure);
 	js_set(j, "now", now);
 	ctl_print(&j);
@@ -294,8 +367,8 @@ trace(const struct ctl *c, const struct site *s, const char *log)
 	if (address_parse(&t.member, c->argv[1], strlen(c->argv[1]), &why) < 0)
 		status = ctl_fail(CTL_USAGE, "%s", why.text);
 	else
-		status = listing_find(s, c->argv[0], t.id);
-	if (status == CTL_YES && listing_each(s, QUEUE_PENDING, QUEUE_DONE, see, &t, &why) < 0)
+		status = listing_find(s, c->argv[0], true, t.id);
+	if (status == CTL_YES && listing_each(s, QUEUE_MODERATION, QUEUE_DONE, see, &t, &why) < 0)
 		status = ctl_fail(CTL_FAILED, "%s", why.text);
 	else if (status == CTL_YES && t.list == NULL)
 		status = ctl_fail(CTL_FAILED, "%s cannot be read", t.id);
@@ -307,7 +380,11 @@ trace(const struct ctl *c, const struct site *s, const char *log)
 	text_list_free(&t.before);
 	address_free(&t.member);
 	free(t.unsure);
+	free(t.handed);
 	free(t.reason);
+	free(t.message_id);
+	free(t.queue_id);
+	free(t.sender);
 	free(t.list);
 	return status;
 }

@@ -127,6 +127,7 @@ struct finding {
 	struct bytes ids;
 	size_t count;
 	char id[DIGEST_NAME + 1];
+	enum queue_id queue;
 };
 
 static void
@@ -139,6 +140,9 @@ find(void *arg, const struct entry_summary *sum)
 	    (e == NULL || ((e->queue_id == NULL || strcmp(e->queue_id, f->text) != 0) &&
 	                   (e->message_id == NULL || strcmp(e->message_id, f->text) != 0))))
 		return;
+	f->queue = sum->queue;
+	if (f->count > 0 && strcmp(sum->id, f->id) == 0)
+		return;                   /* it moves on meanwhile */
 	f->count++;
 	memcpy(f->id, sum->id, sizeof(f->id));
 	bytes_format(&f->ids, "%s%s (%s)", f->ids.length == 0 ? "" : ", ", sum->id,
@@ -146,18 +150,24 @@ find(void *arg, const struct entry_summary *sum)
 }
 
 int
-listing_find(const struct site *s, const char *text, char id[DIGEST_NAME + 1])
+listing_find(const struct site *s, const char *text, bool undecided, char id[DIGEST_NAME + 1])
 {
 	struct finding f = { .text = text };
+	enum queue_id first = undecided ? QUEUE_MODERATION : QUEUE_PENDING;
 	struct complaint why;
-	int status = CTL_YES;
+	int status = CTL_YES, rc = listing_each(s, first, QUEUE_DONE, find, &f, &why);
 
-	if (listing_each(s, QUEUE_PENDING, QUEUE_DONE, find, &f, &why) < 0)
+	if (rc == 0 && f.count == 0 && !undecided)
+		rc = listing_each(s, QUEUE_MODERATION, QUEUE_MODERATION, find, &f, &why);
+	if (rc < 0)
 		status = ctl_fail(CTL_FAILED, "%s", why.text);
 	else if (f.count == 0)
 		status = ctl_fail(CTL_NO, "there is no post \"%s\", nor was there one lately", text);
 	else if (f.count > 1)
 		status = ctl_fail(CTL_USAGE, "\"%s\" came for several lists: %s", text, bytes_text(&f.ids));
+	else if (f.queue == QUEUE_MODERATION && !undecided)
+		status = ctl_fail(CTL_NO, "%s waits in moderation: nobody is sent it before somebody accepts "
+		                  "it; rollcallctl reject ends it", f.id);
 	memcpy(id, f.id, sizeof(f.id));
 	bytes_free(&f.ids);
 	return status;

@@ -36,9 +36,10 @@ int listing_recipients(const struct site *, const char *id,
 
 /*
  * The name of the entry that an operator means: its name, the queue id of the MTA that it came from, or its
- * Message-ID. CTL_YES, or the status of what was said on standard error.
+ * Message-ID; one that waits in moderation only where that is asked for. CTL_YES, or the status of what was
+ * said on standard error.
  */
-int listing_find(const struct site *, const char *text, char id[DIGEST_NAME + 1]);
+int listing_find(const struct site *, const char *text, bool undecided, char id[DIGEST_NAME + 1]);
 
 /* How a post gets on. */
 struct pace_report {

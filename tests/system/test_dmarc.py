@@ -131,6 +131,17 @@ def test_wrapped(make, mta, key):
     assert inner[inner.index(b"DKIM-Signature"):].rstrip() == text.rstrip()
 
 
+def test_wrapped_with_a_header_of_utf8(make, place):
+    """It is another kind of message; and preview knows that it came with SMTPUTF8."""
+    site = make("dmarc: wrap")
+    text = message("example.org", subject="Grüße")
+    site.submit(message=text, parameters="SMTPUTF8")
+    site.wait_for(1)
+    got = site.sink.delivered("bob@example.com")[0].data
+    assert field(got, "Content-Type") == ["message/global"]
+    assert field(preview(site, place, text), "Content-Type") == ["message/global"]
+
+
 def test_wrapped_without_texts_for_each(make, mta, key):
     """They would stand around the message in the message."""
     site = make("dmarc: wrap, footer: 'For {member.local}'", mta=mta)

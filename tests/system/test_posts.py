@@ -264,6 +264,30 @@ def test_preview_of_what_would_not_arrive(make_site, place):
     assert "staff@lists" in ctl("preview", staff, ann, good, check=75).stderr
 
 
+def test_preview_for_who_gets_nothing(make_site, place):
+    """What the list leaves out, members do not want, and lists within it get for themselves."""
+    site = make_site(mta="sink", destinations="""
+        lists.example.com:
+          sources: [ corp ]
+          posts: { without: guest@partner.example.net }
+          lists: { staff: { nested: hand-over } }
+        """)
+    site.rollcall.ctl("preferences", "staff@lists.example.com", "bob@example.com", "no-mail", check=0)
+    (place / "post").write_bytes(client.message())
+
+    def refused(member, of="staff@lists.example.com"):
+        got = site.rollcall.ctl("preview", of, member, str(place / "post"), check=1)
+        assert got.stdout == ""
+        return got.stderr
+    assert "bob@example.com gets no post of staff@lists.example.com: wants no mail" in refused("bob@example.com")
+    assert "left out by the list (without)" in refused("guest@partner.example.net", "dev@lists.example.com")
+    assert "perhaps of a list within it" in refused("carl@example.com")
+    assert "carl@example.com is no owner" in refused("carl@example.com", "staff-owner@lists.example.com")
+    site.rollcall.ctl("preview", "dev@lists.example.com", "carl@example.com", str(place / "post"), check=0)
+    # not-me is for who posts: a preview is of a post from nobody.
+    site.rollcall.ctl("preview", "staff@lists.example.com", "ann@example.com", str(place / "post"), check=0)
+
+
 def test_preview_does_not_let_mail_talk_to_the_terminal(make_site, place):
     site = make_site(mta="sink")
     (place / "post").write_bytes("Subject: grün\n\nHello \x1b[31m\n\nEnd".encode())

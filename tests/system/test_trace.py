@@ -96,6 +96,59 @@ def test_a_member_of_another_list_of_the_message(make_site):
     assert trace(site, entry_of(site, "noowner@lists.example.com"), "ann", 0)[0] == "sent"
 
 
+def test_members_whom_a_step_left_out(make_site):
+    site = make_site(mta="sink", destinations="""
+        lists.example.com:
+          sources: [ corp ]
+          posts: { not-me: yes, without: guest@partner.example.net }
+        """)
+    site.rollcall.ctl("preferences", "staff@lists.example.com", "bob@example.com", "no-mail", check=0)
+    site.submit()
+    assert site.wait_for(1) == ["carl@example.com"]
+    site.rollcall.wait_idle()
+    post = entry_of(site)
+    for member, why in [("ann", "posted it (not-me)"), ("bob", "wants no mail")]:
+        word, told = trace(site, post, member, 1)
+        assert word == "left out" and told["now"]["why"] == why and told["now"]["via"] and told["events"] == []
+        text = site.rollcall.ctl("trace", post, f"{member}@example.com", check=1).stdout
+        assert f": left out\nnow a member by: staff@lists.example.com" in text and f"\n    but {why}\n" in text
+    got = site.rollcall.ctl("trace", post, "guest@partner.example.net", check=1).stdout
+    assert "\n    but is left out by the list (without)\n" in got
+    # He has changed his mind since: nothing is known of then.
+    site.rollcall.ctl("preferences", "staff@lists.example.com", "bob@example.com", "none", check=0)
+    word, told = trace(site, post, "bob", 1)
+    assert word == "no recipient" and "why" not in told["now"]
+
+
+def test_members_of_a_list_within_that_has_a_post_of_its_own(make_site):
+    site = make_site(mta="sink", destinations="lists.example.com: { sources: [ corp ], posts: { nested: hand-over } }")
+    site.submit()
+    assert len(site.wait_for(4)) == 4
+    site.rollcall.wait_idle()
+    word, told = trace(site, entry_of(site), "carl", 1)
+    assert word == "left out" and told["handed"] == "dev@lists.example.com"
+    assert trace(site, entry_of(site, "dev@lists.example.com"), "carl", 0)[0] == "sent"
+    text = site.rollcall.ctl("trace", entry_of(site), "carl@example.com", check=1).stdout
+    assert ": left out: dev@lists.example.com, which he is on, has a post of its own\n" in text
+
+
+def test_in_moderation(make_site):
+    site = make_site(mta="sink", more="moderation: { notices: 0 }", destinations="""
+        lists.example.com: { sources: [ corp ], check: [ moderated: { on_fail: hold } ] }
+        """)
+    site.submit()
+    wait_until(lambda: site.rollcall.counts()["moderation"] == 1, what="a post that is held")
+    (entry,) = site.rollcall.ctl_json("queue")["entries"]
+    word, told = trace(site, entry["id"], "ann", 75)
+    assert word == "in moderation" and told["reason"] and told["queue"] == "moderation"
+    for command in ("hold", "stop"):
+        assert "waits in moderation" in site.rollcall.ctl(command, entry["id"], check=1).stderr
+    site.rollcall.ctl("accept", entry["id"], check=0)
+    site.wait_for(4)
+    site.rollcall.wait_idle()
+    assert trace(site, entry["id"], "ann", 0)[0] == "sent"
+
+
 def test_before_it_is_expanded(make_site):
     site = make_site(mta="sink", through_proxy=True)
     site.rollcall.stop()
