@@ -122,9 +122,12 @@ content_free(struct content *c)
 	mime_type_free(&c->type);
 }
 
-/* Into the body itself only where every reader understands it as the header says. */
+/*
+ * Into the body itself only where every reader understands it as the header says. `eight_bit`: the body holds
+ * bytes above 127 already, whatever the header says of it.
+ */
 static enum way
-way_of(const struct content *c, const struct footer *f)
+way_of(const struct content *c, const struct footer *f, bool eight_bit)
 {
 	static const char *const as_is[] = { "", "7bit", "8bit", NULL };
 	const char *charset = c->type.charset == NULL ? "us-ascii" : c->type.charset;
@@ -135,7 +138,8 @@ way_of(const struct content *c, const struct footer *f)
 		return WAY_NONE;
 	if (!text_same(c->type.type, "text/plain") || c->attached || !is_ascii_charset(charset))
 		return WAY_WRAP;
-	if (is_one_of(encoding, as_is) && (ascii || (utf8 && f->eight_bit)))
+	eight_bit = eight_bit || (f->eight_bit && text_same(encoding, "8bit"));
+	if (is_one_of(encoding, as_is) && (ascii || (utf8 && eight_bit)))
 		return WAY_PLAIN;
 	if (text_same(encoding, "quoted-printable") && (ascii || utf8))
 		return WAY_QUOTED;
@@ -208,7 +212,7 @@ footer_frame(const struct footer *f, const char *header, size_t length, struct f
 
 	*out = (struct framing){ 0 };
 	read_content(&c, header, length, out);
-	way = way_of(&c, f);
+	way = way_of(&c, f, f->eight_bit && text_is_ascii(header, header_length(header, length)));
 	if (way != WAY_WRAP)
 		text_list_free(&out->remove);
 	if (way == WAY_WRAP)
