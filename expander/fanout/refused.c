@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "expander/fanout/report.h"
 #include "mail/notice.h"
 
@@ -21,16 +22,36 @@ print_day(int64_t wall, char day[DAY_SIZE])
 		day[0] = '\0';
 }
 
+/* Where reports name no members these are not named either: many a value tells who is meant. */
 static void
-print(const struct entry *e, const struct walk_report *r, const struct notice *n, struct bytes *out)
+add_number(const struct entry *e, const struct walk_report *r, struct bytes *out)
 {
-	notice_head(n, out);
+	bytes_format(out, "%zu member%s of the list %s get%s no posts, since what stands for\r\n"
+	                  "their address is no mailbox.\r\n\r\n", r->refused, text_s((int64_t)r->refused),
+	             e->envelope.list, r->refused == 1 ? "s" : "");
+	bytes_format(out, "Whoever runs the mail system sees them by: rollcallctl members %s\r\n",
+	             e->envelope.list);
+}
+
+static void
+add_values(const struct entry *e, const struct walk_report *r, struct bytes *out)
+{
 	bytes_format(out, "These members of the list %s get no posts, since what stands for their\r\n"
 	                  "address is no mailbox:\r\n\r\n", e->envelope.list);
 	for (size_t i = 0; i < r->refused && i < REFUSED_KEPT; i++)
 		bytes_format(out, "    %s\r\n        in %s\r\n", r->kept[i].value, r->kept[i].group);
 	if (r->refused > REFUSED_KEPT)
 		bytes_format(out, "\r\nand %zu more.\r\n", r->refused - REFUSED_KEPT);
+}
+
+static void
+print(const struct entry *e, const struct walk_report *r, const struct notice *n, struct bytes *out)
+{
+	notice_head(n, out);
+	if (e->envelope.disclose)
+		add_values(e, r, out);
+	else
+		add_number(e, r, out);
 	bytes_add_text(out, "\r\nThe other members get them. This is said once a day, as long as it is so\r\n"
 	                    "and there are posts.\r\n");
 }

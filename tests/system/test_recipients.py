@@ -404,9 +404,12 @@ def broken():
     return out + directory.group("staff", [p("ann"), p("odd")], owners=[p("ann")], mgrpRFC822MailMember=NONE)
 
 
-def test_values_that_are_no_address_are_told(make_site, mta):
-    """The others get the post; the owner hears of it, once."""
-    site = make_site(broken(), mta=mta)
+@pytest.mark.parametrize("report", ["numbers", "members"])
+def test_values_that_are_no_address_are_told(make_site, mta, report):
+    """The others get the post; the owner hears of it, once, and what they are where reports name members."""
+    site = make_site(broken(), mta=mta, destinations=f"""
+        lists.example.com: {{ sources: [ corp ], posts: {{ report: {report} }} }}
+        """)
     for _ in range(2):
         site.post(sender="ann@example.com")
     wait_until(lambda: len(site.sink.delivered("ann@example.com")) >= 3, what="two posts and a report")
@@ -414,7 +417,9 @@ def test_values_that_are_no_address_are_told(make_site, mta):
     assert set(site.sink.recipients()) == {"ann@example.com"}
     reports = [m for m in site.sink.delivered() if b"without a valid address" in m.data]
     (text,) = [m.data.decode() for m in reports]
-    assert all(f"    {value}" in text.replace("\r", "") for value in NONE + ["|/bin/true"])
+    assert [f"    {v}\r\n" in text for v in NONE + ["|/bin/true"]] == [report == "members"] * 8
+    assert ("8 members of the list staff@lists.example.com get no posts" in text) == (report == "numbers")
+    assert report == "members" or not any(v in text for v in NONE if not v.startswith("ann"))
     assert "Auto-Submitted: auto-generated" in text
     assert site.rollcall.log_lines("expand", refused="8", recipients="1")
 
