@@ -55,18 +55,32 @@ add_pace(struct listing *l, const struct entry_summary *sum, const struct tally 
 	add(l, "  %lld/min, %s left", (long long)p.rate, left);
 }
 
+/* "900", "12k", "3M": bytes. */
+static void
+print_size(int64_t bytes, char *text, size_t size)
+{
+	static const char units[][2] = { "", "k", "M", "G" };
+	size_t unit = 0;
+
+	for (; bytes >= 1024 && unit < 3; unit++)
+		bytes = (bytes + 512) / 1024;
+	(void)snprintf(text, size, "%lld%.1s", (long long)bytes, units[unit]);
+}
+
 static void
 add_line(struct listing *l, const struct entry_summary *sum)
 {
 	static const struct tally nothing;
 	const struct tally *t = sum->tally == NULL ? &nothing : sum->tally;
-	char age[24] = "?", next[24] = "";
+	char age[24] = "?", size[24] = "?", next[24] = "";
 
-	if (sum->envelope != NULL)
+	if (sum->envelope != NULL) {
 		listing_age(clock_wall() - sum->envelope->arrived, age, sizeof(age));
+		print_size(sum->envelope->size, size, sizeof(size));
+	}
 	if (t->until > clock_wall())
 		listing_age(t->until - clock_wall(), next, sizeof(next));
-	add(l, "%s  %-10s %5s  %s", sum->id, queue_word(sum->queue), age,
+	add(l, "%s  %-10s %5s %5s  %s", sum->id, queue_word(sum->queue), age, size,
 	    sum->envelope == NULL ? "(cannot be read)" : sum->envelope->list);
 	if (sum->envelope != NULL && strcmp(sum->envelope->role, "post") != 0)
 		add(l, " (%s)", sum->envelope->role);

@@ -104,7 +104,7 @@ def test_members_of_what_is_no_list(lmtp_site, address, status):
 def test_the_queue_and_why(make_site):
     site = make_site(mta="sink", outbound="retry-first: 1h\nretry-most: 1h")
     site.sink.on_rcpt = lambda a, n: "450 4.2.1 mailbox busy" if a == "bob@example.com" else None
-    site.submit()
+    site.submit(message=client.message(body=b"x" * 50 + b"\r\n" + (b"y" * 70 + b"\r\n") * 1000))
     wait_until(lambda: len(site.sink.recipients()) == 3 and site.rollcall.log_lines("inject", state="deferred"),
                what="a deferral")
     got = site.rollcall.ctl_json("queue")
@@ -114,7 +114,7 @@ def test_the_queue_and_why(make_site):
     assert entry["deferred"] == 1 and entry["per_minute"] == 0 and "end" not in entry       # it stands
     assert entry["reason"] == "450 4.2.1 mailbox busy" and entry["tries"] == 1
     text = site.rollcall.ctl("queue", check=0).stdout
-    assert re.search(rf"^{entry['id']}  outbound +\d+s  staff@lists.example.com  3 of 4 sent, 1 deferred\n"
+    assert re.search(rf"^{entry['id']}  outbound +\d+s +71k  staff@lists.example.com  3 of 4 sent, 1 deferred\n"
                      r" +450 4.2.1 mailbox busy; again in \d+m$", text, re.M), text
     site.sink.on_rcpt = None
     assert "no entry \"nonsense\" is waiting" in site.rollcall.ctl("retry", "nonsense", check=70).stderr
