@@ -6,6 +6,7 @@ import pytest
 
 from testbed import client, directory, sink
 from testbed.base import wait_until
+from testbed.rollcall import PROVEN
 
 STAFF = ["ann@example.com", "bob@example.com", "carl@example.com", "guest@partner.example.net"]
 
@@ -278,6 +279,53 @@ def test_as_many_recipients_as_the_mta_takes(make_site, reply):
     assert sorted(set(site.sink.recipients())) == sorted(site.sink.recipients())
     sizes = [len(t.recipients) for t in site.sink.transactions]
     assert max(sizes) == 60 and len(sizes) == 9
+
+
+FEW = {
+    "postfix": {"main": "smtpd_recipient_limit = 50\n"},
+    "sendmail": {"mc": "define(`confMAX_RCPTS_PER_MESSAGE', `50')dnl\n"},
+}
+
+
+def test_through_an_mta_that_takes_few_recipients(make_site, mta):
+    """What it says when it has enough is understood, and its receipts are counted with the others."""
+    site = make_site(directory.crowded(500), mta=mta, destinations=PROVEN, outbound="lanes: 2", **{mta: FEW[mta]})
+    site.post("g500@lists.example.com", sender="user0@example.net")
+    assert len(set(site.wait_for(500))) == 500
+    site.rollcall.wait_idle()
+    assert len(site.sink.recipients()) == 500
+    batches = site.rollcall.log_lines("batch")
+    assert max(int(b["sent"]) for b in batches) == 49 and not [b for b in batches if "doubt" in b]
+    assert [p["state"] for p in site.rollcall.log_lines("inject", list="g500@lists.example.com")] == ["done"]
+
+
+def test_through_an_mta_that_counts_the_envelope(make_site):
+    """
+    C233: with so many recipients the message is too big for Postfix after the end of data, where the limit is that
+    of main.cf: halves are not.
+    """
+    site = make_site(directory.crowded(1000), destinations=PROVEN, outbound="lanes: 1\nretry-first: 1h", start=False)
+    services = site.mta.services()
+    site.mta.services = lambda: services.replace("message_size_limit=0", "message_size_limit=20000")
+    site.start().post("g1000@lists.example.com", sender="user0@example.net")
+    assert len(set(site.wait_for(1000))) == 1000
+    site.rollcall.wait_idle()
+    assert len(site.sink.recipients()) == 1000
+    said = [b.get("reply", "") for b in site.rollcall.log_lines("batch")]
+    assert said[0].startswith("552 5.3.4") and said[-1] == ""
+    (post,) = site.rollcall.log_lines("inject", list="g1000@lists.example.com")
+    assert (post["state"], post["sent"], post["refused"]) == ("done", "1000", "0")
+
+
+def test_a_message_that_is_too_big_for_the_mta_alone(make_site):
+    """It is refused when the batch is as small as can be, and not before; the owner hears of it."""
+    site = make_site(mta="sink", outbound="lanes: 1")
+    site.sink.on_dot = lambda t: "552 5.3.4 message file too big" if t.sender else None
+    site.submit()
+    wait_until(lambda: reports(site), what="the report")
+    sizes = [int(b["recipients"]) for b in site.rollcall.log_lines("batch", list="staff@lists.example.com")]
+    assert sizes[0] == 4 and sizes.count(1) >= 4
+    assert b"    4 members: 552 5.3.4\r\n" in reports(site)[0].data
 
 
 def test_the_mta_is_away(make_site):
