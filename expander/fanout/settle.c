@@ -231,6 +231,14 @@ hold(struct batch *b, const struct outcome *o)
 	return 0;
 }
 
+/* Where the receipt takes the only place that the MTA has for a recipient. */
+static void
+go_without_receipts(struct post *p)
+{
+	p->proof = false;
+	log_say(LEVEL_WARN, "inject", "%s: the MTA takes one recipient: without receipts", p->entry->id);
+}
+
 size_t
 settle(struct batch *b, const struct outcome *o, enum fate fate, struct learnt *learnt)
 {
@@ -250,7 +258,7 @@ settle(struct batch *b, const struct outcome *o, enum fate fate, struct learnt *
 		if (code / 100 == 2) {
 			accepted++;
 			settle_accepted(b, line, o, fate, &sent);
-		} else if (is_too_many(code, o->texts[i], accepted)) {
+		} else if (is_too_many(code, o->texts[i], accepted + o->receipt)) {
 			if (!limited)
 				learnt_limit(learnt, accepted + o->receipt, clock_ticks());
 			limited = true;
@@ -271,6 +279,8 @@ settle(struct batch *b, const struct outcome *o, enum fate fate, struct learnt *
 		p->tally.held = -1;
 	if (!limited)
 		learnt_fine(learnt, accepted + o->receipt);
+	else if (accepted == 0)
+		go_without_receipts(p);
 	if (fate == FATE_DOUBT)
 		post_doubt(p, b);
 	if (o->code / 100 != 2 && o->text[0] != '\0')

@@ -299,6 +299,17 @@ def test_through_an_mta_that_takes_few_recipients(make_site, mta):
     assert [p["state"] for p in site.rollcall.log_lines("inject", list="g500@lists.example.com")] == ["done"]
 
 
+def test_through_an_mta_that_takes_one_recipient(make_site, mta):
+    """Where the receipt has the only place, batches go without."""
+    site = make_site(mta=mta, destinations=PROVEN.replace("{ sources", "{ proof: always, sources"),
+                     outbound="retry-first: 1h", **{mta: {k: v.replace("50", "1") for k, v in FEW[mta].items()}})
+    site.post()
+    assert site.wait_for(4) == STAFF
+    site.rollcall.wait_idle()
+    assert sorted(site.sink.recipients()) == STAFF
+    assert "takes one recipient: without receipts" in site.rollcall.log
+
+
 def test_through_an_mta_that_counts_the_envelope(make_site):
     """
     C233: with so many recipients the message is too big for Postfix after the end of data, where the limit is that
