@@ -128,7 +128,7 @@ add_kinds(const struct dsn *d, struct bytes *out)
 		kinds[k].count++;
 	}
 	for (size_t k = 0; k < count; k++)
-		bytes_format(out, "    %zu members: %s\r\n", kinds[k].count,
+		bytes_format(out, "    %zu member%s: %s\r\n", kinds[k].count, text_s((int64_t)kinds[k].count),
 		             k == MOST_KINDS - 1 ? "other replies"
 		             : *kinds[k].kind == '\0' ? "no reply" : kinds[k].kind);
 }

@@ -34,7 +34,7 @@ def test_one_recipient_refused(lmtp_site):
     text = report.data.decode()
     assert "was sent to 3 of 4 members" in text
     assert "Final-Recipient: rfc822; staff@lists.example.com\r\nAction: failed\r\nStatus: 5.1.1" in text
-    assert "    1 members: 550 5.1.1\r\n" in text and "bob" not in text
+    assert "    1 member: 550 5.1.1\r\n" in text and "bob" not in text
     assert "Subject: test" in text and "Hello." not in text
     posts = [t for t in lmtp_site.sink.delivered() if t is not report]
     assert sorted(r for t in posts for r in t.recipients) == [a for a in STAFF if a != "bob@example.com"]
@@ -403,7 +403,7 @@ def test_an_mta_without_smtputf8(make_site, place):
     site.sink.extensions = [e for e in site.sink.extensions if e != "SMTPUTF8"]
     site.submit(to="mixed@lists.example.com")
     wait_until(lambda: reports(site), what="the report")
-    assert b"    1 members: 553 5.6.7\r\n" in reports(site)[0].data
+    assert b"    1 member: 553 5.6.7\r\n" in reports(site)[0].data
     assert [t.recipients for t in site.sink.delivered() if t.sender] == [["ann@example.com"]]
 
 
@@ -508,7 +508,7 @@ def test_through_an_mta_an_unknown_member_is_reported(make_site, mta):
     wait_until(lambda: reports(site), what="the report")
     (report,) = reports(site)
     assert report.recipients == ["ann@example.com"]
-    assert b"    1 members: 550 5.1.1\r\n" in report.data and b"bob" not in report.data
+    assert b"    1 member: 550 5.1.1\r\n" in report.data and b"bob" not in report.data
     assert sorted(set(site.sink.recipients())) == ["ann@example.com", "carl@example.com", "guest@partner.example.net"]
 
 

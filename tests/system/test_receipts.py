@@ -214,7 +214,7 @@ def test_who_was_refused_is_not_taken_for_sent(make_site, reply):
         assert sorted(site.sink.recipients()) == STAFF
     else:
         report = wait_until(lambda: [r for r in site.sink.delivered() if r.sender == ""], what="the report")[0]
-        assert b"    1 members: 550" in report.data
+        assert b"    1 member: 550" in report.data
         site.rollcall.wait_idle()
         assert b"was sent to 3 of 4 members" in report.data
 

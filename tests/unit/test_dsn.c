@@ -177,7 +177,7 @@ a_report_that_names_nobody(void **state)
 	(void)state;
 	dsn_print(&d, &out);
 	assert_non_null(strstr(out.data, "was sent to 7 of 10 members.\r\nIt has been given up: 450 4.2.1\r\n"));
-	assert_non_null(strstr(out.data, "    1 members: 550 5.1.1\r\n    2 members: no reply\r\n"));
+	assert_non_null(strstr(out.data, "    1 member: 550 5.1.1\r\n    2 members: no reply\r\n"));
 	assert_non_null(strstr(out.data, "Final-Recipient: rfc822; staff@l.x\r\nAction: failed\r\n"
 	                                 "Status: 5.1.1\r\n\r\n--"));
 	assert_null(strstr(out.data, "bob"));
@@ -210,7 +210,7 @@ a_report_of_many_codes(void **state)
 
 	(void)state;
 	dsn_print(&d, &out);
-	assert_non_null(strstr(out.data, "    1 members: 550 5.1.18\r\n    31 members: other replies\r\n"));
+	assert_non_null(strstr(out.data, "    1 member: 550 5.1.18\r\n    31 members: other replies\r\n"));
 	bytes_free(&out);
 }
 
