@@ -103,7 +103,7 @@ one_report_whatever_dies(void **state)
 
 /* Tells of refused addresses, as the expander does before it freezes the others. */
 static void
-tell(struct queues *q)
+tell(struct queues *q, bool disclose)
 {
 	const struct site site = { .hostname = (char *)"mail.example.com" };
 	struct walk_report r = { 0 };
@@ -112,6 +112,7 @@ tell(struct queues *q)
 
 	if ((e = q->ops->claim(q, QUEUE_PENDING)) == NULL)
 		fail_msg("there is no post");
+	e->envelope.disclose = disclose;
 	for (int i = 0; i < 25; i++)
 		source_refuse(&r, &(struct via){ .name = "staff@l.x" }, i == 0 ? "|/bin/sh\r\n" : "/var/mail/x", 10, "mailbox");
 	assert_int_equal(r.refused, 25);
@@ -134,9 +135,9 @@ refused_addresses_are_told_once_a_day(void **state)
 	/* Not at midnight. */
 	clock_shift(86400000 - clock_wall() % 86400000 + 3600000);
 	assert_int_equal(store_one(q, QUEUE_PENDING, "Subject: x\r\n\r\n", "staff@l.x", id), STORED);
-	tell(q);
+	tell(q, true);
 	clock_shift(20 * 3600000);
-	tell(q);
+	tell(q, true);
 	assert_int_equal(q->ops->each(q, QUEUE_BOUNCE, count_one, &reports, &why), 0);
 	assert_int_equal(reports, 1);
 	e = q->ops->claim(q, QUEUE_BOUNCE);
@@ -145,13 +146,19 @@ refused_addresses_are_told_once_a_day(void **state)
 	assert_non_null(strstr(text, "and 5 more."));
 	same_text("whose", e->envelope.report_of, id);
 	assert_int_equal(q->ops->move(&e, QUEUE_DONE, &why), 0);
-	tell(q);
+	tell(q, true);
 	clock_shift(4 * 3600000);
-	tell(q);
-	tell(q);
+	tell(q, false);
+	tell(q, false);
 	reports = 0;
 	assert_int_equal(q->ops->each(q, QUEUE_BOUNCE, count_one, &reports, &why), 0);
 	assert_int_equal(reports, 1);
+	e = q->ops->claim(q, QUEUE_BOUNCE);
+	assert_int_equal(q->ops->message(e, &text, &length, &why), 0);
+	assert_non_null(strstr(text, "25 members of the list staff@l.x get no posts"));
+	assert_null(strstr(text, "/bin/sh"));
+	assert_null(strstr(text, "/var/mail"));
+	q->ops->release(&e, 0);
 	queues_close(&q);
 	remove_temp_dir(dir);
 }
