@@ -28,7 +28,7 @@ POLICIES = admit authenticated auto_submitted bulkhead chain content_type destin
            site site_find stamps standing storm style style_rows subject suspects treatment \
            verified
 QUEUES = distribution entry progress queue schedule spool spool_deaths spool_entry spool_hold \
-         spool_list spool_progress spool_receipt spool_scan spool_write tally
+         spool_list spool_progress spool_receipt spool_scan spool_spare spool_write tally
 MILTER = ask ending hooks lookup main message metrics pacemaker query recipients service session \
          settings socketmap
 EXPANDER = access heading judge let_go list_fields main pace pulse recipients service settings work \
@@ -163,13 +163,14 @@ clean:
 
 UNIT = address base config dsn footer header inquiry intake json keys ldap ldif leaving let_go list member_list \
        metric milter modify net own_text pace people policies post program progress receipt report \
-       resolver results returned roster senders setting site socketmap sources spool sql stamp style subject \
-       sympa_config syntax table template union verdict verp wire
+       resolver results returned roster senders setting site socketmap sources spare spool sql stamp \
+       style subject sympa_config syntax table template union verdict verp wire
 TESTS = $(UNIT:%=$(BUILD)/tests/test_%) $(BUILD)/tests/contract_ldap
 FUZZ = address config content deref distribution entry filter header heading leaving mailboxes \
        member_list phrase progress query report results stamp sympa syntax url verp wire
 
-$(BUILD)/tests/test_spool: $(BUILD)/tests/unit/queue_contract.o $(BUILD)/tests/unit/queue_memory.o
+$(BUILD)/tests/test_spool $(BUILD)/tests/test_spare: $(BUILD)/tests/unit/queue_contract.o \
+                                                     $(BUILD)/tests/unit/queue_memory.o
 $(BUILD)/tests/test_intake: $(BUILD)/expander/intake/content.o $(BUILD)/expander/heading.o \
                             $(BUILD)/expander/list_fields.o
 $(BUILD)/tests/test_let_go: $(BUILD)/expander/let_go.o

@@ -22,6 +22,7 @@ close_spool(struct queues *queues)
 		if (s->dirs[q] >= 0)
 			(void)close(s->dirs[q]);
 	}
+	spool_drop_spares(s);
 	if (s->tmp >= 0)
 		(void)close(s->tmp);
 	if (s->held >= 0)
@@ -113,7 +114,7 @@ spool_open(const struct spool_config *config, struct complaint *why)
 	s->queues.ops = &ops;
 	s->config = *config;
 	s->config.path = mem_text(config->path);
-	s->root = s->tmp = s->held = -1;
+	s->root = s->tmp = s->held = s->spares.dir = -1;
 	monitor_init(&s->monitor);
 	for (enum queue_id q = 0; q < QUEUE_COUNT; q++) {
 		s->dirs[q] = -1;

@@ -35,6 +35,20 @@ struct line_up {
 	uint64_t wakes;
 };
 
+enum {
+	SPOOL_NAME = 64,                  /* room for the name of a directory in tmp/ */
+	SPARES = 128
+};
+
+/* Files that messages were in. */
+struct spares {
+	char name[SPOOL_NAME];            /* of their directory in tmp/ */
+	int dir;                          /* the same, locked; -1 until needed */
+	uint64_t next;                    /* their names are numbers */
+	uint64_t numbers[SPARES];
+	size_t count, coming;             /* that are there, and that are on their way */
+};
+
 struct spool {
 	struct queues queues;
 	struct spool_config config;
@@ -43,9 +57,10 @@ struct spool {
 	int dirs[QUEUE_COUNT];
 	struct monitor monitor;           /* over what follows */
 	struct line_up line_ups[QUEUE_COUNT];
-	uint64_t drafts;                  /* a number for each */
+	struct spares spares;
 	struct spool_entry *at_work;      /* those that are claimed */
 	bool suspecting;                  /* an entry that a process died of, perhaps, is being worked on */
+	atomic_uint_fast64_t made;        /* directories in tmp/; a number for each */
 	atomic_int_fast64_t sync_took;    /* microseconds: the last sync of a message */
 };
 
@@ -90,7 +105,14 @@ step(int number)
 /* Whether an entry of this name is in a queue behind `queue`. */
 bool spool_later(const struct spool *, enum queue_id queue, const char *id);
 
+/* spool_spare.c: files of messages, which are written again. */
+int spool_make_message(struct spool *, int dir);        /* an empty one, open for writing; -1 with errno */
+int spool_remove_message(struct spool *, int dir);      /* may be gone; -1 with errno */
+void spool_drop_spares(struct spool *);
+
 /* spool_write.c */
+/* Makes a directory of its own in tmp/, and opens it. -1 with errno, and no name where there is none. */
+int spool_make_dir(struct spool *, char name[SPOOL_NAME], struct complaint *);
 struct draft *spool_draft(struct queues *, enum stored *, struct complaint *);
 enum stored spool_write(struct draft *, const void *, size_t, struct complaint *);
 void spool_name(struct draft *, const char *list, const char *role, char id[DIGEST_NAME + 1]);

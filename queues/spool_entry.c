@@ -442,7 +442,7 @@ move_done(struct spool *s, struct spool_entry *e, struct complaint *why)
 	/* It may have been held when nothing was left to do. */
 	if (rc == 0 && spool_held(&e->entry))
 		(void)unlinkat(s->held, e->entry.id, 0);
-	if (rc == 0 && unlinkat(e->dir, "message.eml", 0) < 0 && errno != ENOENT)
+	if (rc == 0 && spool_remove_message(s, e->dir) < 0)
 		log_say(LEVEL_WARN, "spool", "%s: cannot remove message.eml", e->entry.id);
 	step(18);
 	return rc;

@@ -18,14 +18,13 @@
 #include <unistd.h>
 
 enum {
-	NAME_SIZE = 64,
 	WRITE_BUFFER = 65536,
 	SLOW_SYNC = 1000                  /* us: from here on a thread of its own is worth its while */
 };
 
 struct spool_draft {
 	struct draft draft;
-	char name[NAME_SIZE];             /* of its directory in tmp/ */
+	char name[SPOOL_NAME];             /* of its directory in tmp/ */
 	int dir, message;
 	struct bytes buffer;
 	struct digest *digest;
@@ -36,7 +35,7 @@ struct spool_draft {
 /* An entry on its way from tmp/ to its queue. */
 struct prepared {
 	char id[DIGEST_NAME + 1];
-	char name[NAME_SIZE];             /* of its directory in tmp/ */
+	char name[SPOOL_NAME];             /* of its directory in tmp/ */
 	int dir;                          /* that directory, whose lock keeps it; -1 for the draft's own */
 	bool moved;                       /* renamed to its queue */
 };
@@ -48,17 +47,13 @@ failure(int error)
 	return error == ENOSPC || error == EDQUOT ? STORE_FULL : STORE_FAILED;
 }
 
-/* Makes a directory of its own in tmp/, and opens it. -1 with errno, and no name where there is none. */
-static int
-make_dir(struct spool *s, char name[NAME_SIZE], struct complaint *why)
+int
+spool_make_dir(struct spool *s, char name[SPOOL_NAME], struct complaint *why)
 {
-	uint64_t number;
+	uint64_t number = atomic_fetch_add(&s->made, 1);
 	int fd;
 
-	monitor_enter(&s->monitor);
-	number = s->drafts++;
-	monitor_leave(&s->monitor);
-	(void)snprintf(name, NAME_SIZE, "%d-%llx-%llx", (int)getpid(),
+	(void)snprintf(name, SPOOL_NAME, "%d-%llx-%llx", (int)getpid(),
 	               (unsigned long long)clock_ticks_us(), (unsigned long long)number);
 	if (mkdirat(s->tmp, name, 0700) < 0) {
 		(void)complain_errno(why, "cannot make tmp/%s", name);
@@ -88,11 +83,10 @@ spool_draft(struct queues *queues, enum stored *result, struct complaint *why)
 
 	d->draft.queues = queues;
 	d->message = -1;
-	d->dir = make_dir(s, d->name, why);
+	d->dir = spool_make_dir(s, d->name, why);
 	if (d->dir >= 0) {
 		step(1);
-		d->message = openat(d->dir, "message.eml", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-		                    0600);
+		d->message = spool_make_message(s, d->dir);
 	}
 	*result = STORED;
 	if (d->message < 0) {
@@ -218,7 +212,7 @@ prepare_linked(struct spool *s, struct spool_draft *d, const struct envelope *en
 {
 	enum stored result;
 
-	p->dir = make_dir(s, p->name, why);
+	p->dir = spool_make_dir(s, p->name, why);
 	if (p->dir < 0)
 		return failure(errno);
 	if (linkat(d->dir, "message.eml", p->dir, "message.eml", 0) < 0) {
