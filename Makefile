@@ -181,7 +181,8 @@ $(BUILD)/tests/test_post: $(BUILD)/expander/fanout/post.o $(BUILD)/expander/fano
                           $(BUILD)/expander/fanout/learnt.o $(BUILD)/tests/unit/queue_contract.o \
                           $(BUILD)/tests/unit/queue_memory.o
 $(BUILD)/tests/test_pace: $(BUILD)/expander/pace.o $(BUILD)/expander/fanout/paces.o \
-                          $(BUILD)/expander/fanout/throttle.o $(BUILD)/expander/fanout/echoes.o
+                          $(BUILD)/expander/fanout/throttle.o $(BUILD)/expander/fanout/echoes.o \
+                          $(BUILD)/expander/fanout/farm.o $(BUILD)/expander/fanout/learnt.o
 $(BUILD)/tests/test_roster: $(PREPARE:%=$(BUILD)/expander/fanout/%.o)
 $(BUILD)/tests/test_report: $(BUILD)/expander/fanout/report.o $(BUILD)/expander/fanout/refused.o $(BUILD)/tests/unit/queue_contract.o \
                             $(BUILD)/tests/unit/queue_memory.o

@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LATE = 2000000 };                  /* us */
+enum {
+	LATE = 2000000,                   /* us … */
+	FIRST_LATE = 500000               /* … and of an MTA that was never asked */
+};
 
 struct echo {
 	struct echo *next;
@@ -49,6 +52,13 @@ find(struct echoes *e, const char *entry, int64_t batch)
 	return at;
 }
 
+static void
+note(struct echoes *e, bool come)
+{
+	e->come = come;
+	e->missed = !come;
+}
+
 /* Whether it was followed. */
 static bool
 forget(struct echo **at)
@@ -62,11 +72,15 @@ forget(struct echo **at)
 }
 
 bool
-echoes_sent(struct echoes *e, const struct batch *b, bool queued)
+echoes_sent(struct echoes *e, const struct batch *b, bool queued, bool receipt)
 {
 	struct echo **at = find(e, b->post->entry->id, b->number);
 
-	return *at != NULL && !queued && forget(at);
+	if (*at == NULL || (queued && receipt))
+		return false;
+	if (queued)
+		note(e, false);
+	return forget(at);
 }
 
 bool
@@ -77,22 +91,23 @@ echoes_heard(struct echoes *e, const char *entry, int64_t batch, int64_t now, st
 	if (*at == NULL)
 		return false;
 	*sample = (struct sample){ (*at)->recipients, now - (*at)->began, (*at)->beside };
-	e->come = true;
+	note(e, true);
 	return forget(at);
 }
 
 size_t
 echoes_late(struct echoes *e, int64_t now)
 {
+	int64_t patience = e->come || e->missed ? LATE : FIRST_LATE;
 	size_t followed = 0;
 
 	for (struct echo **at = &e->all; *at != NULL;) {
-		if (now - (*at)->began < LATE) {
+		if (now - (*at)->began < patience) {
 			at = &(*at)->next;
 			continue;
 		}
 		followed += forget(at);
-		e->come = false;
+		note(e, false);
 	}
 	return followed;
 }

@@ -15,7 +15,8 @@ struct echo;
 
 struct echoes {
 	struct echo *all;                 /* awaited */
-	bool come;                        /* the last ones came, and in time */
+	bool come;                        /* the last ones came, and in time … */
+	bool missed;                      /* … or did not, or the MTA would not take them */
 };
 
 void echoes_close(struct echoes *);
@@ -24,10 +25,10 @@ void echoes_close(struct echoes *);
 void echoes_await(struct echoes *, const struct batch *, int64_t now);
 
 /*
- * It was sent; where it was not queued no receipt is awaited. True: it was followed, and is not under way
- * any more.
+ * It was sent; where it was not queued, or without a receipt, none is awaited. True: it was followed, and
+ * is not under way any more.
  */
-bool echoes_sent(struct echoes *, const struct batch *, bool queued);
+bool echoes_sent(struct echoes *, const struct batch *, bool queued, bool receipt);
 
 /* A receipt, perhaps of another's batch. True: of one that was followed; *sample is how long it took. */
 bool echoes_heard(struct echoes *, const char *entry, int64_t batch, int64_t now, struct sample *sample);

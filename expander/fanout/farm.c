@@ -67,11 +67,15 @@ farm_over(struct farm *f)
 }
 
 size_t
-farm_limit(struct station *st, const struct service *s, size_t lanes, bool is_long)
+farm_limit(struct station *st, const struct service *s, size_t lanes, const struct post *longest)
 {
+	bool come;
+
 	st->lanes = lanes;
 	st->busy -= echoes_late(&st->echoes, clock_ticks_us());
-	throttle_follow(&st->throttle, s->outbound.adapt && st->echoes.come, is_long);
+	/* Of an MTA that was never asked the best is hoped. */
+	come = st->echoes.come || (!st->echoes.missed && longest != NULL && longest->proof);
+	throttle_follow(&st->throttle, s->outbound.adapt && come, longest != NULL);
 	return s->outbound.adapt || st->throttle.full ? throttle_limit(&st->throttle, lanes) : lanes;
 }
 
@@ -101,8 +105,8 @@ farm_begin(struct station *st, struct batch *b)
 bool
 farm_end(struct station *st, const struct batch *b, const struct outcome *o)
 {
-	bool queued = o != NULL && o->receipt && o->made == SMTP_ANSWERED && o->code / 100 == 2;
-	bool ended = echoes_sent(&st->echoes, b, queued) || !b->followed;
+	bool queued = o != NULL && o->made == SMTP_ANSWERED && o->code / 100 == 2;
+	bool ended = echoes_sent(&st->echoes, b, queued, queued && o->receipt) || !b->followed;
 
 	st->busy -= ended;
 	st->sending--;

@@ -23,7 +23,7 @@ enum {
 	MOST_POSTS = 64,                  /* under way at once: enough for small ones to pass a huge one */
 	AFTER_FAILURE = 1000,             /* ms that a lane rests when the MTA is not there */
 	IDLE = 60000,                     /* ms: how long a lane waits at a time for something to do */
-	WHEN_FULL = 1000,                 /* ms at most until a lane without work looks again */
+	WHEN_FULL = 500,                  /* ms at most until a lane without work looks again */
 	MOST_LARGE = 48,                  /* of those under way: others are put back … */
 	PUT_BACK = 10000,                 /* … for so many ms */
 	COUNT_AGAIN = 1000,               /* ms until the MTA's queue is looked at again */
@@ -381,7 +381,7 @@ static struct batch *
 find_batch(struct injector *in, struct lane *l, const struct service *s, struct station *st, int64_t *wait)
 {
 	size_t limit = farm_limit(st, s, farm_lanes(s, farm_mta(s, l->number)),
-	                          turns_is_long(&in->turns, (size_t)s->outbound.batch * THROTTLE_SHORT));
+	                          turns_long(&in->turns, (size_t)s->outbound.batch * THROTTLE_SHORT));
 	struct wish w = { .service = s, .lane = &l->pace, .mta = &st->pace, .mta_name = st->name,
 		                .lanes = (size_t)(s->outbound.lanes * s->weight),
 		                .most = farm_most(st, (size_t)s->outbound.batch), .now = clock_ticks_us() };

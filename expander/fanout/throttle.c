@@ -92,16 +92,20 @@ raise(struct throttle *t, size_t limit, size_t lanes, int64_t now)
 	t->refused = t->refused && t->limit < lanes;
 }
 
-/* How long one takes that is alone. What began before the others were stopped does not count. */
+/*
+ * How long one takes that is alone. What began before the others were stopped does not count; and what the
+ * MTA had before it the first of them may have waited for as well.
+ */
 static void
 probe(struct throttle *t, size_t lanes, double each, const struct sample *s, int64_t now)
 {
 	if (s->beside > 1)
 		return;
-	t->sum += each;
+	if (t->round == 0 || each < t->least)
+		t->least = each;
 	if (++t->round < PROBES)
 		return;
-	t->base = t->sum / PROBES;
+	t->base = t->least;
 	t->base_at = now;
 	t->probing = false;
 	t->far = t->far || (t->followed && t->base * (double)s->recipients > FAR);

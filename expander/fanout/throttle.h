@@ -31,8 +31,9 @@ struct throttle {
 	int64_t last;                     /* when the last one was */
 	bool probing;                     /* one at a time, to see how long that takes */
 	double base;                      /* us for a recipient of a batch that is alone; 0: not known */
+	double least;                     /* of this probe */
 	int64_t base_at;
-	double sum;                       /* of this round, or probe */
+	double sum;                       /* of this round */
 	size_t round;                     /* batches in it */
 	bool followed;                    /* batches are under way until their receipts are heard */
 	bool far;                         /* that would take too long with this MTA */

@@ -83,14 +83,14 @@ turns_remove(struct turns *t, struct post *p)
 	t->large -= !p->quick;
 }
 
-bool
-turns_is_long(const struct turns *t, size_t recipients)
+const struct post *
+turns_long(const struct turns *t, size_t recipients)
 {
 	const struct post *p = t->posts;
 
 	while (p != NULL && (p->quick || p->list.count < recipients))
 		p = p->next;
-	return p != NULL;
+	return p;
 }
 
 bool

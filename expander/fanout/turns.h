@@ -52,8 +52,8 @@ bool turns_wants_proof(const struct post *, const struct service *);
 void turns_add(struct turns *, struct post *);
 void turns_remove(struct turns *, struct post *);
 bool turns_have_work(const struct turns *);
-/* Whether one that is not quick has so many recipients left. */
-bool turns_is_long(const struct turns *, size_t recipients);
+/* One that is not quick and has so many recipients; NULL: there is none. */
+const struct post *turns_long(const struct turns *, size_t recipients);
 
 /* The rate that holds; and, unless `set` is NULL, what an operator has set, or NULL. */
 struct rate turns_rate(const struct turns *, const struct service *, enum rate_of, const char *name,

@@ -1,9 +1,9 @@
 /* Pace: rates, and how many batches at a time. */
 #include "tests/unit/unit.h"
 
+#include "expander/fanout/farm.h"
 #include "expander/fanout/paces.h"
 #include "expander/pace.h"
-#include "expander/fanout/echoes.h"
 #include "expander/fanout/throttle.h"
 
 static const int64_t second = 1000000;
@@ -397,13 +397,13 @@ echoes(void **state)
 	same_number("time", s.us, 8000);
 	same_number("recipients", (long long)s.recipients, 200);
 	same_number("beside", (long long)s.beside, 1);
-	assert_false(echoes_sent(&e, &a, true));
+	assert_false(echoes_sent(&e, &a, true, true));
 	assert_false(echoes_heard(&e, one.id, 1, 9000, &s));
 	/* What was not queued has none; what was, is under way still. */
-	assert_true(echoes_sent(&e, &b, false));
+	assert_true(echoes_sent(&e, &b, false, false));
 	assert_false(echoes_heard(&e, one.id, 2, 9000, &s));
 	/* One that nobody follows says only that they come. */
-	assert_false(echoes_sent(&e, &c, true));
+	assert_false(echoes_sent(&e, &c, true, true));
 	e.come = false;
 	assert_false(echoes_heard(&e, one.id, 3, 9000, &s));
 	assert_true(e.come);
@@ -416,10 +416,60 @@ echoes(void **state)
 	assert_true(e.come);
 	same_number("late", (long long)echoes_late(&e, 3000000), 1);
 	assert_false(e.come);
+	same_number("not late", (long long)echoes_late(&e, 3999999), 0);
+	/* The first ones are waited for less long. */
+	e.missed = false;
+	same_number("not late", (long long)echoes_late(&e, 2499999), 0);
+	same_number("late", (long long)echoes_late(&e, 2500000), 1);
+	assert_false(echoes_heard(&e, one.id, 2, 3000000, &s));
+	echoes_await(&e, &b, 3000000);
 	assert_true(echoes_heard(&e, one.id, 2, 3000000, &s));
 	assert_true(e.come);
+	/* An MTA that takes none is known as one from which none come. */
+	echoes_await(&e, &b, 2000000);
+	assert_false(e.missed);
+	assert_true(echoes_sent(&e, &b, true, false));
+	assert_false(e.come);
+	assert_true(e.missed);
+	/* What was refused says nothing of receipts. */
+	e.missed = false;
+	echoes_await(&e, &b, 2000000);
+	assert_true(echoes_sent(&e, &b, false, false));
+	assert_false(e.missed);
 	echoes_await(&e, &a, 1);
 	echoes_close(&e);
+}
+
+/* An MTA that was never asked for receipts is hoped to have them; one that had none for the last ones is not. */
+static void
+hope(void **state)
+{
+	struct service s = { .outbound.adapt = true };
+	struct post with = { .proof = true }, without = { .proof = false };
+	struct station st = { 0 };
+
+	(void)state;
+	same_number("none is long", (long long)farm_limit(&st, &s, 4, NULL), 4);
+	same_number("no receipts", (long long)farm_limit(&st, &s, 4, &without), 4);
+	same_number("one alone", (long long)farm_limit(&st, &s, 4, &with), 1);
+	st.echoes.missed = true;
+	same_number("they did not come", (long long)farm_limit(&st, &s, 4, &with), 4);
+	st.echoes = (struct echoes){ .come = true };
+	same_number("they came", (long long)farm_limit(&st, &s, 4, &without), 1);
+}
+
+/* What the MTA was busy with before does not make all that comes look fast. */
+static void
+behind_others(void **state)
+{
+	struct throttle t = { 0 };
+	int64_t now = 1000;
+
+	(void)state;
+	throttle_follow(&t, true, true);
+	for (int k = 0; k < 3; k++)
+		throttle_heard(&t, 4, &(struct sample){ 100, k == 0 ? 60000 : 6000 + 10 * k, 1 }, now++);
+	assert_true(t.base > 60.0 && t.base < 60.2);
 }
 
 static void
@@ -481,6 +531,8 @@ main(void)
 		cmocka_unit_test(followed),
 		cmocka_unit_test(far_away),
 		cmocka_unit_test(echoes),
+		cmocka_unit_test(hope),
+		cmocka_unit_test(behind_others),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(the_queue),
 	};
