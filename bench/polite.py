@@ -9,7 +9,7 @@ from testbed.base import wait_until
 from stand import DOMAIN, PEOPLE, SENDER, SINGLE, Tail
 
 APART = 0.04                              # seconds between two mails
-BATCH = 100                               # recipients
+BATCH = 150                               # recipients
 
 
 class Singles:

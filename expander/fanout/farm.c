@@ -10,7 +10,7 @@
 
 enum {
 	REST = 1000, REST_MOST = 60000,   /* ms that an MTA is left alone, at first and at last */
-	POLITE = 100                      /* recipients of a batch that its queue manager takes up soon */
+	POLITE = 150                      /* recipients of a batch that its queue manager takes up soon */
 };
 
 void

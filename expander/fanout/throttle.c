@@ -4,7 +4,6 @@
 enum {
 	LEAST = 50,                       /* recipients of a batch whose time says something */
 	FAR = 100000,                     /* us until the receipt of a batch that is alone */
-	PROBES = 3,                       /* batches that are looked at alone */
 	PROBE_AGAIN = 60000,              /* ms */
 	TOGETHER = 1000,                  /* ms */
 	PAUSE = 10000,                    /* ms without a batch: what was found out may not hold any more */
@@ -14,8 +13,8 @@ enum {
 
 /*
  * Batches that wait in the MTA for others, and a part of all for what is measured badly: with so many there
- * are fewer from then on. More than two that are followed go where the MTA mostly waits for its disk, since
- * all that it works on delays other mail.
+ * are fewer from then on. More than one that is followed goes where the MTA has processors to spare or mostly
+ * waits for its disk, since all that it works on delays other mail.
  */
 static double
 too_many(const struct throttle *t, size_t limit)
@@ -92,35 +91,36 @@ raise(struct throttle *t, size_t limit, size_t lanes, int64_t now)
 	t->refused = t->refused && t->limit < lanes;
 }
 
+static double
+middle(const double of[THROTTLE_PROBES])
+{
+	double a = of[0], b = of[1], c = of[2];
+
+	return a < b ? (c < a ? a : c < b ? c : b)
+	             : (c < b ? b : c < a ? c : a);
+}
+
 /*
- * How long one takes that is alone. What began before the others were stopped does not count; and what the
- * MTA had before it the first of them may have waited for as well.
+ * How long one takes that is alone. What began before the others were stopped does not count; and the first
+ * of them may have waited for what the MTA had before.
  */
 static void
 probe(struct throttle *t, size_t lanes, double each, const struct sample *s, int64_t now)
 {
 	if (s->beside > 1)
 		return;
-	if (t->round == 0 || each < t->least)
-		t->least = each;
-	if (++t->round < PROBES)
+	t->probes[t->round++] = each;
+	if (t->round < THROTTLE_PROBES)
 		return;
-	t->base = t->least;
+	t->base = middle(t->probes);
 	t->base_at = now;
 	t->probing = false;
 	t->far = t->far || (t->followed && t->base * (double)s->recipients > FAR);
 	if (t->limit == 0) {
-		t->limit = lanes < 2 ? lanes : 2;
+		t->limit = lanes < 2 || t->followed ? 1 : 2;
 		t->slowed = SLOWED_BY_ITSELF;
 	}
 	begin_round(t);
-}
-
-/* Of those that are followed one is sent while the MTA's queue manager has the other. */
-static size_t
-least(const struct throttle *t)
-{
-	return t->followed ? 2 : 1;
 }
 
 /* Of `beside` batches, as many wait as their time is longer than it would be alone. */
@@ -135,7 +135,7 @@ weigh(struct throttle *t, size_t lanes, double each, const struct sample *s, int
 		return;
 	waiting = t->sum / (double)t->round;
 	begin_round(t);
-	if (waiting > too_many(t, limit) && limit > least(t)) {
+	if (waiting > too_many(t, limit) && limit > 1) {
 		t->slowed = SLOWED_BY_ITSELF;
 		lower(t, limit - 1, limit, now);
 	} else if (waiting < few(t, limit)) {

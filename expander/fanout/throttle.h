@@ -23,7 +23,10 @@ enum slowed {
 	SLOWED_BY_REFUSALS
 };
 
-enum { THROTTLE_SHORT = 16 };             /* batches of a fan-out that is not long */
+enum {
+	THROTTLE_SHORT = 16,              /* batches of a fan-out that is not long */
+	THROTTLE_PROBES = 3               /* batches that are looked at alone */
+};
 
 struct throttle {
 	size_t limit;                     /* 0: not known yet, all */
@@ -31,7 +34,7 @@ struct throttle {
 	int64_t last;                     /* when the last one was */
 	bool probing;                     /* one at a time, to see how long that takes */
 	double base;                      /* us for a recipient of a batch that is alone; 0: not known */
-	double least;                     /* of this probe */
+	double probes[THROTTLE_PROBES];   /* those that were alone, of this probe */
 	int64_t base_at;
 	double sum;                       /* of this round */
 	size_t round;                     /* batches in it */
