@@ -112,7 +112,7 @@ void spool_drop_spares(struct spool *);
 
 /* spool_write.c */
 /* Makes a directory of its own in tmp/, and opens it. -1 with errno, and no name where there is none. */
-int spool_make_dir(struct spool *, char name[SPOOL_NAME], struct complaint *);
+int spool_make_dir(struct spool *, const char *kind, char name[SPOOL_NAME], struct complaint *);
 struct draft *spool_draft(struct queues *, enum stored *, struct complaint *);
 enum stored spool_write(struct draft *, const void *, size_t, struct complaint *);
 void spool_name(struct draft *, const char *list, const char *role, char id[DIGEST_NAME + 1]);

@@ -38,7 +38,7 @@ is_ready(struct spool *s)
 	struct complaint unused;
 
 	if (s->spares.dir < 0)
-		s->spares.dir = spool_make_dir(s, s->spares.name, &unused);
+		s->spares.dir = spool_make_dir(s, "spare", s->spares.name, &unused);
 	return s->spares.dir >= 0;
 }
 

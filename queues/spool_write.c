@@ -48,12 +48,12 @@ failure(int error)
 }
 
 int
-spool_make_dir(struct spool *s, char name[SPOOL_NAME], struct complaint *why)
+spool_make_dir(struct spool *s, const char *kind, char name[SPOOL_NAME], struct complaint *why)
 {
 	uint64_t number = atomic_fetch_add(&s->made, 1);
 	int fd;
 
-	(void)snprintf(name, SPOOL_NAME, "%d-%llx-%llx", (int)getpid(),
+	(void)snprintf(name, SPOOL_NAME, "%s-%d-%llx-%llx", kind, (int)getpid(),
 	               (unsigned long long)clock_ticks_us(), (unsigned long long)number);
 	if (mkdirat(s->tmp, name, 0700) < 0) {
 		(void)complain_errno(why, "cannot make tmp/%s", name);
@@ -83,7 +83,7 @@ spool_draft(struct queues *queues, enum stored *result, struct complaint *why)
 
 	d->draft.queues = queues;
 	d->message = -1;
-	d->dir = spool_make_dir(s, d->name, why);
+	d->dir = spool_make_dir(s, "draft", d->name, why);
 	if (d->dir >= 0) {
 		step(1);
 		d->message = spool_make_message(s, d->dir);
@@ -212,7 +212,7 @@ prepare_linked(struct spool *s, struct spool_draft *d, const struct envelope *en
 {
 	enum stored result;
 
-	p->dir = spool_make_dir(s, p->name, why);
+	p->dir = spool_make_dir(s, "draft", p->name, why);
 	if (p->dir < 0)
 		return failure(errno);
 	if (linkat(d->dir, "message.eml", p->dir, "message.eml", 0) < 0) {
