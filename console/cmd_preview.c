@@ -219,7 +219,7 @@ leave_out(const struct preview *p, const struct roster *r)
 {
 	uint32_t number;
 
-	if (roster_find(r, p->member.canonical, &number) && r->people[number].member)
+	if (roster_find_member(r, p->member.canonical, &number))
 		return ctl_fail(CTL_NO, "%s gets no post of %s: %s", p->ctl->argv[1],
 		                p->target.list->address, out_word((enum out)r->people[number].out));
 	if (r->apart.count > 0)
@@ -246,8 +246,7 @@ find_recipient(struct preview *p)
 	if (prepare_members(&all, t->destination, t->list, t->list->address, &r, &report, &why) != FOUND_YES)
 		status = ctl_fail(CTL_UNSURE, "%s: not all members could be read: %s", t->list->address,
 		                  why.text);
-	else if (roster_find(&r, p->member.canonical, &number) && r.people[number].member &&
-	         r.people[number].out == OUT_NOT)
+	else if (roster_find_member(&r, p->member.canonical, &number) && r.people[number].out == OUT_NOT)
 		p->to = mem_text(roster_spelling(&r, number));
 	else
 		status = leave_out(p, &r);

@@ -64,7 +64,6 @@ static void
 see(void *arg, const struct entry_summary *sum)
 {
 	struct tracing *t = arg;
-
 	const struct envelope *e = sum->envelope;
 
 	if (strcmp(sum->id, t->id) != 0 || e == NULL || t->list != NULL)
@@ -180,7 +179,7 @@ ask_why(struct tracing *t, struct complaint *why)
 	roster_open(&r);
 	if (found == FOUND_YES)
 		found = prepare_members(&p, target.destination, target.list, t->list, &r, &report, why);
-	if (found == FOUND_YES && roster_find(&r, t->member.canonical, &number) && r.people[number].member) {
+	if (found == FOUND_YES && roster_find_member(&r, t->member.canonical, &number)) {
 		if (r.people[number].out != OUT_NOT)
 			t->out = out_word((enum out)r.people[number].out);
 	} else if (found == FOUND_YES) {

@@ -24,7 +24,7 @@ enum {
 
 struct spool_draft {
 	struct draft draft;
-	char name[SPOOL_NAME];             /* of its directory in tmp/ */
+	char name[SPOOL_NAME];            /* of its directory in tmp/ */
 	int dir, message;
 	struct bytes buffer;
 	struct digest *digest;
@@ -35,7 +35,7 @@ struct spool_draft {
 /* An entry on its way from tmp/ to its queue. */
 struct prepared {
 	char id[DIGEST_NAME + 1];
-	char name[SPOOL_NAME];             /* of its directory in tmp/ */
+	char name[SPOOL_NAME];            /* of its directory in tmp/ */
 	int dir;                          /* that directory, whose lock keeps it; -1 for the draft's own */
 	bool moved;                       /* renamed to its queue */
 };

@@ -48,9 +48,9 @@ struct station *farm_station(struct farm *, const struct mta *);
 void farm_over(struct farm *);
 
 /*
- * How many large batches may be under way to it now, of so many lanes; `longest` is a
- * post of many batches that is waiting, or NULL. Then whether there is room for another, and how many
- * recipients it has, of at most `most`.
+ * How many large batches may be under way to it now, of so many lanes; `longest` is a post of many batches
+ * that is waiting, or NULL. Then whether there is room for another, and how many recipients it has, of at
+ * most `most`.
  */
 size_t farm_limit(struct station *, const struct service *, size_t lanes, const struct post *longest);
 bool farm_has_room(const struct station *, size_t limit);

@@ -113,6 +113,12 @@ roster_find(const struct roster *r, const char *canonical, uint32_t *number_r)
 	return true;
 }
 
+bool
+roster_find_member(const struct roster *r, const char *canonical, uint32_t *number_r)
+{
+	return roster_find(r, canonical, number_r) && r->people[*number_r].member;
+}
+
 const char *
 roster_canonical(const struct roster *r, uint32_t number)
 {

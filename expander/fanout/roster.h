@@ -59,6 +59,9 @@ void roster_bar(struct roster *, const char *canonical, enum out);
 /* The number of an address that was named; false: it was not. */
 bool roster_find(const struct roster *, const char *canonical, uint32_t *number_r);
 
+/* The same of a member, whether in or out. */
+bool roster_find_member(const struct roster *, const char *canonical, uint32_t *number_r);
+
 /* Of a number. */
 const char *roster_canonical(const struct roster *, uint32_t number);
 const char *roster_spelling(const struct roster *, uint32_t number);

@@ -69,8 +69,7 @@ take_line(struct sifting *s, const char *line, size_t length, struct complaint *
 
 	if (address_parse(&a, line, length, why) < 0)
 		return -1;
-	known = roster_find(r, a.canonical, &number) && r->people[number].member &&
-	        r->people[number].out == OUT_NOT;
+	known = roster_find_member(r, a.canonical, &number) && r->people[number].out == OUT_NOT;
 	if (!known && !s->may_add) {
 		(void)complain(why, "it names %s, which it did not get, and may add nobody", a.canonical);
 		address_free(&a);

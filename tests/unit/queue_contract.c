@@ -55,6 +55,26 @@ store_one(struct queues *q, enum queue_id queue, const char *message, const char
 	return c.result;
 }
 
+void
+store_two(struct queues *q, const char *message, const char *list, const char *other)
+{
+	struct envelope a = envelope_for(list, "post"), b = envelope_for(other, "post");
+	struct commitment c[] = { { .queue = QUEUE_PENDING, .envelope = &a },
+		                  { .queue = QUEUE_PENDING, .envelope = &b } };
+	struct complaint why;
+	enum stored result;
+	struct draft *d = q->ops->draft(q, &result, &why);
+
+	a.size = b.size = (int64_t)strlen(message);
+	assert_int_equal(q->ops->write(d, message, strlen(message), &why), STORED);
+	q->ops->commit(d, c, 2, &why);
+	q->ops->discard(&d);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(c[i].result, STORED);
+	envelope_free(&a);
+	envelope_free(&b);
+}
+
 static size_t
 count(struct queues *q, enum queue_id queue);
 

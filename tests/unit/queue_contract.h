@@ -22,6 +22,9 @@ struct envelope envelope_for(const char *list, const char *role);
 enum stored store_one(struct queues *, enum queue_id, const char *message, const char *list,
                       char id[DIGEST_NAME + 1]);
 
+/* Stores one for two lists, in pending. */
+void store_two(struct queues *, const char *message, const char *list, const char *other);
+
 /* The spool in a directory; the test fails where it cannot be opened. */
 struct queues *queue_spool_open(void *path);
 
