@@ -223,7 +223,10 @@ def with_stand(mta, members, seed, words, runs, say, **options):
         queue(stand).chmod(0o755)
         stand.site.mta.make_directories()
         stand.start()
-        return list(run_kinds(stand, words, runs, say))
+        rows = list(run_kinds(stand, words, runs, say))
+        if stand.hung:
+            say(f"Postfix stood still by itself and was started again: {stand.hung} times")
+        return rows
     finally:
         stand.stop()
 

@@ -94,6 +94,7 @@ class Stand:
         self.path = pathlib.Path(tempfile.mkdtemp(prefix="crash", dir="/tmp"))
         self.path.chmod(0o755)
         self.mounted, self.patience = [], 120
+        self.hangs_since, self.hung = None, 0
         self.second = Second()
         people = [f"u{i:07d}" for i in range(members)]
         ldif = directory.crowd(members, [])
@@ -161,6 +162,21 @@ class Stand:
         wait_until(lambda: not can_connect(("127.0.0.1", mta.port)), what="the end of Postfix")
         mta.start(configure=False)
 
+    def look_after_mta(self):
+        """Starts Postfix again whose master and postlogd wait for each other (postfix/README.md, "The log"), as an operator would."""
+        try:
+            hangs = pathlib.Path(f"/proc/{self.site.mta.process.pid}/wchan").read_text() == "unix_wait_for_peer"
+        except OSError:
+            hangs = False
+        if not hangs:
+            self.hangs_since = None
+        elif self.hangs_since is None:
+            self.hangs_since = time.monotonic()
+        elif time.monotonic() - self.hangs_since > 15:
+            self.hung += 1
+            self.hangs_since = None
+            self.restart_mta()
+
     def keep(self):
         """Copies what there is to see of a run that does not end: spool, queue, logs, and where the expander waits."""
         place = pathlib.Path(tempfile.mkdtemp(prefix="crash-kept-", dir="/tmp"))
@@ -219,6 +235,7 @@ class Stand:
         """However long it takes on a busy machine, as long as something comes of it."""
         seen, since = None, time.monotonic()
         while not self.is_over(before):
+            self.look_after_mta()
             came = len(self.site.sink.recipients())
             if came != seen:
                 seen, since = came, time.monotonic()
@@ -237,6 +254,9 @@ class Stand:
             with concurrent.futures.ThreadPoolExecutor() as beside:
                 posting = beside.submit(self.post, message)
                 fault()
+                while not posting.done():
+                    self.look_after_mta()
+                    time.sleep(0.1)
             posting.result()
             self.wait_for_end(before)
         except TimeoutError as e:

@@ -1,12 +1,14 @@
 """A short run of what `make crash` measures: a few crashes of every kind, on a smaller list."""
+import os
 import pathlib
 import re
 import shutil
+import signal
 import sys
 
 import pytest
 
-from testbed.base import BUILD, ROOT, end_process
+from testbed.base import BUILD, ROOT, end_process, wait_until
 
 sys.path.insert(0, str(ROOT / "tests/crash"))
 
@@ -26,6 +28,25 @@ def test_a_few_of_every_kind(mta):
     assert [r["kind"] for r in rows] == FEW[mta]
     assert list(crash.faults(rows, 4 * 1000)) == [], "\n".join(said)
     assert sum(r["queued"] + r["again"] for r in rows) > 0
+
+
+def test_postfix_that_waits_for_itself():
+    """Nobody reads what master wants to log: it is seen, and Postfix started again."""
+    stand = scene.Stand("postfix", 100, 1, settle="1s")
+    try:
+        stand.start()
+        for pid in stand.processes("postlogd"):
+            os.kill(pid, signal.SIGSTOP)
+
+        def hangs():
+            stand.kill(stand.processes("smtpd"))        # of which master tells the log
+            stand.look_after_mta()
+            return stand.hangs_since is not None
+        got = stand.run(lambda: wait_until(hangs, 60, "a master that waits"))
+    finally:
+        stand.stop()
+    assert stand.hung == 1
+    assert got["lost"] == 0
 
 
 def never_delivers(site):
