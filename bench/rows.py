@@ -1,5 +1,6 @@
 """The rows: each measures something and what it is compared with, by turns, and gives the medians."""
 import functools
+import operator
 import re
 import selectors
 import sys
@@ -48,8 +49,15 @@ def least(first, then):
 
 
 def row(number, name, value, unit, reference, bounds):
-    """One object of the results. `bounds` are those of the columns first and then; None: nothing is asked."""
-    ratio = None if reference is None else value / reference
+    """
+    One object of the results. `bounds` are those of the columns first and then; None: nothing is asked. Value and
+    reference are numbers, or what by_turns() gave: then the ratio is the median of those of two runs side by side.
+    """
+    if isinstance(value, list):
+        ratio = median(map(operator.truediv, value, reference))
+        value, reference = median(value), median(reference)
+    else:
+        ratio = None if reference is None else value / reference
     words = [b and b.words(unit) for b in bounds]
     met = [b and b.met(value, ratio) for b in bounds]
 
@@ -80,7 +88,7 @@ def fewer(stand):
 # ---- fan-out ----
 
 def fan_out(stand, rc, p, members, repeats):
-    """LMTP's 250 to the last recipient queued, and reading the addresses and injecting the batches: medians."""
+    """LMTP's 250 to the last recipient queued, and reading the addresses and injecting the batches."""
     sizes = stand.path / "sizes"
 
     def ours():
@@ -101,7 +109,7 @@ def fan_out(stand, rc, p, members, repeats):
         put = stand.load("-n", 4, "-b", sizes, p.at("reinject"), stand.members(members))
         return read["ms"][0] + put["ms"]
 
-    return map(median, by_turns(repeats, ours, limit))
+    return by_turns(repeats, ours, limit)
 
 
 def row_1(stand):
@@ -113,7 +121,7 @@ def row_2(stand):
     """The limit is without pace, and so is what is held to it."""
     for flag, words, bounds in ("no", " with adapt: no", most(1.5, 1.1)), ("yes", "", (None, None)):
         adapt(stand.site, flag)
-        value, reference = fan_out(stand, stand.site, stand.postfix, PEOPLE, fewer(stand))
+        value, reference = fan_out(stand, stand.site, stand.postfix, PEOPLE, stand.repeats)
         yield row(2, f"{PEOPLE:,} members, {FAN_OUT}{words}; read and inject", value, "ms", reference, bounds)
 
 
@@ -148,13 +156,13 @@ def through_postfix(stand, members):
 
 def row_3(stand):
     ours, best, _ = through_postfix(stand, 1000)
-    value, reference = map(median, by_turns(stand.repeats * 2, ours, best))
+    value, reference = by_turns(stand.repeats * 2, ours, best)
     yield row(3, f"1,000 members, {CONNECT}; Postfix ldap: at its best", value,
               "ms", reference, most(1.5, 1.2))
 
 
 def row_4(stand):
-    value, best, usual = map(median, by_turns(stand.repeats, *through_postfix(stand, 10000)))
+    value, best, usual = by_turns(stand.repeats, *through_postfix(stand, 10000))
     name = f"10,000 members, {CONNECT}; Postfix ldap: "
     yield row(4, name + "at its best", value, "ms", best, most(0.55, 0.40))
     yield row(4, name + "as usually set up", value, "ms", usual, most(0.40, 0.28))
@@ -218,7 +226,7 @@ def row_6(stand):
         return POSTS / (end - posted["begin"]) * 1e6
 
     ours = steady(stand, stand.site, p)
-    value, reference = map(median, by_turns(fewer(stand), ours, bare))
+    value, reference = by_turns(fewer(stand), ours, bare)
     yield row(6, f"{STEADY}; bare Postfix in, LMTP to a sink, batch", value, "posts/s",
               reference, least(0.5, 0.75))
     yield from row_6_receipts(stand)
@@ -260,12 +268,12 @@ def row_6_receipts(stand):
         return posts / (time.time() - posted["begin"] / 1e6)
 
     with_them, without = (delivered(stand, posts, stand.tens(), proof) for proof in ("always", "never"))
-    proven, plain, reference = map(median, by_turns(stand.repeats, with_them, without, bare))
+    proven, plain, reference = by_turns(stand.repeats, with_them, without, bare)
     name = "posts to 10-member lists, delivered to nowhere, with receipts"
     yield row(6, f"{name}; bare Postfix", proven, "posts/s", reference, (None, Bound("≥", 0.6)))
     yield row(6, f"{name}; without", proven, "posts/s", plain, (None, None))
     with_them, without = (delivered(stand, posts // 4, stand.hundreds(), proof) for proof in ("always", "never"))
-    proven, plain = map(median, by_turns(stand.repeats, with_them, without))
+    proven, plain = by_turns(stand.repeats, with_them, without)
     yield row(6, f"{name.replace('10-', '100-')}; without", proven, "posts/s", plain, (None, None))
 
 
@@ -311,7 +319,7 @@ def row_8(stand):
             got = stand.load("-n", sessions, "-m", posts, p.at("plain-held"), stand.tens())
             return posts / got["ms"] * 1000
 
-        value, reference = map(median, by_turns(stand.repeats, lmtp, smtp))
+        value, reference = by_turns(stand.repeats, lmtp, smtp)
         yield row(8, f"posts accepted by LMTP, durable, {sessions} session{'s' if sessions > 1 else ''}; "
                   "Postfix's smtpd", value, "posts/s", reference, bounds)
     rc.stop()
@@ -324,21 +332,21 @@ def against_null_milter(stand, p, *words):
             p.settle()
             return stand.load(*words[:-1], p.at(port), words[-1])["ms"]
         return measure
-    return map(median, by_turns(stand.repeats, at("ours-held"), at("null-held")))
+    return by_turns(stand.repeats, at("ours-held"), at("null-held"))
 
 
 def rcpt(stand, p):
     """Microseconds for a recipient that is a list, with either."""
     rounds, each = 10, 1000
     ms = against_null_milter(stand, p, "-x", "-m", rounds, "-r", each, stand.tens())
-    return (m * 1000 / rounds / each for m in ms)
+    return ([t * 1000 / rounds / each for t in runs] for runs in ms)
 
 
 def others(stand, p):
     """Milliseconds for a mail to somebody else, with either."""
     mails = 500
     to = stand.addresses("others", [f"anna.adler.{i}@elsewhere.example" for i in range(mails)])
-    return (m / mails for m in against_null_milter(stand, p, "-m", mails, to))
+    return ([ms / mails for ms in runs] for runs in against_null_milter(stand, p, "-m", mails, to))
 
 
 def row_9(stand):
@@ -512,11 +520,11 @@ def with_verp(stand, members, verp, xverp):
 
 
 def row_16(stand):
-    value, reference = map(median, by_turns(2 * stand.repeats, with_verp(stand, 10000, "always", "yes"),
-                                            with_verp(stand, 10000, "never", "yes")))
+    value, reference = by_turns(2 * stand.repeats, with_verp(stand, 10000, "always", "yes"),
+                                with_verp(stand, 10000, "never", "yes"))
     yield row(16, f"VERP by XVERP, 10,000 members, {FAN_OUT}; without VERP", value, "ms", reference, (None, most(1.2)[0]))
-    value, reference = map(median, by_turns(fewer(stand), with_verp(stand, 1000, "always", "no"),
-                                            with_verp(stand, 1000, "never", "no")))
+    value, reference = by_turns(fewer(stand), with_verp(stand, 1000, "always", "no"),
+                                with_verp(stand, 1000, "never", "no"))
     yield row(16, f"VERP by tokens, 1,000 members, {FAN_OUT}; without VERP", value, "ms", reference, (None, None))
     stand.site.reload()
 
