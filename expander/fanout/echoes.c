@@ -52,13 +52,6 @@ find(struct echoes *e, const char *entry, int64_t batch)
 	return at;
 }
 
-static void
-note(struct echoes *e, bool come)
-{
-	e->come = come;
-	e->missed = !come;
-}
-
 /* Whether it was followed. */
 static bool
 forget(struct echo **at)
@@ -79,7 +72,7 @@ echoes_sent(struct echoes *e, const struct batch *b, bool queued, bool receipt)
 	if (*at == NULL || (queued && receipt))
 		return false;
 	if (queued)
-		note(e, false);
+		e->news = ECHOES_MISSED;
 	return forget(at);
 }
 
@@ -91,14 +84,14 @@ echoes_heard(struct echoes *e, const char *entry, int64_t batch, int64_t now, st
 	if (*at == NULL)
 		return false;
 	*sample = (struct sample){ (*at)->recipients, now - (*at)->began, (*at)->beside };
-	note(e, true);
+	e->news = ECHOES_COME;
 	return forget(at);
 }
 
 size_t
 echoes_late(struct echoes *e, int64_t now)
 {
-	int64_t patience = e->come || e->missed ? LATE : FIRST_LATE;
+	int64_t patience = e->news == ECHOES_HOPED_FOR ? FIRST_LATE : LATE;
 	size_t followed = 0;
 
 	for (struct echo **at = &e->all; *at != NULL;) {
@@ -107,7 +100,7 @@ echoes_late(struct echoes *e, int64_t now)
 			continue;
 		}
 		followed += forget(at);
-		note(e, false);
+		e->news = ECHOES_MISSED;
 	}
 	return followed;
 }

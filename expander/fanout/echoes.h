@@ -13,10 +13,15 @@
 
 struct echo;
 
+enum echo_news {
+	ECHOES_HOPED_FOR,                 /* the MTA was never asked for any */
+	ECHOES_COME,                      /* the last one came, and in time … */
+	ECHOES_MISSED                     /* … or did not, or the MTA would not take it */
+};
+
 struct echoes {
 	struct echo *all;                 /* awaited */
-	bool come;                        /* the last ones came, and in time … */
-	bool missed;                      /* … or did not, or the MTA would not take them */
+	enum echo_news news;
 };
 
 void echoes_close(struct echoes *);

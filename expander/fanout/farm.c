@@ -73,8 +73,8 @@ farm_limit(struct station *st, const struct service *s, size_t lanes, const stru
 
 	st->lanes = lanes;
 	st->busy -= echoes_late(&st->echoes, clock_ticks_us());
-	/* Of an MTA that was never asked the best is hoped. */
-	come = st->echoes.come || (!st->echoes.missed && longest != NULL && longest->proof);
+	come = st->echoes.news == ECHOES_COME ||
+	       (st->echoes.news == ECHOES_HOPED_FOR && longest != NULL && longest->proof);
 	throttle_follow(&st->throttle, s->outbound.adapt && come, longest != NULL);
 	return s->outbound.adapt || st->throttle.full ? throttle_limit(&st->throttle, lanes) : lanes;
 }

@@ -386,14 +386,14 @@ echoes(void **state)
 	echoes_await(&e, &a, 1000);
 	echoes_await(&e, &b, 2000);
 	echoes_await(&e, &c, 3000);
-	assert_false(e.come);
+	assert_int_equal(e.news, ECHOES_HOPED_FOR);
 	/* Others' are not ours. */
 	assert_false(echoes_heard(&e, other.id, 1, 9000, &s));
 	assert_false(echoes_heard(&e, one.id, 4, 9000, &s));
-	assert_false(e.come);
+	assert_int_equal(e.news, ECHOES_HOPED_FOR);
 	/* It may be heard before the MTA's reply. */
 	assert_true(echoes_heard(&e, one.id, 1, 9000, &s));
-	assert_true(e.come);
+	assert_int_equal(e.news, ECHOES_COME);
 	same_number("time", s.us, 8000);
 	same_number("recipients", (long long)s.recipients, 200);
 	same_number("beside", (long long)s.beside, 1);
@@ -404,38 +404,37 @@ echoes(void **state)
 	assert_false(echoes_heard(&e, one.id, 2, 9000, &s));
 	/* One that nobody follows says only that they come. */
 	assert_false(echoes_sent(&e, &c, true, true));
-	e.come = false;
+	e.news = ECHOES_HOPED_FOR;
 	assert_false(echoes_heard(&e, one.id, 3, 9000, &s));
-	assert_true(e.come);
+	assert_int_equal(e.news, ECHOES_COME);
 	assert_null(e.all);
 
 	echoes_await(&e, &a, 1000000);
 	echoes_await(&e, &c, 1000000);
 	echoes_await(&e, &b, 2000000);
 	same_number("late", (long long)echoes_late(&e, 2999999), 0);
-	assert_true(e.come);
+	assert_int_equal(e.news, ECHOES_COME);
 	same_number("late", (long long)echoes_late(&e, 3000000), 1);
-	assert_false(e.come);
+	assert_int_equal(e.news, ECHOES_MISSED);
 	same_number("not late", (long long)echoes_late(&e, 3999999), 0);
 	/* The first ones are waited for less long. */
-	e.missed = false;
+	e.news = ECHOES_HOPED_FOR;
 	same_number("not late", (long long)echoes_late(&e, 2499999), 0);
 	same_number("late", (long long)echoes_late(&e, 2500000), 1);
 	assert_false(echoes_heard(&e, one.id, 2, 3000000, &s));
 	echoes_await(&e, &b, 3000000);
 	assert_true(echoes_heard(&e, one.id, 2, 3000000, &s));
-	assert_true(e.come);
+	assert_int_equal(e.news, ECHOES_COME);
 	/* An MTA that takes none is known as one from which none come. */
 	echoes_await(&e, &b, 2000000);
-	assert_false(e.missed);
+	assert_int_equal(e.news, ECHOES_COME);
 	assert_true(echoes_sent(&e, &b, true, false));
-	assert_false(e.come);
-	assert_true(e.missed);
+	assert_int_equal(e.news, ECHOES_MISSED);
 	/* What was refused says nothing of receipts. */
-	e.missed = false;
+	e.news = ECHOES_HOPED_FOR;
 	echoes_await(&e, &b, 2000000);
 	assert_true(echoes_sent(&e, &b, false, false));
-	assert_false(e.missed);
+	assert_int_equal(e.news, ECHOES_HOPED_FOR);
 	echoes_await(&e, &a, 1);
 	echoes_close(&e);
 }
@@ -452,9 +451,9 @@ hope(void **state)
 	same_number("none is long", (long long)farm_limit(&st, &s, 4, NULL), 4);
 	same_number("no receipts", (long long)farm_limit(&st, &s, 4, &without), 4);
 	same_number("one alone", (long long)farm_limit(&st, &s, 4, &with), 1);
-	st.echoes.missed = true;
+	st.echoes.news = ECHOES_MISSED;
 	same_number("they did not come", (long long)farm_limit(&st, &s, 4, &with), 4);
-	st.echoes = (struct echoes){ .come = true };
+	st.echoes = (struct echoes){ .news = ECHOES_COME };
 	same_number("they came", (long long)farm_limit(&st, &s, 4, &without), 1);
 }
 

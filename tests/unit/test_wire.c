@@ -5,6 +5,8 @@
 #include "expander/fanout/wire.h"
 
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 /* What a message is on the wire. */
 static void
@@ -108,6 +110,39 @@ replies(void **state)
 		}
 }
 
+/* Lines that come for ever do not hold the lane for ever. */
+static void
+a_reply_without_end(void **state)
+{
+	struct outgoing nothing = wire_commands("", 0);
+	struct wire w = { .abandon = -1 };
+	struct answer a;
+	int fds[2];
+	pid_t talker;
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	talker = fork();
+	if (talker == 0) {
+		char lines[9 * 4000 + 1];
+
+		(void)close(fds[0]);
+		for (size_t at = 0; at + 1 < sizeof(lines); at += 9)
+			memcpy(lines + at, "250-and\r\n", 10);
+		while (send(fds[1], lines, sizeof(lines) - 1, MSG_NOSIGNAL) > 0)
+			;
+		_exit(0);
+	}
+	assert_true(talker > 0);
+	(void)close(fds[1]);
+	w.fd = fds[0];
+	assert_int_equal(wire_hear(&w, &nothing, 100, &a), HEARD_NOTHING);
+	assert_int_equal(a.code, 250);
+	bytes_free(&w.in);
+	(void)close(fds[0]);
+	assert_int_equal(waitpid(talker, NULL, 0), talker);
+}
+
 /* A line has its bound, whether it comes at once or not. */
 static void
 a_long_reply(void **state)
@@ -133,6 +168,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(messages),
 		cmocka_unit_test(replies),
+		cmocka_unit_test(a_reply_without_end),
 		cmocka_unit_test(a_long_reply),
 	};
 
