@@ -93,7 +93,7 @@ class Stand:
         self.name, self.members, self.chance, self.lanes, self.batch = mta, members, random.Random(seed), lanes, batch
         self.path = pathlib.Path(tempfile.mkdtemp(prefix="crash", dir="/tmp"))
         self.path.chmod(0o755)
-        self.mounted, self.patience = [], 120
+        self.mounted, self.patience, self.remembered = [], 120, 100
         self.hangs_since, self.hung = None, 0
         self.second = Second()
         people = [f"u{i:07d}" for i in range(members)]
@@ -243,8 +243,17 @@ class Stand:
                 raise TimeoutError(f"{came} copies have come, and none for {self.patience} s")
             time.sleep(0.1)
 
+    def make_room(self):
+        """Takes old posts away, lest many runs fill the file system of the spool."""
+        done = self.site.rollcall.dir / "state/spool/done"
+        names = list(done.iterdir()) if done.exists() else []
+        if len(names) > self.remembered:
+            for path in names:
+                shutil.rmtree(path)
+
     def run(self, fault):
         """One post and what happens to it: how many are lost, how many copies too many, batches in doubt."""
+        self.make_room()
         log = len(self.site.rollcall.log)
         before = self.site.rollcall.counts()["done"]
         self.site.sink.clear()

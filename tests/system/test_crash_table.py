@@ -49,6 +49,19 @@ def test_postfix_that_waits_for_itself():
     assert got["lost"] == 0
 
 
+def test_many_runs_find_room():
+    stand = scene.Stand("postfix", 100, 1)
+    stand.remembered = 2
+    try:
+        stand.start()
+        lost = [stand.run(lambda: None)["lost"] for _ in range(5)]
+        left = stand.site.rollcall.counts()["done"]
+    finally:
+        stand.stop()
+    assert lost == [0] * 5
+    assert left < 5
+
+
 def never_delivers(site):
     site.sink.on_dot = lambda t: "451 4.3.0 later"
 
