@@ -11,7 +11,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from scene import Stand  # noqa: E402
+from scene import Stand, can_have_disks  # noqa: E402
 from testbed.base import wait_until  # noqa: E402
 
 STEPS = range(1, 21)
@@ -112,6 +112,14 @@ def whole_mta(stand, span):
     return fault
 
 
+def power(stand, span):
+    """The host itself: what was not synced is lost, of the spool and of the MTA's queue."""
+    def fault():
+        stand.pause(0, span)
+        stand.lose_power()
+    return fault
+
+
 def mta_away(stand, span):
     def fault():
         stand.pause(0, span)
@@ -147,9 +155,7 @@ def full(where):
                     pass
             stand.pause(0.5, 2)
             path.unlink()
-            # What sendmail could not finish then it waits for for ever, until somebody takes it away.
-            for left in stand.site.mta.queue.glob("tf*"):
-                left.unlink(missing_ok=True)
+            stand.clear_queue()
         return fault
     return kind
 
@@ -178,6 +184,7 @@ KINDS += [
     ("second-milter", False, "both", second_milter),
     ("full-spool", False, "both", full(spool)),
     ("full-queue", False, "both", full(queue)),
+    ("power", False, "both", power),
 ]
 
 
@@ -215,11 +222,11 @@ def run_kinds(stand, words, runs, say):
         yield {"kind": name, "mta": stand.name, "ours": ours, "worst": worst, **sums}
 
 
-def with_stand(mta, members, seed, words, runs, say, **options):
+def with_stand(mta, members, seed, words, runs, say, disk=False, **options):
     stand = Stand(mta, members, seed, **options)
     try:
-        stand.mount(spool(stand), 256)
-        stand.mount(queue(stand), 256)
+        stand.mount(spool(stand), 256, disk)
+        stand.mount(queue(stand), 256, disk)
         queue(stand).chmod(0o755)
         stand.site.mta.make_directories()
         stand.start()
@@ -229,6 +236,18 @@ def with_stand(mta, members, seed, words, runs, say, **options):
         return rows
     finally:
         stand.stop()
+
+
+def with_stands(mta, words, say, **options):
+    """Power is lost with disks that forget, and everything else happens in memory."""
+    names = [name for name, *_ in chosen(words, mta)]
+    others = [name for name in names if name != "power"]
+    if others:
+        yield from with_stand(mta, words=others, say=say, **options)
+    if "power" in names and can_have_disks():
+        yield from with_stand(mta, words=["power"], say=say, disk=True, **options)
+    elif "power" in names:
+        say("power: skipped: no loop devices, or no mkfs.ext4")
 
 
 def faults(rows, in_flight):
@@ -258,8 +277,8 @@ def main():
     print("|---|---|---|---|---|---|---|---|", flush=True)
     rows = []
     for mta in a.mta.split(","):
-        rows += with_stand(mta, a.members, a.seed, [k for k in a.kinds.split(",") if k], a.runs,
-                           lambda line: print(line, flush=True), settle=a.settle, proof=a.proof)
+        rows += with_stands(mta, [k for k in a.kinds.split(",") if k], lambda line: print(line, flush=True),
+                            members=a.members, seed=a.seed, runs=a.runs, settle=a.settle, proof=a.proof)
     wrong = list(faults(rows, 4 * 1000))
     for line in wrong:
         print(line)

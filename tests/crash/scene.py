@@ -1,6 +1,7 @@
 """What the kinds of crashes happen to: a site with a large list, behind a second milter, and posts to it."""
 import collections
 import concurrent.futures
+import fcntl
 import os
 import pathlib
 import random
@@ -86,11 +87,59 @@ class Second:
         self.server.server_close()
 
 
+class Disk:
+    """A file system with a journal in an image, of which what was not synced can be lost."""
+
+    SHUTDOWN, NO_FLUSH = 0x8004587d, 2    # EXT4_IOC_SHUTDOWN, EXT4_GOING_FLAGS_NOLOGFLUSH
+
+    def __init__(self, image, path, megabytes):
+        self.image, self.path = image, path
+        with open(image, "wb") as f:
+            os.posix_fallocate(f.fileno(), 0, megabytes << 20)
+        subprocess.run(["mkfs.ext4", "-q", "-F", image], check=True)
+        self.attach()
+        (path / "lost+found").rmdir()
+
+    def attach(self):
+        subprocess.run(["mount", "-o", "loop", self.image, self.path], check=True)
+
+    def lose_power(self):
+        """Nothing more is written, and what was not is forgotten."""
+        fd = os.open(self.path, os.O_RDONLY)
+        try:
+            fcntl.ioctl(fd, self.SHUTDOWN, struct.pack("I", self.NO_FLUSH))
+        finally:
+            os.close(fd)
+
+    def recover(self):
+        wait_until(lambda: subprocess.run(["umount", self.path], stderr=subprocess.DEVNULL).returncode == 0, 30,
+                   f"nobody who uses {self.path}")
+        self.attach()
+
+
+def can_have_disks():
+    """Whether there are loop devices here, and what makes file systems."""
+    if not shutil.which("mkfs.ext4"):
+        return False
+    got = subprocess.run(["losetup", "--find"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        os.close(os.open(got.stdout.strip(), os.O_RDWR))
+    except OSError:
+        return False
+    return True
+
+
+def first_queue_id(transaction):
+    """That by which the MTA took the post from the client."""
+    return re.search(r"\bid (\w+)", transaction.fields("Received")[-1])[1]
+
+
 class Stand:
     """A site for runs of one MTA."""
 
     def __init__(self, mta, members, seed, settle="10s", proof="always", lanes=4, batch=1000):
         self.name, self.members, self.chance, self.lanes, self.batch = mta, members, random.Random(seed), lanes, batch
+        self.disks = {}                   # by path
         self.path = pathlib.Path(tempfile.mkdtemp(prefix="crash", dir="/tmp"))
         self.path.chmod(0o755)
         self.mounted, self.patience, self.remembered = [], 120, 100
@@ -106,9 +155,12 @@ class Stand:
                          destinations=f"lists.example.com: {{ sources: [ corp ], proof: {proof} }}",
                          outbound=f"lanes: {lanes}\nbatch: {batch}\nsettle: {settle}")
 
-    def mount(self, path, megabytes):
+    def mount(self, path, megabytes, disk=False):
         path.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "none", path], check=True)
+        if disk:
+            self.disks[path] = Disk(self.path / f"{path.name}.img", path, megabytes)
+        else:
+            subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "none", path], check=True)
         self.mounted.append(path)
 
     def start(self):
@@ -125,8 +177,8 @@ class Stand:
 
     # ---- processes ----
 
-    def processes(self, name):
-        """Those of this MTA: children of Postfix's master, or sendmail's in its queue directory, busy ones first."""
+    def processes(self, name=None):
+        """Those of this MTA: children of Postfix's master, of that name or all, or sendmail's in its queue directory."""
         if isinstance(self.site.mta, sendmail.Sendmail):
             return [p for p in sendmail.workers(self.site.mta.queue) if p != self.site.mta.process.pid]
         found = []
@@ -135,16 +187,25 @@ class Stand:
                 pid, comm, rest = re.match(r"(\d+) \((.*)\) (.*)", stat.read_text()).groups()
             except OSError:
                 continue
-            if comm == name and int(rest.split()[1]) == self.site.mta.process.pid:
+            if name in (comm, None) and int(rest.split()[1]) == self.site.mta.process.pid:
                 found.append(int(pid))
         return found
 
+    @staticmethod
+    def send(pid, number):
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            pass
+
     def kill(self, pids):
         for pid in pids:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+            self.send(pid, signal.SIGKILL)
+
+    def clear_queue(self):
+        """What sendmail could not finish it waits for for ever, until somebody takes it away."""
+        for left in self.site.mta.queue.glob("tf*"):
+            left.unlink(missing_ok=True)
 
     def restart_mta(self):
         """Starts it as it was configured, once whoever is left of it is gone."""
@@ -161,6 +222,30 @@ class Stand:
         mta.process.wait()
         wait_until(lambda: not can_connect(("127.0.0.1", mta.port)), what="the end of Postfix")
         mta.start(configure=False)
+
+    def everybody(self):
+        """What runs on the host of the lists."""
+        ours = (self.site.mta.process, self.site.rollcall.expander, self.site.rollcall.milter)
+        return {*(p.pid for p in ours), *self.processes()}
+
+    def lose_power(self):
+        """The host stops at once, and starts again with what its disks have."""
+        rc, stopped = self.site.rollcall, set()
+        while running := self.everybody() - stopped:
+            for pid in running:
+                self.send(pid, signal.SIGSTOP)
+            stopped |= running
+        for disk in self.disks.values():
+            disk.lose_power()
+        self.kill(stopped)
+        for process in (self.site.mta.process, rc.expander, rc.milter):
+            process.wait()
+        for disk in self.disks.values():
+            disk.recover()
+        self.clear_queue()
+        rc.start_milter()
+        rc.start_expander()
+        self.restart_mta()
 
     def look_after_mta(self):
         """Starts Postfix again whose master and postlogd wait for each other (postfix/README.md, "The log"), as an operator would."""
@@ -272,12 +357,14 @@ class Stand:
             raise TimeoutError(f"{e}: see {self.keep()}") from e
         took = time.monotonic() - began
         (msgid,) = re.findall(rb"(?mi)^Message-ID: *(\S+)", message)
-        # By the queue id that the MTA gave a batch: a copy of the same one again is the MTA's own doing.
-        copies = [(r, t.queue_id) for t in self.site.sink.delivered()
+        # By the queue id that the MTA gave a batch: a copy of the same one again is the MTA's own doing. And by that of the
+        # post: a client that had no reply posts again, which nobody can tell from a second post.
+        copies = [(r, first_queue_id(t), t.queue_id) for t in self.site.sink.delivered()
                   if t.fields("Message-ID") == [msgid.decode()] for r in t.recipients]
-        injected = collections.Counter(r for r, _ in set(copies))
+        injected = collections.Counter((r, post) for r, post, _ in set(copies))
         text = self.site.rollcall.log[log:]
-        return {"lost": self.members - len(injected), "doubled": sum(injected.values()) - len(injected),
+        return {"lost": self.members - len({r for r, _ in injected}),
+                "doubled": sum(injected.values()) - len(injected),
                 "redelivered": len(copies) - sum(injected.values()), "seconds": took,
                 "queued": len(re.findall(r": doubt .*state=queued", text)),
                 "again": len(re.findall(r": doubt .*state=again", text))}

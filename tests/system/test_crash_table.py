@@ -4,6 +4,7 @@ import pathlib
 import re
 import shutil
 import signal
+import subprocess
 import sys
 
 import pytest
@@ -28,6 +29,38 @@ def test_a_few_of_every_kind(mta):
     assert [r["kind"] for r in rows] == FEW[mta]
     assert list(crash.faults(rows, 4 * 1000)) == [], "\n".join(said)
     assert sum(r["queued"] + r["again"] for r in rows) > 0
+
+
+needs_disks = pytest.mark.skipif(not scene.can_have_disks(), reason="no loop devices, or no mkfs.ext4")
+
+
+@needs_disks
+def test_a_disk_forgets_what_was_not_synced(tmp_path):
+    place = tmp_path / "disk"
+    place.mkdir()
+    disk = scene.Disk(tmp_path / "image", place, 32)
+    try:
+        with open(place / "synced", "w") as f:
+            f.write("x")
+            f.flush()
+            os.fsync(f.fileno())
+        (place / "not").write_text("x")
+        disk.lose_power()
+        with pytest.raises(OSError):
+            (place / "later").write_text("x")
+        disk.recover()
+        assert [p.name for p in place.iterdir()] == ["synced"] and (place / "synced").read_text() == "x"
+    finally:
+        subprocess.run(["umount", place], check=True)
+
+
+@needs_disks
+def test_a_loss_of_power(mta):
+    """Of the whole host: nobody is lost, and what is sent again is said to be."""
+    said = []
+    rows = crash.with_stand(mta, 2000, 1, ["power"], 4, said.append, disk=True, settle="3s")
+    assert [(r["kind"], r["runs"]) for r in rows] == [("power", 4)]
+    assert list(crash.faults(rows, 4 * 1000)) == [], "\n".join(said)
 
 
 def test_postfix_that_waits_for_itself():
