@@ -11,7 +11,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from scene import Stand, can_have_disks  # noqa: E402
+from scene import Disk, Stand, can_have_disks  # noqa: E402
 from testbed.base import wait_until  # noqa: E402
 
 STEPS = range(1, 21)
@@ -222,11 +222,11 @@ def run_kinds(stand, words, runs, say):
         yield {"kind": name, "mta": stand.name, "ours": ours, "worst": worst, **sums}
 
 
-def with_stand(mta, members, seed, words, runs, say, disk=False, **options):
+def with_stand(mta, members, seed, words, runs, say, disk=None, **options):
     stand = Stand(mta, members, seed, **options)
     try:
-        stand.mount(spool(stand), 256, disk)
-        stand.mount(queue(stand), 256, disk)
+        for path in (spool(stand), queue(stand)):
+            stand.mount(path, 400 if disk else 256, disk)
         queue(stand).chmod(0o755)
         stand.site.mta.make_directories()
         stand.start()
@@ -238,16 +238,16 @@ def with_stand(mta, members, seed, words, runs, say, disk=False, **options):
         stand.stop()
 
 
-def with_stands(mta, words, say, **options):
+def with_stands(mta, words, say, disk, **options):
     """Power is lost with disks that forget, and everything else happens in memory."""
     names = [name for name, *_ in chosen(words, mta)]
     others = [name for name in names if name != "power"]
     if others:
         yield from with_stand(mta, words=others, say=say, **options)
-    if "power" in names and can_have_disks():
-        yield from with_stand(mta, words=["power"], say=say, disk=True, **options)
+    if "power" in names and can_have_disks(disk):
+        yield from with_stand(mta, words=["power"], say=say, disk=disk, **options)
     elif "power" in names:
-        say("power: skipped: no loop devices, or no mkfs.ext4")
+        say(f"power: skipped: no loop devices, or no mkfs.{disk}")
 
 
 def faults(rows, in_flight):
@@ -270,6 +270,7 @@ def main():
     p.add_argument("--seed", type=int, default=None)
     p.add_argument("--settle", default="10s")
     p.add_argument("--proof", default="always", help="never shows what there would be without receipts")
+    p.add_argument("--disk", choices=Disk.MAKE, default="ext4", help="the file system that power is lost on")
     a = p.parse_args()
     signal.signal(signal.SIGTERM, lambda *unused: sys.exit(1))
     print("| MTA | what dies | runs | lost | doubled | doubled by the MTA alone | batches in doubt, queued "
@@ -278,7 +279,7 @@ def main():
     rows = []
     for mta in a.mta.split(","):
         rows += with_stands(mta, [k for k in a.kinds.split(",") if k], lambda line: print(line, flush=True),
-                            members=a.members, seed=a.seed, runs=a.runs, settle=a.settle, proof=a.proof)
+                            disk=a.disk, members=a.members, seed=a.seed, runs=a.runs, settle=a.settle, proof=a.proof)
     wrong = list(faults(rows, 4 * 1000))
     for line in wrong:
         print(line)

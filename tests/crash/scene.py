@@ -90,15 +90,17 @@ class Second:
 class Disk:
     """A file system with a journal in an image, of which what was not synced can be lost."""
 
-    SHUTDOWN, NO_FLUSH = 0x8004587d, 2    # EXT4_IOC_SHUTDOWN, EXT4_GOING_FLAGS_NOLOGFLUSH
+    MAKE = {"ext4": ["mkfs.ext4", "-q", "-F"], "xfs": ["mkfs.xfs", "-q", "-f"]}
+    SHUTDOWN, NO_FLUSH = 0x8004587d, 2    # EXT4_IOC_SHUTDOWN and XFS_IOC_GOINGDOWN, …_NOLOGFLUSH
 
-    def __init__(self, image, path, megabytes):
+    def __init__(self, image, path, megabytes, kind="ext4"):
         self.image, self.path = image, path
         with open(image, "wb") as f:
             os.posix_fallocate(f.fileno(), 0, megabytes << 20)
-        subprocess.run(["mkfs.ext4", "-q", "-F", image], check=True)
+        subprocess.run([*self.MAKE[kind], image], check=True)
         self.attach()
-        (path / "lost+found").rmdir()
+        if kind == "ext4":
+            (path / "lost+found").rmdir()
 
     def attach(self):
         subprocess.run(["mount", "-o", "loop", self.image, self.path], check=True)
@@ -117,9 +119,9 @@ class Disk:
         self.attach()
 
 
-def can_have_disks():
-    """Whether there are loop devices here, and what makes file systems."""
-    if not shutil.which("mkfs.ext4"):
+def can_have_disks(kind="ext4"):
+    """Whether there are loop devices here, and what makes such file systems."""
+    if not shutil.which(Disk.MAKE[kind][0]):
         return False
     got = subprocess.run(["losetup", "--find"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
@@ -155,10 +157,10 @@ class Stand:
                          destinations=f"lists.example.com: {{ sources: [ corp ], proof: {proof} }}",
                          outbound=f"lanes: {lanes}\nbatch: {batch}\nsettle: {settle}")
 
-    def mount(self, path, megabytes, disk=False):
+    def mount(self, path, megabytes, disk=None):
         path.mkdir(parents=True, exist_ok=True)
         if disk:
-            self.disks[path] = Disk(self.path / f"{path.name}.img", path, megabytes)
+            self.disks[path] = Disk(self.path / f"{path.name}.img", path, megabytes, disk)
         else:
             subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "none", path], check=True)
         self.mounted.append(path)
@@ -178,7 +180,7 @@ class Stand:
     # ---- processes ----
 
     def processes(self, name=None):
-        """Those of this MTA: children of Postfix's master, of that name or all, or sendmail's in its queue directory."""
+        """Those of this MTA: Postfix's master's children, of that name or all, or sendmail's in its queue directory."""
         if isinstance(self.site.mta, sendmail.Sendmail):
             return [p for p in sendmail.workers(self.site.mta.queue) if p != self.site.mta.process.pid]
         found = []
@@ -248,7 +250,7 @@ class Stand:
         self.restart_mta()
 
     def look_after_mta(self):
-        """Starts Postfix again whose master and postlogd wait for each other (postfix/README.md, "The log"), as an operator would."""
+        """Starts Postfix again whose master and postlogd wait for each other (postfix/README.md, "The log")."""
         try:
             hangs = pathlib.Path(f"/proc/{self.site.mta.process.pid}/wchan").read_text() == "unix_wait_for_peer"
         except OSError:
@@ -357,8 +359,8 @@ class Stand:
             raise TimeoutError(f"{e}: see {self.keep()}") from e
         took = time.monotonic() - began
         (msgid,) = re.findall(rb"(?mi)^Message-ID: *(\S+)", message)
-        # By the queue id that the MTA gave a batch: a copy of the same one again is the MTA's own doing. And by that of the
-        # post: a client that had no reply posts again, which nobody can tell from a second post.
+        # By the queue id that the MTA gave a batch: a copy of the same one again is the MTA's own doing. And by that of
+        # the post: a client that had no reply posts again, which nobody can tell from a second post.
         copies = [(r, first_queue_id(t), t.queue_id) for t in self.site.sink.delivered()
                   if t.fields("Message-ID") == [msgid.decode()] for r in t.recipients]
         injected = collections.Counter((r, post) for r, post, _ in set(copies))

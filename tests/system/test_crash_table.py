@@ -31,14 +31,13 @@ def test_a_few_of_every_kind(mta):
     assert sum(r["queued"] + r["again"] for r in rows) > 0
 
 
-needs_disks = pytest.mark.skipif(not scene.can_have_disks(), reason="no loop devices, or no mkfs.ext4")
-
-
-@needs_disks
-def test_a_disk_forgets_what_was_not_synced(tmp_path):
+@pytest.mark.parametrize("kind, megabytes", [("ext4", 32), ("xfs", 320)])
+def test_a_disk_forgets_what_was_not_synced(tmp_path, kind, megabytes):
+    if not scene.can_have_disks(kind):
+        pytest.skip(f"no loop devices, or no mkfs.{kind}")
     place = tmp_path / "disk"
     place.mkdir()
-    disk = scene.Disk(tmp_path / "image", place, 32)
+    disk = scene.Disk(tmp_path / "image", place, megabytes, kind)
     try:
         with open(place / "synced", "w") as f:
             f.write("x")
@@ -54,11 +53,11 @@ def test_a_disk_forgets_what_was_not_synced(tmp_path):
         subprocess.run(["umount", place], check=True)
 
 
-@needs_disks
+@pytest.mark.skipif(not scene.can_have_disks(), reason="no loop devices, or no mkfs.ext4")
 def test_a_loss_of_power(mta):
     """Of the whole host: nobody is lost, and what is sent again is said to be."""
     said = []
-    rows = crash.with_stand(mta, 2000, 1, ["power"], 4, said.append, disk=True, settle="3s")
+    rows = crash.with_stand(mta, 2000, 1, ["power"], 4, said.append, disk="ext4", settle="3s")
     assert [(r["kind"], r["runs"]) for r in rows] == [("power", 4)]
     assert list(crash.faults(rows, 4 * 1000)) == [], "\n".join(said)
 
