@@ -324,11 +324,10 @@ def test_a_disk_that_reports_errors(faulty, which):
     site = faulty()
     watch = Watch(site)
     a_waiting_post(site)
-    site.rollcall.ctl("retry", "all", check=0)
     site.faults.disk(**{which: errno.EIO})
-    site.sink.on_mail = None
     assert site.submit() == "451 4.3.0"
     wait_until(lambda: re.search(r"Input/output error", site.rollcall.log) or site.faults.met > 20, what="errors")
+    site.sink.on_mail = None
     watch.calm()
     assert site.sink.delivered() == []
     site.faults.disk()
