@@ -226,7 +226,7 @@ def with_stand(mta, members, seed, words, runs, say, disk=None, **options):
     stand = Stand(mta, members, seed, **options)
     try:
         for path in (spool(stand), queue(stand)):
-            stand.mount(path, 400 if disk else 256, disk)
+            stand.mount(path, 400 if disk else 256, disk)       # XFS has 300 at least
         queue(stand).chmod(0o755)
         stand.site.mta.make_directories()
         stand.start()

@@ -194,15 +194,15 @@ class Stand:
         return found
 
     @staticmethod
-    def send(pid, number):
-        try:
-            os.kill(pid, number)
-        except ProcessLookupError:
-            pass
+    def send(pids, number):
+        for pid in pids:
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                pass
 
     def kill(self, pids):
-        for pid in pids:
-            self.send(pid, signal.SIGKILL)
+        self.send(pids, signal.SIGKILL)
 
     def clear_queue(self):
         """What sendmail could not finish it waits for for ever, until somebody takes it away."""
@@ -228,15 +228,19 @@ class Stand:
     def everybody(self):
         """What runs on the host of the lists."""
         ours = (self.site.mta.process, self.site.rollcall.expander, self.site.rollcall.milter)
-        return {*(p.pid for p in ours), *self.processes()}
+        return {*(p.pid for p in ours if p is not None and p.poll() is None), *self.processes()}
+
+    def freeze(self):
+        """Stops everybody, and gives who that was."""
+        stopped = set()
+        while running := self.everybody() - stopped:
+            self.send(running, signal.SIGSTOP)
+            stopped |= running
+        return stopped
 
     def lose_power(self):
         """The host stops at once, and starts again with what its disks have."""
-        rc, stopped = self.site.rollcall, set()
-        while running := self.everybody() - stopped:
-            for pid in running:
-                self.send(pid, signal.SIGSTOP)
-            stopped |= running
+        rc, stopped = self.site.rollcall, self.freeze()
         for disk in self.disks.values():
             disk.lose_power()
         self.kill(stopped)
@@ -268,11 +272,13 @@ class Stand:
         """Copies what there is to see of a run that does not end: spool, queue, logs, and where the expander waits."""
         place = pathlib.Path(tempfile.mkdtemp(prefix="crash-kept-", dir="/tmp"))
         site, expander = self.site, self.site.rollcall.expander
-        subprocess.run(["cp", "-a", site.rollcall.dir, site.mta.dir, place], check=True)
         said = [site.rollcall.ctl("queue").stdout.strip(), f"in the MTA: {self.queued()}", "expander:"]
         for task in sorted(pathlib.Path(f"/proc/{expander.pid}/task").glob("*") if expander else []):
             said.append(" ".join((task / name).read_text().strip() for name in ("comm", "wchan", "syscall")))
         (place / "state").write_text("\n".join(said) + "\n")
+        stopped = self.freeze()           # lest a message moves from a directory not yet copied to one that is
+        subprocess.run(["cp", "-a", site.rollcall.dir, site.mta.dir, place], check=True)
+        self.send(stopped, signal.SIGCONT)
         return place
 
     # ---- one run ----
@@ -350,9 +356,8 @@ class Stand:
             with concurrent.futures.ThreadPoolExecutor() as beside:
                 posting = beside.submit(self.post, message)
                 fault()
-                while not posting.done():
+                while not concurrent.futures.wait([posting], timeout=0.1).done:
                     self.look_after_mta()
-                    time.sleep(0.1)
             posting.result()
             self.wait_for_end(before)
         except TimeoutError as e:

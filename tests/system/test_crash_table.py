@@ -31,10 +31,14 @@ def test_a_few_of_every_kind(mta):
     assert sum(r["queued"] + r["again"] for r in rows) > 0
 
 
-@pytest.mark.parametrize("kind, megabytes", [("ext4", 32), ("xfs", 320)])
-def test_a_disk_forgets_what_was_not_synced(tmp_path, kind, megabytes):
+def need_disks(kind):
     if not scene.can_have_disks(kind):
         pytest.skip(f"no loop devices, or no mkfs.{kind}")
+
+
+@pytest.mark.parametrize("kind, megabytes", [("ext4", 32), ("xfs", 320)])
+def test_a_disk_forgets_what_was_not_synced(tmp_path, kind, megabytes):
+    need_disks(kind)
     place = tmp_path / "disk"
     place.mkdir()
     disk = scene.Disk(tmp_path / "image", place, megabytes, kind)
@@ -53,9 +57,9 @@ def test_a_disk_forgets_what_was_not_synced(tmp_path, kind, megabytes):
         subprocess.run(["umount", place], check=True)
 
 
-@pytest.mark.skipif(not scene.can_have_disks(), reason="no loop devices, or no mkfs.ext4")
 def test_a_loss_of_power(mta):
     """Of the whole host: nobody is lost, and what is sent again is said to be."""
+    need_disks("ext4")
     said = []
     rows = crash.with_stand(mta, 2000, 1, ["power"], 4, said.append, disk="ext4", settle="3s")
     assert [(r["kind"], r["runs"]) for r in rows] == [("power", 4)]
@@ -102,11 +106,14 @@ def takes_nothing(site):
     end_process(site.rollcall.milter)
 
 
-@pytest.mark.parametrize("fault, told, log, says", [
-    (never_delivers, "0 copies have come, and none for 3 s", "pf/maillog", "451 4.3.0 later"),
-    (takes_nothing, "the post was not taken: .*451", "rc/log", "start: version"),
+QUEUED = ("pf/queue/incoming/*", "pf/queue/active/*", "pf/queue/deferred/*/*")
+
+
+@pytest.mark.parametrize("fault, told, left", [
+    (never_delivers, "0 copies have come, and none for 3 s", QUEUED),
+    (takes_nothing, "the post was not taken: .*451", ("rc/log",)),
 ])
-def test_what_does_not_end_is_kept(fault, told, log, says):
+def test_what_does_not_end_is_kept(fault, told, left):
     """What there is to see is copied before all is taken down, and the place is named."""
     stand = scene.Stand("postfix", 100, 1)
     stand.patience = 3
@@ -119,8 +126,7 @@ def test_what_does_not_end_is_kept(fault, told, log, says):
         stand.stop()
     (place,) = map(pathlib.Path, re.findall(r"see (/tmp/crash-kept-\S+)", str(error.value)))
     try:
-        assert says in (place / log).read_text()
-        assert (place / "pf/queue/deferred").is_dir()
+        assert [p for pattern in left for p in place.glob(pattern)]
         assert re.search(r"^pending 0, .*\nin the MTA: \d+\nexpander:\n(.*\n)*lane ", (place / "state").read_text())
     finally:
         shutil.rmtree(place)
