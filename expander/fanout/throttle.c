@@ -94,10 +94,9 @@ raise(struct throttle *t, size_t limit, size_t lanes, int64_t now)
 static double
 middle(const double of[THROTTLE_PROBES])
 {
-	double a = of[0], b = of[1], c = of[2];
+	double low = of[0] < of[1] ? of[0] : of[1], high = of[0] < of[1] ? of[1] : of[0];
 
-	return a < b ? (c < a ? a : c < b ? c : b)
-	             : (c < b ? b : c < a ? c : a);
+	return of[2] < low ? low : of[2] > high ? high : of[2];
 }
 
 /*
